@@ -1,0 +1,148 @@
+//! The table of a product's services, `services.json`: made by the toolchain from a catalog, installed beside
+//! the programs in `/usr/lib/<product>/`, read by them and by whoever wants to know what a product can run.
+//!
+//! It holds facts only. Programs find it next to their own executable ([`Table::beside_this_program`]), so two
+//! products on one machine never see each other's.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// The number that a reader checks before it believes the rest.
+pub const SCHEMA: u32 = 1;
+
+/// The file's name, in the directory of the programs that read it.
+pub const FILE: &str = "services.json";
+
+/// Every service of one product.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// [`SCHEMA`] at the time of writing.
+    pub schema: u32,
+    /// Short name of the product: `/etc/<product>`, `/run/<product>`.
+    pub product: String,
+    /// Name of the package that installed this file.
+    pub package: String,
+    /// Version of that package.
+    pub version: String,
+    /// Group whose members may control services without sudo, if the product has one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub operators: Option<String>,
+    /// In the order of the catalog.
+    pub services: Vec<Service>,
+}
+
+/// One service: its unit, and for a launched one everything that `run_stack` does around the launch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// The name people type.
+    pub name: String,
+    /// The systemd unit that runs it.
+    pub unit: String,
+    /// One line for people.
+    pub description: String,
+    /// The default table that the catalog's entry uses (`stack`, …): what lists are grouped by.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kind: Option<String>,
+    /// What `run_stack` starts and how; absent where the unit runs its program directly.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub launch: Option<Launch>,
+    /// The unit without which this one must not run; run_stack checks it too, because a job mode can
+    /// bypass `Requisite=`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub only_while: Option<String>,
+    /// Names of processes whose presence in the unit's cgroup shows that it works.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub processes: Vec<String>,
+    /// Fixed frame for visualisation.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub frame: Option<String>,
+    /// Environment that another, running service should have.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expects: Option<Expects>,
+}
+
+/// How `run_stack` launches a service. Strings may contain `${NAME}` where noted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// The command; extra arguments of the person follow it. Taken literally.
+    pub argv: Vec<String>,
+    /// The environment file that the unit loads, read by run_stack itself when a person starts it by hand.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub env_file: Option<PathBuf>,
+    /// Shell scripts sourced by bash, in this order, before the launch.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub setup: Vec<Setup>,
+    /// Working directory; `${NAME}` is expanded.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub directory: Option<String>,
+    /// Exclusive lock held until the last descendant is gone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lock: Option<PathBuf>,
+    /// File that names the running launch.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub session: Option<Session>,
+}
+
+/// One setup script.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setup {
+    /// Path of the script; `${NAME}` is expanded.
+    pub path: String,
+    /// What a person does when it is missing or fails; `${NAME}` is expanded.
+    pub hint: String,
+}
+
+/// The session file: there while the launch runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Path below the home directory of the user who runs the launch.
+    pub path: PathBuf,
+    /// The whole content, without the final newline.
+    pub content: String,
+}
+
+/// What a service needs another one to have been started with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expects {
+    /// Name of the other service in this table.
+    pub service: String,
+    /// Its unit.
+    pub unit: String,
+    /// Variable → value.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl Table {
+    /// Reads and checks the table next to the running executable.
+    pub fn beside_this_program() -> Result<Table, String> {
+        let exe = std::env::current_exe().map_err(|e| format!("cannot tell where this program is: {e}"))?;
+        Table::read(&exe.with_file_name(FILE))
+    }
+
+    /// Reads and checks the table at `path`.
+    pub fn read(path: &Path) -> Result<Table, String> {
+        let shown = path.display();
+        let bytes = std::fs::read(path).map_err(|e| format!("`{shown}`: {e}: reinstall the package that ships it"))?;
+        let table: Table = serde_json::from_slice(&bytes)
+            .map_err(|e| format!("`{shown}`: {e}: reinstall the package that ships it"))?;
+        if table.schema != SCHEMA {
+            return Err(format!(
+                "`{shown}`: schema {}, this program reads {SCHEMA}: programs and table must come from one package",
+                table.schema
+            ));
+        }
+        Ok(table)
+    }
+
+    /// The service of that name.
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.iter().find(|s| s.name == name)
+    }
+
+    /// The services that `run_stack` can launch.
+    pub fn launchable(&self) -> impl Iterator<Item = (&Service, &Launch)> {
+        self.services.iter().filter_map(|s| Some((s, s.launch.as_ref()?)))
+    }
+}
