@@ -42,9 +42,9 @@ pub struct Service {
     pub unit: String,
     /// One line for people.
     pub description: String,
-    /// The default table that the catalog's entry uses (`stack`, …): what lists are grouped by.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub kind: Option<String>,
+    /// The default tables that the catalog's entry comes from, nearest first (`stack`, …).
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub kinds: Vec<String>,
     /// What `run_stack` starts and how; absent where the unit runs its program directly.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub launch: Option<Launch>,
@@ -58,9 +58,9 @@ pub struct Service {
     /// Fixed frame for visualisation.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub frame: Option<String>,
-    /// Environment that another, running service should have.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub expects: Option<Expects>,
+    /// Environment that other services should be running with.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub expects: Vec<Expects>,
 }
 
 /// How `run_stack` launches a service. Strings may contain `${NAME}` where noted.

@@ -1,0 +1,69 @@
+//! What is wrong with a catalog: every fault of a file, each with its line, gathered before anything is refused.
+
+use std::fmt;
+
+/// One fault.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Finding {
+    line: usize,
+    text: String,
+}
+
+/// The faults of one file, in the order of its lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    file: String,
+    list: Vec<Finding>,
+}
+
+impl Findings {
+    /// None so far, of `file` as a person named it.
+    pub fn of(file: &str) -> Findings {
+        Findings { file: file.to_owned(), list: Vec::new() }
+    }
+
+    /// Adds a fault. What several services inherit from one place is one fault.
+    pub fn add(&mut self, line: usize, text: String) {
+        let finding = Finding { line, text };
+        if !self.list.contains(&finding) {
+            self.list.push(finding);
+        }
+    }
+
+    /// Whether there is no fault.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// `value` when nothing was found, otherwise what was.
+    pub fn or<T>(mut self, value: T) -> Result<T, Findings> {
+        if self.is_empty() {
+            return Ok(value);
+        }
+        self.list.sort();
+        Err(self)
+    }
+}
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, finding) in self.list.iter().enumerate() {
+            let newline = if i == 0 { "" } else { "\n" };
+            write!(f, "{newline}error: {}:{}: {}", self.file, finding.line, finding.text)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Findings {}
+
+/// `a, b, c` for the part of a message that says what would have been valid.
+pub fn known<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
+    let names: Vec<String> = names.into_iter().map(|n| n.as_ref().to_owned()).collect();
+    if names.is_empty() { "there is none".to_owned() } else { format!("known: {}", names.join(", ")) }
+}

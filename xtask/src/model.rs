@@ -1,0 +1,313 @@
+//! A product that can be rendered: takes a catalog's text, makes a [`Product`] in which every reference is resolved
+//! and every value fits the file that it goes into, or says everything that is wrong.
+//!
+//! Decisions are taken here, so that templates hold nothing but loops and presence tests.
+
+mod order;
+mod permit;
+mod place;
+mod product;
+mod resolve;
+mod service;
+
+use serde::Serialize;
+
+use rovi_services::table;
+
+use crate::catalog::{Catalog, OnUpgrade, Scope};
+use crate::finding::Findings;
+use crate::source::Source;
+use crate::{schema, structure};
+
+pub use service::unit_name;
+
+/// A product, ready to be rendered.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Product {
+    /// Short name.
+    pub name: String,
+    /// Name of the package.
+    pub package: String,
+    /// One line.
+    pub summary: String,
+    /// Paragraphs.
+    pub description: Vec<String>,
+    /// `Name <address>`.
+    pub maintainer: String,
+    /// SPDX expression.
+    pub license: String,
+    /// Copyright line.
+    pub copyright: String,
+    /// Web page.
+    pub homepage: String,
+    /// Newest first, at least one.
+    pub releases: Vec<Release>,
+    /// Programs in `/usr/lib/<name>`.
+    pub programs: Vec<String>,
+    /// Those that people type.
+    pub commands: Vec<String>,
+    /// Debian relations beyond those that follow from the services.
+    pub depends_deb: Vec<String>,
+    /// RPM relations likewise.
+    pub depends_rpm: Vec<String>,
+    /// Users.
+    pub accounts: Vec<Account>,
+    /// Groups of people.
+    pub groups: Vec<Group>,
+    /// Variable that names a machine's role in a shell.
+    pub selector: String,
+    /// Environment files.
+    pub roles: Vec<Role>,
+    /// Lock files.
+    pub locks: Vec<Lock>,
+    /// In the catalog's order.
+    pub services: Vec<Service>,
+    /// Rules of polkit.
+    pub permits: Vec<Permit>,
+}
+
+/// One release.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Release {
+    /// As written.
+    pub version: String,
+    /// As written, `YYYY-MM-DD`.
+    pub date: String,
+    /// The same moment in the form of a Debian changelog.
+    pub date_rfc2822: String,
+    /// Seconds since 1970 of that day's start.
+    pub epoch: u64,
+    /// One line each.
+    pub changes: Vec<String>,
+}
+
+/// A system user, and the group of the same name.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Account {
+    /// Login name.
+    pub name: String,
+    /// Who this is.
+    pub description: String,
+    /// Home directory, if there is one.
+    pub home: Option<String>,
+    /// Login shell, if logging in is possible.
+    pub shell: Option<String>,
+    /// Further groups.
+    pub groups: Vec<String>,
+}
+
+/// A group of people.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// What its members may do.
+    pub description: String,
+}
+
+/// An environment file.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Role {
+    /// Its name.
+    pub name: String,
+    /// When a machine has it.
+    pub description: String,
+    /// Path of its file.
+    pub file: String,
+    /// In the catalog's order; the selector is not among them.
+    pub variables: Vec<Variable>,
+}
+
+/// A line of an environment file.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// The value as it stands in the file, quoted where that is needed.
+    pub quoted: String,
+    /// Why it is so.
+    pub why: Option<String>,
+}
+
+/// A lock file, which tmpfiles.d makes: a directory that several services made would vanish with the first of them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Lock {
+    /// Its name.
+    pub name: String,
+    /// Its path.
+    pub path: String,
+    /// What must not happen twice.
+    pub description: String,
+    /// Who may take it: the user of the services …
+    pub user: String,
+    /// … and the group of those who may start them.
+    pub group: String,
+}
+
+/// A unit and everything about it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Service {
+    /// The name that people type.
+    pub name: String,
+    /// The name of its unit.
+    pub unit: String,
+    /// One line.
+    pub description: String,
+    /// The default tables that it comes from, nearest first.
+    pub kinds: Vec<String>,
+    /// Which service manager runs it.
+    pub scope: Scope,
+    /// `Documentation=`, one string each.
+    pub documentation: Vec<String>,
+    /// `ExecStart=`, quoted.
+    pub exec: String,
+    /// What `run_stack` does, if it is launched by it.
+    pub launch: Option<table::Launch>,
+    /// The lock that the launch holds.
+    pub lock: Option<String>,
+    /// `Type=`.
+    pub r#type: String,
+    /// `User=`.
+    pub user: Option<String>,
+    /// `EnvironmentFile=`.
+    pub environment_file: Option<String>,
+    /// `Environment=`, quoted, one string each.
+    pub environment: Vec<String>,
+    /// `WorkingDirectory=`, where it is not run_stack that goes there.
+    pub working_directory: Option<String>,
+    /// `StateDirectory=`, where it has a user to own it.
+    pub state_directory: Option<String>,
+    /// The unit that it cannot be without.
+    pub only_while: Option<String>,
+    /// Its place among other units.
+    pub relations: Relations,
+    /// Whether it starts at boot.
+    pub boot: bool,
+    /// The unit that `WantedBy=` names when it does.
+    pub boot_target: String,
+    /// `Restart=`.
+    pub restart: String,
+    /// `RestartSec=`.
+    pub restart_sec: Option<String>,
+    /// `StartLimit…=`: name and value.
+    pub start_limit: Vec<(String, String)>,
+    /// `KillSignal=`.
+    pub kill_signal: Option<String>,
+    /// `TimeoutStartSec=`.
+    pub timeout_start: Option<String>,
+    /// `TimeoutStopSec=`.
+    pub timeout_stop: Option<String>,
+    /// What an upgrade does to it.
+    pub on_upgrade: OnUpgrade,
+    /// Whether a restart of it would stop a service that an upgrade must not touch.
+    pub holds_kept: bool,
+    /// Resource limits: name and value of each directive.
+    pub limits: Vec<(String, String)>,
+    /// Name of the hardening profile.
+    pub hardening: crate::catalog::Hardening,
+    /// `ReadWritePaths=`.
+    pub write_paths: Vec<String>,
+    /// `DeviceAllow=`.
+    pub devices: Vec<String>,
+    /// Names of processes that show that it works.
+    pub processes: Vec<String>,
+    /// Fixed frame.
+    pub frame: Option<String>,
+    /// What other services should be running with.
+    pub expects: Vec<table::Expects>,
+    /// The escape hatch.
+    pub directives: Directives,
+}
+
+/// Lists of units.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Relations {
+    /// `After=`
+    pub after: Vec<String>,
+    /// `Before=`
+    pub before: Vec<String>,
+    /// `Wants=`
+    pub wants: Vec<String>,
+    /// `Requires=`
+    pub requires: Vec<String>,
+    /// `PartOf=`
+    pub part_of: Vec<String>,
+    /// `OnFailure=`
+    pub on_failure: Vec<String>,
+}
+
+/// Lines of the escape hatch, by section.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Directives {
+    /// Of `[Unit]`.
+    pub unit: Vec<(String, String)>,
+    /// Of `[Service]`.
+    pub service: Vec<(String, String)>,
+    /// Of `[Install]`.
+    pub install: Vec<(String, String)>,
+}
+
+/// A rule of polkit.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Permit {
+    /// What it is for.
+    pub why: String,
+    /// Members of this group …
+    pub group: Option<String>,
+    /// … or this user.
+    pub user: Option<String>,
+    /// Exact names of units.
+    pub units: Vec<String>,
+    /// Verbs as systemd tells them to polkit.
+    pub verbs: Vec<String>,
+}
+
+impl Product {
+    /// Reads and validates a catalog; `file` is its name in messages, `programs` are those that can be packed.
+    pub fn read(file: &str, text: &str, programs: &[String]) -> Result<Product, Findings> {
+        let mut findings = Findings::of(file);
+        let source = Source::parse(text, &mut findings);
+        findings = findings.or(()).map(|()| Findings::of(file))?;
+        structure::check(&source, &schema::schema(), &mut findings);
+        findings = findings.or(()).map(|()| Findings::of(file))?;
+        let catalog: Catalog = match toml::from_str(text) {
+            Ok(catalog) => catalog,
+            Err(error) => {
+                findings.add(1, error.to_string().replace('\n', " "));
+                return Err(findings);
+            }
+        };
+        let product = product::build(&catalog, &source, programs, &mut findings);
+        findings.or(product)
+    }
+
+    /// The release that is built.
+    pub fn release(&self) -> &Release {
+        self.releases.first().expect("a validated product has a release")
+    }
+
+    /// The table that its programs read.
+    pub fn table(&self) -> table::Table {
+        let service = |s: &Service| table::Service {
+            name: s.name.clone(),
+            unit: s.unit.clone(),
+            description: s.description.clone(),
+            kinds: s.kinds.clone(),
+            launch: s.launch.clone(),
+            only_while: s.only_while.clone(),
+            processes: s.processes.clone(),
+            frame: s.frame.clone(),
+            expects: s.expects.clone(),
+        };
+        table::Table {
+            schema: table::SCHEMA,
+            product: self.name.clone(),
+            package: self.package.clone(),
+            version: self.release().version.clone(),
+            operators: self.permits.iter().find_map(|p| p.group.clone()),
+            services: self.services.iter().map(service).collect(),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Order of the services: finds circles in which each would wait for the next.
+
+use std::collections::BTreeMap;
+
+use crate::model::Service;
+use crate::model::place::Place;
+
+/// Reports every circle of `after`, `before` and `only-while` once, at its first service.
+pub(super) fn check(services: &[Service], place: &mut Place<'_>) {
+    let waits = waits(services);
+    let names: BTreeMap<&str, &str> = services.iter().map(|s| (s.unit.as_str(), s.name.as_str())).collect();
+    let mut seen: Vec<&str> = Vec::new();
+    for service in services {
+        if let Some(circle) = circle(&service.unit, &waits) {
+            if !circle.iter().any(|unit| seen.contains(unit)) {
+                let shown: Vec<&str> = circle.iter().map(|unit| names[unit]).collect();
+                let text = format!("waits for itself: {}: take one `after`, `before` or `only-while` away", shown.join(" -> "));
+                place.fault(&["service", &service.name], &text);
+            }
+            seen.extend(circle);
+        }
+    }
+}
+
+/// For each unit of ours the units of ours that it starts after.
+fn waits(services: &[Service]) -> BTreeMap<&str, Vec<&str>> {
+    let mut waits: BTreeMap<&str, Vec<&str>> = services.iter().map(|s| (s.unit.as_str(), Vec::new())).collect();
+    for service in services {
+        for other in &service.relations.after {
+            if let (true, Some(list)) = (services.iter().any(|s| s.unit == *other), waits.get_mut(service.unit.as_str())) {
+                list.push(other);
+            }
+        }
+        for other in &service.relations.before {
+            if let Some(list) = waits.get_mut(other.as_str()) {
+                list.push(&service.unit);
+            }
+        }
+    }
+    waits
+}
+
+/// The way from a unit back to itself.
+fn circle<'a>(start: &'a str, waits: &BTreeMap<&'a str, Vec<&'a str>>) -> Option<Vec<&'a str>> {
+    let mut ways: Vec<Vec<&str>> = vec![vec![start]];
+    let mut visited: Vec<&str> = Vec::new();
+    while let Some(way) = ways.pop() {
+        let last = way.last().copied().unwrap_or(start);
+        for next in &waits[last] {
+            let mut longer = way.clone();
+            longer.push(next);
+            if *next == start {
+                return Some(longer);
+            }
+            if !visited.contains(next) {
+                visited.push(next);
+                ways.push(longer);
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,81 @@
+//! Who may control what: takes the catalog's permits, makes rules with the exact names of units that the package
+//! ships. An exact name whose unit is not installed would let its holder run anything as root.
+
+use std::collections::BTreeSet;
+
+use crate::catalog::{Catalog, Scope, Verb};
+use crate::finding::known;
+use crate::model::place::Place;
+use crate::model::{Permit, Service};
+use crate::rule::{name, text};
+
+/// The permits, resolved.
+pub(super) fn permits(catalog: &Catalog, services: &[Service], place: &mut Place<'_>) -> Vec<Permit> {
+    let mut permits = Vec::new();
+    for (i, permit) in catalog.permit.iter().enumerate() {
+        let i = i.to_string();
+        let at = |field| ["permit", i.as_str(), field];
+        place.rule(&at("why"), text::line(&permit.why));
+        match (&permit.group, &permit.user) {
+            (Some(group), None) if !catalog.group.contains_key(group) => {
+                place.rule(&at("group"), name::account(group));
+                place.fault(&at("group"), &format!("\"{group}\" names no group of this catalog: {}", known(catalog.group.keys())));
+            }
+            (None, Some(user)) if !catalog.account.contains_key(user) => {
+                let accounts = known(catalog.account.keys());
+                place.fault(&at("user"), &format!("\"{user}\" names no account of this catalog: {accounts}"));
+            }
+            (Some(_), None) | (None, Some(_)) => {}
+            _ => place.fault(&["permit", &i], "needs either `group` or `user`"),
+        }
+        if permit.verbs.is_empty() {
+            place.fault(&["permit", &i], "permits nothing: write `verbs = [\"start\", …]`");
+        }
+        let mut units = BTreeSet::new();
+        for (k, kind) in permit.kinds.iter().enumerate() {
+            let found: Vec<&Service> = services.iter().filter(|s| s.kinds.contains(kind)).collect();
+            if found.is_empty() {
+                let kinds: BTreeSet<&String> = services.iter().flat_map(|s| &s.kinds).collect();
+                let text = format!("\"{kind}\" is the kind of no service: {}", known(kinds));
+                place.fault(&["permit", &i, "kinds", &k.to_string()], &text);
+            }
+            units.extend(found.into_iter().map(|s| s.unit.clone()));
+        }
+        for (k, wanted) in permit.services.iter().enumerate() {
+            match services.iter().find(|s| s.name == *wanted) {
+                Some(service) => _ = units.insert(service.unit.clone()),
+                None => {
+                    let names = known(services.iter().map(|s| &s.name));
+                    let text = format!("\"{wanted}\" is no service that this package ships: {names}");
+                    place.fault(&["permit", &i, "services", &k.to_string()], &text);
+                }
+            }
+        }
+        for service in services.iter().filter(|s| units.contains(&s.unit) && s.scope == Scope::User) {
+            let text = format!("{} runs in user scope, where each user controls their own: leave it out", service.name);
+            place.fault(&["permit", &i], &text);
+        }
+        if permit.kinds.is_empty() && permit.services.is_empty() {
+            place.fault(&["permit", &i], "is about no service: write `kinds` or `services`");
+        }
+        permits.push(Permit {
+            why: permit.why.clone(),
+            group: permit.group.clone(),
+            user: permit.user.clone(),
+            units: services.iter().map(|s| s.unit.clone()).filter(|u| units.contains(u)).collect(),
+            verbs: BTreeSet::from_iter(&permit.verbs).into_iter().map(|v| verb(*v).to_owned()).collect(),
+        });
+    }
+    permits
+}
+
+/// The verb as systemd tells it to polkit.
+fn verb(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Start => "start",
+        Verb::Stop => "stop",
+        Verb::Restart => "restart",
+        Verb::Reload => "reload",
+        Verb::ResetFailed => "reset-failed",
+    }
+}

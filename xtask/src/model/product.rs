@@ -1,0 +1,271 @@
+//! The product as a whole: takes the catalog as read, makes the [`Product`], with the faults of everything that is
+//! not a service.
+
+use crate::catalog::{self, Catalog, OnUpgrade};
+use crate::date::Date;
+use crate::finding::{Findings, known};
+use crate::model::place::Place;
+use crate::model::service::{Known, build as build_service};
+use crate::model::{Account, Group, Lock, Permit, Product, Release, Role, Service, Variable, order, permit, resolve};
+use crate::rule::{name, text};
+use crate::source::Source;
+
+/// Resolves everything.
+pub(super) fn build(catalog: &Catalog, source: &Source, programs: &[String], findings: &mut Findings) -> Product {
+    let place = &mut Place { source, findings };
+    head(&catalog.product, programs, place);
+    let specs = resolve::services(catalog, place);
+    let roles = roles(catalog, place);
+    let mut locks = locks(catalog, place);
+    let known = Known { catalog, roles: &roles, locks: &locks };
+    let mut services: Vec<Service> = specs.iter().map(|(chain, spec)| build_service(chain, spec, &known, place)).collect();
+    if services.is_empty() {
+        place.fault(&["service"], "a product without services has nothing to do: write a [service.NAME] table");
+    }
+    order::check(&services, place);
+    hold_kept(&mut services);
+    let permits = permit::permits(catalog, &services, place);
+    own_locks(&mut locks, &services, &permits);
+    let spec = &catalog.product;
+    Product {
+        name: spec.name.clone(),
+        package: spec.package.clone(),
+        summary: spec.summary.clone(),
+        description: spec.description.trim().split("\n\n").map(|p| p.replace('\n', " ")).collect(),
+        maintainer: spec.maintainer.clone(),
+        license: spec.license.clone(),
+        copyright: spec.copyright.clone(),
+        homepage: spec.homepage.clone(),
+        releases: releases(catalog, place),
+        programs: spec.programs.clone(),
+        commands: spec.commands.clone(),
+        depends_deb: spec.depends.deb.clone(),
+        depends_rpm: spec.depends.rpm.clone(),
+        accounts: accounts(catalog, place),
+        groups: groups(catalog, place),
+        selector: selector(&spec.name),
+        roles,
+        locks,
+        services,
+        permits,
+    }
+}
+
+fn head(spec: &catalog::Product, programs: &[String], place: &mut Place<'_>) {
+    let at = |field| ["product", field];
+    place.rule(&at("name"), name::product(&spec.name));
+    place.rule(&at("package"), name::package(&spec.package));
+    for (field, value) in [
+        ("summary", &spec.summary),
+        ("maintainer", &spec.maintainer),
+        ("license", &spec.license),
+        ("copyright", &spec.copyright),
+        ("homepage", &spec.homepage),
+    ] {
+        place.rule(&at(field), text::line(value));
+    }
+    if spec.summary.ends_with('.') || spec.summary.chars().count() > 80 {
+        place.fault(&at("summary"), "ends in a full stop or is longer than 80 characters: package lists cut it");
+    }
+    place.rule(&at("description"), text::prose(&spec.description));
+    let address = spec.maintainer.split_once(" <").and_then(|(who, rest)| Some((who, rest.strip_suffix('>')?)));
+    if !address.is_some_and(|(who, mail)| !who.is_empty() && mail.contains('@') && !mail.contains(' ')) {
+        place.fault(&at("maintainer"), "is not of the form `Name <address>`");
+    }
+    if !spec.homepage.starts_with("https://") && !spec.homepage.starts_with("http://") {
+        place.fault(&at("homepage"), "is not a web address");
+    }
+    for (i, program) in spec.programs.iter().enumerate() {
+        if !programs.contains(program) {
+            let text = format!("\"{program}\" is no program of the toolchain: {}", known(programs));
+            place.fault(&["product", "programs", &i.to_string()], &text);
+        }
+    }
+    for (i, command) in spec.commands.iter().enumerate() {
+        if !spec.programs.contains(command) {
+            let text = format!("\"{command}\" is not among the product's programs: {}", known(&spec.programs));
+            place.fault(&["product", "commands", &i.to_string()], &text);
+        }
+    }
+    for (field, list) in [("deb", &spec.depends.deb), ("rpm", &spec.depends.rpm)] {
+        for (i, relation) in list.iter().enumerate() {
+            let comma = if relation.contains(',') { Err("holds a comma: one relation each".to_owned()) } else { Ok(()) };
+            place.rule(&["product", "depends", field, &i.to_string()], text::line(relation).and(comma));
+        }
+    }
+}
+
+fn releases(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Release> {
+    if catalog.release.is_empty() {
+        place.fault(&["release"], "there is none: write a [[release]] table with version, date and changes");
+    }
+    let mut releases: Vec<Release> = Vec::new();
+    for (i, release) in catalog.release.iter().enumerate() {
+        let i = i.to_string();
+        let at = |field| ["release", i.as_str(), field];
+        place.rule(&at("version"), name::version(&release.version));
+        for (k, change) in release.changes.iter().enumerate() {
+            place.rule(&["release", &i, "changes", &k.to_string()], text::line(change));
+        }
+        if release.changes.is_empty() {
+            place.fault(&at("changes"), "is empty: say what changed, one line each");
+        }
+        if releases.iter().any(|r| r.version == release.version) {
+            place.fault(&at("version"), &format!("\"{}\" is there twice", release.version));
+        }
+        let Some(date) = Date::parse(&release.date) else {
+            place.fault(&at("date"), &format!("\"{}\" is no day: write it like 2026-11-20", release.date.escape_debug()));
+            continue;
+        };
+        if releases.last().is_some_and(|newer| newer.epoch < date.epoch()) {
+            place.fault(&at("date"), "is later than that of the release above: the newest comes first");
+        }
+        releases.push(Release {
+            version: release.version.clone(),
+            date: release.date.clone(),
+            date_rfc2822: date.rfc2822(),
+            epoch: date.epoch(),
+            changes: release.changes.clone(),
+        });
+    }
+    releases
+}
+
+fn accounts(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Account> {
+    let mut accounts = Vec::new();
+    for (name, account) in &catalog.account {
+        place.rule(&["account", name], name::account(name));
+        place.rule(&["account", name, "description"], quotable(&account.description));
+        for (field, value) in [("home", &account.home), ("shell", &account.shell)] {
+            if let Some(value) = value {
+                let field = ["account", name, field];
+                place.rule(&field, text::path(value));
+                if value.contains([' ', '%', '"', '\'', ':', '$']) {
+                    place.fault(&field, "holds a character that sysusers.d reads differently: use plain ones");
+                }
+            }
+        }
+        for (i, group) in account.groups.iter().enumerate() {
+            place.rule(&["account", name, "groups", &i.to_string()], name::foreign_group(group));
+        }
+        accounts.push(Account {
+            name: name.clone(),
+            description: account.description.clone(),
+            home: account.home.clone(),
+            shell: account.shell.clone(),
+            groups: account.groups.clone(),
+        });
+    }
+    accounts
+}
+
+fn groups(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Group> {
+    let mut groups = Vec::new();
+    for (name, group) in &catalog.group {
+        place.rule(&["group", name], name::account(name));
+        place.rule(&["group", name, "description"], text::line(&group.description));
+        if catalog.account.contains_key(name) {
+            place.fault(&["group", name], "is the group of the account of that name already: choose another");
+        }
+        groups.push(Group { name: name.clone(), description: group.description.clone() });
+    }
+    groups
+}
+
+/// A description goes into the fifth field of /etc/passwd.
+fn quotable(value: &str) -> text::Verdict {
+    text::line(value)?;
+    match value.chars().find(|c| matches!(c, ':' | '"' | '%')) {
+        Some(c) => Err(format!("holds `{c}`, which the list of users cannot: take it away")),
+        None => Ok(()),
+    }
+}
+
+fn roles(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Role> {
+    let selector = selector(&catalog.product.name);
+    let mut roles = Vec::new();
+    for (name, role) in &catalog.role {
+        place.rule(&["role", name], name::ours(name));
+        place.rule(&["role", name, "description"], text::line(&role.description));
+        let mut variables = Vec::new();
+        for (key, variable) in &role.environment {
+            let at = ["role", name, "environment", key];
+            let (value, why) = match variable {
+                catalog::Variable::Value(value) => (value, None),
+                catalog::Variable::Explained(explained) => (&explained.value, Some(&explained.why)),
+            };
+            place.rule(&at, name::variable(key));
+            place.rule(&at, text::variable(value));
+            if *key == selector {
+                place.fault(&at, "is written by itself, it names the role: leave it out");
+            }
+            if let Some(why) = why {
+                place.rule(&["role", name, "environment", key, "why"], text::prose(why));
+            }
+            variables.push(Variable {
+                name: key.clone(),
+                value: value.clone(),
+                quoted: shell_quote(value),
+                why: why.map(|w| w.trim().to_owned()),
+            });
+        }
+        let file = format!("/etc/{}/.env.{name}", catalog.product.name);
+        roles.push(Role { name: name.clone(), description: role.description.clone(), file, variables });
+    }
+    roles
+}
+
+/// The variable that says which role a machine has.
+fn selector(product: &str) -> String {
+    format!("{}_ENV", product.to_uppercase().replace('-', "_"))
+}
+
+/// A value that systemd's EnvironmentFile= and every shell read as the same text.
+fn shell_quote(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-".contains(c);
+    if value.chars().all(plain) {
+        return value.to_owned();
+    }
+    format!("'{}'", value.replace('\'', r#"'"'"'"#))
+}
+
+fn locks(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Lock> {
+    let mut locks = Vec::new();
+    for (name, lock) in &catalog.lock {
+        place.rule(&["lock", name], name::ours(name));
+        place.rule(&["lock", name, "description"], text::line(&lock.description));
+        let path = format!("/run/{}/{name}.lock", catalog.product.name);
+        let (user, group) = ("root".to_owned(), "root".to_owned());
+        locks.push(Lock { name: name.clone(), path, description: lock.description.clone(), user, group });
+    }
+    locks
+}
+
+/// A lock belongs to the user of its services, and to the group that may start them.
+fn own_locks(locks: &mut [Lock], services: &[Service], permits: &[Permit]) {
+    for lock in locks {
+        let holds = |s: &&Service| s.lock.as_ref() == Some(&lock.path);
+        let holders: Vec<&Service> = services.iter().filter(holds).collect();
+        if let Some(user) = holders.iter().find_map(|s| s.user.clone()) {
+            lock.group = user.clone();
+            lock.user = user;
+        }
+        let may_start = |p: &&Permit| holders.iter().any(|s| p.units.contains(&s.unit));
+        if let Some(group) = permits.iter().filter(may_start).find_map(|p| p.group.clone()) {
+            lock.group = group;
+        }
+    }
+}
+
+/// A restart stops what depends on the service: it must wait while one of those is to be kept.
+fn hold_kept(services: &mut [Service]) {
+    let kept: Vec<Service> = services.iter().filter(|s| s.on_upgrade == OnUpgrade::Keep).cloned().collect();
+    for service in services {
+        let needs = |k: &Service| {
+            k.only_while.as_ref() == Some(&service.unit)
+                || k.relations.requires.contains(&service.unit)
+                || k.relations.part_of.contains(&service.unit)
+        };
+        service.holds_kept = service.on_upgrade == OnUpgrade::Restart && kept.iter().any(needs);
+    }
+}

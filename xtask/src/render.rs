@@ -1,0 +1,107 @@
+//! Files of a product: takes a validated [`Product`], makes a [`Tree`]. Pure: no clock, no disk; the templates are
+//! part of this program.
+
+mod filter;
+mod plan;
+mod template;
+
+use minijinja::{Environment, Value, context};
+use rovi_services::table;
+
+use crate::catalog::Scope;
+use crate::model::Product;
+use crate::tree::Tree;
+use plan::Plan;
+
+/// Renders everything that does not depend on a processor. `pages` are the man pages of the programs.
+pub fn render(product: &Product, pages: &[(String, String)]) -> Tree {
+    Renderer { product, env: template::environment(), plan: Plan::of(product), tree: Tree::default() }.run(pages)
+}
+
+struct Renderer<'a> {
+    product: &'a Product,
+    env: Environment<'static>,
+    plan: Plan,
+    tree: Tree,
+}
+
+impl Renderer<'_> {
+    fn run(mut self, pages: &[(String, String)]) -> Tree {
+        let p = self.product;
+        let (name, package) = (&p.name, &p.package);
+        for service in &p.services {
+            let manager = match service.scope {
+                Scope::System => "system",
+                Scope::User => "user",
+            };
+            let path = format!("root/usr/lib/systemd/{manager}/{}", service.unit);
+            self.file(&path, 0o644, "units/service", context! { s => service });
+        }
+        if !p.permits.is_empty() {
+            self.file(&format!("root/usr/share/polkit-1/rules.d/50-{name}.rules"), 0o644, "polkit/product.rules", context! {});
+        }
+        if self.plan.users {
+            self.file(&format!("root/usr/lib/sysusers.d/{name}.conf"), 0o644, "packaging/sysusers.d/product.conf", context! {});
+        }
+        self.file(&format!("root/usr/lib/tmpfiles.d/{name}.conf"), 0o644, "packaging/tmpfiles.d/product.conf", context! {});
+        if !self.plan.boot.is_empty() {
+            let path = format!("root/usr/lib/systemd/system-preset/50-{name}.preset");
+            self.file(&path, 0o644, "packaging/system-preset/product.preset", context! {});
+        }
+        if !self.plan.kept.is_empty() {
+            let path = format!("root/etc/needrestart/conf.d/50-{name}.conf");
+            self.file(&path, 0o644, "packaging/needrestart/product.conf", context! {});
+        }
+        for role in &p.roles {
+            self.file(&format!("root{}", role.file), 0o644, "env/.env", context! { role });
+        }
+        if !p.roles.is_empty() {
+            let path = format!("root/usr/lib/{name}/{}_env.sh", name.replace('-', "_"));
+            self.file(&path, 0o644, "env/env.sh", context! {});
+        }
+        let mut table = serde_json::to_string_pretty(&p.table()).expect("a table has only text keys");
+        table.push('\n');
+        self.tree.add(format!("root/usr/lib/{name}/{}", table::FILE), 0o644, table);
+        for command in &p.commands {
+            self.file(&format!("root/usr/bin/{command}"), 0o755, "packaging/bin/command", context! { command });
+        }
+        for (program, page) in pages.iter().filter(|(program, _)| p.programs.contains(program)) {
+            // Only a command's name is the product's own; the other programs may come with several products.
+            let prefix = if p.commands.contains(program) { String::new() } else { format!("{name}-") };
+            self.tree.add(format!("root/usr/share/man/man1/{prefix}{program}.1"), 0o644, page.as_bytes());
+        }
+        self.file(&format!("root/usr/share/man/man7/{package}.7"), 0o644, "packaging/man/product.7", context! {});
+        self.file("deb/copyright", 0o644, "packaging/deb/copyright", context! {});
+        self.file("deb/changelog", 0o644, "packaging/deb/changelog", context! {});
+        if !p.programs.is_empty() {
+            self.file("deb/lintian-overrides", 0o644, "packaging/deb/lintian-overrides", context! {});
+        }
+        let mut scripts = vec!["postinst", "postrm"];
+        if !self.plan.system.is_empty() {
+            scripts.push("prerm");
+        }
+        if !self.plan.restarted.is_empty() {
+            scripts.push("preinst");
+        }
+        for script in scripts {
+            self.file(&format!("deb/{script}"), 0o755, &format!("packaging/deb/{script}"), context! {});
+        }
+        for script in ["pre", "post", "preun", "postun"] {
+            if script == "pre" && !self.plan.users || script == "preun" && self.plan.system.is_empty() {
+                continue;
+            }
+            self.file(&format!("rpm/{script}"), 0o644, &format!("packaging/rpm/{script}"), context! {});
+        }
+        self.tree
+    }
+
+    fn file(&mut self, path: &str, mode: u32, template: &str, extra: Value) {
+        let context = context! { p => self.product, plan => self.plan, ..extra };
+        let text = self
+            .env
+            .get_template(template)
+            .and_then(|t| t.render(context))
+            .unwrap_or_else(|e| panic!("template {template}.j2 does not fit its model: {e}"));
+        self.tree.add(path.to_owned(), mode, text);
+    }
+}

@@ -1,0 +1,58 @@
+//! What the maintainer scripts do to which units: taken from the product once, so that the scripts hold lists only.
+
+use serde::Serialize;
+
+use crate::catalog::{OnUpgrade, Scope};
+use crate::model::{Product, Service};
+
+/// Lists of units, and the licences.
+#[derive(Debug, Serialize)]
+pub(super) struct Plan {
+    /// Whether there are users or groups to make.
+    pub(super) users: bool,
+    /// Every unit of the system's manager.
+    pub(super) system: Vec<String>,
+    /// Those that start at boot.
+    pub(super) boot: Vec<String>,
+    /// Those that an upgrade leaves alone.
+    pub(super) kept: Vec<String>,
+    /// Those that it restarts …
+    pub(super) restarted: Vec<String>,
+    /// … and of these, those that wait while a kept one runs.
+    pub(super) held: Vec<String>,
+    /// The licence expression as Debian writes it.
+    license: String,
+    /// The texts of the licences in it.
+    licenses: Vec<License>,
+}
+
+#[derive(Debug, Serialize)]
+struct License {
+    name: &'static str,
+    text: &'static str,
+}
+
+const LICENSES: [License; 2] = [
+    License { name: "MIT", text: include_str!("../../../packaging/deb/license/MIT.txt") },
+    License { name: "Apache-2.0", text: include_str!("../../../packaging/deb/license/Apache-2.0.txt") },
+];
+
+impl Plan {
+    pub(super) fn of(product: &Product) -> Plan {
+        let units = |wanted: fn(&Service) -> bool| -> Vec<String> {
+            let system = product.services.iter().filter(|s| s.scope == Scope::System);
+            system.filter(|s| wanted(s)).map(|s| s.unit.clone()).collect()
+        };
+        let words: Vec<&str> = product.license.split([' ', '(', ')']).collect();
+        Plan {
+            users: !product.accounts.is_empty() || !product.groups.is_empty(),
+            system: units(|_| true),
+            boot: units(|s| s.boot),
+            kept: units(|s| s.on_upgrade == OnUpgrade::Keep),
+            restarted: units(|s| s.on_upgrade == OnUpgrade::Restart),
+            held: units(|s| s.holds_kept),
+            license: product.license.replace(" OR ", " or ").replace(" AND ", " and "),
+            licenses: LICENSES.into_iter().filter(|l| words.contains(&l.name)).collect(),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Rules for single values: each takes a value, says what is wrong with it and what would be valid, and knows
+//! nothing of catalogs.
+
+pub mod directive;
+pub mod name;
+pub mod specifier;
+pub mod text;

@@ -1,0 +1,80 @@
+//! Rules for the escape hatch: a directive must exist, stand in its section, and have no field of its own.
+
+use crate::catalog::Scope;
+use crate::rule::text::Verdict;
+
+/// The directives of systemd 252, the oldest one supported: `SECTION NAME`, a line each.
+const TABLE: &str = include_str!("directives.txt");
+
+/// Directives that a field of the catalog makes.
+const FIELDS: [(&str, &str, &str); 34] = [
+    ("Unit", "Description", "description"),
+    ("Unit", "Documentation", "documentation"),
+    ("Unit", "After", "after"),
+    ("Unit", "Before", "before"),
+    ("Unit", "Wants", "wants"),
+    ("Unit", "Requires", "requires"),
+    ("Unit", "PartOf", "part-of"),
+    ("Unit", "Requisite", "only-while"),
+    ("Unit", "StopPropagatedFrom", "only-while"),
+    ("Unit", "OnFailure", "on-failure"),
+    ("Unit", "StartLimitBurst", "start-limit"),
+    ("Unit", "StartLimitIntervalSec", "start-limit"),
+    ("Unit", "StartLimitAction", "start-limit"),
+    ("Service", "Type", "type"),
+    ("Service", "ExecStart", "exec"),
+    ("Service", "User", "user"),
+    ("Service", "Group", "user"),
+    ("Service", "Environment", "environment"),
+    ("Service", "EnvironmentFile", "role"),
+    ("Service", "WorkingDirectory", "working-directory"),
+    ("Service", "Restart", "restart"),
+    ("Service", "RestartSec", "restart-sec"),
+    ("Service", "KillSignal", "kill-signal"),
+    ("Service", "KillMode", "kill-signal"),
+    ("Service", "TimeoutStartSec", "timeout-start"),
+    ("Service", "TimeoutStopSec", "timeout-stop"),
+    ("Service", "CPUQuota", "limits"),
+    ("Service", "MemoryMax", "limits"),
+    ("Service", "TasksMax", "limits"),
+    ("Service", "LimitNOFILE", "limits"),
+    ("Service", "LimitNPROC", "limits"),
+    ("Service", "ReadWritePaths", "write-paths"),
+    ("Service", "DeviceAllow", "devices"),
+    ("Install", "WantedBy", "boot"),
+];
+
+/// Checks that a directive may stand in that section of a unit.
+pub fn name(section: &str, name: &str) -> Verdict {
+    if let Some((_, _, field)) = FIELDS.iter().find(|(s, n, _)| *s == section && *n == name) {
+        return Err(format!("has a field of its own: write `{field} = …`"));
+    }
+    if entries().any(|(s, n)| s == section && n == name) {
+        return Ok(());
+    }
+    let homes: Vec<&str> = entries().filter(|(_, n)| *n == name).map(|(s, _)| s).collect();
+    if let Some(home) = homes.first() {
+        return Err(format!("stands in [{section}], where systemd ignores it: it belongs in [{home}]"));
+    }
+    let same = entries().find(|(_, n)| n.eq_ignore_ascii_case(name)).map(|(_, n)| n);
+    let hint = same.map_or_else(|| "see systemd.directives(7)".to_owned(), |n| format!("write `{n}`"));
+    Err(format!("is no directive of systemd 252: {hint}"))
+}
+
+/// Checks a directive's value where it can do harm: a user's manager cannot reboot the machine.
+pub fn value(name: &str, value: &str, scope: Scope) -> Verdict {
+    let acts = ["FailureAction", "SuccessAction", "StartLimitAction", "JobTimeoutAction"].contains(&name);
+    if acts && scope == Scope::User && value != "none" && !value.starts_with("exit") {
+        return Err(user_reboot(value));
+    }
+    Ok(())
+}
+
+/// What to say of a user service that wants to act on the machine.
+pub fn user_reboot(value: &str) -> String {
+    format!("`{value}` is for the system's manager, a user's cannot do it: use scope = \"system\" or leave it out")
+}
+
+fn entries() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TABLE.lines().filter(|l| !l.starts_with('#')).filter_map(|l| l.split_once(' '))
+}

@@ -1,0 +1,35 @@
+//! Rules for systemd's `%` specifiers: those that mean something else than they seem to are refused.
+
+use crate::catalog::Scope;
+use crate::rule::text::Verdict;
+
+/// All specifiers of systemd 252, the oldest one supported.
+const KNOWN: &str = "aAbBCdEfgGhHiIjJlLmMnNopPqsStTuUvVwW%";
+
+/// Checks every specifier of a value in a unit that is not a template.
+pub fn check(value: &str, scope: Scope) -> Verdict {
+    let mut chars = value.chars();
+    while let Some(c) = chars.next() {
+        if c == '%' {
+            one(chars.next(), scope)?;
+        }
+    }
+    Ok(())
+}
+
+fn one(letter: Option<char>, scope: Scope) -> Verdict {
+    let shown = letter.map(String::from).unwrap_or_default();
+    match (letter, scope) {
+        (Some('h'), Scope::System) => Err("`%h` is the home of root in a system unit, not of the service's user: \
+             write the directory"
+            .to_owned()),
+        (Some('u' | 'U' | 'g' | 'G' | 's'), Scope::System) => Err(format!(
+            "`%{shown}` is about root in a system unit, not about the service's user: write the value"
+        )),
+        (Some('i' | 'I' | 'j' | 'J'), _) => {
+            Err(format!("`%{shown}` is empty here, the service has no instances: write the value"))
+        }
+        (Some(c), _) if KNOWN.contains(c) => Ok(()),
+        _ => Err(format!("`%{shown}` is no specifier: write `%%` for a percent sign")),
+    }
+}

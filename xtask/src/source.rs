@@ -1,0 +1,138 @@
+//! A catalog's text with its lines: takes the text, makes a tree of values that knows where each of them stands,
+//! and checks it against the schema, so that serde later has nothing left to refuse.
+//!
+//! Serde stops at its first error; a person with five typing mistakes wants to see five.
+
+use indexmap::IndexMap;
+use toml::de::{DeTable, DeValue};
+
+use crate::finding::Findings;
+
+/// The text of one catalog.
+#[derive(Debug)]
+pub struct Source {
+    root: Node,
+}
+
+/// A value and the line that it stands on (for the value of a key: the key's line).
+#[derive(Debug)]
+pub struct Node {
+    /// Line, from 1.
+    pub line: usize,
+    /// The value.
+    pub value: Value,
+}
+
+/// A TOML value.
+#[derive(Debug)]
+pub enum Value {
+    /// Text.
+    Text(String),
+    /// A whole number that fits.
+    Number(i64),
+    /// `true` or `false`.
+    Switch(bool),
+    /// `[ … ]`
+    List(Vec<Node>),
+    /// `[table]` or `{ … }`
+    Table(IndexMap<String, Node>),
+    /// Dates, fractions, numbers without end: nothing that a catalog has.
+    Other(&'static str),
+}
+
+impl Value {
+    /// What a person calls it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Value::Text(_) => "text",
+            Value::Number(_) => "a whole number",
+            Value::Switch(_) => "true or false",
+            Value::List(_) => "a list",
+            Value::Table(_) => "a table",
+            Value::Other(kind) => kind,
+        }
+    }
+}
+
+impl Source {
+    /// Reads TOML; every syntax error that the parser can get past is reported.
+    pub fn parse(text: &str, findings: &mut Findings) -> Source {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        let lines = Lines::of(text);
+        for error in errors {
+            let line = error.span().map_or(1, |s| lines.at(s.start));
+            findings.add(line, format!("not TOML: {}", error.message().replace('\n', ", ")));
+        }
+        Source { root: Node { line: 1, value: table_of(table.get_ref(), &lines) } }
+    }
+
+    /// The value at the root.
+    pub fn root(&self) -> &Node {
+        &self.root
+    }
+
+    /// The line of the value at `path`, or of the deepest part of it that is there.
+    pub fn line(&self, path: &[&str]) -> usize {
+        let mut node = &self.root;
+        for step in path {
+            let next = match &node.value {
+                Value::Table(table) => table.get(*step),
+                Value::List(list) => step.parse().ok().and_then(|i: usize| list.get(i)),
+                _ => None,
+            };
+            match next {
+                Some(next) => node = next,
+                None => break,
+            }
+        }
+        node.line
+    }
+
+    /// Whether something stands at `path`.
+    pub fn has(&self, path: &[&str]) -> bool {
+        let mut node = &self.root;
+        path.iter().all(|step| match &node.value {
+            Value::Table(table) => table.get(*step).inspect(|next| node = next).is_some(),
+            _ => false,
+        })
+    }
+}
+
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Lines {
+        Lines(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i).collect())
+    }
+
+    fn at(&self, offset: usize) -> usize {
+        self.0.partition_point(|newline| *newline < offset) + 1
+    }
+}
+
+fn table_of(table: &DeTable<'_>, lines: &Lines) -> Value {
+    let entries = table.iter().map(|(key, value)| {
+        let line = lines.at(key.span().start);
+        (key.get_ref().to_string(), Node { line, value: value_of(value.get_ref(), lines) })
+    });
+    Value::Table(entries.collect())
+}
+
+fn value_of(value: &DeValue<'_>, lines: &Lines) -> Value {
+    match value {
+        DeValue::String(text) => Value::Text(text.to_string()),
+        DeValue::Boolean(switch) => Value::Switch(*switch),
+        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => Value::Number(number),
+            Err(_) => Value::Other("a number too large"),
+        },
+        DeValue::Float(_) => Value::Other("a fraction"),
+        DeValue::Datetime(_) => Value::Other("a date without quotes"),
+        DeValue::Array(list) => Value::List(
+            list.iter()
+                .map(|item| Node { line: lines.at(item.span().start), value: value_of(item.get_ref(), lines) })
+                .collect(),
+        ),
+        DeValue::Table(table) => table_of(table, lines),
+    }
+}

@@ -1,0 +1,148 @@
+//! The shape of a catalog: takes its [`Source`] and the schema, reports every key that is unknown, missing or of
+//! the wrong type. What the values mean is [`crate::model`]'s business.
+
+use serde_json::Value as Json;
+
+use crate::finding::{Findings, known};
+use crate::source::{Node, Source, Value};
+
+/// Compares the source with the schema.
+pub fn check(source: &Source, schema: &Json, findings: &mut Findings) {
+    Checker { schema, findings }.check(source.root(), schema, "");
+}
+
+struct Checker<'a> {
+    schema: &'a Json,
+    findings: &'a mut Findings,
+}
+
+impl<'a> Checker<'a> {
+    fn check(&mut self, node: &Node, rule: &'a Json, path: &str) {
+        let rule = self.resolved(rule);
+        if let Some(words) = constants(rule) {
+            if !matches!(&node.value, Value::Text(text) if words.contains(&text.as_str())) {
+                let is = match &node.value {
+                    Value::Text(text) => format!("\"{text}\""),
+                    other => other.kind().to_owned(),
+                };
+                self.wrong(node, path, format!("{is} is none of its values: {}", known(words)));
+            }
+            return;
+        }
+        if let Some(choices) = rule.get("anyOf").and_then(Json::as_array) {
+            let choices: Vec<&Json> =
+                choices.iter().map(|c| self.resolved(c)).filter(|c| c["type"] != "null").collect();
+            let only = if let [only] = choices.as_slice() { Some(only) } else { None };
+            match only.or_else(|| choices.iter().find(|c| accepts(c, &node.value))) {
+                Some(choice) => self.check(node, choice, path),
+                None => {
+                    let kinds: Vec<&str> = choices.iter().flat_map(|c| kinds(c)).collect();
+                    self.wrong(node, path, format!("expected {}, found {}", kinds.join(" or "), node.value.kind()));
+                }
+            }
+            return;
+        }
+        if !accepts(rule, &node.value) {
+            let expected = kinds(rule).join(" or ");
+            return self.wrong(node, path, format!("expected {expected}, found {}", node.value.kind()));
+        }
+        match &node.value {
+            Value::Table(_) => self.check_table(node, rule, path),
+            Value::List(items) => {
+                for (i, item) in items.iter().enumerate() {
+                    self.check(item, &rule["items"], &format!("{path}[{i}]"));
+                }
+            }
+            Value::Number(n) if rule["format"] == "uint32" && u32::try_from(*n).is_err() => {
+                self.wrong(node, path, format!("{n} is out of range: 0 to {}", u32::MAX));
+            }
+            _ => {}
+        }
+    }
+
+    fn check_table(&mut self, node: &Node, rule: &'a Json, path: &str) {
+        let Value::Table(table) = &node.value else { return };
+        let properties = rule["properties"].as_object();
+        for (key, value) in table {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            match (properties.and_then(|p| p.get(key)), &rule["additionalProperties"]) {
+                (Some(rule), _) => self.check(value, rule, &path),
+                (None, any @ Json::Object(_)) => self.check(value, any, &path),
+                (None, _) => {
+                    let mut names: Vec<&String> = properties.into_iter().flat_map(|p| p.keys()).collect();
+                    names.sort();
+                    self.wrong(value, &path, format!("unknown key: {}", known(names)));
+                }
+            }
+        }
+        for required in rule["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
+            if !table.contains_key(required) {
+                let what = if path.is_empty() { "the catalog".to_owned() } else { path.to_owned() };
+                let text = format!("{what}: `{required}` is missing: {}", self.described(&rule["properties"][required]));
+                self.findings.add(node.line, text);
+            }
+        }
+    }
+
+    fn wrong(&mut self, node: &Node, path: &str, what: String) {
+        self.findings.add(node.line, format!("{path}: {what}"));
+    }
+
+    fn resolved(&self, rule: &'a Json) -> &'a Json {
+        let name = rule["$ref"].as_str().and_then(|r| r.strip_prefix("#/$defs/"));
+        name.map_or(rule, |name| &self.schema["$defs"][name])
+    }
+
+    fn described(&self, rule: &'a Json) -> String {
+        let text = rule["description"].as_str().or_else(|| self.resolved(rule)["description"].as_str());
+        text.unwrap_or_default().trim_end_matches('.').replace('\n', " ")
+    }
+}
+
+/// The words of an enumeration, if the rule is one.
+fn constants(rule: &Json) -> Option<Vec<&str>> {
+    if let Some(list) = rule["enum"].as_array() {
+        return list.iter().map(Json::as_str).collect();
+    }
+    let list = rule["oneOf"].as_array()?;
+    let mut found = Vec::new();
+    for choice in list {
+        match (choice["const"].as_str(), choice["enum"].as_array()) {
+            (Some(word), _) => found.push(word),
+            (None, Some(words)) => found.extend(words.iter().filter_map(Json::as_str)),
+            (None, None) => return None,
+        }
+    }
+    Some(found)
+}
+
+fn types(rule: &Json) -> Vec<&str> {
+    match &rule["type"] {
+        Json::String(one) => vec![one],
+        Json::Array(several) => several.iter().filter_map(Json::as_str).filter(|t| *t != "null").collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn kinds(rule: &Json) -> Vec<&'static str> {
+    let name = |kind: &str| match kind {
+        "string" => "text",
+        "integer" => "a whole number",
+        "boolean" => "true or false",
+        "array" => "a list",
+        _ => "a table",
+    };
+    types(rule).into_iter().map(name).collect()
+}
+
+fn accepts(rule: &Json, value: &Value) -> bool {
+    let kind = match value {
+        Value::Text(_) => "string",
+        Value::Number(_) => "integer",
+        Value::Switch(_) => "boolean",
+        Value::List(_) => "array",
+        Value::Table(_) => "object",
+        Value::Other(_) => return false,
+    };
+    types(rule).contains(&kind)
+}
