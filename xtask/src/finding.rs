@@ -67,3 +67,16 @@ pub fn known<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
     let names: Vec<String> = names.into_iter().map(|n| n.as_ref().to_owned()).collect();
     if names.is_empty() { "there is none".to_owned() } else { format!("known: {}", names.join(", ")) }
 }
+
+/// What is wrong with several catalogs.
+#[derive(Debug)]
+pub struct Faults(pub Vec<Findings>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<String> = self.0.iter().map(Findings::to_string).collect();
+        f.write_str(&texts.join("\n"))
+    }
+}
+
+impl std::error::Error for Faults {}

@@ -1,12 +1,52 @@
-//! x
-use xtask::model::Product;
-fn main() {
-    let f = std::env::args().nth(1).unwrap();
-    let t = std::fs::read_to_string(&f).unwrap();
-    match Product::read(&f, &t, &["run_stack".to_owned(), "notify-helper".to_owned()]) {
-        Ok(p) => {let t=xtask::render::render(&p, &[]);
-         for (k, f) in &t.0 { let d = std::path::Path::new("/tmp/w/out").join(k); std::fs::create_dir_all(d.parent().unwrap()).unwrap(); std::fs::write(d, &f.bytes).unwrap(); }
-         print!("{}", t.manifest())},
-        Err(e) => eprintln!("{e}"),
+//! `cargo xtask VERB`: the table of verbs.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::finding::Faults;
+use xtask::verb;
+use xtask::workspace::Workspace;
+
+/// One catalog in; units, packages, repositories and images out
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 78 a catalog is wrong.
+Paths of what was made go to standard output, one a line; everything else to standard error.";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Validate catalogs, templates, goldens, units and pages
+    Check(verb::check::Args),
+    /// Write the files of products, to look at them
+    Render(verb::render::Args),
+    /// Make packages, checksums and bills of materials
+    Dist(verb::dist::Args),
+    /// Write the JSON Schema of a catalog
+    Schema,
+}
+
+fn main() -> ExitCode {
+    let workspace = Workspace::find();
+    let result = match Cli::parse().verb {
+        Verb::Check(args) => verb::check::run(&workspace, args),
+        Verb::Render(args) => verb::render::run(&workspace, args),
+        Verb::Dist(args) => verb::dist::run(&workspace, args),
+        Verb::Schema => verb::schema::run(&workspace),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Faults>() => {
+            eprintln!("{error}");
+            ExitCode::from(78)
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

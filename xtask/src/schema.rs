@@ -5,6 +5,9 @@ use serde_json::Value;
 
 use crate::catalog::Catalog;
 
+/// Where it is checked in.
+pub const FILE: &str = "catalog/schema.json";
+
 /// The schema of the running toolchain.
 pub fn schema() -> Value {
     let mut schema = schemars::schema_for!(Catalog);

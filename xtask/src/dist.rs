@@ -1,0 +1,120 @@
+//! The folder that is published: takes validated products, makes packages, checksums, bills of materials and
+//! `manifest.json` in `dist/`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use anyhow::{Context, Result, anyhow};
+use serde::{Deserialize, Serialize};
+
+use crate::model::Product;
+use crate::package::{self, Format, Package};
+use crate::program;
+use crate::sbom::{self, Crates};
+use crate::target::Target;
+use crate::tool;
+use crate::workspace::Workspace;
+
+/// What is made.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Of which products.
+    pub products: Vec<Product>,
+    /// For which processors.
+    pub targets: Vec<Target>,
+    /// In which formats.
+    pub formats: Vec<Format>,
+    /// Where.
+    pub dist: PathBuf,
+}
+
+/// `manifest.json`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Manifest {
+    packages: Vec<Package>,
+}
+
+/// Makes everything of the plan; returns the paths of the packages.
+pub fn dist(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
+    // Both before the long part: what is missing should be said at once.
+    for format in &plan.formats {
+        match format {
+            Format::Deb => tool::CARGO_DEB.path()?,
+            Format::Rpm => tool::CARGO_GENERATE_RPM.path()?,
+        };
+    }
+    fs::create_dir_all(&plan.dist).with_context(|| format!("`{}`: cannot be made", plan.dist.display()))?;
+    let mut packages = Vec::new();
+    for target in &plan.targets {
+        let programs = program::build(workspace, *target)?;
+        let crates = Crates::of(workspace, *target)?;
+        for product in &plan.products {
+            packages.extend(product_packages(workspace, plan, *target, product, &programs, &crates)?);
+        }
+    }
+    packages.sort();
+    record(&plan.dist, &packages)?;
+    Ok(packages.iter().map(|p| plan.dist.join(&p.file)).collect())
+}
+
+/// The packages of one product for one processor, side by side.
+fn product_packages(
+    workspace: &Workspace,
+    plan: &Plan,
+    target: Target,
+    product: &Product,
+    programs: &[program::Program],
+    crates: &Crates,
+) -> Result<Vec<Package>> {
+    let dir = package::stage_dir(&program::target_dir(workspace), product, target);
+    let stage = package::stage(product, &workspace.pages()?, programs, &dir)?;
+    eprintln!("packing {} {} for {target}", product.package, product.release().version);
+    thread::scope(|scope| {
+        let stage = &stage;
+        let jobs: Vec<_> = plan
+            .formats
+            .iter()
+            .map(|format| {
+                scope.spawn(move || {
+                    let package = package::pack(product, target, *format, stage, &plan.dist)?;
+                    let bill = plan.dist.join(format!("{}.cdx.json", package.file));
+                    write(&bill, &sbom::bill(product, &package, crates))?;
+                    Ok(package)
+                })
+            })
+            .collect();
+        jobs.into_iter().map(|job| job.join().map_err(|_| anyhow!("a packager's thread died"))?).collect()
+    })
+}
+
+/// Brings `manifest.json` and `SHA256SUMS` up to date: what was made earlier and is still there stays listed.
+fn record(dist: &Path, made: &[Package]) -> Result<()> {
+    let path = dist.join("manifest.json");
+    let earlier: Manifest = match fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("`{}`: remove it", path.display()))?,
+        Err(_) => Manifest::default(),
+    };
+    let is_made = |p: &Package| made.iter().any(|m| m.file == p.file);
+    let kept = earlier.packages.into_iter().filter(|p| !is_made(p) && dist.join(&p.file).exists());
+    let mut packages: Vec<Package> = kept.chain(made.iter().cloned()).collect();
+    packages.sort();
+    let mut sums = String::new();
+    for package in &packages {
+        let bill = format!("{}.cdx.json", package.file);
+        let bytes = fs::read(dist.join(&bill)).with_context(|| format!("`{bill}`"))?;
+        sums.push_str(&format!("{}  {}\n{}  {bill}\n", package.sha256, package.file, package::sha256(&bytes)));
+    }
+    write(&dist.join("SHA256SUMS"), &sums)?;
+    let mut text = serde_json::to_string_pretty(&Manifest { packages })?;
+    text.push('\n');
+    write(&path, &text)
+}
+
+/// Writes beside and renames: a reader never sees half a file.
+fn write(path: &Path, text: &str) -> Result<()> {
+    let beside = path.with_added_extension("new");
+    let context = || format!("`{}`: cannot be written", path.display());
+    fs::write(&beside, text).with_context(context)?;
+    fs::rename(&beside, path).with_context(context)
+}

@@ -1,0 +1,6 @@
+//! The verbs of `cargo xtask`, one file each: parse, call the stages, say what was made.
+
+pub mod check;
+pub mod dist;
+pub mod render;
+pub mod schema;

@@ -1,0 +1,40 @@
+//! `cargo xtask dist`: packages, checksums, bills of materials.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::dist::{Plan, dist};
+use crate::package::Format;
+use crate::target::{self, Target};
+use crate::workspace::{Selection, Workspace};
+
+/// What to make.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    selection: Selection,
+    /// Processor, by Rust's name of it; may be given several times [default: all]
+    #[arg(long, value_name = "TRIPLE", value_parser = Target::parse)]
+    target: Vec<Target>,
+    /// Kinds of package
+    #[arg(long, value_delimiter = ',', default_value = "deb,rpm")]
+    format: Vec<Format>,
+    /// Folder to put them in [default: dist]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// Makes the packages; their paths go to standard output.
+pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
+    let products = args.selection.read(workspace)?;
+    let targets = if args.target.is_empty() { target::ALL.to_vec() } else { args.target };
+    let here = args.out.is_none();
+    let plan = Plan { products, targets, formats: args.format, dist: args.out.unwrap_or_else(|| workspace.path("dist")) };
+    let paths = dist(workspace, &plan)?;
+    for path in paths {
+        let shown = if here { path.strip_prefix(workspace.path("")).unwrap_or(&path) } else { &path };
+        println!("{}", shown.display());
+    }
+    Ok(())
+}

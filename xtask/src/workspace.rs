@@ -1,0 +1,123 @@
+//! The repository that this program was built from: where its catalogs, programs and pages are.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::collision;
+use crate::finding::Faults;
+use crate::model::Product;
+
+/// Longest catalog that is read: a hundred times the largest one there is.
+const LONGEST: u64 = 1 << 20;
+
+/// The checkout.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    root: PathBuf,
+}
+
+impl Workspace {
+    /// The checkout that cargo runs this program from.
+    pub fn find() -> Workspace {
+        let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+        let xtask = manifest.join("src/model.rs").exists();
+        let root = if xtask { manifest.parent().unwrap_or(&manifest).to_owned() } else { manifest };
+        Workspace { root }
+    }
+
+    /// A path in it.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// Names of the programs that can be packed.
+    pub fn programs(&self) -> Result<Vec<String>> {
+        self.stems("src/bin", "rs")
+    }
+
+    /// Man page of each program that has one.
+    pub fn pages(&self) -> Result<Vec<(String, String)>> {
+        let names = self.stems("src/bin", "1")?;
+        names.into_iter().map(|name| Ok((name.clone(), read(&self.path(&format!("src/bin/{name}.1")))?))).collect()
+    }
+
+    /// Names of the products that have a catalog here.
+    pub fn products(&self) -> Result<Vec<String>> {
+        self.stems("catalog", "toml")
+    }
+
+    fn stems(&self, directory: &str, extension: &str) -> Result<Vec<String>> {
+        let path = self.path(directory);
+        let entries = fs::read_dir(&path).with_context(|| format!("`{}`", path.display()))?;
+        let mut stems = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            if path.extension().is_some_and(|e| e == extension) {
+                stems.extend(path.file_stem().and_then(|s| s.to_str()).map(str::to_owned));
+            }
+        }
+        stems.sort();
+        Ok(stems)
+    }
+}
+
+/// Which products a verb is about.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Selection {
+    /// Products, by the name of their file in catalog/ [default: all]
+    #[arg(value_name = "PRODUCT")]
+    pub products: Vec<String>,
+    /// A catalog anywhere; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub catalog: Vec<PathBuf>,
+}
+
+impl Selection {
+    /// Reads and validates every selected catalog, and what they are together.
+    pub fn read(&self, workspace: &Workspace) -> Result<Vec<Product>> {
+        let known = workspace.products()?;
+        let mut files: Vec<(String, PathBuf)> = Vec::new();
+        let all = self.products.is_empty() && self.catalog.is_empty();
+        for name in if all { &known } else { &self.products } {
+            if !known.contains(name) {
+                bail!("`{name}` is no product here: known: {}; for a catalog elsewhere use --catalog FILE", known.join(", "));
+            }
+            let shown = format!("catalog/{name}.toml");
+            files.push((shown.clone(), workspace.path(&shown)));
+        }
+        files.extend(self.catalog.iter().map(|path| (path.display().to_string(), path.clone())));
+        let programs = workspace.programs()?;
+        let (mut products, mut faults) = (Vec::new(), Vec::new());
+        for (shown, path) in &files {
+            match Product::read(shown, &read(path)?, &programs) {
+                Ok(product) => products.push(product),
+                Err(found) => faults.push(found),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(Faults(faults).into());
+        }
+        let shown: Vec<&str> = files.iter().map(|(shown, _)| shown.as_str()).collect();
+        collision::check(&shown, &products, &workspace.pages()?)?;
+        Ok(products)
+    }
+}
+
+/// Text of a file that a person named.
+fn read(path: &Path) -> Result<String> {
+    let shown = path.display();
+    let meta = fs::metadata(path).with_context(|| format!("`{shown}`: cannot be read"))?;
+    if meta.is_dir() {
+        bail!("`{shown}`: is a directory: name the file in it");
+    }
+    if meta.len() > LONGEST {
+        bail!("`{shown}`: is longer than {LONGEST} bytes, which no catalog is: name the right file");
+    }
+    let bytes = fs::read(path).with_context(|| format!("`{shown}`: cannot be read"))?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(error) => bail!("`{shown}`: is not UTF-8 at byte {}: save it as UTF-8", error.utf8_error().valid_up_to()),
+    }
+}
