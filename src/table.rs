@@ -1,8 +1,8 @@
 //! The table of a product's services, `services.json`: made by the toolchain from a catalog, installed beside
-//! the programs in `/usr/lib/<product>/`, read by them and by whoever wants to know what a product can run.
+//! `/usr/share/<product>/`, read by the programs and by whoever wants to know what a product can run.
 //!
-//! It holds facts only. Programs find it next to their own executable ([`Table::beside_this_program`]), so two
-//! products on one machine never see each other's.
+//! It holds facts only. Programs find it from where they are themselves ([`Table::of_this_program`]), so two products
+//! on one machine never see each other's.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// The number that a reader checks before it believes the rest.
 pub const SCHEMA: u32 = 1;
 
-/// The file's name, in the directory of the programs that read it.
+/// The file's name.
 pub const FILE: &str = "services.json";
 
 /// Every service of one product.
@@ -115,10 +115,19 @@ pub struct Expects {
 }
 
 impl Table {
-    /// Reads and checks the table next to the running executable.
-    pub fn beside_this_program() -> Result<Table, String> {
+    /// Reads and checks the table of the running executable: for `/usr/libexec/<product>/PROGRAM` that is
+    /// `/usr/share/<product>/services.json`; anywhere else it lies beside the program.
+    pub fn of_this_program() -> Result<Table, String> {
         let exe = std::env::current_exe().map_err(|e| format!("cannot tell where this program is: {e}"))?;
-        Table::read(&exe.with_file_name(FILE))
+        Table::read(&Table::path_for(&exe))
+    }
+
+    fn path_for(exe: &Path) -> PathBuf {
+        let installed = exe.parent().and_then(|product| {
+            let libexec = product.parent().filter(|dir| dir.file_name().is_some_and(|name| name == "libexec"))?;
+            Some(libexec.parent()?.join("share").join(product.file_name()?).join(FILE))
+        });
+        installed.unwrap_or_else(|| exe.with_file_name(FILE))
     }
 
     /// Reads and checks the table at `path`.
@@ -144,5 +153,20 @@ impl Table {
     /// The services that `run_stack` can launch.
     pub fn launchable(&self) -> impl Iterator<Item = (&Service, &Launch)> {
         self.services.iter().filter_map(|s| Some((s, s.launch.as_ref()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::Table;
+
+    #[test]
+    fn an_installed_program_reads_its_own_products_table() {
+        let path = |exe| Table::path_for(Path::new(exe)).display().to_string();
+        assert_eq!(path("/usr/libexec/robot/run_stack"), "/usr/share/robot/services.json");
+        assert_eq!(path("/tmp/x/run_stack"), "/tmp/x/services.json");
+        assert_eq!(path("/libexec/run_stack"), "/libexec/services.json");
     }
 }

@@ -44,7 +44,7 @@ pub struct Catalog {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Product {
-    /// Short name: the prefix of the units, `/etc/<name>`, `/run/<name>`, `/usr/lib/<name>`.
+    /// Short name: the prefix of the units, `/etc/<name>`, `/run/<name>`, `/usr/libexec/<name>`.
     pub name: String,
     /// Name of the .deb and .rpm package.
     pub package: String,
@@ -60,7 +60,7 @@ pub struct Product {
     pub copyright: String,
     /// Web page of the product.
     pub homepage: String,
-    /// Programs of this toolchain to pack into `/usr/lib/<name>`: `run_stack`, `notify-helper`, ….
+    /// Programs of this toolchain to pack into `/usr/libexec/<name>`: `run_stack`, `notify-helper`, ….
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub programs: Vec<String>,
     /// Those of the programs that people type: they get an entry in `/usr/bin`. Two products on one machine

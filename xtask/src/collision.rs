@@ -13,7 +13,7 @@ pub fn check(files: &[&str], products: &[Product], pages: &[(String, String)]) -
     for (i, product) in products.iter().enumerate() {
         let mut findings = Findings::of(files[i]);
         let tree = render(product, pages);
-        let programs = product.programs.iter().map(|p| format!("/usr/lib/{}/{p}", product.name));
+        let programs = product.programs.iter().map(|p| format!("{}/{p}", product.program_dir));
         for path in tree.installed().map(|(path, _)| path.to_owned()).chain(programs) {
             match owners.get(&path) {
                 Some(other) => findings.add(1, format!("`{path}` is shipped by {} as well: {}", files[*other], what_to_do(&path))),

@@ -4,6 +4,7 @@
 pub mod catalog;
 pub mod collision;
 pub mod date;
+pub mod deb;
 pub mod dist;
 pub mod finding;
 pub mod manifest;
@@ -11,6 +12,7 @@ pub mod model;
 pub mod package;
 pub mod program;
 pub mod render;
+pub mod rpm;
 pub mod rule;
 pub mod sbom;
 pub mod schema;

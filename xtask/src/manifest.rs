@@ -33,7 +33,7 @@ pub fn manifest(product: &Product, tree: &Tree) -> String {
 pub fn file_name(product: &Product, target: Target, deb: bool) -> String {
     let (package, version) = (&product.package, product.release().version.replacen('-', "~", 1));
     if deb {
-        format!("{package}_{version}-1_{}.deb", target.deb)
+        format!("{package}_{version}_{}.deb", target.deb)
     } else {
         format!("{package}-{version}-1.{}.rpm", target.rpm)
     }
@@ -44,7 +44,9 @@ fn deb(product: &Product, tree: &Tree) -> Value {
     let mut assets = assets(tree, |source, destination, mode, _| {
         vec![source, destination.trim_start_matches('/'), mode].into()
     });
-    assets.push(vec!["deb/copyright".to_owned(), format!("{documentation}/copyright"), "644".to_owned()].into());
+    for file in ["copyright", "changelog.gz"] {
+        assets.push(vec![format!("deb/{file}"), format!("{documentation}/{file}"), "644".to_owned()].into());
+    }
     if tree.0.contains_key("deb/lintian-overrides") {
         let path = format!("usr/share/lintian/overrides/{}", product.package);
         assets.push(vec!["deb/lintian-overrides".to_owned(), path, "644".to_owned()].into());
@@ -63,11 +65,10 @@ fn deb(product: &Product, tree: &Tree) -> Value {
         ("copyright", product.copyright.as_str().into()),
         ("section", "misc".into()),
         ("priority", "optional".into()),
-        ("revision", "1".into()),
+        ("revision", "".into()),
         ("depends", depends.join(", ").into()),
         ("extended-description", product.description.join("\n\n").into()),
         ("maintainer-scripts", "deb".into()),
-        ("changelog", "deb/changelog".into()),
         ("assets", assets.into()),
     ])
 }

@@ -21,6 +21,11 @@ use crate::{schema, structure};
 
 pub use service::unit_name;
 
+/// Where a product's programs are installed: each product has its own, so that two on one machine do not meet.
+pub fn program_dir(product: &str) -> String {
+    format!("/usr/libexec/{product}")
+}
+
 /// A product, ready to be rendered.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Product {
@@ -42,7 +47,11 @@ pub struct Product {
     pub homepage: String,
     /// Newest first, at least one.
     pub releases: Vec<Release>,
-    /// Programs in `/usr/lib/<name>`.
+    /// Where its programs are installed.
+    pub program_dir: String,
+    /// Where what programs and people read is installed.
+    pub share_dir: String,
+    /// Programs in `program_dir`.
     pub programs: Vec<String>,
     /// Those that people type.
     pub commands: Vec<String>,

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use xshell::{Shell, cmd};
 
+use crate::deb;
 use crate::manifest;
 use crate::model::Product;
 use crate::program::Program;
 use crate::render::render;
+use crate::rpm;
 use crate::stage::{Stage, compressed};
 use crate::target::Target;
 use crate::tool;
@@ -54,7 +56,7 @@ pub struct Package {
 pub fn stage(product: &Product, pages: &[(String, String)], programs: &[Program], dir: &Path) -> Result<Stage> {
     let mut tree = compressed(render(product, pages))?;
     for program in programs.iter().filter(|p| product.programs.contains(&p.name)) {
-        tree.add(format!("root/usr/lib/{}/{}", product.name, program.name), 0o755, program.bytes.clone());
+        tree.add(format!("root{}/{}", product.program_dir, program.name), 0o755, program.bytes.clone());
     }
     let manifest = manifest::manifest(product, &tree);
     tree.add("Cargo.toml".to_owned(), 0o644, manifest);
@@ -77,7 +79,7 @@ pub fn pack(product: &Product, target: Target, format: Format, stage: &Stage, di
     match format {
         Format::Deb => {
             let tool = tool::CARGO_DEB.path()?;
-            cmd!(sh, "{tool} --quiet --no-build --no-strip --multiarch=foreign --target {triple} --output {made}")
+            cmd!(sh, "{tool} --quiet --no-build --no-strip --target {triple} --output {made}")
                 .quiet()
                 .ignore_stdout()
                 .run()?;
@@ -87,7 +89,12 @@ pub fn pack(product: &Product, target: Target, format: Format, stage: &Stage, di
             cmd!(sh, "{tool} --target {triple} --source-date {epoch} --auto-req disabled --output {made}").quiet().run()?;
         }
     }
-    let bytes = fs::read(&made).with_context(|| format!("`{}`", made.display()))?;
+    let packed = fs::read(&made).with_context(|| format!("`{}`", made.display()))?;
+    let bytes = match format {
+        Format::Deb => deb::with_md5sums(&packed)?,
+        Format::Rpm => rpm::with_head(&packed, &rpm::head(product))?,
+    };
+    fs::write(&made, &bytes).with_context(|| format!("`{}`: cannot be written", made.display()))?;
     let path = dist.join(&file);
     fs::rename(&made, &path).with_context(|| format!("`{}`: cannot be written", path.display()))?;
     Ok(Package {

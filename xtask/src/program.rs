@@ -25,7 +25,7 @@ pub fn build(workspace: &Workspace, target: Target) -> Result<Vec<Program>> {
     sh.change_dir(workspace.path(""));
     need_target(&sh, target)?;
     let triple = target.triple;
-    let flags = remap(workspace)?;
+    let flags = flags(workspace)?;
     eprintln!("building the programs for {triple}");
     cmd!(sh, "cargo build --quiet --locked --release --package rovi-services --bins --target {triple}")
         .env("CARGO_ENCODED_RUSTFLAGS", flags)
@@ -68,14 +68,17 @@ fn need_target(sh: &Shell, target: Target) -> Result<()> {
     Ok(())
 }
 
-/// Paths of this machine are no part of a program.
-fn remap(workspace: &Workspace) -> Result<String> {
+/// Rust's flags: paths of this machine are no part of a program.
+fn flags(workspace: &Workspace) -> Result<String> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| std::env::home_dir().map(|h| h.join(".cargo"))).context("there is no home directory")?;
     let root = workspace.path("");
     let root = root.to_str().context("the checkout's path is not UTF-8")?.trim_end_matches('/');
     let home = home.to_str().context("cargo's home is not UTF-8")?;
-    Ok(format!("--remap-path-prefix={root}=.\u{1f}--remap-path-prefix={home}=/cargo"))
+    // Without relocations the same pages serve every process that runs a program, on every processor alike; these
+    // programs have no unsafe code that a random address would protect.
+    Ok(["-Crelocation-model=static", &format!("--remap-path-prefix={root}=."), &format!("--remap-path-prefix={home}=/cargo")]
+        .join("\u{1f}"))
 }
 
 /// The toolchain's own objcopy, or one on the PATH.

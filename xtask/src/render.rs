@@ -11,6 +11,7 @@ use rovi_services::table;
 use crate::catalog::Scope;
 use crate::model::Product;
 use crate::tree::Tree;
+pub(crate) use filter::wrap;
 use plan::Plan;
 
 /// Renders everything that does not depend on a processor. `pages` are the man pages of the programs.
@@ -56,12 +57,12 @@ impl Renderer<'_> {
             self.file(&format!("root{}", role.file), 0o644, "env/.env", context! { role });
         }
         if !p.roles.is_empty() {
-            let path = format!("root/usr/lib/{name}/{}_env.sh", name.replace('-', "_"));
+            let path = format!("root{}/{}_env.sh", p.share_dir, name.replace('-', "_"));
             self.file(&path, 0o644, "env/env.sh", context! {});
         }
         let mut table = serde_json::to_string_pretty(&p.table()).expect("a table has only text keys");
         table.push('\n');
-        self.tree.add(format!("root/usr/lib/{name}/{}", table::FILE), 0o644, table);
+        self.tree.add(format!("root{}/{}", p.share_dir, table::FILE), 0o644, table);
         for command in &p.commands {
             self.file(&format!("root/usr/bin/{command}"), 0o755, "packaging/bin/command", context! { command });
         }
@@ -73,7 +74,8 @@ impl Renderer<'_> {
         self.file(&format!("root/usr/share/man/man7/{package}.7"), 0o644, "packaging/man/product.7", context! {});
         self.file("deb/copyright", 0o644, "packaging/deb/copyright", context! {});
         self.file("deb/changelog", 0o644, "packaging/deb/changelog", context! {});
-        if !p.programs.is_empty() {
+        self.file("rpm/rpmlint.toml", 0o644, "packaging/rpm/rpmlint.toml", context! {});
+        if !p.programs.is_empty() || !self.plan.system.is_empty() {
             self.file("deb/lintian-overrides", 0o644, "packaging/deb/lintian-overrides", context! {});
         }
         let mut scripts = vec!["postinst", "postrm"];

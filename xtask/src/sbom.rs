@@ -45,7 +45,7 @@ pub fn bill(product: &Product, package: &Package, crates: &Crates) -> String {
         Format::Deb => "deb",
         Format::Rpm => "rpm",
     };
-    let purl = format!("pkg:{kind}/{}@{}-1?arch={}", package.package, package.version, package.architecture);
+    let purl = format!("pkg:{kind}/{}@{}?arch={}", package.package, package.version, package.architecture);
     let components = if product.programs.is_empty() { &[] } else { crates.components.as_slice() };
     let refs: Vec<&Value> = components.iter().map(|c| &c["bom-ref"]).collect();
     let bill = json!({

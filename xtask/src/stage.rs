@@ -64,11 +64,11 @@ fn clear(dir: &Path) -> Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("`{shown}`: cannot be made"))
 }
 
-/// The tree as packages hold it: manual pages compressed, as every distribution wants them.
+/// The tree as packages hold it: manual pages and changelog compressed, as distributions want them.
 pub fn compressed(tree: Tree) -> Result<Tree> {
     let mut packed = Tree::default();
     for (path, file) in tree.0 {
-        if path.starts_with("root/usr/share/man/") {
+        if path.starts_with("root/usr/share/man/") || path == "deb/changelog" {
             packed.add(format!("{path}.gz"), file.mode, gzip(&file.bytes)?);
         } else {
             packed.add(path, file.mode, file.bytes);

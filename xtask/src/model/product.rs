@@ -6,7 +6,7 @@ use crate::date::Date;
 use crate::finding::{Findings, known};
 use crate::model::place::Place;
 use crate::model::service::{Known, build as build_service};
-use crate::model::{Account, Group, Lock, Permit, Product, Release, Role, Service, Variable, order, permit, resolve};
+use crate::model::{Account, Group, Lock, Permit, Product, Release, Role, Service, Variable, order, permit, program_dir, resolve};
 use crate::rule::{name, text};
 use crate::source::Source;
 
@@ -37,6 +37,8 @@ pub(super) fn build(catalog: &Catalog, source: &Source, programs: &[String], fin
         copyright: spec.copyright.clone(),
         homepage: spec.homepage.clone(),
         releases: releases(catalog, place),
+        program_dir: program_dir(&spec.name),
+        share_dir: format!("/usr/share/{}", spec.name),
         programs: spec.programs.clone(),
         commands: spec.commands.clone(),
         depends_deb: spec.depends.deb.clone(),

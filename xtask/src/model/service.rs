@@ -8,7 +8,7 @@ use crate::catalog::{
 };
 use crate::finding::known;
 use crate::model::place::{Chain, Place};
-use crate::model::{Directives, Lock, Relations, Role, Service};
+use crate::model::{Directives, Lock, Relations, Role, Service, program_dir};
 use crate::rule::text::{self, Verdict};
 use crate::rule::{directive, name, specifier};
 
@@ -254,7 +254,7 @@ impl<'a> Builder<'a, '_> {
     }
 
     fn exec(&mut self) -> String {
-        let programs = format!("/usr/lib/{}", self.known.catalog.product.name);
+        let programs = program_dir(&self.known.catalog.product.name);
         if !self.spec.launch.is_empty() {
             return format!("{programs}/{LAUNCHER} {}", self.chain.name);
         }

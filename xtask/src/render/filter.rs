@@ -10,7 +10,7 @@ pub(super) fn add_to(env: &mut Environment<'static>) {
     env.add_filter("lines", lines);
     env.add_filter("paragraphs", paragraphs);
     env.add_filter("bullet", bullet);
-    env.add_filter("deb_version", deb_version);
+    env.add_filter("package_version", package_version);
 }
 
 /// A JavaScript literal.
@@ -47,12 +47,13 @@ fn bullet(text: &str) -> String {
     lines.iter().enumerate().map(mark).collect::<Vec<_>>().join("\n")
 }
 
-/// A version with Debian's revision; a pre-release sorts before the release.
-fn deb_version(version: &str) -> String {
-    format!("{}-1", version.replacen('-', "~", 1))
+/// A version as dpkg and rpm write it: a pre-release sorts before the release.
+fn package_version(version: &str) -> String {
+    version.replacen('-', "~", 1)
 }
 
-fn wrap(text: &str, width: usize) -> Vec<String> {
+/// Words of a text in lines of at most `width` characters.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let last = lines.last_mut().expect("there is always a line");

@@ -20,6 +20,10 @@ pub(super) struct Plan {
     pub(super) restarted: Vec<String>,
     /// … and of these, those that wait while a kept one runs.
     pub(super) held: Vec<String>,
+    /// Those that have nothing to enable.
+    on_demand: Vec<String>,
+    /// The licences in the expression, by name.
+    license_words: Vec<String>,
     /// The licence expression as Debian writes it.
     license: String,
     /// The texts of the licences in it.
@@ -51,6 +55,8 @@ impl Plan {
             kept: units(|s| s.on_upgrade == OnUpgrade::Keep),
             restarted: units(|s| s.on_upgrade == OnUpgrade::Restart),
             held: units(|s| s.holds_kept),
+            on_demand: units(|s| !s.boot && s.directives.install.is_empty() && s.r#type != "oneshot"),
+            license_words: words.iter().filter(|w| !["", "OR", "AND", "WITH"].contains(w)).map(|w| (*w).to_owned()).collect(),
             license: product.license.replace(" OR ", " or ").replace(" AND ", " and "),
             licenses: LICENSES.into_iter().filter(|l| words.contains(&l.name)).collect(),
         }

@@ -11,7 +11,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 22] = templates![
+const TEMPLATES: [(&str, &str); 23] = templates![
     "units/service",
     "polkit/product.rules",
     "env/.env",
@@ -30,6 +30,7 @@ const TEMPLATES: [(&str, &str); 22] = templates![
     "packaging/deb/copyright",
     "packaging/deb/changelog",
     "packaging/deb/lintian-overrides",
+    "packaging/rpm/rpmlint.toml",
     "packaging/rpm/pre",
     "packaging/rpm/post",
     "packaging/rpm/preun",

@@ -1,0 +1,171 @@
+//! An .rpm's last touch: takes what cargo-generate-rpm made, adds the entries of its header that cargo-generate-rpm has
+//! no option for: description, packager, group, build host and changelog.
+//!
+//! An rpm is a lead, a signature header (digests), the main header and the payload. A header is an index of
+//! (tag, type, offset, count) over a store of values, closed by a region that says what a signature covers.
+
+use anyhow::{Context, Result, ensure};
+use sha1::{Digest, Sha1};
+
+use crate::model::Product;
+use crate::package::sha256;
+
+const LEAD: usize = 96;
+const MAGIC: [u8; 8] = [0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0];
+const ENTRY: usize = 16;
+
+const SIGNATURES: u32 = 62;
+const IMMUTABLE: u32 = 63;
+const SIG_SHA1: u32 = 269;
+const SIG_SHA256: u32 = 273;
+const SIG_SIZE: u32 = 1000;
+const DESCRIPTION: u32 = 1005;
+const BUILD_HOST: u32 = 1007;
+const PACKAGER: u32 = 1015;
+const GROUP: u32 = 1016;
+const CHANGELOG_TIME: u32 = 1080;
+const CHANGELOG_NAME: u32 = 1081;
+const CHANGELOG_TEXT: u32 = 1082;
+
+const INT32: u32 = 4;
+const STRING: u32 = 6;
+const BINARY: u32 = 7;
+const STRINGS: u32 = 8;
+const TRANSLATED: u32 = 9;
+
+/// A value of a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    tag: u32,
+    kind: u32,
+    count: u32,
+    bytes: Vec<u8>,
+}
+
+/// What a product says of itself beyond cargo-generate-rpm's options.
+pub fn head(product: &Product) -> Vec<Entry> {
+    let noon = |epoch: u64| u32::try_from(epoch + 43_200).unwrap_or(u32::MAX);
+    let names: Vec<String> =
+        product.releases.iter().map(|r| format!("{} - {}-1", product.maintainer, r.version.replacen('-', "~", 1))).collect();
+    let changes = |changes: &[String]| changes.iter().map(|c| format!("- {c}")).collect::<Vec<_>>().join("\n");
+    let texts: Vec<String> = product.releases.iter().map(|r| changes(&r.changes)).collect();
+    let times: Vec<u8> = product.releases.iter().flat_map(|r| noon(r.epoch).to_be_bytes()).collect();
+    let count = u32::try_from(product.releases.len()).unwrap_or(u32::MAX);
+    vec![
+        texts_entry(DESCRIPTION, TRANSLATED, &[wrapped(&product.description)]),
+        // The same package comes from every machine.
+        texts_entry(BUILD_HOST, STRING, &["reproducible".to_owned()]),
+        texts_entry(PACKAGER, STRING, std::slice::from_ref(&product.maintainer)),
+        texts_entry(GROUP, TRANSLATED, &["System Environment/Daemons".to_owned()]),
+        Entry { tag: CHANGELOG_TIME, kind: INT32, count, bytes: times },
+        texts_entry(CHANGELOG_NAME, STRINGS, &names),
+        texts_entry(CHANGELOG_TEXT, STRINGS, &texts),
+    ]
+}
+
+/// The same package with these entries in its header, in place of earlier ones of the same tags.
+pub fn with_head(rpm: &[u8], head: &[Entry]) -> Result<Vec<u8>> {
+    let context = "cargo-generate-rpm made no rpm that can be read";
+    let (lead, rest) = rpm.split_at_checked(LEAD).context(context)?;
+    let (mut signature, used) = parse(rest).context(context)?;
+    let rest = rest.get(used.next_multiple_of(8)..).context(context)?;
+    let (mut main, used) = parse(rest).context(context)?;
+    let payload = &rest[used..];
+    main.retain(|entry| head.iter().all(|new| new.tag != entry.tag));
+    main.extend_from_slice(head);
+    let main = write(main, IMMUTABLE);
+    let size = u32::try_from(main.len() + payload.len()).context("the package is larger than 4 GB")?;
+    for entry in &mut signature {
+        entry.bytes = match entry.tag {
+            SIG_SHA1 => text(&Sha1::digest(&main).iter().map(|b| format!("{b:02x}")).collect::<String>()),
+            SIG_SHA256 => text(&sha256(&main)),
+            SIG_SIZE => size.to_be_bytes().to_vec(),
+            _ => continue,
+        };
+    }
+    let mut signature = write(signature, SIGNATURES);
+    signature.resize(signature.len().next_multiple_of(8), 0);
+    Ok([lead, &signature, &main, payload].concat())
+}
+
+/// The entries of a header without its region, and the header's length.
+fn parse(bytes: &[u8]) -> Result<(Vec<Entry>, usize)> {
+    ensure!(bytes.len() >= ENTRY && bytes[..8] == MAGIC, "no header where one should be");
+    let (count, length) = (number(bytes, 8) as usize, number(bytes, 12) as usize);
+    let store = ENTRY + count * ENTRY;
+    ensure!(bytes.len() >= store + length, "a header is cut short");
+    let values = &bytes[store..store + length];
+    let mut entries = Vec::new();
+    for i in 1..count {
+        let at = ENTRY + i * ENTRY;
+        let (tag, kind, offset, count) =
+            (number(bytes, at), number(bytes, at + 4), number(bytes, at + 8) as usize, number(bytes, at + 12));
+        let value = values.get(offset..).context("an entry lies outside of its header")?;
+        let size = size(kind, count as usize, value);
+        let bytes = value.get(..size).context("an entry is cut short")?.to_vec();
+        entries.push(Entry { tag, kind, count, bytes });
+    }
+    Ok((entries, store + length))
+}
+
+fn write(mut entries: Vec<Entry>, region: u32) -> Vec<u8> {
+    entries.sort_by_key(|entry| entry.tag);
+    let (mut index, mut store) = (Vec::new(), Vec::new());
+    for entry in &entries {
+        let alignment = match entry.kind {
+            3 => 2,
+            INT32 => 4,
+            5 => 8,
+            _ => 1,
+        };
+        store.resize(store.len().next_multiple_of(alignment), 0);
+        push(&mut index, &[entry.tag, entry.kind, length(&store), entry.count]);
+        store.extend_from_slice(&entry.bytes);
+    }
+    let (count, entry) = (length(&entries) + 1, ENTRY as u32);
+    let mut out = MAGIC.to_vec();
+    push(&mut out, &[count, length(&store) + entry, region, BINARY, length(&store), entry]);
+    out.extend(index);
+    out.extend(store);
+    // The region's end points back to its start by a negative offset.
+    push(&mut out, &[region, BINARY, (count * entry).wrapping_neg(), entry]);
+    out
+}
+
+fn push(out: &mut Vec<u8>, numbers: &[u32]) {
+    out.extend(numbers.iter().flat_map(|n| n.to_be_bytes()));
+}
+
+fn length<T>(list: &[T]) -> u32 {
+    u32::try_from(list.len()).expect("a header is far smaller than 4 GB")
+}
+
+fn number(bytes: &[u8], at: usize) -> u32 {
+    bytes[at..at + 4].iter().fold(0, |n, b| n << 8 | u32::from(*b))
+}
+
+fn size(kind: u32, count: usize, value: &[u8]) -> usize {
+    let texts = |n: usize| value.split_inclusive(|b| *b == 0).take(n).map(<[u8]>::len).sum();
+    match kind {
+        3 => count * 2,
+        INT32 => count * 4,
+        5 => count * 8,
+        STRING => texts(1),
+        STRINGS | TRANSLATED => texts(count),
+        _ => count,
+    }
+}
+
+fn texts_entry(tag: u32, kind: u32, texts: &[String]) -> Entry {
+    let count = u32::try_from(texts.len()).unwrap_or(u32::MAX);
+    Entry { tag, kind, count, bytes: texts.iter().flat_map(|t| text(t)).collect() }
+}
+
+fn text(text: &str) -> Vec<u8> {
+    [text.as_bytes(), &[0]].concat()
+}
+
+/// Paragraphs in lines of at most 79 characters.
+fn wrapped(paragraphs: &[String]) -> String {
+    paragraphs.iter().map(|p| crate::render::wrap(p, 79).join("\n")).collect::<Vec<_>>().join("\n\n")
+}
