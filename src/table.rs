@@ -124,7 +124,8 @@ impl Table {
 
     fn path_for(exe: &Path) -> PathBuf {
         let installed = exe.parent().and_then(|product| {
-            let libexec = product.parent().filter(|dir| dir.file_name().is_some_and(|name| name == "libexec"))?;
+            let libexec =
+                product.parent().filter(|dir| dir.file_name().is_some_and(|name| name == "libexec"))?;
             Some(libexec.parent()?.join("share").join(product.file_name()?).join(FILE))
         });
         installed.unwrap_or_else(|| exe.with_file_name(FILE))
@@ -133,7 +134,8 @@ impl Table {
     /// Reads and checks the table at `path`.
     pub fn read(path: &Path) -> Result<Table, String> {
         let shown = path.display();
-        let bytes = std::fs::read(path).map_err(|e| format!("`{shown}`: {e}: reinstall the package that ships it"))?;
+        let bytes = std::fs::read(path)
+            .map_err(|e| format!("`{shown}`: {e}: reinstall the package that ships it"))?;
         let table: Table = serde_json::from_slice(&bytes)
             .map_err(|e| format!("`{shown}`: {e}: reinstall the package that ships it"))?;
         if table.schema != SCHEMA {

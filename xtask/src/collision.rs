@@ -16,12 +16,21 @@ pub fn check(files: &[&str], products: &[Product], pages: &[(String, String)]) -
         let programs = product.programs.iter().map(|p| format!("{}/{p}", product.program_dir));
         for path in tree.installed().map(|(path, _)| path.to_owned()).chain(programs) {
             match owners.get(&path) {
-                Some(other) => findings.add(1, format!("`{path}` is shipped by {} as well: {}", files[*other], what_to_do(&path))),
+                Some(other) => findings.add(
+                    1,
+                    format!("`{path}` is shipped by {} as well: {}", files[*other], what_to_do(&path)),
+                ),
                 None => _ = owners.insert(path, i),
             }
         }
         if let Some(other) = products[..i].iter().position(|p| p.package == product.package) {
-            findings.add(1, format!("product.package: \"{}\" is the name in {} as well: choose another", product.package, files[other]));
+            findings.add(
+                1,
+                format!(
+                    "product.package: \"{}\" is the name in {} as well: choose another",
+                    product.package, files[other]
+                ),
+            );
         }
         faults.extend(findings.or(()).err());
     }

@@ -17,8 +17,13 @@ impl Date {
         if (year.len(), month.len(), day.len()) != (4, 2, 2) || text.contains('+') {
             return None;
         }
-        let (year, month, day): (u64, u64, u64) = (year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
-        if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || day < 1 || day > length(year, month) {
+        let (year, month, day): (u64, u64, u64) =
+            (year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
+        if !(1970..=9999).contains(&year)
+            || !(1..=12).contains(&month)
+            || day < 1
+            || day > length(year, month)
+        {
             return None;
         }
         let years: u64 = (1970..year).map(|y| if leap(y) { 366 } else { 365 }).sum();

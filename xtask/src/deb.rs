@@ -13,7 +13,9 @@ const HEAD: usize = 60;
 /// The same package with `md5sums` in its control archive.
 pub fn with_md5sums(deb: &[u8]) -> Result<Vec<u8>> {
     let members = members(deb).context("cargo-deb made no ar archive")?;
-    let find = |name: &str| members.iter().find(|m| m.name == name).with_context(|| format!("cargo-deb made no {name}"));
+    let find = |name: &str| {
+        members.iter().find(|m| m.name == name).with_context(|| format!("cargo-deb made no {name}"))
+    };
     let sums = sums(&unxz(find("data.tar.xz")?.bytes)?)?;
     let control = xz(&with_file(&unxz(find("control.tar.xz")?.bytes)?, "md5sums", sums.as_bytes())?)?;
     let mut out = MAGIC.to_vec();

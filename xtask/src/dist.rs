@@ -92,7 +92,9 @@ fn product_packages(
 fn record(dist: &Path, made: &[Package]) -> Result<()> {
     let path = dist.join("manifest.json");
     let earlier: Manifest = match fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("`{}`: remove it", path.display()))?,
+        Ok(bytes) => {
+            serde_json::from_slice(&bytes).with_context(|| format!("`{}`: remove it", path.display()))?
+        }
         Err(_) => Manifest::default(),
     };
     let is_made = |p: &Package| made.iter().any(|m| m.file == p.file);
@@ -103,7 +105,12 @@ fn record(dist: &Path, made: &[Package]) -> Result<()> {
     for package in &packages {
         let bill = format!("{}.cdx.json", package.file);
         let bytes = fs::read(dist.join(&bill)).with_context(|| format!("`{bill}`"))?;
-        sums.push_str(&format!("{}  {}\n{}  {bill}\n", package.sha256, package.file, package::sha256(&bytes)));
+        sums.push_str(&format!(
+            "{}  {}\n{}  {bill}\n",
+            package.sha256,
+            package.file,
+            package::sha256(&bytes)
+        ));
     }
     write(&dist.join("SHA256SUMS"), &sums)?;
     let mut text = serde_json::to_string_pretty(&Manifest { packages })?;

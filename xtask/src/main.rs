@@ -28,6 +28,8 @@ enum Verb {
     Dist(verb::dist::Args),
     /// Write the JSON Schema of a catalog
     Schema,
+    /// Run everything that the README promises
+    Test(verb::test::Args),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Verb::Render(args) => verb::render::run(&workspace, args),
         Verb::Dist(args) => verb::dist::run(&workspace, args),
         Verb::Schema => verb::schema::run(&workspace),
+        Verb::Test(args) => verb::test::run(&workspace, args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

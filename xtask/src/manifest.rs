@@ -128,7 +128,9 @@ fn rpm(product: &Product, tree: &Tree) -> Value {
 /// One entry for each file that lands on the machine: source, destination, mode, whether it is configuration.
 fn assets(tree: &Tree, entry: impl Fn(&str, &str, &str, bool) -> Value) -> Vec<Value> {
     tree.installed()
-        .map(|(path, file)| entry(&format!("root{path}"), path, &format!("{:o}", file.mode), path.starts_with("/etc/")))
+        .map(|(path, file)| {
+            entry(&format!("root{path}"), path, &format!("{:o}", file.mode), path.starts_with("/etc/"))
+        })
         .collect()
 }
 

@@ -53,7 +53,12 @@ pub struct Package {
 }
 
 /// Packs a product once: the same stage for every format.
-pub fn stage(product: &Product, pages: &[(String, String)], programs: &[Program], dir: &Path) -> Result<Stage> {
+pub fn stage(
+    product: &Product,
+    pages: &[(String, String)],
+    programs: &[Program],
+    dir: &Path,
+) -> Result<Stage> {
     let mut tree = compressed(render(product, pages))?;
     for program in programs.iter().filter(|p| product.programs.contains(&p.name)) {
         tree.add(format!("root{}/{}", product.program_dir, program.name), 0o755, program.bytes.clone());
@@ -65,7 +70,13 @@ pub fn stage(product: &Product, pages: &[(String, String)], programs: &[Program]
 }
 
 /// Makes one package of a stage and puts it into `dist`.
-pub fn pack(product: &Product, target: Target, format: Format, stage: &Stage, dist: &Path) -> Result<Package> {
+pub fn pack(
+    product: &Product,
+    target: Target,
+    format: Format,
+    stage: &Stage,
+    dist: &Path,
+) -> Result<Package> {
     let file = manifest::file_name(product, target, format == Format::Deb);
     let made = stage.dir.with_extension(match format {
         Format::Deb => "deb",
@@ -86,7 +97,9 @@ pub fn pack(product: &Product, target: Target, format: Format, stage: &Stage, di
         }
         Format::Rpm => {
             let tool = tool::CARGO_GENERATE_RPM.path()?;
-            cmd!(sh, "{tool} --target {triple} --source-date {epoch} --auto-req disabled --output {made}").quiet().run()?;
+            cmd!(sh, "{tool} --target {triple} --source-date {epoch} --auto-req disabled --output {made}")
+                .quiet()
+                .run()?;
         }
     }
     let packed = fs::read(&made).with_context(|| format!("`{}`", made.display()))?;
@@ -122,7 +135,9 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// The time stamp of everything in a package: the day of the release, or what the environment asks for.
 fn epoch(product: &Product) -> Result<u64> {
     match std::env::var("SOURCE_DATE_EPOCH") {
-        Ok(text) => text.parse().with_context(|| format!("SOURCE_DATE_EPOCH is \"{text}\": use seconds since 1970")),
+        Ok(text) => {
+            text.parse().with_context(|| format!("SOURCE_DATE_EPOCH is \"{text}\": use seconds since 1970"))
+        }
         Err(_) => Ok(product.release().epoch),
     }
 }

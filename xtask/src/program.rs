@@ -38,8 +38,11 @@ pub fn build(workspace: &Workspace, target: Target) -> Result<Vec<Program>> {
     for name in workspace.programs()? {
         let (built, slim) = (output.join(&name), output.join(format!("{name}.slim")));
         // What compiler and linker say of themselves is of no use on a machine, and lint tools refuse it.
-        cmd!(sh, "{objcopy} --remove-section=.comment --remove-section=.note.* {built} {slim}").quiet().run()?;
-        programs.push(Program { name, bytes: fs::read(&slim).with_context(|| format!("`{}`", slim.display()))? });
+        cmd!(sh, "{objcopy} --remove-section=.comment --remove-section=.note.* {built} {slim}")
+            .quiet()
+            .run()?;
+        programs
+            .push(Program { name, bytes: fs::read(&slim).with_context(|| format!("`{}`", slim.display()))? });
     }
     Ok(programs)
 }
@@ -71,14 +74,20 @@ fn need_target(sh: &Shell, target: Target) -> Result<()> {
 /// Rust's flags: paths of this machine are no part of a program.
 fn flags(workspace: &Workspace) -> Result<String> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| std::env::home_dir().map(|h| h.join(".cargo"))).context("there is no home directory")?;
+    let home = home
+        .or_else(|| std::env::home_dir().map(|h| h.join(".cargo")))
+        .context("there is no home directory")?;
     let root = workspace.path("");
     let root = root.to_str().context("the checkout's path is not UTF-8")?.trim_end_matches('/');
     let home = home.to_str().context("cargo's home is not UTF-8")?;
     // Without relocations the same pages serve every process that runs a program, on every processor alike; these
     // programs have no unsafe code that a random address would protect.
-    Ok(["-Crelocation-model=static", &format!("--remap-path-prefix={root}=."), &format!("--remap-path-prefix={home}=/cargo")]
-        .join("\u{1f}"))
+    Ok([
+        "-Crelocation-model=static",
+        &format!("--remap-path-prefix={root}=."),
+        &format!("--remap-path-prefix={home}=/cargo"),
+    ]
+    .join("\u{1f}"))
 }
 
 /// The toolchain's own objcopy, or one on the PATH.

@@ -16,7 +16,8 @@ use plan::Plan;
 
 /// Renders everything that does not depend on a processor. `pages` are the man pages of the programs.
 pub fn render(product: &Product, pages: &[(String, String)]) -> Tree {
-    Renderer { product, env: template::environment(), plan: Plan::of(product), tree: Tree::default() }.run(pages)
+    Renderer { product, env: template::environment(), plan: Plan::of(product), tree: Tree::default() }
+        .run(pages)
 }
 
 struct Renderer<'a> {
@@ -39,12 +40,27 @@ impl Renderer<'_> {
             self.file(&path, 0o644, "units/service", context! { s => service });
         }
         if !p.permits.is_empty() {
-            self.file(&format!("root/usr/share/polkit-1/rules.d/50-{name}.rules"), 0o644, "polkit/product.rules", context! {});
+            self.file(
+                &format!("root/usr/share/polkit-1/rules.d/50-{name}.rules"),
+                0o644,
+                "polkit/product.rules",
+                context! {},
+            );
         }
         if self.plan.users {
-            self.file(&format!("root/usr/lib/sysusers.d/{name}.conf"), 0o644, "packaging/sysusers.d/product.conf", context! {});
+            self.file(
+                &format!("root/usr/lib/sysusers.d/{name}.conf"),
+                0o644,
+                "packaging/sysusers.d/product.conf",
+                context! {},
+            );
         }
-        self.file(&format!("root/usr/lib/tmpfiles.d/{name}.conf"), 0o644, "packaging/tmpfiles.d/product.conf", context! {});
+        self.file(
+            &format!("root/usr/lib/tmpfiles.d/{name}.conf"),
+            0o644,
+            "packaging/tmpfiles.d/product.conf",
+            context! {},
+        );
         if !self.plan.boot.is_empty() {
             let path = format!("root/usr/lib/systemd/system-preset/50-{name}.preset");
             self.file(&path, 0o644, "packaging/system-preset/product.preset", context! {});
@@ -64,14 +80,24 @@ impl Renderer<'_> {
         table.push('\n');
         self.tree.add(format!("root{}/{}", p.share_dir, table::FILE), 0o644, table);
         for command in &p.commands {
-            self.file(&format!("root/usr/bin/{command}"), 0o755, "packaging/bin/command", context! { command });
+            self.file(
+                &format!("root/usr/bin/{command}"),
+                0o755,
+                "packaging/bin/command",
+                context! { command },
+            );
         }
         for (program, page) in pages.iter().filter(|(program, _)| p.programs.contains(program)) {
             // Only a command's name is the product's own; the other programs may come with several products.
             let prefix = if p.commands.contains(program) { String::new() } else { format!("{name}-") };
             self.tree.add(format!("root/usr/share/man/man1/{prefix}{program}.1"), 0o644, page.as_bytes());
         }
-        self.file(&format!("root/usr/share/man/man7/{package}.7"), 0o644, "packaging/man/product.7", context! {});
+        self.file(
+            &format!("root/usr/share/man/man7/{package}.7"),
+            0o644,
+            "packaging/man/product.7",
+            context! {},
+        );
         self.file("deb/copyright", 0o644, "packaging/deb/copyright", context! {});
         self.file("deb/changelog", 0o644, "packaging/deb/changelog", context! {});
         self.file("rpm/rpmlint.toml", 0o644, "packaging/rpm/rpmlint.toml", context! {});

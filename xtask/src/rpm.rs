@@ -45,9 +45,13 @@ pub struct Entry {
 /// What a product says of itself beyond cargo-generate-rpm's options.
 pub fn head(product: &Product) -> Vec<Entry> {
     let noon = |epoch: u64| u32::try_from(epoch + 43_200).unwrap_or(u32::MAX);
-    let names: Vec<String> =
-        product.releases.iter().map(|r| format!("{} - {}-1", product.maintainer, r.version.replacen('-', "~", 1))).collect();
-    let changes = |changes: &[String]| changes.iter().map(|c| format!("- {c}")).collect::<Vec<_>>().join("\n");
+    let names: Vec<String> = product
+        .releases
+        .iter()
+        .map(|r| format!("{} - {}-1", product.maintainer, r.version.replacen('-', "~", 1)))
+        .collect();
+    let changes =
+        |changes: &[String]| changes.iter().map(|c| format!("- {c}")).collect::<Vec<_>>().join("\n");
     let texts: Vec<String> = product.releases.iter().map(|r| changes(&r.changes)).collect();
     let times: Vec<u8> = product.releases.iter().flat_map(|r| noon(r.epoch).to_be_bytes()).collect();
     let count = u32::try_from(product.releases.len()).unwrap_or(u32::MAX);
@@ -98,8 +102,12 @@ fn parse(bytes: &[u8]) -> Result<(Vec<Entry>, usize)> {
     let mut entries = Vec::new();
     for i in 1..count {
         let at = ENTRY + i * ENTRY;
-        let (tag, kind, offset, count) =
-            (number(bytes, at), number(bytes, at + 4), number(bytes, at + 8) as usize, number(bytes, at + 12));
+        let (tag, kind, offset, count) = (
+            number(bytes, at),
+            number(bytes, at + 4),
+            number(bytes, at + 8) as usize,
+            number(bytes, at + 12),
+        );
         let value = values.get(offset..).context("an entry lies outside of its header")?;
         let size = size(kind, count as usize, value);
         let bytes = value.get(..size).context("an entry is cut short")?.to_vec();

@@ -24,7 +24,9 @@ impl Crates {
         let sh = Shell::new()?;
         sh.change_dir(workspace.path(""));
         let triple = target.triple;
-        let text = cmd!(sh, "cargo metadata --format-version 1 --locked --filter-platform {triple}").quiet().read()?;
+        let text = cmd!(sh, "cargo metadata --format-version 1 --locked --filter-platform {triple}")
+            .quiet()
+            .read()?;
         let metadata: Value = serde_json::from_str(&text)?;
         let lock: toml::Table = toml::from_str(&std::fs::read_to_string(workspace.path("Cargo.lock"))?)?;
         let rustc = cmd!(sh, "rustc --version").quiet().read()?;

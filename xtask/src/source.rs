@@ -130,7 +130,10 @@ fn value_of(value: &DeValue<'_>, lines: &Lines) -> Value {
         DeValue::Datetime(_) => Value::Other("a date without quotes"),
         DeValue::Array(list) => Value::List(
             list.iter()
-                .map(|item| Node { line: lines.at(item.span().start), value: value_of(item.get_ref(), lines) })
+                .map(|item| Node {
+                    line: lines.at(item.span().start),
+                    value: value_of(item.get_ref(), lines),
+                })
                 .collect(),
         ),
         DeValue::Table(table) => table_of(table, lines),

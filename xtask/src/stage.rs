@@ -21,7 +21,7 @@ pub struct Stage {
 }
 
 /// The list of a stage's files, in it: it tells a directory of ours from one that holds somebody's work.
-const MANIFEST: &str = "MANIFEST";
+pub const MANIFEST: &str = "MANIFEST";
 
 impl Stage {
     /// Writes `tree` into `dir`, in place of an earlier stage there.
@@ -31,7 +31,8 @@ impl Stage {
             let path = dir.join(path);
             let parent = path.parent().unwrap_or(dir);
             fs::create_dir_all(parent).with_context(|| format!("`{}`: cannot be made", parent.display()))?;
-            fs::write(&path, &file.bytes).with_context(|| format!("`{}`: cannot be written", path.display()))?;
+            fs::write(&path, &file.bytes)
+                .with_context(|| format!("`{}`: cannot be written", path.display()))?;
             fs::set_permissions(&path, Permissions::from_mode(file.mode))?;
         }
         fs::write(dir.join(MANIFEST), tree.manifest())?;
@@ -55,7 +56,8 @@ impl Stage {
 fn clear(dir: &Path) -> Result<()> {
     let shown = dir.display();
     if dir.exists() {
-        let empty = fs::read_dir(dir).with_context(|| format!("`{shown}`: is no directory"))?.next().is_none();
+        let empty =
+            fs::read_dir(dir).with_context(|| format!("`{shown}`: is no directory"))?.next().is_none();
         if !empty && !dir.join(MANIFEST).exists() {
             bail!("`{shown}`: holds files that did not come from here: name an empty or new directory");
         }

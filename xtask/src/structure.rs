@@ -37,7 +37,11 @@ impl<'a> Checker<'a> {
                 Some(choice) => self.check(node, choice, path),
                 None => {
                     let kinds: Vec<&str> = choices.iter().flat_map(|c| kinds(c)).collect();
-                    self.wrong(node, path, format!("expected {}, found {}", kinds.join(" or "), node.value.kind()));
+                    self.wrong(
+                        node,
+                        path,
+                        format!("expected {}, found {}", kinds.join(" or "), node.value.kind()),
+                    );
                 }
             }
             return;
@@ -78,7 +82,10 @@ impl<'a> Checker<'a> {
         for required in rule["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
             if !table.contains_key(required) {
                 let what = if path.is_empty() { "the catalog".to_owned() } else { path.to_owned() };
-                let text = format!("{what}: `{required}` is missing: {}", self.described(&rule["properties"][required]));
+                let text = format!(
+                    "{what}: `{required}` is missing: {}",
+                    self.described(&rule["properties"][required])
+                );
                 self.findings.add(node.line, text);
             }
         }

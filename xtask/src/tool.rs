@@ -23,7 +23,8 @@ pub const CARGO_DEB: Tool = Tool { name: "cargo-deb", version: "3.8.0", flags: &
 pub const CARGO_GENERATE_RPM: Tool = Tool { name: "cargo-generate-rpm", version: "0.21.1", flags: &[] };
 
 /// Checks licences and sources of the dependencies.
-pub const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2", flags: &["--no-default-features"] };
+pub const CARGO_DENY: Tool =
+    Tool { name: "cargo-deny", version: "0.20.2", flags: &["--no-default-features"] };
 
 /// It runs for a second; compiling it well would take minutes.
 const CHEAP: [(&str, &str); 5] = [
@@ -47,7 +48,11 @@ impl Tool {
             self.install(&sh, &home)?;
         }
         if !self.is_it(&sh, &cached) {
-            bail!("`{}` does not run or is another version: remove `{}` and try again", cached.display(), home.display());
+            bail!(
+                "`{}` does not run or is another version: remove `{}` and try again",
+                cached.display(),
+                home.display()
+            );
         }
         Ok(cached)
     }
@@ -66,12 +71,13 @@ impl Tool {
         let quiet: &[&str] = if std::io::stderr().is_terminal() { &[] } else { &["--quiet"] };
         let _env: Vec<_> = CHEAP.iter().map(|(key, value)| sh.push_env(key, value)).collect();
         // Flags that the caller has for its own code are not meant for this one.
-        let result = cmd!(sh, "cargo install --locked {quiet...} {flags...} --root {building} {name}@{version}")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            .env_remove("RUSTFLAGS")
-            .env("CARGO_TARGET_DIR", building.join("target"))
-            .quiet()
-            .run();
+        let result =
+            cmd!(sh, "cargo install --locked {quiet...} {flags...} --root {building} {name}@{version}")
+                .env_remove("CARGO_ENCODED_RUSTFLAGS")
+                .env_remove("RUSTFLAGS")
+                .env("CARGO_TARGET_DIR", building.join("target"))
+                .quiet()
+                .run();
         if result.is_err() {
             let _ = fs::remove_dir_all(&building);
             bail!(

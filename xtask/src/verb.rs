@@ -4,3 +4,4 @@ pub mod check;
 pub mod dist;
 pub mod render;
 pub mod schema;
+pub mod test;

@@ -21,7 +21,8 @@ pub struct Workspace {
 impl Workspace {
     /// The checkout that cargo runs this program from.
     pub fn find() -> Workspace {
-        let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+        let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
         let xtask = manifest.join("src/model.rs").exists();
         let root = if xtask { manifest.parent().unwrap_or(&manifest).to_owned() } else { manifest };
         Workspace { root }
@@ -40,7 +41,10 @@ impl Workspace {
     /// Man page of each program that has one.
     pub fn pages(&self) -> Result<Vec<(String, String)>> {
         let names = self.stems("src/bin", "1")?;
-        names.into_iter().map(|name| Ok((name.clone(), read(&self.path(&format!("src/bin/{name}.1")))?))).collect()
+        names
+            .into_iter()
+            .map(|name| Ok((name.clone(), read(&self.path(&format!("src/bin/{name}.1")))?)))
+            .collect()
     }
 
     /// Names of the products that have a catalog here.
@@ -82,7 +86,10 @@ impl Selection {
         let all = self.products.is_empty() && self.catalog.is_empty();
         for name in if all { &known } else { &self.products } {
             if !known.contains(name) {
-                bail!("`{name}` is no product here: known: {}; for a catalog elsewhere use --catalog FILE", known.join(", "));
+                bail!(
+                    "`{name}` is no product here: known: {}; for a catalog elsewhere use --catalog FILE",
+                    known.join(", ")
+                );
             }
             let shown = format!("catalog/{name}.toml");
             files.push((shown.clone(), workspace.path(&shown)));
@@ -118,6 +125,8 @@ fn read(path: &Path) -> Result<String> {
     let bytes = fs::read(path).with_context(|| format!("`{shown}`: cannot be read"))?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text),
-        Err(error) => bail!("`{shown}`: is not UTF-8 at byte {}: save it as UTF-8", error.utf8_error().valid_up_to()),
+        Err(error) => {
+            bail!("`{shown}`: is not UTF-8 at byte {}: save it as UTF-8", error.utf8_error().valid_up_to())
+        }
     }
 }

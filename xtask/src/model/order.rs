@@ -14,7 +14,10 @@ pub(super) fn check(services: &[Service], place: &mut Place<'_>) {
         if let Some(circle) = circle(&service.unit, &waits) {
             if !circle.iter().any(|unit| seen.contains(unit)) {
                 let shown: Vec<&str> = circle.iter().map(|unit| names[unit]).collect();
-                let text = format!("waits for itself: {}: take one `after`, `before` or `only-while` away", shown.join(" -> "));
+                let text = format!(
+                    "waits for itself: {}: take one `after`, `before` or `only-while` away",
+                    shown.join(" -> ")
+                );
                 place.fault(&["service", &service.name], &text);
             }
             seen.extend(circle);
@@ -24,10 +27,13 @@ pub(super) fn check(services: &[Service], place: &mut Place<'_>) {
 
 /// For each unit of ours the units of ours that it starts after.
 fn waits(services: &[Service]) -> BTreeMap<&str, Vec<&str>> {
-    let mut waits: BTreeMap<&str, Vec<&str>> = services.iter().map(|s| (s.unit.as_str(), Vec::new())).collect();
+    let mut waits: BTreeMap<&str, Vec<&str>> =
+        services.iter().map(|s| (s.unit.as_str(), Vec::new())).collect();
     for service in services {
         for other in &service.relations.after {
-            if let (true, Some(list)) = (services.iter().any(|s| s.unit == *other), waits.get_mut(service.unit.as_str())) {
+            if let (true, Some(list)) =
+                (services.iter().any(|s| s.unit == *other), waits.get_mut(service.unit.as_str()))
+            {
                 list.push(other);
             }
         }

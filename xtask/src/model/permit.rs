@@ -19,7 +19,10 @@ pub(super) fn permits(catalog: &Catalog, services: &[Service], place: &mut Place
         match (&permit.group, &permit.user) {
             (Some(group), None) if !catalog.group.contains_key(group) => {
                 place.rule(&at("group"), name::account(group));
-                place.fault(&at("group"), &format!("\"{group}\" names no group of this catalog: {}", known(catalog.group.keys())));
+                place.fault(
+                    &at("group"),
+                    &format!("\"{group}\" names no group of this catalog: {}", known(catalog.group.keys())),
+                );
             }
             (None, Some(user)) if !catalog.account.contains_key(user) => {
                 let accounts = known(catalog.account.keys());
@@ -52,7 +55,10 @@ pub(super) fn permits(catalog: &Catalog, services: &[Service], place: &mut Place
             }
         }
         for service in services.iter().filter(|s| units.contains(&s.unit) && s.scope == Scope::User) {
-            let text = format!("{} runs in user scope, where each user controls their own: leave it out", service.name);
+            let text = format!(
+                "{} runs in user scope, where each user controls their own: leave it out",
+                service.name
+            );
             place.fault(&["permit", &i], &text);
         }
         if permit.kinds.is_empty() && permit.services.is_empty() {

@@ -6,21 +6,33 @@ use crate::date::Date;
 use crate::finding::{Findings, known};
 use crate::model::place::Place;
 use crate::model::service::{Known, build as build_service};
-use crate::model::{Account, Group, Lock, Permit, Product, Release, Role, Service, Variable, order, permit, program_dir, resolve};
+use crate::model::{
+    Account, Group, Lock, Permit, Product, Release, Role, Service, Variable, order, permit, program_dir,
+    resolve,
+};
 use crate::rule::{name, text};
 use crate::source::Source;
 
 /// Resolves everything.
-pub(super) fn build(catalog: &Catalog, source: &Source, programs: &[String], findings: &mut Findings) -> Product {
+pub(super) fn build(
+    catalog: &Catalog,
+    source: &Source,
+    programs: &[String],
+    findings: &mut Findings,
+) -> Product {
     let place = &mut Place { source, findings };
     head(&catalog.product, programs, place);
     let specs = resolve::services(catalog, place);
     let roles = roles(catalog, place);
     let mut locks = locks(catalog, place);
     let known = Known { catalog, roles: &roles, locks: &locks };
-    let mut services: Vec<Service> = specs.iter().map(|(chain, spec)| build_service(chain, spec, &known, place)).collect();
+    let mut services: Vec<Service> =
+        specs.iter().map(|(chain, spec)| build_service(chain, spec, &known, place)).collect();
     if services.is_empty() {
-        place.fault(&["service"], "a product without services has nothing to do: write a [service.NAME] table");
+        place.fault(
+            &["service"],
+            "a product without services has nothing to do: write a [service.NAME] table",
+        );
     }
     order::check(&services, place);
     hold_kept(&mut services);
@@ -67,10 +79,14 @@ fn head(spec: &catalog::Product, programs: &[String], place: &mut Place<'_>) {
         place.rule(&at(field), text::line(value));
     }
     if spec.summary.ends_with('.') || spec.summary.chars().count() > 80 {
-        place.fault(&at("summary"), "ends in a full stop or is longer than 80 characters: package lists cut it");
+        place.fault(
+            &at("summary"),
+            "ends in a full stop or is longer than 80 characters: package lists cut it",
+        );
     }
     place.rule(&at("description"), text::prose(&spec.description));
-    let address = spec.maintainer.split_once(" <").and_then(|(who, rest)| Some((who, rest.strip_suffix('>')?)));
+    let address =
+        spec.maintainer.split_once(" <").and_then(|(who, rest)| Some((who, rest.strip_suffix('>')?)));
     if !address.is_some_and(|(who, mail)| !who.is_empty() && mail.contains('@') && !mail.contains(' ')) {
         place.fault(&at("maintainer"), "is not of the form `Name <address>`");
     }
@@ -85,13 +101,18 @@ fn head(spec: &catalog::Product, programs: &[String], place: &mut Place<'_>) {
     }
     for (i, command) in spec.commands.iter().enumerate() {
         if !spec.programs.contains(command) {
-            let text = format!("\"{command}\" is not among the product's programs: {}", known(&spec.programs));
+            let text =
+                format!("\"{command}\" is not among the product's programs: {}", known(&spec.programs));
             place.fault(&["product", "commands", &i.to_string()], &text);
         }
     }
     for (field, list) in [("deb", &spec.depends.deb), ("rpm", &spec.depends.rpm)] {
         for (i, relation) in list.iter().enumerate() {
-            let comma = if relation.contains(',') { Err("holds a comma: one relation each".to_owned()) } else { Ok(()) };
+            let comma = if relation.contains(',') {
+                Err("holds a comma: one relation each".to_owned())
+            } else {
+                Ok(())
+            };
             place.rule(&["product", "depends", field, &i.to_string()], text::line(relation).and(comma));
         }
     }
@@ -116,7 +137,10 @@ fn releases(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Release> {
             place.fault(&at("version"), &format!("\"{}\" is there twice", release.version));
         }
         let Some(date) = Date::parse(&release.date) else {
-            place.fault(&at("date"), &format!("\"{}\" is no day: write it like 2026-11-20", release.date.escape_debug()));
+            place.fault(
+                &at("date"),
+                &format!("\"{}\" is no day: write it like 2026-11-20", release.date.escape_debug()),
+            );
             continue;
         };
         if releases.last().is_some_and(|newer| newer.epoch < date.epoch()) {
@@ -143,7 +167,8 @@ fn accounts(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Account> {
                 let field = ["account", name, field];
                 place.rule(&field, text::path(value));
                 if value.contains([' ', '%', '"', '\'', ':', '$']) {
-                    place.fault(&field, "holds a character that sysusers.d reads differently: use plain ones");
+                    place
+                        .fault(&field, "holds a character that sysusers.d reads differently: use plain ones");
                 }
             }
         }

@@ -13,7 +13,8 @@ pub(super) fn services(catalog: &Catalog, place: &mut Place<'_>) -> Vec<(Chain, 
             check_use(catalog, &["default", name, "use"], parent, place);
             let kinds = chain(catalog, table);
             if kinds.contains(name) {
-                let shown: Vec<&str> = [name.as_str()].into_iter().chain(kinds.iter().map(String::as_str)).collect();
+                let shown: Vec<&str> =
+                    [name.as_str()].into_iter().chain(kinds.iter().map(String::as_str)).collect();
                 place.fault(&["default", name, "use"], &format!("goes in a circle: {}", shown.join(" -> ")));
             }
         }
@@ -26,7 +27,10 @@ pub(super) fn services(catalog: &Catalog, place: &mut Place<'_>) -> Vec<(Chain, 
         let kinds = chain(catalog, service);
         let mut whole = Table::new();
         for table in kinds.iter().rev().map(|kind| &catalog.default[kind]).chain([service]) {
-            merge(&mut whole, Table::try_from(table).expect("what was read from TOML can be written as TOML"));
+            merge(
+                &mut whole,
+                Table::try_from(table).expect("what was read from TOML can be written as TOML"),
+            );
         }
         let whole = Value::Table(whole).try_into().expect("merged tables have the fields of their parts");
         services.push((Chain { name: name.clone(), kinds }, whole));

@@ -28,7 +28,12 @@ pub fn unit_name(product: &str, service: &str) -> String {
 }
 
 /// Resolves one service.
-pub(super) fn build(chain: &Chain, spec: &catalog::Service, known: &Known<'_>, place: &mut Place<'_>) -> Service {
+pub(super) fn build(
+    chain: &Chain,
+    spec: &catalog::Service,
+    known: &Known<'_>,
+    place: &mut Place<'_>,
+) -> Service {
     let mut builder = Builder { chain, spec, known, place, scope: spec.scope.unwrap_or_default() };
     builder.place.rule(&["service", &chain.name], name::ours(&chain.name));
     let product = &known.catalog.product.name;
@@ -36,7 +41,9 @@ pub(super) fn build(chain: &Chain, spec: &catalog::Service, known: &Known<'_>, p
     let user = builder.user();
     let only_while = spec.only_while.as_ref().and_then(|other| builder.own_service("only-while", other));
     let mut relations = builder.relations();
-    relations.after.extend(only_while.iter().filter(|u| !relations.after.contains(u)).cloned().collect::<Vec<_>>());
+    relations
+        .after
+        .extend(only_while.iter().filter(|u| !relations.after.contains(u)).cloned().collect::<Vec<_>>());
     let launched = builder.is_launched();
     let home = user.as_ref().and_then(|u| known.catalog.account.get(u)).and_then(|a| a.home.as_deref());
     let hardening = spec.hardening.unwrap_or(match builder.scope {
@@ -122,11 +129,18 @@ impl<'a> Builder<'a, '_> {
     fn is_launched(&mut self) -> bool {
         let (launch, exec) = (!self.spec.launch.is_empty(), !self.spec.exec.is_empty());
         if launch == exec {
-            let what = if launch { "has both `launch` and `exec`: keep one" } else { "runs nothing: write `launch` or `exec`" };
+            let what = if launch {
+                "has both `launch` and `exec`: keep one"
+            } else {
+                "runs nothing: write `launch` or `exec`"
+            };
             self.fault(if launch { &["exec"] } else { &[] }, what);
         }
         if launch && !self.known.catalog.product.programs.iter().any(|p| p == LAUNCHER) {
-            self.fault(&["launch"], &format!("needs `{LAUNCHER}`, which is not packed: add it to product.programs"));
+            self.fault(
+                &["launch"],
+                &format!("needs `{LAUNCHER}`, which is not packed: add it to product.programs"),
+            );
         }
         if !launch {
             let set = [
@@ -169,10 +183,15 @@ impl<'a> Builder<'a, '_> {
         let accounts = &self.known.catalog.account;
         match (&self.spec.user, self.scope) {
             (None, Scope::System) => {
-                let text = format!("`user` is missing, it would run as root: name an account ({}) or say \"root\"", known(accounts.keys()));
+                let text = format!(
+                    "`user` is missing, it would run as root: name an account ({}) or say \"root\"",
+                    known(accounts.keys())
+                );
                 self.fault(&[], &text);
             }
-            (Some(_), Scope::User) => self.fault(&["user"], "a user service runs as whoever owns it: leave it out"),
+            (Some(_), Scope::User) => {
+                self.fault(&["user"], "a user service runs as whoever owns it: leave it out")
+            }
             (Some(user), Scope::System) if user != "root" && !accounts.contains_key(user) => {
                 let verdict = text::setting(user);
                 let malformed = verdict.is_err();
@@ -203,8 +222,13 @@ impl<'a> Builder<'a, '_> {
 
     fn relations(&mut self) -> Relations {
         let spec = self.spec;
-        if spec.after.iter().any(|u| u == "network-online.target") && !spec.wants.iter().any(|u| u == "network-online.target") {
-            self.fault(&["after"], "network-online.target is only reached when something wants it: add it to `wants`");
+        if spec.after.iter().any(|u| u == "network-online.target")
+            && !spec.wants.iter().any(|u| u == "network-online.target")
+        {
+            self.fault(
+                &["after"],
+                "network-online.target is only reached when something wants it: add it to `wants`",
+            );
         }
         Relations {
             after: self.references("after", &spec.after),
@@ -229,7 +253,10 @@ impl<'a> Builder<'a, '_> {
                 let prefix = format!("{}-", self.known.catalog.product.name);
                 let own = wanted.strip_prefix(&prefix).and_then(|n| n.strip_suffix(".service"));
                 if own.is_some_and(|n| !services.contains_key(n)) {
-                    let text = format!("\"{wanted}\" is no unit that this package ships: {}", known(services.keys()));
+                    let text = format!(
+                        "\"{wanted}\" is no unit that this package ships: {}",
+                        known(services.keys())
+                    );
                     self.fault(&at, &text);
                 }
                 units.push(wanted.clone());
@@ -269,7 +296,8 @@ impl<'a> Builder<'a, '_> {
             }
             if i == 0 && !word.starts_with('/') {
                 let own = known(&self.known.catalog.product.programs);
-                let text = format!("\"{word}\" is neither an absolute path nor a program of the product: {own}");
+                let text =
+                    format!("\"{word}\" is neither an absolute path nor a program of the product: {own}");
                 self.fault(&at, &text);
             }
             words.push(quote(word));
@@ -284,7 +312,10 @@ impl<'a> Builder<'a, '_> {
         }
         let named = |text: &str| text.replace("{name}", &self.chain.name);
         let argv = spec.launch.iter().map(|w| named(w)).collect();
-        let session = spec.session.as_ref().map(|s| Session { path: s.path.clone().into(), content: named(&s.content) });
+        let session = spec
+            .session
+            .as_ref()
+            .map(|s| Session { path: s.path.clone().into(), content: named(&s.content) });
         for (i, setup) in spec.setup.iter().enumerate() {
             self.rule(&["setup", &i.to_string(), "path"], text::path(&setup.path));
             self.rule(&["setup", &i.to_string(), "hint"], text::line(&setup.hint));
@@ -322,7 +353,8 @@ impl<'a> Builder<'a, '_> {
     /// Every `${NAME}` must be set by the role or the service, or the launch would fail on the machine.
     fn variables(&mut self, at: &[&str], value: &str, role: Option<&Role>) {
         let own = self.spec.environment.keys().map(String::as_str);
-        let names: Vec<&str> = role.iter().flat_map(|r| &r.variables).map(|v| v.name.as_str()).chain(own).collect();
+        let names: Vec<&str> =
+            role.iter().flat_map(|r| &r.variables).map(|v| v.name.as_str()).chain(own).collect();
         for variable in text::variables_in(value) {
             if !names.contains(&variable) {
                 self.fault(at, &format!("nothing sets `${{{variable}}}`: {}", known(&names)));

@@ -1,7 +1,7 @@
 //! Filters of the templates: each writes a value in the language of one kind of file.
 
-use minijinja::value::ViaDeserialize;
 use minijinja::Environment;
+use minijinja::value::ViaDeserialize;
 
 pub(super) fn add_to(env: &mut Environment<'static>) {
     env.add_filter("js", js);
@@ -36,7 +36,8 @@ fn lines(text: &str) -> Vec<String> {
 
 /// The body of a field of a Debian control file: every line indented, an empty one marked by a dot.
 fn paragraphs(text: &str) -> String {
-    let lines = text.trim_end().lines().flat_map(|l| if l.is_empty() { vec![".".to_owned()] } else { wrap(l, 78) });
+    let lines =
+        text.trim_end().lines().flat_map(|l| if l.is_empty() { vec![".".to_owned()] } else { wrap(l, 78) });
     lines.map(|line| format!(" {line}")).collect::<Vec<_>>().join("\n")
 }
 

@@ -56,7 +56,11 @@ impl Plan {
             restarted: units(|s| s.on_upgrade == OnUpgrade::Restart),
             held: units(|s| s.holds_kept),
             on_demand: units(|s| !s.boot && s.directives.install.is_empty() && s.r#type != "oneshot"),
-            license_words: words.iter().filter(|w| !["", "OR", "AND", "WITH"].contains(w)).map(|w| (*w).to_owned()).collect(),
+            license_words: words
+                .iter()
+                .filter(|w| !["", "OR", "AND", "WITH"].contains(w))
+                .map(|w| (*w).to_owned())
+                .collect(),
             license: product.license.replace(" OR ", " or ").replace(" AND ", " and "),
             licenses: LICENSES.into_iter().filter(|l| words.contains(&l.name)).collect(),
         }

@@ -72,7 +72,9 @@ pub fn value(name: &str, value: &str, scope: Scope) -> Verdict {
 
 /// What to say of a user service that wants to act on the machine.
 pub fn user_reboot(value: &str) -> String {
-    format!("`{value}` is for the system's manager, a user's cannot do it: use scope = \"system\" or leave it out")
+    format!(
+        "`{value}` is for the system's manager, a user's cannot do it: use scope = \"system\" or leave it out"
+    )
 }
 
 fn entries() -> impl Iterator<Item = (&'static str, &'static str)> {

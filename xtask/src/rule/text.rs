@@ -23,7 +23,9 @@ pub fn line(value: &str) -> Verdict {
 pub fn free(value: &str) -> Verdict {
     match value.chars().find(|c| c.is_control()) {
         None => Ok(()),
-        Some('\n') => Err("holds a newline, which would start another line of the file: use one line".to_owned()),
+        Some('\n') => {
+            Err("holds a newline, which would start another line of the file: use one line".to_owned())
+        }
         Some('\0') => Err("holds a NUL: take it away".to_owned()),
         Some(c) => Err(format!("holds the control character U+{:04X}: take it away", u32::from(c))),
     }
@@ -40,9 +42,9 @@ pub fn prose(value: &str) -> Verdict {
 /// A directive's value: a line in which nobody hoped to comment.
 pub fn setting(value: &str) -> Verdict {
     line(value)?;
-    let comment = value.char_indices().find(|(i, c)| {
-        matches!(c, '#' | ';') && (*i == 0 || value[..*i].ends_with(char::is_whitespace))
-    });
+    let comment = value
+        .char_indices()
+        .find(|(i, c)| matches!(c, '#' | ';') && (*i == 0 || value[..*i].ends_with(char::is_whitespace)));
     match comment {
         Some((i, _)) => Err(format!(
             "`{}` would be part of the value, systemd knows no comments at the end of a line: \

@@ -30,7 +30,12 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let products = args.selection.read(workspace)?;
     let targets = if args.target.is_empty() { target::ALL.to_vec() } else { args.target };
     let here = args.out.is_none();
-    let plan = Plan { products, targets, formats: args.format, dist: args.out.unwrap_or_else(|| workspace.path("dist")) };
+    let plan = Plan {
+        products,
+        targets,
+        formats: args.format,
+        dist: args.out.unwrap_or_else(|| workspace.path("dist")),
+    };
     let paths = dist(workspace, &plan)?;
     for path in paths {
         let shown = if here { path.strip_prefix(workspace.path("")).unwrap_or(&path) } else { &path };

@@ -1,0 +1,66 @@
+//! Checked-in copies of what is rendered: a change of a template shows as a change of files that a person reviews.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use similar::TextDiff;
+use walkdir::WalkDir;
+
+use crate::stage::MANIFEST;
+use crate::tree::Tree;
+
+/// Compares a tree with its golden copy in `dir`; with `UPDATE=1` in the environment it rewrites the copy instead.
+pub fn check(tree: &Tree, dir: &Path) -> Result<()> {
+    let mut made: BTreeMap<String, Vec<u8>> =
+        tree.0.iter().map(|(path, file)| (path.clone(), file.bytes.clone())).collect();
+    made.insert(MANIFEST.to_owned(), tree.manifest().into_bytes());
+    if std::env::var_os("UPDATE").is_some_and(|v| v == "1") {
+        return rewrite(&made, dir);
+    }
+    let kept = read(dir)?;
+    let paths: Vec<&String> =
+        made.keys().chain(kept.keys().filter(|path| !made.contains_key(*path))).collect();
+    let mut diff = String::new();
+    for path in paths {
+        let text = |side: &BTreeMap<String, Vec<u8>>| {
+            String::from_utf8_lossy(side.get(path).map_or(&[], Vec::as_slice)).into_owned()
+        };
+        let (old, new) = (text(&kept), text(&made));
+        if old != new {
+            let shown = dir.join(path).display().to_string();
+            diff.push_str(
+                &TextDiff::from_lines(&old, &new).unified_diff().header(&shown, "rendered").to_string(),
+            );
+        }
+    }
+    if !diff.is_empty() {
+        bail!(
+            "`{}` is not what is rendered now: review this, then UPDATE=1 cargo xtask check:\n{diff}",
+            dir.display()
+        );
+    }
+    Ok(())
+}
+
+fn rewrite(made: &BTreeMap<String, Vec<u8>>, dir: &Path) -> Result<()> {
+    if dir.exists() {
+        fs::remove_dir_all(dir)?;
+    }
+    for (path, bytes) in made {
+        let path = dir.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(dir))?;
+        fs::write(&path, bytes).with_context(|| format!("`{}`", path.display()))?;
+    }
+    Ok(())
+}
+
+fn read(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    for entry in WalkDir::new(dir).into_iter().filter_map(Result::ok).filter(|e| e.file_type().is_file()) {
+        let path = entry.path().strip_prefix(dir)?.to_string_lossy().into_owned();
+        files.insert(path, fs::read(entry.path())?);
+    }
+    Ok(files)
+}

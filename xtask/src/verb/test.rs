@@ -1,0 +1,44 @@
+//! `cargo xtask test`: everything that the README promises, as CI runs it.
+
+use anyhow::{Context, Result};
+use xshell::{Shell, cmd};
+
+use crate::tool::CARGO_DENY;
+use crate::verb::check;
+use crate::workspace::Workspace;
+
+/// What to run.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only tests whose name contains this; skips format, lints and licences
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+}
+
+/// Runs the steps in order; the first that fails ends it.
+pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
+    let sh = Shell::new()?;
+    sh.change_dir(workspace.path(""));
+    if let Some(name) = args.name {
+        return cmd!(sh, "cargo test --quiet --locked --workspace -- {name}")
+            .quiet()
+            .run()
+            .context("tests fail");
+    }
+    step("format");
+    cmd!(sh, "cargo fmt --all --check").quiet().run().context("run `cargo fmt --all`")?;
+    step("lints");
+    cmd!(sh, "cargo clippy --quiet --locked --workspace --all-targets -- -D warnings").quiet().run()?;
+    step("licences and sources of the dependencies");
+    let deny = CARGO_DENY.path()?;
+    // Not the advisories: their list comes from a server, which the CI workflow asks; a test must not need it.
+    cmd!(sh, "{deny} --locked --log-level error check bans licenses sources").quiet().run()?;
+    step("catalogs, goldens, units, pages");
+    check::run(workspace, check::Args::default())?;
+    step("tests");
+    cmd!(sh, "cargo test --locked --workspace").quiet().run().context("tests fail")
+}
+
+fn step(what: &str) {
+    eprintln!("== {what}");
+}

@@ -1,0 +1,122 @@
+//! Verdicts of the programs that will read what is rendered: takes a [`Tree`], asks systemd, shellcheck and mandoc.
+//!
+//! systemd-analyze exits 0 on unknown keys and bad values, so anything that it prints is a failure.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use xshell::{Shell, cmd};
+
+use crate::catalog::{Hardening, Scope};
+use crate::host;
+use crate::model::{Product, Service};
+use crate::stage::Stage;
+use crate::tree::Tree;
+
+/// Highest exposure, in tenths, that a hardened service may have.
+const EXPOSURE: &str = "25";
+
+/// Units that every unit depends on without saying so.
+const IMPLIED: [&str; 5] =
+    ["sysinit.target", "basic.target", "shutdown.target", "multi-user.target", "default.target"];
+
+/// Checks a product's rendered files; `dir` is a scratch directory.
+pub fn verify(product: &Product, tree: &Tree, dir: &Path) -> Result<()> {
+    host::need(&[("systemd-analyze", "systemd"), ("shellcheck", "shellcheck"), ("mandoc", "mandoc")])?;
+    Stage::write(tree, product.release().epoch, dir)?;
+    let root = dir.join("root");
+    stand_ins(product, &root)?;
+    let sh = Shell::new()?;
+    for service in &product.services {
+        unit(&sh, service, &root)?;
+    }
+    for path in tree.0.keys() {
+        let file = dir.join(path);
+        let text = tree.0[path].bytes.as_slice();
+        let script = path.starts_with("deb/") && text.starts_with(b"#!") || is_scriptlet(path);
+        if script {
+            quiet(path, cmd!(sh, "shellcheck --shell=sh {file}"))?;
+        } else if text.starts_with(b"#!/bin/sh") || path.ends_with(".sh") {
+            quiet(path, cmd!(sh, "shellcheck {file}"))?;
+        } else if path.contains("/man/man") {
+            quiet(path, cmd!(sh, "mandoc -Tlint -Wwarning {file}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn is_scriptlet(path: &str) -> bool {
+    path.starts_with("rpm/") && !path.ends_with(".toml")
+}
+
+fn unit(sh: &Shell, service: &Service, root: &Path) -> Result<()> {
+    let unit = &service.unit;
+    let (folder, scope) = match service.scope {
+        Scope::System => ("system", "--system"),
+        Scope::User => ("user", "--user"),
+    };
+    let path = format!("/usr/lib/systemd/{folder}/{unit}");
+    // A user's manager cannot look into another root.
+    if service.scope == Scope::System {
+        quiet(&path, cmd!(sh, "systemd-analyze verify --root={root} {scope} --man=no {path}"))?;
+        if service.hardening != Hardening::None {
+            let analysis = cmd!(
+                sh,
+                "systemd-analyze security --offline=true --root={root} --threshold={EXPOSURE} --no-pager {unit}"
+            );
+            if let Err(error) = analysis.quiet().ignore_stderr().read() {
+                bail!("{path}: is more exposed than {EXPOSURE} tenths: {error}");
+            }
+        }
+    } else {
+        let folder = root.join("usr/lib/systemd/user");
+        let file = folder.join(unit);
+        let search = format!("{}:", folder.display());
+        quiet(
+            &path,
+            cmd!(sh, "systemd-analyze verify {scope} --man=no {file}").env("SYSTEMD_UNIT_PATH", search),
+        )?;
+    }
+    Ok(())
+}
+
+/// What the units name but the package does not bring: programs, and units of others.
+fn stand_ins(product: &Product, root: &Path) -> Result<()> {
+    let mut files: BTreeSet<String> =
+        product.programs.iter().map(|p| format!("{}/{p}", product.program_dir)).collect();
+    files.extend(
+        product.services.iter().filter_map(|s| Some(s.exec.split(' ').next()?.trim_matches('"').to_owned())),
+    );
+    for file in files {
+        let path = root.join(file.trim_start_matches('/'));
+        fs::create_dir_all(path.parent().unwrap_or(root))?;
+        fs::write(&path, "#!/bin/sh\n")?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    }
+    let named = product.services.iter().flat_map(|s| {
+        let r = &s.relations;
+        [&r.after, &r.before, &r.wants, &r.requires, &r.part_of, &r.on_failure].into_iter().flatten()
+    });
+    for unit in named.map(String::as_str).chain(IMPLIED) {
+        let path = root.join("usr/lib/systemd/system").join(unit);
+        if !path.exists() {
+            fs::create_dir_all(path.parent().unwrap_or(root))?;
+            let body = if unit.ends_with(".service") { "[Service]\nExecStart=/bin/sh\n" } else { "" };
+            fs::write(&path, format!("[Unit]\nDescription=Stand-in\n{body}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs a checker; whatever it says is a failure.
+fn quiet(what: &str, command: xshell::Cmd<'_>) -> Result<()> {
+    let output = command.quiet().ignore_status().output()?;
+    let said = [output.stdout, output.stderr].concat();
+    if !said.is_empty() || !output.status.success() {
+        bail!("{what}: {}: {}", output.status, String::from_utf8_lossy(&said).trim_end());
+    }
+    Ok(())
+}
