@@ -1,0 +1,53 @@
+//! An image of another processor is made on this machine: `dpkg --root=DIR --force-script-chrootless` runs our scripts
+//! here, and they must change the image alone.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::command::{dist, sh};
+use crate::scratch::scratch;
+
+#[test]
+fn an_arm64_package_goes_into_an_image_and_never_calls_this_machines_systemctl() {
+    let dir = scratch("chrootless");
+    let image = dir.join("image");
+    for path in ["var/lib/dpkg/info", "var/lib/dpkg/updates", "etc"] {
+        fs::create_dir_all(image.join(path)).unwrap();
+    }
+    fs::write(image.join("var/lib/dpkg/status"), "").unwrap();
+    fs::write(image.join("var/lib/dpkg/arch"), "arm64\n").unwrap();
+    let recorder = dir.join("systemctl");
+    let calls = dir.join("calls");
+    fs::write(&recorder, format!("#!/bin/sh\necho \"$0 $*\" >>{}\nexit 1\n", calls.display())).unwrap();
+    fs::set_permissions(&recorder, fs::Permissions::from_mode(0o755)).unwrap();
+    let before =
+        sh(&dir, "getent passwd; getent group; ls -lR /etc/systemd /run/systemd 2>/dev/null || true");
+    // The recorder takes the real one's place, by whatever path it is called, for this command alone. It must work,
+    // or the test would prove nothing: it is called once on purpose.
+    let install = format!(
+        "mount --bind {recorder} \"$(command -v systemctl)\"
+         systemctl is-recorded || true
+         dpkg --root={image} --force-script-chrootless --force-depends --force-architecture --install {deb}",
+        recorder = recorder.display(),
+        image = image.display(),
+        deb = dist().package("rovi-services", "arm64.deb").display(),
+    );
+    sh(&dir, &format!("exec unshare --mount --map-root-user sh -euc '{install}' 2>&1"));
+    let calls = fs::read_to_string(calls).unwrap();
+    assert_eq!(calls.lines().count(), 1, "systemctl was called: {calls}");
+    let read = |path: &str| fs::read_to_string(image.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+    assert!(read("etc/group").contains("rovi-ops:x:"), "the group is made");
+    assert!(read("etc/passwd").contains("rovi:x:"), "the user is made");
+    let link =
+        fs::read_link(image.join("etc/systemd/system/multi-user.target.wants/rovi-gateway.service")).unwrap();
+    assert_eq!(link.to_str(), Some("/usr/lib/systemd/system/rovi-gateway.service"));
+    assert!(
+        read("var/lib/dpkg/status").contains("Status: install ok installed"),
+        "configured, not only unpacked"
+    );
+    assert_eq!(
+        sh(&dir, "getent passwd; getent group; ls -lR /etc/systemd /run/systemd 2>/dev/null || true"),
+        before,
+        "this machine is as it was"
+    );
+}

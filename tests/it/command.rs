@@ -1,0 +1,72 @@
+//! Commands as a person types them, and what they said.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// The checkout.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// `cargo xtask ARGS`, in the checkout.
+pub(crate) fn xtask(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(root()).arg("xtask").args(args);
+    command
+}
+
+/// Runs a command that must succeed; its standard output.
+pub(crate) fn ok(command: &mut Command) -> String {
+    let output = run(command);
+    assert!(output.status.success(), "{command:?}: {}\n{}", output.status, both(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs a command.
+pub(crate) fn run(command: &mut Command) -> Output {
+    command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"))
+}
+
+/// Everything that a command said.
+pub(crate) fn both(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// A shell script that must succeed; its standard output.
+pub(crate) fn sh(dir: &Path, script: &str) -> String {
+    ok(Command::new("sh").current_dir(dir).args(["-euc", script]))
+}
+
+/// The packages of every product here, made once for all tests.
+pub(crate) fn dist() -> &'static Dist {
+    static DIST: OnceLock<Dist> = OnceLock::new();
+    DIST.get_or_init(|| {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dist");
+        let _ = std::fs::remove_dir_all(&dir);
+        let stdout = ok(xtask(&["dist", "--out"]).arg(&dir));
+        Dist { paths: stdout.lines().map(PathBuf::from).collect(), dir }
+    })
+}
+
+/// What `cargo xtask dist` made.
+pub(crate) struct Dist {
+    /// The folder.
+    pub(crate) dir: PathBuf,
+    /// The paths that it printed.
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+impl Dist {
+    /// The package whose file name ends so.
+    pub(crate) fn package(&self, product: &str, ending: &str) -> &Path {
+        let fits = |path: &&PathBuf| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.starts_with(product) && name.ends_with(ending)
+        };
+        self.paths
+            .iter()
+            .find(fits)
+            .unwrap_or_else(|| panic!("{product}…{ending} is not among {:?}", self.paths))
+    }
+}

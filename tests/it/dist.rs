@@ -1,0 +1,291 @@
+//! `cargo xtask dist`: what an integrator and CI get from it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::command::{dist, ok, root, run, sh, xtask};
+use crate::scratch::scratch;
+
+#[test]
+fn prints_four_packages_of_a_product_and_records_them() {
+    let dist = dist();
+    let names: Vec<&str> = dist.paths.iter().map(|p| p.file_name().unwrap().to_str().unwrap()).collect();
+    let own: Vec<&&str> = names.iter().filter(|n| n.starts_with("rovi-services")).collect();
+    assert_eq!(
+        own,
+        [
+            &"rovi-services-0.1.0-1.aarch64.rpm",
+            &"rovi-services-0.1.0-1.x86_64.rpm",
+            &"rovi-services_0.1.0_amd64.deb",
+            &"rovi-services_0.1.0_arm64.deb"
+        ]
+    );
+    let checked = sh(&dist.dir, "sha256sum --strict --check SHA256SUMS");
+    assert_eq!(
+        checked.lines().count(),
+        names.len() * 2,
+        "every package and its bill of materials:\n{checked}"
+    );
+    let manifest: Value = serde_json::from_slice(&fs::read(dist.dir.join("manifest.json")).unwrap()).unwrap();
+    let listed: Vec<&str> =
+        manifest["packages"].as_array().unwrap().iter().map(|p| p["file"].as_str().unwrap()).collect();
+    assert_eq!(listed.len(), names.len());
+    assert!(names.iter().all(|n| listed.contains(n)), "{listed:?}");
+}
+
+#[test]
+fn a_bill_of_materials_names_what_is_linked_and_nothing_else() {
+    let dist = dist();
+    let deb = dist.package("rovi-services", "amd64.deb");
+    let bill: Value =
+        serde_json::from_slice(&fs::read(format!("{}.cdx.json", deb.display())).unwrap()).unwrap();
+    let tree = sh(
+        root(),
+        "cargo tree --locked --edges normal,no-proc-macro --target x86_64-unknown-linux-musl --prefix none",
+    );
+    let mut linked: Vec<String> = tree
+        .lines()
+        .map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join("@").replace("@v", "@"))
+        .filter(|name| !name.is_empty() && !name.starts_with("rovi-services@"))
+        .collect();
+    linked.sort();
+    linked.dedup();
+    let component = |c: &Value| format!("{}@{}", c["name"].as_str().unwrap(), c["version"].as_str().unwrap());
+    let mut listed: Vec<String> = bill["components"].as_array().unwrap().iter().map(component).collect();
+    listed.sort();
+    let standard: Vec<String> = listed.iter().filter(|n| n.starts_with("rust-std@")).cloned().collect();
+    assert_eq!(standard.len(), 1);
+    listed.retain(|n| !standard.contains(n));
+    assert_eq!(listed, linked);
+    assert_eq!(bill["bomFormat"], "CycloneDX");
+    let sum = sh(root(), &format!("sha256sum {} | cut -c 1-64", deb.display()));
+    assert_eq!(bill["metadata"]["component"]["hashes"][0]["content"], sum.trim());
+    for component in bill["components"].as_array().unwrap() {
+        assert!(
+            component["licenses"][0]["expression"].as_str().is_some_and(|l| !l.is_empty()),
+            "{component}"
+        );
+    }
+}
+
+#[test]
+fn a_deb_verifies_its_files_by_md5sums() {
+    let deb = dist().package("rovi-services", "amd64.deb").to_owned();
+    let dir = scratch("md5sums");
+    let script = format!(
+        "dpkg-deb -R {} x; cd x; md5sum --strict --check DEBIAN/md5sums | wc -l; find . -type f | grep -vc DEBIAN",
+        deb.display()
+    );
+    let counts = sh(&dir, &script);
+    let counts: Vec<&str> = counts.split_whitespace().collect();
+    assert_eq!(counts[0], counts[1], "a sum for every file");
+}
+
+#[test]
+fn an_rpm_says_what_it_is() {
+    xtask::host::need(&[("rpm", "rpm")]).unwrap();
+    let rpm = dist().package("rovi-services", "x86_64.rpm").to_owned();
+    assert!(ok(Command::new("rpm").arg("--checksig").arg(&rpm)).contains("digests OK"));
+    let query =
+        "%{NAME}|%{VERSION}|%{RELEASE}|%{LICENSE}|%{BUILDHOST}|%{BUILDTIME}|%{CHANGELOGTEXT}|%{DESCRIPTION}";
+    let said = ok(Command::new("rpm").args(["-qp", "--qf", query]).arg(&rpm));
+    assert!(
+        said.starts_with(
+            "rovi-services|0.1.0|1|MIT OR Apache-2.0|reproducible|1795132800|- First release.|The gateway of"
+        ),
+        "{said}"
+    );
+    assert!(said.ends_with("An upgrade never stops a robot that moves."), "{said}");
+    let config = ok(Command::new("rpm").args(["-qp", "--configfiles"]).arg(&rpm));
+    assert_eq!(config, "/etc/needrestart/conf.d/50-rovi.conf\n/etc/rovi/.env.pc\n/etc/rovi/.env.robot\n");
+    let flags =
+        ok(Command::new("rpm").args(["-qp", "--qf", "[%{FILEFLAGS:fflags} %{FILENAMES}\n]"]).arg(&rpm));
+    assert_eq!(flags.lines().filter(|l| l.starts_with("cn /etc/")).count(), 3, "noreplace:\n{flags}");
+}
+
+#[test]
+fn both_formats_hold_the_same_files() {
+    xtask::host::need(&[("rpm", "rpm")]).unwrap();
+    let dist = dist();
+    let deb = sh(
+        &dist.dir,
+        &format!(
+            "dpkg-deb -c {} | awk '!/\\/$/ {{print $1, substr($6, 2)}}' | sort",
+            dist.package("rovi-services", "arm64.deb").display()
+        ),
+    );
+    let rpm = sh(
+        &dist.dir,
+        &format!(
+            "rpm -qp --qf '[%{{FILEMODES:perms}} %{{FILENAMES}}\\n]' {} | sort",
+            dist.package("rovi-services", "aarch64.rpm").display()
+        ),
+    );
+    // Each has its own way to carry copyright, changelog and what its lint tool is told.
+    let own = |line: &&str| {
+        !["/usr/share/doc/", "/usr/share/lintian/", "/usr/share/licenses/"].iter().any(|p| line.contains(p))
+    };
+    let (deb, rpm): (Vec<&str>, Vec<&str>) =
+        (deb.lines().filter(own).collect(), rpm.lines().filter(own).collect());
+    assert_eq!(deb, rpm);
+}
+
+#[test]
+fn the_programs_are_small_and_need_no_library() {
+    for (ending, machine) in [("amd64.deb", "X86-64"), ("arm64.deb", "AArch64")] {
+        let dir = scratch(&format!("programs-{machine}"));
+        sh(&dir, &format!("dpkg-deb -x {} .", dist().package("rovi-services", ending).display()));
+        for program in ["run_stack", "notify-helper"] {
+            let path = dir.join("usr/libexec/rovi").join(program);
+            let size = fs::metadata(&path).unwrap().len();
+            assert!(size < 700_000, "{program} for {machine}: {size} bytes");
+            let headers = ok(Command::new("readelf").args(["-hlS", "--wide"]).arg(&path));
+            assert!(headers.contains(machine), "{headers}");
+            assert!(!headers.contains("INTERP") && !headers.contains(".comment"), "{headers}");
+        }
+    }
+}
+
+#[test]
+fn a_sixth_stack_is_one_table() {
+    xtask::host::need(&[("rpm2cpio", "rpm2cpio"), ("cpio", "cpio")]).unwrap();
+    let dir = scratch("sixth");
+    let catalog = fs::read_to_string(root().join("catalog/rovi.toml")).unwrap();
+    let table = "\n[service.docking]\nuse = \"stack\"\ndescription = \"ROVI stack: drive home and charge\"\n";
+    fs::write(dir.join("rovi.toml"), catalog + table).unwrap();
+    let paths = ok(xtask(&["dist", "--target", "x86_64-unknown-linux-musl", "--catalog"])
+        .arg(dir.join("rovi.toml"))
+        .arg("--out")
+        .arg(dir.join("dist")));
+    assert_eq!(paths.lines().count(), 2);
+    for (package, unpack) in [(".deb", "dpkg-deb -x $P ."), (".rpm", "rpm2cpio $P | cpio -id --quiet")] {
+        let path = paths.lines().find(|p| p.ends_with(package)).unwrap();
+        let files = dir.join(package.trim_start_matches('.'));
+        fs::create_dir_all(&files).unwrap();
+        sh(&files, &unpack.replace("$P", path));
+        let read = |path: &str| {
+            fs::read_to_string(files.join(path)).unwrap_or_else(|e| panic!("{package}: {path}: {e}"))
+        };
+        let unit = read("usr/lib/systemd/system/rovi-docking.service");
+        assert!(
+            unit.contains("ExecStart=/usr/libexec/rovi/run_stack docking\n")
+                && unit.contains("Requisite=rovi-gateway.service\n"),
+            "{unit}"
+        );
+        assert!(read("usr/share/polkit-1/rules.d/50-rovi.rules").contains("\"rovi-docking.service\""));
+        let table: Value = serde_json::from_str(&read("usr/share/rovi/services.json")).unwrap();
+        let row = table["services"].as_array().unwrap().iter().find(|s| s["name"] == "docking").unwrap();
+        assert_eq!(row["launch"]["argv"][6], "stack:=docking");
+        assert_eq!(row["launch"]["lock"], "/run/rovi/stack.lock");
+        let page = sh(&files, "gzip -dc usr/share/man/man7/rovi-services.7.gz");
+        assert!(page.contains(".B rovi\\-docking.service\nROVI stack: drive home and charge."), "{page}");
+        assert!(read("etc/needrestart/conf.d/50-rovi.conf").contains("docking"));
+    }
+}
+
+#[test]
+fn a_product_nobody_here_has_heard_of_becomes_packages() {
+    let dir = scratch("elsewhere");
+    fs::write(dir.join("weather.toml"), WEATHER).unwrap();
+    let paths =
+        ok(xtask(&["dist", "--catalog"]).arg(dir.join("weather.toml")).arg("--out").arg(dir.join("dist")));
+    let names: Vec<&str> =
+        paths.lines().map(|p| Path::new(p).file_name().unwrap().to_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        [
+            "weather-station-1.2.0~rc.1-1.aarch64.rpm",
+            "weather-station-1.2.0~rc.1-1.x86_64.rpm",
+            "weather-station_1.2.0~rc.1_amd64.deb",
+            "weather-station_1.2.0~rc.1_arm64.deb"
+        ]
+    );
+    let deb = dir.join("dist").join(names[2]);
+    let files =
+        sh(&dir, &format!("dpkg-deb -c {} | awk '!/\\/$/ {{print substr($6, 2)}}' | sort", deb.display()));
+    assert_eq!(
+        files,
+        "/usr/lib/systemd/system-preset/50-weather.preset
+/usr/lib/systemd/system/weather-reader.service
+/usr/lib/sysusers.d/weather.conf
+/usr/lib/tmpfiles.d/weather.conf
+/usr/share/doc/weather-station/changelog.gz
+/usr/share/doc/weather-station/copyright
+/usr/share/lintian/overrides/weather-station
+/usr/share/man/man7/weather-station.7.gz
+/usr/share/weather/services.json
+"
+    );
+    let checked = ok(xtask(&["check", "--catalog"]).arg(dir.join("weather.toml")));
+    assert_eq!(checked, "");
+}
+
+const WEATHER: &str = r#"
+[product]
+name = "weather"
+package = "weather-station"
+summary = "reads the wind and writes it down"
+description = "Nothing else."
+maintainer = "Ana Meteo <ana@example.org>"
+license = "GPL-3.0-or-later"
+copyright = "2026 Ana Meteo"
+homepage = "https://example.org/weather"
+
+[[release]]
+version = "1.2.0-rc.1"
+date = "2026-11-02"
+changes = ["Reads gusts."]
+
+[account.weather]
+description = "Weather station"
+home = "/var/lib/weather"
+
+[service.reader]
+description = "Wind reader"
+exec = ["/usr/bin/python3", "-m", "weather", "--place", "the roof"]
+user = "weather"
+boot = true
+restart = "always"
+restart-sec = "10s"
+"#;
+
+#[test]
+fn nothing_is_written_when_a_catalog_is_wrong() {
+    let dir = scratch("wrong");
+    fs::write(dir.join("bad.toml"), WEATHER.replace("user = \"weather\"", "user = \"wether\"")).unwrap();
+    let output =
+        run(xtask(&["dist", "--catalog"]).arg(dir.join("bad.toml")).arg("--out").arg(dir.join("dist")));
+    assert_eq!(output.status.code(), Some(78));
+    let said = String::from_utf8(output.stderr).unwrap();
+    let expected = format!(
+        "error: {}/bad.toml:25: service.reader.user: \"wether\" names no account: known: weather, or root\n",
+        dir.display()
+    );
+    assert_eq!(said, expected);
+    assert!(!dir.join("dist").exists());
+}
+
+#[test]
+fn runs_again_without_a_network() {
+    // A network namespace of its own has no way out; where that needs rights that are missing, cargo's switch does.
+    let dist = dist();
+    let cargo = env!("CARGO");
+    let script = format!(
+        "export CARGO_NET_OFFLINE=true; try() {{ unshare -rn \"$@\" 2>/dev/null || \"$@\"; }}; try {cargo} xtask dist rovi --target x86_64-unknown-linux-musl --out {}/again 2>/dev/null",
+        dist.dir.display()
+    );
+    let paths = sh(root(), &script);
+    for path in paths.lines().map(Path::new) {
+        let first = dist.dir.join(path.file_name().unwrap());
+        assert!(
+            fs::read(path).unwrap() == fs::read(&first).unwrap(),
+            "{} differs from {}",
+            path.display(),
+            first.display()
+        );
+    }
+    assert_eq!(paths.lines().count(), 2);
+}

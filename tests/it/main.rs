@@ -1,0 +1,11 @@
+//! The integration tests: the real programs, black box.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod chrootless;
+mod command;
+mod dist;
+mod docs;
+mod lint;
+mod reproducible;
+mod scratch;
+mod verbs;
