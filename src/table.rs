@@ -124,7 +124,8 @@ impl Table {
     /// Reads and checks the table at `path`.
     pub fn read(path: &Path) -> Result<Table, String> {
         let shown = path.display();
-        let bytes = std::fs::read(path).map_err(|e| format!("`{shown}`: {e}: reinstall the package that ships it"))?;
+        let bytes = std::fs::read(path)
+            .map_err(|e| format!("`{shown}`: {e}: reinstall the package that ships it"))?;
         let table: Table = serde_json::from_slice(&bytes)
             .map_err(|e| format!("`{shown}`: {e}: reinstall the package that ships it"))?;
         if table.schema != SCHEMA {
