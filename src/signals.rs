@@ -4,7 +4,8 @@
 //! Three senders reach different sets of processes. systemd (`KillMode=control-group`) signals every process of
 //! the unit. A terminal's Ctrl-C reaches the foreground process group, and so not those that left it. Anybody's
 //! `kill` reaches this process alone. The kernel records which it was, so [`reach`] can tell whom to forward to.
-//! One sender looks like another: a `kill` of the whole group (`kill -INT -PGID`, a shell's `kill %1`) cannot be
+//! A terminal that goes away tells the session's leader first, which may be this process, and the group when that has
+//! ended; what it sends is SIGHUP, so that nobody has seen a SIGINT yet. One sender looks like another: a `kill` of the whole group (`kill -INT -PGID`, a shell's `kill %1`) cannot be
 //! told from a `kill` of this process, and is forwarded as such.
 
 use std::io;
@@ -42,7 +43,7 @@ pub enum Reach {
 /// Who else has received it. `manager` is the systemd that started this process, if one did.
 pub fn reach(arrival: Arrival, manager: Option<i32>) -> Reach {
     if arrival.code == FROM_KERNEL {
-        Reach::Group
+        if arrival.signal == Signal::SIGHUP { Reach::OnlyUs } else { Reach::Group }
     } else if manager == Some(arrival.sender) {
         Reach::Everyone
     } else {
@@ -105,11 +106,28 @@ impl AsFd for Signals {
     }
 }
 
-/// Whether this process was started with that signal ignored, as `nohup` does with `SIGHUP`.
-pub fn ignored(signal: Signal) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|l| u64::from_str_radix(l.strip_prefix("SigIgn:")?.trim(), 16).ok());
-    mask.is_some_and(|m| m & (1 << (signal as i32 - 1)) != 0)
+/// The signals that this process was started with as ignored ones; `nohup` does that to `SIGHUP`.
+#[derive(Debug, Clone, Copy)]
+pub struct Ignored(u64);
+
+impl Ignored {
+    /// Asks the kernel. Rust's runtime adds `SIGPIPE` to what there was.
+    pub fn by_this_process() -> Ignored {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask =
+            status.lines().find_map(|l| u64::from_str_radix(l.strip_prefix("SigIgn:")?.trim(), 16).ok());
+        Ignored(mask.unwrap_or_default())
+    }
+
+    /// None at all.
+    pub fn nothing() -> Ignored {
+        Ignored(0)
+    }
+
+    /// Whether it is one of them.
+    pub fn contains(self, signal: Signal) -> bool {
+        self.0 & (1 << (signal as i32 - 1)) != 0
+    }
 }
 
 #[cfg(test)]
@@ -124,6 +142,8 @@ mod tests {
     fn a_terminal_reaches_the_group() {
         assert_eq!(reach(arrival(0x80, 0), None), Reach::Group);
         assert_eq!(reach(arrival(0x80, 0), Some(1)), Reach::Group);
+        let hangup = Arrival { signal: Signal::SIGHUP, ..arrival(0x80, 0) };
+        assert_eq!(reach(hangup, None), Reach::OnlyUs);
     }
 
     #[test]

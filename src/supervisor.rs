@@ -19,7 +19,7 @@ use rustix::process::{WaitOptions, wait};
 use crate::failure::Failure;
 use crate::processes::{self, Process};
 use crate::program::Program;
-use crate::signals::{Reach, Signals, ignored, reach};
+use crate::signals::{Ignored, Reach, Signals, reach};
 
 /// How long a launch started by hand may take to stop before it is told in stronger words.
 pub const PATIENCE: Duration = Duration::from_secs(15);
@@ -95,14 +95,14 @@ impl Supervisor {
     pub fn new(manager: Option<i32>) -> Result<Supervisor, Failure> {
         let failed = |e: std::io::Error| Failure::failed(format!("cannot prepare for signals: {e}"));
         // systemd starts services with the default actions, so that only a person's start needs the look.
-        let by_hand = manager.is_none();
-        if by_hand && ignored(Signal::SIGCHLD) {
+        let ignored = if manager.is_none() { Ignored::by_this_process() } else { Ignored::nothing() };
+        if ignored.contains(Signal::SIGCHLD) {
             let todo = "start it from a shell, or restore the default action of SIGCHLD";
             return Err(Failure::failed(format!(
                 "SIGCHLD is ignored, so ended processes would be missed: {todo}"
             )));
         }
-        let signals = Signals::block(by_hand && ignored(Signal::SIGHUP)).map_err(failed)?;
+        let signals = Signals::block(ignored.contains(Signal::SIGHUP)).map_err(failed)?;
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(|e| failed(e.into()))?;
         let (requests, last_request, asked) = (0, None, None);

@@ -1,0 +1,3 @@
+//! The programs as a person meets them: real binaries, real processes, real sockets.
+
+mod run_stack;
