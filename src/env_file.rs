@@ -1,8 +1,8 @@
 //! An environment file read as systemd's `EnvironmentFile=` reads it, so that a launch by hand gets what the
 //! unit gets.
 //!
-//! This is the state machine of systemd's `parse_env_file`: comments, quotes, escapes, continued lines, blanks
-//! around keys and after values. Nothing is expanded, just as systemd expands nothing there.
+//! This is the state machine of systemd's `parse_env_file`: comments, quotes, escapes, continued lines,
+//! blanks around keys and after values. Nothing is expanded, just as systemd expands nothing there.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;

@@ -37,8 +37,8 @@ impl Environment {
         self.0.insert(name.into(), value.into());
     }
 
-    /// Reads an environment file. Its values win as they do in the unit, unless `keep` says that a variable which
-    /// is already there stays; the answer names the variables where file and environment differ.
+    /// Reads an environment file. Its values win as they do in the unit, unless `keep` says that a variable
+    /// which is already there stays; the answer names the variables where file and environment differ.
     pub fn load(&mut self, path: &Path, keep: bool) -> Result<Vec<String>, Failure> {
         let content = std::fs::read(path).map_err(|e| {
             let todo = "reinstall the package that ships it, or restore it from a backup";

@@ -1,10 +1,11 @@
-//! What a service needs another, running one to have been started with: a difference is a warning, never a refusal.
+//! What a service needs another, running one to have been started with: a difference is a warning, never a
+//! refusal.
 
 use crate::manager::Manager;
 use crate::table::{Service, Table};
 
-/// One line for each variable that the running service has otherwise. Nothing is said about a service that does not
-/// run or whose environment this user may not read.
+/// One line for each variable that the running service has otherwise. Nothing is said about a service that
+/// does not run or whose environment this user may not read.
 pub fn warnings(table: &Table, service: &Service, manager: &mut Manager) -> Vec<String> {
     let Some(expects) = &service.expects else { return Vec::new() };
     let Ok(Some(pid)) = manager.main_pid(&expects.unit) else { return Vec::new() };

@@ -1,6 +1,7 @@
 //! Why a program gives up: one line for a person, and the exit status for whoever started it.
 //!
-//! The line is `what: why: what to do`; `error: ` is put before it where it is printed. Nothing is printed here.
+//! The line is `what: why: what to do`; `error: ` is put before it where it is printed. Nothing is printed
+//! here.
 
 /// Something went wrong that nothing else describes.
 pub const FAILED: u8 = 1;

@@ -1,7 +1,8 @@
-//! One launch from beginning to end: environment, checks, lock, setup, session, start, wait, and back in reverse.
+//! One launch from beginning to end: environment, checks, lock, setup, session, start, wait, and back in
+//! reverse.
 //!
-//! Everything it knows about the service comes from the table. What it acquires is released in the reverse order on
-//! every way out; the lock goes last, when no descendant is left.
+//! Everything it knows about the service comes from the table. What it acquires is released in the reverse
+//! order on every way out; the lock goes last, when no descendant is left.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -47,8 +48,8 @@ pub struct Prepared {
 /// The systemd that started this very process: its number, or `None` when a person or their program did.
 ///
 /// `INVOCATION_ID` and `NOTIFY_SOCKET` are inherited, by every shell of a graphical session for one;
-/// `SYSTEMD_EXEC_PID` names the process that systemd executed. systemd before 248 does not set it: a launch is then
-/// taken for one by hand, which reads the same environment file once more.
+/// `SYSTEMD_EXEC_PID` names the process that systemd executed. systemd before 248 does not set it: a launch
+/// is then taken for one by hand, which reads the same environment file once more.
 pub fn manager_pid() -> Option<i32> {
     let executed = std::env::var("SYSTEMD_EXEC_PID").ok()?.parse::<i32>().ok()?;
     let parent = rustix::process::getppid().map_or(0, |p| p.as_raw_nonzero().get());
@@ -65,9 +66,7 @@ pub fn run(
     let by_systemd = manager_pid().is_some();
     let mut environment = base_environment(request, by_systemd)?;
 
-    let guard = neighbours(request)?;
-    // Under systemd the unit says what it stops with, and systemd is quicker.
-    supervisor.end_with(guard.filter(|_| !by_systemd));
+    supervisor.end_with(neighbours(request, by_systemd)?);
 
     let holder = Holder::this(&service.name, by_systemd);
     let lock = launch.lock.as_deref().map(|path| Lock::acquire(path, &holder)).transpose()?;
@@ -127,7 +126,8 @@ pub fn base_environment(request: &Request<'_>, by_systemd: bool) -> Result<Envir
     Ok(environment)
 }
 
-/// What the launch consists of, with the environment after setup scripts; `None` when asked to stop meanwhile.
+/// What the launch consists of, with the environment after setup scripts; `None` when asked to stop
+/// meanwhile.
 pub fn prepare(
     request: &Request<'_>,
     environment: Environment,
@@ -164,8 +164,8 @@ fn start(prepared: &Prepared, supervisor: &mut Supervisor) -> Result<Option<i32>
     })
 }
 
-/// Asks about the units that this service has to do with.
-fn neighbours(request: &Request<'_>) -> Result<Option<Guard>, Failure> {
+/// Asks about the units that this service has to do with; the answer is what the launch has to end with.
+fn neighbours(request: &Request<'_>, by_systemd: bool) -> Result<Option<Guard>, Failure> {
     let service = request.service;
     if service.only_while.is_none() && service.expects.is_none() {
         return Ok(None);
@@ -175,10 +175,14 @@ fn neighbours(request: &Request<'_>) -> Result<Option<Guard>, Failure> {
         (Err(_), None) => return Ok(None),
         (Err(e), Some(unit)) => return Err(only_while::unanswered(unit, &e)),
     };
-    let guard = match &service.only_while {
-        Some(unit) => only_while::check(&service.name, unit, manager.as_mut(), request.no_systemd)?,
-        None => None,
-    };
+    let mut guard = None;
+    if let Some(unit) = &service.only_while {
+        // Under systemd the unit says what it stops with, and systemd is quicker.
+        if let Some(manager) = manager.as_mut().filter(|_| !by_systemd) {
+            guard = only_while::follow(unit, manager)?;
+        }
+        only_while::check(&service.name, unit, manager.as_mut(), request.no_systemd)?;
+    }
     if let Some(manager) = &mut manager {
         expects::warnings(request.table, service, manager).iter().for_each(|w| eprintln!("warning: {w}"));
     }

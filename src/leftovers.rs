@@ -1,9 +1,10 @@
 //! What a killed holder of the lock left running.
 //!
-//! The kernel frees the lock the moment its holder dies, and `kill -9` gives the holder no time to stop what it
-//! launched. Under systemd the unit's processes are then stopped, which may take its whole `TimeoutStopSec=`; by
-//! hand nobody stops them. A record that is still there when the lock is free shows that this happened, and then
-//! the next one looks for the processes before it starts a second stack beside them.
+//! The kernel frees the lock the moment its holder dies, and `kill -9` gives the holder no time to stop what
+//! it launched. Under systemd the unit's processes are then stopped, which may take its whole
+//! `TimeoutStopSec=`; by hand nobody stops them. A record that is still there when the lock is free shows
+//! that this happened, and then the next one looks for the processes before it starts a second stack beside
+//! them.
 
 use std::fs;
 
@@ -38,7 +39,8 @@ pub fn of(holder: &Holder) -> Vec<i32> {
     found.map(|p| p.pid).collect()
 }
 
-/// The line of `/proc/self/cgroup` that tells which unit we are in: of the unified hierarchy, or of systemd's own.
+/// The line of `/proc/self/cgroup` that tells which unit we are in: of the unified hierarchy, or of systemd's
+/// own.
 pub fn own_cgroup() -> Option<String> {
     let all = fs::read_to_string("/proc/self/cgroup").ok()?;
     let named = |prefix: &str| {

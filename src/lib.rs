@@ -1,7 +1,7 @@
 //! What the programs on the machine share with each other and with the toolchain that packs them.
 //!
-//! No templates and no packaging live here; see `ARCHITECTURE.md`. [`table`] is what programs and toolchain share;
-//! everything else belongs to `run_stack`, with [`launch`] as its way from beginning to end.
+//! No templates and no packaging live here; see `ARCHITECTURE.md`. [`table`] is what programs and toolchain
+//! share; everything else belongs to `run_stack`, with [`launch`] as its way from beginning to end.
 
 pub mod env_file;
 pub mod environment;

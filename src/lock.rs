@@ -1,8 +1,8 @@
 //! The exclusive lock: one launch at a time among those that share a lock file, whoever starts them and how.
 //!
-//! It is `flock(2)`, so that a shell's `flock -n` sees it too. The file holds a record of who has the lock; an empty
-//! file was released in order. The file is never removed, and its directory never made: `tmpfiles.d` does both
-//! parts of that, because a lock file that is replaced lets two holders in.
+//! It is `flock(2)`, so that a shell's `flock -n` sees it too. The file holds a record of who has the lock;
+//! an empty file was released in order. The file is never removed, and its directory never made: `tmpfiles.d`
+//! does both parts of that, because a lock file that is replaced lets two holders in.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -59,7 +59,8 @@ impl Lock {
         for _ in 0..LOOKS {
             let file = open(path)?;
             if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-                // A look (`--busy`) shares the lock for a moment, and so do we: who shares it with us is no holder.
+                // A look (`--busy`) shares the lock for a moment, and so do we: who shares it with us is no
+                // holder.
                 if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
                     drop(file);
                     sleep(Duration::from_millis(1));
@@ -67,7 +68,8 @@ impl Lock {
                 }
                 return Err(refusal(path, &Seen::Held(current_holder(&file))));
             }
-            // Somebody may have replaced the file between opening and locking it; that lock would be worth nothing.
+            // Somebody may have replaced the file between opening and locking it; that lock would be worth
+            // nothing.
             if !same_file(&file, path) {
                 continue;
             }
@@ -250,8 +252,9 @@ fn left_by(file: &File) -> Seen {
     }
 }
 
-/// Who holds a lock that is not free. The winner writes its record right after it has won, so that a loser may have
-/// to look again; a record of a process that is gone is a killed one's, and the holder is no run_stack.
+/// Who holds a lock that is not free. The winner writes its record right after it has won, so that a loser
+/// may have to look again; a record of a process that is gone is a killed one's, and the holder is no
+/// run_stack.
 fn current_holder(file: &File) -> Option<Holder> {
     for _ in 0..20 {
         if let Some(holder) = record(file).filter(Holder::lives) {

@@ -1,7 +1,8 @@
 //! Asks systemd about a unit: one property at a time, over the system's D-Bus.
 //!
-//! A D-Bus library would be larger than everything else in here, and `systemctl` costs more than a launch; two calls
-//! with strings in and one value out need neither. Only the system manager is asked, and it is never told anything.
+//! A D-Bus library would be larger than everything else in here, and `systemctl` costs more than a launch;
+//! two calls with strings in and one value out need neither. Only the system manager is asked, and it is
+//! never told anything.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -78,11 +79,16 @@ impl Manager {
         }
     }
 
-    /// Says who we are, which the kernel confirms, and asks for a name, without which the bus passes nothing on.
+    /// Says who we are, which the kernel confirms, and asks for a name, without which the bus passes nothing
+    /// on. All of it goes out at once, because waiting for each answer takes longer than everything else here.
     fn greet(&mut self) -> io::Result<()> {
         let uid = rustix::process::geteuid().as_raw().to_string();
         let hex: String = uid.bytes().map(|b| format!("{b:02x}")).collect();
-        self.stream.write_all(format!("\0AUTH EXTERNAL {hex}\r\n").as_bytes())?;
+        let mut greeting = format!("\0AUTH EXTERNAL {hex}\r\nBEGIN\r\n").into_bytes();
+        let bus = "org.freedesktop.DBus";
+        // Nobody waits for the answer to this: with our name in it, it is one of the messages passed over.
+        greeting.extend(self.message((bus, "/org/freedesktop/DBus", bus), "Hello", &[]));
+        self.stream.write_all(&greeting)?;
         // One byte at a time: what follows the line is the first message's.
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") && line.len() < 512 {
@@ -90,16 +96,26 @@ impl Manager {
             self.stream.read_exact(&mut byte)?;
             line.push(byte[0]);
         }
-        if !line.starts_with(b"OK ") {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the bus does not know this user"));
+        if line.starts_with(b"OK ") {
+            Ok(())
+        } else {
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, "the bus does not know this user"))
         }
-        self.stream.write_all(b"BEGIN\r\n")?;
-        let bus = "org.freedesktop.DBus";
-        self.call((bus, "/org/freedesktop/DBus", bus), "Hello", &[]).map(|_| ())
     }
 
     /// Calls a method of (destination, path, interface) and gives the body of the answer.
     fn call(&mut self, to: (&str, &str, &str), member: &str, body: &[u8]) -> io::Result<Vec<u8>> {
+        let message = self.message(to, member, body);
+        self.stream.write_all(&message)?;
+        loop {
+            if let Some(answer) = self.answer()? {
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// A call as it is sent; from now on its answer is the one that is waited for.
+    fn message(&mut self, to: (&str, &str, &str), member: &str, body: &[u8]) -> Vec<u8> {
         self.serial += 1;
         let (destination, path, interface) = to;
         let mut fields =
@@ -114,12 +130,7 @@ impl Manager {
         message.0.extend_from_slice(&fields.0);
         message.align(8);
         message.0.extend_from_slice(body);
-        self.stream.write_all(&message.0)?;
-        loop {
-            if let Some(answer) = self.answer()? {
-                return Ok(answer);
-            }
-        }
+        message.0
     }
 
     /// Reads one message: the body if it answers our last call, nothing if it is about something else.

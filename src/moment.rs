@@ -7,8 +7,8 @@ pub(crate) fn now() -> String {
     utc(clock_gettime(ClockId::Realtime).tv_sec)
 }
 
-/// Seconds since 1970 as a date of the Gregorian calendar, counted from the 1st of March, so that a leap day is the
-/// last of its year.
+/// Seconds since 1970 as a date of the Gregorian calendar, counted from the 1st of March, so that a leap day
+/// is the last of its year.
 fn utc(seconds: i64) -> String {
     let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let days = days + 719_468;

@@ -1,8 +1,8 @@
 //! Tells the service manager how far we are, over the socket it named in `NOTIFY_SOCKET`.
 //!
-//! Each message goes with a barrier: the manager closes the pipe it was sent once it has read everything before.
-//! Without that, a message whose sender exits at once may be lost, because the manager can no longer tell whose it
-//! was. Nothing here fails a launch: who does not listen is not told.
+//! Each message goes with a barrier: the manager closes the pipe it was sent once it has read everything
+//! before. Without that, a message whose sender exits at once may be lost, because the manager can no longer
+//! tell whose it was. Nothing here fails a launch: who does not listen is not told.
 
 use std::ffi::OsStr;
 use std::io::IoSlice;

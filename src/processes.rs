@@ -1,7 +1,8 @@
 //! The process tree as `/proc` shows it: a snapshot that is never quite consistent, so whoever must reach
 //! everyone looks until a look finds nobody new.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 
 use rustix::process::Pid;
 
@@ -22,7 +23,10 @@ pub struct Process {
 
 /// The process of that number, if there is one and we may see it.
 pub fn process(pid: i32) -> Option<Process> {
-    parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
+    // One read gives the whole line. Where many processes run, asking for more than once per process shows.
+    let mut line = [0; 1024];
+    let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut line).ok()?;
+    parse(pid, &line[..length])
 }
 
 /// This process.

@@ -1,8 +1,8 @@
-//! A program to start: argv, environment, standard streams; started without a copy of this process and with the
-//! signals a program expects.
+//! A program to start: argv, environment, standard streams; started without a copy of this process and with
+//! the signals a program expects.
 //!
-//! `std::process::Command` would hand its child the signal mask of this process, in which everything we read from
-//! a descriptor is blocked; `posix_spawn` sets the mask and the dispositions in the child.
+//! `std::process::Command` would hand its child the signal mask of this process, in which everything we read
+//! from a descriptor is blocked; `posix_spawn` sets the mask and the dispositions in the child.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::io;
@@ -28,9 +28,9 @@ pub struct Program<'a> {
 }
 
 impl Program<'_> {
-    /// Starts it in our process group and directory, with this signal mask. `SIGPIPE` gets its default action,
-    /// because Rust ignores it and a pipeline's producers should not outlive their reader; `keep_sigpipe` leaves
-    /// it ignored, which is what systemd starts services with.
+    /// Starts it in our process group and directory, with this signal mask. `SIGPIPE` gets its default
+    /// action, because Rust ignores it and a pipeline's producers should not outlive their reader;
+    /// `keep_sigpipe` leaves it ignored, which is what systemd starts services with.
     pub fn spawn(&self, mask: &SigSet, keep_sigpipe: bool) -> io::Result<i32> {
         let mut attributes = PosixSpawnAttr::init()?;
         let mut defaults = SigSet::empty();

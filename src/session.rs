@@ -1,7 +1,7 @@
 //! The session file: says which launch runs, for as long as it runs.
 //!
-//! It is complete or absent, never half-written. It is not forced to the disk: after a power cut the next launch
-//! clears what is left, and waiting for an SD card would delay every start.
+//! It is complete or absent, never half-written. It is not forced to the disk: after a power cut the next
+//! launch clears what is left, and waiting for an SD card would delay every start.
 
 use std::fs;
 use std::io;

@@ -1,7 +1,7 @@
 //! Setup scripts: sourced by one bash, in their order, which leaves the environment they made behind.
 //!
-//! The launch is not started by that bash but by us, with the environment as data: so `--print` can show it, a
-//! failing script is told from a failing launch, and starting means started.
+//! The launch is not started by that bash but by us, with the environment as data: so `--print` can show it,
+//! a failing script is told from a failing launch, and starting means started.
 
 use std::ffi::OsString;
 use std::fs::File;

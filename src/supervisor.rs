@@ -1,11 +1,12 @@
 //! Waits for what this process started, and for everything that came from it, and passes stop signals on.
 //!
-//! It is a child subreaper: a descendant whose parents are gone becomes our child, so having no child left means
-//! that nobody is left. How a stop goes, in the words of the manual:
+//! It is a child subreaper: a descendant whose parents are gone becomes our child, so having no child left
+//! means that nobody is left. How a stop goes, in the words of the manual:
 //! - the first request is SIGINT to every descendant, the second SIGTERM, the third SIGKILL;
-//! - by hand, a stop that takes longer than [`PATIENCE`] goes on to the next signal by itself; under systemd that
-//!   is `TimeoutStopSec=`, and the same signals then come from there;
-//! - once the launch is gone, whoever it left behind gets [`FAREWELL`] to end, and then the same three signals.
+//! - by hand, a stop that takes longer than [`PATIENCE`] goes on to the next signal by itself; under systemd
+//!   that is `TimeoutStopSec=`, and the same signals then come from there;
+//! - once the launch is gone, whoever it left behind gets [`FAREWELL`] to end, and then the same three
+//!   signals.
 
 use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
@@ -127,9 +128,9 @@ impl Supervisor {
     pub fn spawn(&mut self, program: &Program<'_>) -> std::io::Result<i32> {
         let pid = program.spawn(&self.signals.for_children(), self.manager.is_some())?;
         self.main = Some(pid);
-        // A signal that is already here reached the others before there was this child: it is passed on whoever
-        // sent it. That the child sees it twice takes a start within the same microseconds, and then the first
-        // one ends it.
+        // A signal that is already here reached the others before there was this child: it is passed on
+        // whoever sent it. That the child sees it twice takes a start within the same microseconds, and then
+        // the first one ends it.
         while let Some(arrival) = self.signals.next() {
             self.take(arrival.signal, Reach::OnlyUs);
         }
@@ -164,13 +165,15 @@ impl Supervisor {
         self.asked
     }
 
-    /// How many are left.
+    /// How many descendants are left of a launch that has ended.
     pub fn left(&self) -> usize {
-        processes::descendants(processes::this()).len()
+        // Mostly none, and then the kernel says so without a look at every process of the machine.
+        while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+        if wait(WaitOptions::NOHANG).is_err() { 0 } else { processes::descendants(processes::this()).len() }
     }
 
-    /// Ends this process by that signal, without a core dump: the launch has made one, if one was wanted. Returns
-    /// if the signal is ignored.
+    /// Ends this process by that signal, without a core dump: the launch has made one, if one was wanted.
+    /// Returns if the signal is ignored.
     pub fn end_by(&self, signal: i32) {
         let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
         self.signals.unblock();
@@ -284,7 +287,8 @@ impl Supervisor {
     /// Tells those who are left in stronger words.
     fn escalate(&mut self) {
         let Some(next) = self.next.take() else { return };
-        eprintln!("warning: {} processes have not ended: sending {}", self.left(), next.signal);
+        let left = processes::descendants(processes::this()).len();
+        eprintln!("warning: {left} processes have not ended: sending {}", next.signal);
         self.asked = self.asked.or(Some(next.signal));
         send(next.signal, |_| true);
         self.plan(next.signal, GRACE);
@@ -297,12 +301,13 @@ impl Supervisor {
     }
 }
 
-/// Sends the signal to each descendant once. Processes that start meanwhile are found by looking again until a look
-/// finds nobody new, as systemd does with a cgroup. `SIGCONT` follows, as it does there: a stopped process acts on
-/// nothing else.
+/// Sends the signal to each descendant once. Processes that start meanwhile are found by looking again until
+/// a look finds nobody new, as systemd does with a cgroup. `SIGCONT` follows, as it does there: a stopped
+/// process acts on nothing else.
 fn send(signal: Signal, whom: impl Fn(&Process) -> bool) {
     let mut told: Vec<(i32, u64)> = Vec::new();
-    // Two looks at least: a process whose parent ended during the first is in nobody's family for that moment.
+    // Two looks at least: a process whose parent ended during the first is in nobody's family for that
+    // moment.
     for look in 0..20 {
         let mut new = false;
         for process in processes::descendants(processes::this()).iter().filter(|p| whom(p)) {

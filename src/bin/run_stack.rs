@@ -1,5 +1,5 @@
-//! `run_stack NAME [ARGS…]`: launches a service of the product beside whose table it lies, and stays until the last
-//! process of the launch is gone. See run_stack(1).
+//! `run_stack NAME [ARGS…]`: launches a service of the product beside whose table it lies, and stays until
+//! the last process of the launch is gone. See run_stack(1).
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -114,8 +114,8 @@ fn written(result: io::Result<()>) -> Result<ExitCode, Failure> {
     }
 }
 
-/// The launch's status as ours. Killed by a signal, we end by the same one: a shell then shows what it would have
-/// shown for the launch, and systemd counts SIGINT after a stop as clean, which the status 130 is not.
+/// The launch's status as ours. Killed by a signal, we end by the same one: a shell then shows what it would
+/// have shown for the launch, and systemd counts SIGINT after a stop as clean, which the status 130 is not.
 fn end_as(ended: Ended, supervisor: &Supervisor) -> ExitCode {
     match ended {
         Ended::Exited(status) => ExitCode::from(status),

@@ -1,4 +1,5 @@
-//! `run_stack` from outside: the binary beside a table of its own, and payloads that write down what happens to them.
+//! `run_stack` from outside: the binary beside a table of its own, and payloads that write down what happens
+//! to them.
 //!
 //! Needs bash, python3, setsid, setpriv, unshare and flock (util-linux).
 
@@ -97,7 +98,8 @@ impl Place {
         json!(fixed.into_iter().chain(names.iter().map(|n| n.to_string())).collect::<Vec<_>>())
     }
 
-    /// Any program in our environment: home and lock are the place's, and nothing else of the tester's gets in.
+    /// Any program in our environment: home and lock are the place's, and nothing else of the tester's gets
+    /// in.
     fn program(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.path("home"));

@@ -1,4 +1,5 @@
-//! As much of a system bus as run_stack asks: a socket that speaks D-Bus, with a systemd whose units a test describes.
+//! As much of a system bus as run_stack asks: a socket that speaks D-Bus, with a systemd whose units a test
+//! describes.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

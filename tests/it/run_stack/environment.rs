@@ -42,7 +42,8 @@ fn command(place: &Place) -> std::process::Command {
     command
 }
 
-/// What ordinary setup scripts do: print, look at their arguments, use unset variables, rely on the one before.
+/// What ordinary setup scripts do: print, look at their arguments, use unset variables, rely on the one
+/// before.
 #[test]
 fn scripts_are_sourced_in_order_and_may_be_ordinary() {
     let first =
@@ -55,7 +56,7 @@ fn scripts_are_sourced_in_order_and_may_be_ordinary() {
             .env("DROPPED", "1")
             .env("SHLVL", "7")
             .env("GIVEN", OsStr::from_bytes(b"\xfe\nx"))
-            .arg("x"),
+            .arg("--unset=GIVEN_TOO"),
     );
     assert_eq!((outcome.status.code(), outcome.stderr.as_str()), (Some(0), "chatter\nargs: \n"));
     assert!(!place.read("out").contains("chatter"));

@@ -83,8 +83,8 @@ fn the_last_descendant_frees_the_lock() {
     assert!(place.flock());
 }
 
-/// The kernel frees the lock of a killed run_stack at once. What keeps a second launch from starting beside the first
-/// one's processes is the record, which only an orderly end clears: the next one looks for them.
+/// The kernel frees the lock of a killed run_stack at once. What keeps a second launch from starting beside
+/// the first one's processes is the record, which only an orderly end clears: the next one looks for them.
 #[test]
 fn a_killed_holder_leaves_processes() {
     let place = pair("killed", &["-daemon"]);

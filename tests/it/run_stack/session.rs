@@ -73,7 +73,8 @@ fn the_disk_is_full() {
 }
 
 impl Place {
-    /// A program that may mount what it likes, unseen by everybody else; `unshare` is in the package util-linux.
+    /// A program that may mount what it likes, unseen by everybody else; `unshare` is in the package
+    /// util-linux.
     pub(super) fn in_own_mounts(&self) -> std::process::Command {
         let mut command = self.program("unshare");
         if rustix::process::geteuid().is_root() {

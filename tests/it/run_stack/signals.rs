@@ -1,4 +1,5 @@
-//! Each launched process sees a stop signal exactly once, whoever sends it, and a stop always comes to an end.
+//! Each launched process sees a stop signal exactly once, whoever sends it, and a stop always comes to an
+//! end.
 
 use std::fs::File;
 use std::io::Write;
@@ -18,8 +19,9 @@ fn tree(test: &str) -> Place {
     place(test, &[("a", json!({ "launch": { "argv": argv } }))])
 }
 
-/// Waits until run_stack has dealt with everything that was sent before, and so have the processes: a `SIGUSR1` goes
-/// through it to the launch, and then each process gets a `SIGUSR2`, which Python handles after a `SIGINT`.
+/// Waits until run_stack has dealt with everything that was sent before, and so have the processes: a
+/// `SIGUSR1` goes through it to the launch, and then each process gets a `SIGUSR2`, which Python handles
+/// after a `SIGINT`.
 fn settle(place: &Place, running: &Running) {
     by_another(place, running, "USR1");
     wait_until("the launch has SIGUSR1", || place.signals("launch").contains("SIGUSR1"));
