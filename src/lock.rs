@@ -20,8 +20,10 @@ use crate::{leftovers, moment, processes};
 /// Who may write the record: the unit's user and the developers of its group, whoever came first.
 const MODE: u32 = 0o664;
 
-/// How often we look again when the file seems held by someone who only looked.
-const LOOKS: u32 = 50;
+/// How often we look again at a lock that somebody has without having said who, and how long we wait before
+/// that: all together less than a person notices.
+const LOOKS: u32 = 40;
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Who holds a lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,38 +58,39 @@ pub enum Seen {
 impl Lock {
     /// Takes the lock for `holder` or says who has it.
     pub fn acquire(path: &Path, holder: &Holder) -> Result<Lock, Failure> {
+        let mut seen = Seen::Free;
         for _ in 0..LOOKS {
             let file = open(path)?;
             if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-                // A look (`--busy`) shares the lock for a moment, and so do we: who shares it with us is no
-                // holder.
-                if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
-                    drop(file);
-                    sleep(Duration::from_millis(1));
-                    continue;
+                // A look (`--busy`) shares the lock for a moment, and so do we: who shares it with us holds
+                // nothing. Who has it to itself and has left no record may be about to: it is still looking
+                // for what a killed one left, and will write the record or give up.
+                let shared = flock(&file, FlockOperation::NonBlockingLockShared).is_ok();
+                seen = if shared { Seen::Free } else { Seen::Held(record(&file).filter(Holder::lives)) };
+                if let Seen::Held(Some(_)) = seen {
+                    break;
                 }
-                return Err(refusal(path, &Seen::Held(current_holder(&file))));
+                drop(file);
+                sleep(PAUSE);
+                continue;
             }
             // Somebody may have replaced the file between opening and locking it; that lock would be worth
             // nothing.
             if !same_file(&file, path) {
                 continue;
             }
-            let seen = left_by(&file);
+            seen = left_by(&file);
             if seen != Seen::Free {
-                return Err(refusal(path, &seen));
+                break;
             }
             write(&file, &holder.to_string()).map_err(|e| {
                 let todo = "make room on its file system";
-                Failure::failed(format!(
-                    "`{}`: cannot write who holds the lock: {}: {todo}",
-                    path.display(),
-                    reason(&e)
-                ))
+                let why = format!("cannot write who holds the lock: {}", reason(&e));
+                Failure::failed(format!("`{}`: {why}: {todo}", path.display()))
             })?;
             return Ok(Lock(file));
         }
-        Err(Failure::refused(format!("`{}`: the lock changes hands too fast: try again", path.display())))
+        Err(refusal(path, &seen))
     }
 }
 
@@ -107,7 +110,14 @@ pub fn look(path: &Path) -> Result<Seen, Failure> {
     };
     match flock(&file, FlockOperation::NonBlockingLockShared) {
         Ok(()) => Ok(left_by(&file)),
-        Err(Errno::WOULDBLOCK) => Ok(Seen::Held(current_holder(&file))),
+        Err(Errno::WOULDBLOCK) => {
+            // As in `acquire`: the record may be about to be written.
+            let mut records = (0..LOOKS).map(|look| {
+                sleep(if look == 0 { Duration::ZERO } else { PAUSE });
+                record(&file).filter(Holder::lives)
+            });
+            Ok(Seen::Held(records.find_map(|record| record)))
+        }
         Err(e) => Err(cannot_open(path, &e.into())),
     }
 }
@@ -181,7 +191,9 @@ impl Seen {
 }
 
 fn refusal(path: &Path, seen: &Seen) -> Failure {
-    let shown = seen.shown().unwrap_or_default();
+    let Some(shown) = seen.shown() else {
+        return Failure::refused(format!("`{}`: too many want it at once: try again", path.display()));
+    };
     let todo = match seen {
         Seen::Left(_, pids) => {
             format!("wait until they have ended, or end them with `kill -INT {}`", list(pids))
@@ -252,19 +264,7 @@ fn left_by(file: &File) -> Seen {
     }
 }
 
-/// Who holds a lock that is not free. The winner writes its record right after it has won, so that a loser
-/// may have to look again; a record of a process that is gone is a killed one's, and the holder is no
-/// run_stack.
-fn current_holder(file: &File) -> Option<Holder> {
-    for _ in 0..20 {
-        if let Some(holder) = record(file).filter(Holder::lives) {
-            return Some(holder);
-        }
-        sleep(Duration::from_millis(1));
-    }
-    None
-}
-
+/// What the file says. It may be a killed one's record, and the holder another one without any.
 fn record(file: &File) -> Option<Holder> {
     let mut bytes = [0; 1024];
     let length = file.read_at(&mut bytes, 0).ok()?;

@@ -13,6 +13,7 @@ mod neighbours;
 mod notify;
 mod session;
 mod signals;
+mod soak;
 
 use std::ffi::OsStr;
 use std::fs;
