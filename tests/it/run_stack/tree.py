@@ -23,11 +23,14 @@ def live(name):
     with open(f"{where}/{name}.pid.new", "w") as f:
         f.write(str(os.getpid()))
     os.rename(f"{where}/{name}.pid.new", f"{where}/{name}.pid")
-    while True:
+    # Longer than any test waits: what a failing one leaves behind does not stay for ever.
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
         for end in (f"{where}/{name}.end", f"{where}/end"):
             if os.path.exists(end):
                 os._exit(int(open(end).read() or 0))
         time.sleep(0.005)
+    os._exit(9)
 
 
 for name in names:
