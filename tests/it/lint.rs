@@ -36,7 +36,7 @@ fn rpmlint_says_nothing_of_the_signed_packages() {
         &dir,
         "export GNUPGHOME=$PWD/gpg; mkdir -m 700 gpg
          gpg --batch --quiet --passphrase '' --quick-generate-key 'Test <test@example.org>' rsa2048 sign never 2>&1
-         rpmsign --define '_gpg_name Test' --addsign *.rpm >&2 2>sign.log || { cat sign.log; exit 1; }
+         rpmsign --define '_gpg_name Test' --define \"__gpg $(command -v gpg)\" --addsign *.rpm >&2 2>sign.log || { cat sign.log; exit 1; }
          gpgconf --kill all",
     );
     let products: Vec<_> = fs::read_dir(crate::command::root().join("tests/golden"))

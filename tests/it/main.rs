@@ -7,5 +7,6 @@ mod dist;
 mod docs;
 mod lint;
 mod reproducible;
+mod run_stack;
 mod scratch;
 mod verbs;

@@ -1,9 +1,9 @@
 //! What is inside a package: takes cargo's account of the dependencies, makes a CycloneDX bill of materials. Nothing in
 //! it depends on the day or the machine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
 use xshell::{Shell, cmd};
 
@@ -23,11 +23,14 @@ impl Crates {
     pub fn of(workspace: &Workspace, target: Target) -> Result<Crates> {
         let sh = Shell::new()?;
         sh.change_dir(workspace.path(""));
-        let triple = target.triple;
-        let text = cmd!(sh, "cargo metadata --format-version 1 --locked --filter-platform {triple}")
-            .quiet()
-            .read()?;
-        let metadata: Value = serde_json::from_str(&text)?;
+        let (triple, format) = (target.triple, "{p}|{l}");
+        // Not `cargo metadata`: it unites the features that all members of the workspace ask for, and so names crates
+        // that only the toolchain has.
+        let tree = cmd!(
+            sh,
+            "cargo tree --locked --edges normal,no-proc-macro --target {triple} --prefix none --format {format}"
+        );
+        let lines: BTreeSet<String> = tree.quiet().read()?.lines().skip(1).map(str::to_owned).collect();
         let lock: toml::Table = toml::from_str(&std::fs::read_to_string(workspace.path("Cargo.lock"))?)?;
         let rustc = cmd!(sh, "rustc --version").quiet().read()?;
         let version = rustc.split_whitespace().nth(1).unwrap_or_default();
@@ -36,7 +39,7 @@ impl Crates {
             "description": format!("Rust's standard library for {triple}, with musl's libc"),
             "licenses": [{ "expression": "MIT OR Apache-2.0" }],
         })];
-        components.extend(linked(&metadata)?.into_iter().map(|package| component(package, &lock)));
+        components.extend(lines.iter().filter_map(|line| component(line, &lock)));
         Ok(Crates { components })
     }
 }
@@ -72,45 +75,21 @@ pub fn bill(product: &Product, package: &Package, crates: &Crates) -> String {
     text
 }
 
-/// The packages that the root package's programs are linked from, itself not included, by name.
-fn linked(metadata: &Value) -> Result<Vec<&Value>> {
-    let by_id: BTreeMap<&str, &Value> =
-        array(&metadata["packages"]).filter_map(|p| Some((p["id"].as_str()?, p))).collect();
-    let nodes: BTreeMap<&str, &Value> =
-        array(&metadata["resolve"]["nodes"]).filter_map(|n| Some((n["id"].as_str()?, n))).collect();
-    let root = metadata["resolve"]["root"].as_str().context("cargo names no root package")?;
-    let mut found = BTreeSet::new();
-    let mut open = vec![root];
-    while let Some(id) = open.pop() {
-        for dependency in array(&nodes[id]["deps"]) {
-            let normal = array(&dependency["dep_kinds"]).any(|kind| kind["kind"].is_null());
-            let id = dependency["pkg"].as_str().context("cargo names no package of a dependency")?;
-            let macros = array(&by_id[id]["targets"]).any(|t| array(&t["kind"]).any(|k| k == "proc-macro"));
-            if normal && !macros && found.insert(id) {
-                open.push(id);
-            }
-        }
-    }
-    Ok(found.into_iter().map(|id| by_id[id]).collect())
-}
-
-fn component(package: &Value, lock: &toml::Table) -> Value {
-    let (name, version) = (&package["name"], &package["version"]);
-    let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
-    let purl = format!("pkg:cargo/{}@{}", text(name), text(version));
+/// `cargo tree`'s line of a crate, as a component.
+fn component(line: &str, lock: &toml::Table) -> Option<Value> {
+    let (head, license) = line.split_once('|')?;
+    let mut words = head.split_whitespace();
+    let (name, version) = (words.next()?, words.next()?.strip_prefix('v')?);
+    let purl = format!("pkg:cargo/{name}@{version}");
     let locked = lock.get("package").and_then(toml::Value::as_array).into_iter().flatten();
     let checksum = locked
-        .filter(|p| p["name"].as_str() == name.as_str() && p["version"].as_str() == version.as_str())
+        .filter(|p| p["name"].as_str() == Some(name) && p["version"].as_str() == Some(version))
         .find_map(|p| p.get("checksum")?.as_str());
-    json!({
+    Some(json!({
         "type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl,
-        "licenses": [{ "expression": text(&package["license"]).replace('/', " OR ") }],
+        "licenses": [{ "expression": license.trim_end_matches(" (*)").replace('/', " OR ") }],
         "hashes": checksum.map(|sum| json!([{ "alg": "SHA-256", "content": sum }])).unwrap_or_else(|| json!([])),
-    })
-}
-
-fn array(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
+    }))
 }
 
 /// A name-based UUID of the package's hash: the same package, the same number.

@@ -1,0 +1,179 @@
+//! An environment file read as systemd's `EnvironmentFile=` reads it, so that a launch by hand gets what the
+//! unit gets.
+//!
+//! This is the state machine of systemd's `parse_env_file`: comments, quotes, escapes, continued lines,
+//! blanks around keys and after values. Nothing is expanded, just as systemd expands nothing there.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+/// The assignments of the file in their order; a later one wins. Those that systemd refuses are left out.
+pub fn parse(content: &[u8]) -> Vec<(OsString, OsString)> {
+    let mut reader = Reader::default();
+    // systemd stops at a NUL byte, because it reads C strings.
+    for &byte in content.iter().take_while(|&&b| b != 0) {
+        reader.read(byte);
+    }
+    reader.end();
+    reader.found
+}
+
+#[derive(Default, Clone, Copy, PartialEq)]
+enum State {
+    #[default]
+    BeforeKey,
+    Key,
+    BeforeValue,
+    Value,
+    ValueEscape,
+    SingleQuotes,
+    DoubleQuotes,
+    DoubleQuotesEscape,
+    Comment,
+    CommentEscape,
+}
+
+#[derive(Default)]
+struct Reader {
+    state: State,
+    key: Vec<u8>,
+    value: Vec<u8>,
+    /// How much of the value stays when the line ends here: blanks at the end of unquoted text go.
+    keep: usize,
+    found: Vec<(OsString, OsString)>,
+}
+
+impl Reader {
+    fn read(&mut self, byte: u8) {
+        let newline = matches!(byte, b'\n' | b'\r');
+        let blank = newline || matches!(byte, b' ' | b'\t');
+        self.state = match self.state {
+            State::BeforeKey if matches!(byte, b'#' | b';') => State::Comment,
+            State::BeforeKey if blank => State::BeforeKey,
+            State::BeforeKey => {
+                self.key.push(byte);
+                State::Key
+            }
+            State::Key if newline => {
+                self.key.clear();
+                State::BeforeKey
+            }
+            State::Key if byte == b'=' => State::BeforeValue,
+            State::Key => {
+                self.key.push(byte);
+                State::Key
+            }
+            State::BeforeValue | State::Value if newline => {
+                self.push();
+                State::BeforeKey
+            }
+            State::BeforeValue => match byte {
+                b'\'' => State::SingleQuotes,
+                b'"' => State::DoubleQuotes,
+                b'\\' => State::ValueEscape,
+                _ if blank => State::BeforeValue,
+                _ => self.value(byte, State::Value),
+            },
+            State::Value if byte == b'\\' => {
+                self.keep = self.value.len();
+                State::ValueEscape
+            }
+            State::Value if blank => {
+                self.value.push(byte);
+                State::Value
+            }
+            State::Value => self.value(byte, State::Value),
+            State::ValueEscape if newline => State::Value,
+            State::ValueEscape => self.value(byte, State::Value),
+            State::SingleQuotes if byte == b'\'' => State::BeforeValue,
+            State::SingleQuotes => self.value(byte, State::SingleQuotes),
+            State::DoubleQuotes if byte == b'"' => State::BeforeValue,
+            State::DoubleQuotes if byte == b'\\' => State::DoubleQuotesEscape,
+            State::DoubleQuotes => self.value(byte, State::DoubleQuotes),
+            State::DoubleQuotesEscape => {
+                if !matches!(byte, b'"' | b'\\' | b'`' | b'$' | b'\n') {
+                    self.value.push(b'\\');
+                }
+                if byte != b'\n' {
+                    self.value(byte, State::DoubleQuotes);
+                }
+                State::DoubleQuotes
+            }
+            State::Comment if byte == b'\\' => State::CommentEscape,
+            State::Comment | State::CommentEscape if newline => State::BeforeKey,
+            State::Comment | State::CommentEscape => State::Comment,
+        };
+    }
+
+    /// The end of the file ends a value, quoted or not.
+    fn end(&mut self) {
+        if !matches!(self.state, State::BeforeKey | State::Key | State::Comment | State::CommentEscape) {
+            self.push();
+        }
+    }
+
+    fn value(&mut self, byte: u8, next: State) -> State {
+        self.value.push(byte);
+        self.keep = self.value.len();
+        next
+    }
+
+    fn push(&mut self) {
+        let key = std::mem::take(&mut self.key);
+        let mut value = std::mem::take(&mut self.value);
+        value.truncate(std::mem::take(&mut self.keep));
+        let key = key.trim_ascii_end();
+        let legal = !key.is_empty()
+            && !key[0].is_ascii_digit()
+            && key.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+        if legal {
+            self.found.push((OsString::from_vec(key.to_vec()), OsString::from_vec(value)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(content: &str) -> Vec<(String, String)> {
+        let text = |s: OsString| s.into_string().unwrap_or_default();
+        parse(content.as_bytes()).into_iter().map(|(k, v)| (text(k), text(v))).collect()
+    }
+
+    #[track_caller]
+    fn check(content: &str, expected: &[(&str, &str)]) {
+        let expected: Vec<_> = expected.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        assert_eq!(read(content), expected, "{content:?}");
+    }
+
+    #[test]
+    fn lines_comments_and_blanks() {
+        check("A=1\n# B=2\n; C=3\n\n  D = x y \t\nno assignment\nE=", &[("A", "1"), ("D", "x y"), ("E", "")]);
+        check("A=1\r\nB=2\r\n", &[("A", "1"), ("B", "2")]);
+        check("A=a#b ; c\n", &[("A", "a#b ; c")]);
+        check("# a comment that ends in \\\nA=1\n", &[("A", "1")]);
+    }
+
+    #[test]
+    fn quotes_and_escapes() {
+        check(
+            "A='a  b '\nB=\"c \\\" \\$ \\x\"\nC=d\\ e\\\\\n",
+            &[("A", "a  b "), ("B", "c \" $ \\x"), ("C", "d e\\")],
+        );
+        check("A='x' \"y\"z\n", &[("A", "xyz")]);
+        check("A='two\nlines'\nB=1\n", &[("A", "two\nlines"), ("B", "1")]);
+        check("A='never closed\nB=1", &[("A", "never closed\nB=1")]);
+        check("A=it's\n", &[("A", "it's")]);
+    }
+
+    #[test]
+    fn continued_lines() {
+        check("A=one \\\ntwo\nB=\"x\\\ny\"\n", &[("A", "one two"), ("B", "xy")]);
+    }
+
+    #[test]
+    fn nothing_is_expanded_and_bad_names_are_left_out() {
+        check("A=${HOME}/x\n9B=1\nC-D=2\nexport E=3\n_F=4\n", &[("A", "${HOME}/x"), ("_F", "4")]);
+    }
+}

@@ -1,0 +1,278 @@
+//! The exclusive lock: one launch at a time among those that share a lock file, whoever starts them and how.
+//!
+//! It is `flock(2)`, so that a shell's `flock -n` sees it too. The file holds a record of who has the lock;
+//! an empty file was released in order. The file is never removed, and its directory never made: `tmpfiles.d`
+//! does both parts of that, because a lock file that is replaced lets two holders in.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
+
+use crate::failure::{Failure, reason};
+use crate::{leftovers, moment, processes};
+
+/// Who may write the record: the unit's user and the developers of its group, whoever came first.
+const MODE: u32 = 0o664;
+
+/// How often we look again at a lock that somebody has without having said who, and how long we wait before
+/// that: all together less than a person notices.
+const LOOKS: u32 = 40;
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Who holds a lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The service.
+    pub service: String,
+    /// Its run_stack.
+    pub pid: i32,
+    /// When it took the lock, for a person.
+    pub since: String,
+    /// Start time of the process in clock ticks since boot.
+    pub started: u64,
+    /// Its line of `/proc/PID/cgroup`, when systemd started it: what is in there came from it.
+    pub cgroup: Option<String>,
+}
+
+/// A held lock. Dropping it empties the record and releases it.
+#[derive(Debug)]
+pub struct Lock(File);
+
+/// What a look at the lock shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// Nobody has it, and nobody was killed while having it.
+    Free,
+    /// Someone has it; without a record it is no run_stack.
+    Held(Option<Holder>),
+    /// The holder was killed, and these of its processes still run.
+    Left(Holder, Vec<i32>),
+}
+
+impl Lock {
+    /// Takes the lock for `holder` or says who has it.
+    pub fn acquire(path: &Path, holder: &Holder) -> Result<Lock, Failure> {
+        let mut seen = Seen::Free;
+        for _ in 0..LOOKS {
+            let file = open(path)?;
+            if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+                // A look (`--busy`) shares the lock for a moment, and so do we: who shares it with us holds
+                // nothing. Who has it to itself and has left no record may be about to: it is still looking
+                // for what a killed one left, and will write the record or give up.
+                let shared = flock(&file, FlockOperation::NonBlockingLockShared).is_ok();
+                seen = if shared { Seen::Free } else { Seen::Held(record(&file).filter(Holder::lives)) };
+                if let Seen::Held(Some(_)) = seen {
+                    break;
+                }
+                drop(file);
+                sleep(PAUSE);
+                continue;
+            }
+            // Somebody may have replaced the file between opening and locking it; that lock would be worth
+            // nothing.
+            if !same_file(&file, path) {
+                continue;
+            }
+            seen = left_by(&file);
+            if seen != Seen::Free {
+                break;
+            }
+            write(&file, &holder.to_string()).map_err(|e| {
+                let todo = "make room on its file system";
+                let why = format!("cannot write who holds the lock: {}", reason(&e));
+                Failure::failed(format!("`{}`: {why}: {todo}", path.display()))
+            })?;
+            return Ok(Lock(file));
+        }
+        Err(refusal(path, &seen))
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.0.set_len(0);
+    }
+}
+
+/// Looks who has the lock without taking it from anybody, with nothing but permission to read the file.
+pub fn look(path: &Path) -> Result<Seen, Failure> {
+    let nonblocking = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+    let file = match OpenOptions::new().read(true).custom_flags(nonblocking).open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Seen::Free),
+        Err(e) => return Err(cannot_open(path, &e)),
+    };
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(left_by(&file)),
+        Err(Errno::WOULDBLOCK) => {
+            // As in `acquire`: the record may be about to be written.
+            let mut records = (0..LOOKS).map(|look| {
+                sleep(if look == 0 { Duration::ZERO } else { PAUSE });
+                record(&file).filter(Holder::lives)
+            });
+            Ok(Seen::Held(records.find_map(|record| record)))
+        }
+        Err(e) => Err(cannot_open(path, &e.into())),
+    }
+}
+
+impl Holder {
+    /// This process, for that service.
+    pub fn this(service: &str, by_systemd: bool) -> Holder {
+        let pid = processes::this();
+        Holder {
+            service: service.to_owned(),
+            pid,
+            since: moment::now(),
+            started: processes::process(pid).map_or(0, |p| p.started),
+            cgroup: if by_systemd { leftovers::own_cgroup() } else { None },
+        }
+    }
+
+    /// What tells this holder from every other since the machine was started.
+    pub fn id(&self) -> String {
+        format!("{}.{}", self.pid, self.started)
+    }
+
+    /// For a person.
+    pub fn shown(&self) -> String {
+        format!("{} (pid {}, since {})", self.service, self.pid, self.since)
+    }
+
+    /// Reads a record; none, or half a one, is `None`.
+    fn parse(record: &str) -> Option<Holder> {
+        let field = |name: &str| record.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix('='));
+        Some(Holder {
+            service: field("service")?.to_owned(),
+            pid: field("pid")?.parse().ok()?,
+            since: field("since")?.to_owned(),
+            started: field("started")?.parse().ok()?,
+            cgroup: field("cgroup").filter(|c| !c.is_empty()).map(str::to_owned),
+        })
+    }
+
+    /// Whether the process of the record is still the one that wrote it.
+    fn lives(&self) -> bool {
+        match processes::process(self.pid) {
+            Some(process) => process.started == self.started && !process.zombie,
+            // We may not be allowed to see it (`hidepid`): a process without that number is surely gone.
+            None => processes::pid(self.pid)
+                .is_some_and(|p| rustix::process::test_kill_process(p) == Err(Errno::PERM)),
+        }
+    }
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (service, pid, since, started) = (&self.service, self.pid, &self.since, self.started);
+        let cgroup = self.cgroup.as_deref().unwrap_or_default();
+        write!(f, "service={service}\npid={pid}\nsince={since}\nstarted={started}\ncgroup={cgroup}\n")
+    }
+}
+
+impl Seen {
+    /// For a person; `None` when the lock is free.
+    pub fn shown(&self) -> Option<String> {
+        match self {
+            Seen::Free => None,
+            Seen::Held(Some(holder)) => Some(holder.shown()),
+            Seen::Held(None) => Some("a program that left no record".to_owned()),
+            Seen::Left(holder, pids) => {
+                Some(format!("{}, killed, has left processes running: {}", holder.shown(), list(pids)))
+            }
+        }
+    }
+}
+
+fn refusal(path: &Path, seen: &Seen) -> Failure {
+    let Some(shown) = seen.shown() else {
+        return Failure::refused(format!("`{}`: too many want it at once: try again", path.display()));
+    };
+    let todo = match seen {
+        Seen::Left(_, pids) => {
+            format!("wait until they have ended, or end them with `kill -INT {}`", list(pids))
+        }
+        _ => "stop it first".to_owned(),
+    };
+    Failure::refused(format!("`{}`: held by {shown}: {todo}", path.display()))
+}
+
+fn list(pids: &[i32]) -> String {
+    pids.iter().map(i32::to_string).collect::<Vec<_>>().join(" ")
+}
+
+fn open(path: &Path) -> Result<File, Failure> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).custom_flags(flags);
+    // Without O_CREAT first: with `fs.protected_regular` that is refused for a file of another user.
+    match options.open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        other => return other.map_err(|e| cannot_open(path, &e)),
+    }
+    match options.create_new(true).mode(MODE).open(path) {
+        Ok(file) => {
+            // Whatever the umask of the first user is, the next may be another one.
+            let _ = file.set_permissions(PermissionsExt::from_mode(MODE));
+            Ok(file)
+        }
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+            options.create_new(false).open(path).map_err(|e| cannot_open(path, &e))
+        }
+        Err(e) => Err(cannot_open(path, &e)),
+    }
+}
+
+fn cannot_open(path: &Path, error: &io::Error) -> Failure {
+    let directory = path.parent().map(PathBuf::from).unwrap_or_default();
+    let todo = match error.kind() {
+        io::ErrorKind::NotFound => "make its directory with `systemd-tmpfiles --create` as root".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            format!(
+                "run it as the unit's user, or as a member of the group that owns `{}`",
+                directory.display()
+            )
+        }
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::StorageFull => {
+            format!("the file system of `{}` must be writable", directory.display())
+        }
+        _ => "it must be a regular file: remove what is there while nothing runs".to_owned(),
+    };
+    Failure::configuration(format!("`{}`: {}: {todo}", path.display(), reason(error)))
+}
+
+/// Whether `path` still names the open file.
+fn same_file(file: &File, path: &Path) -> bool {
+    match (file.metadata(), std::fs::symlink_metadata(path)) {
+        (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
+        _ => false,
+    }
+}
+
+/// What the record of a free lock means.
+fn left_by(file: &File) -> Seen {
+    let Some(holder) = record(file) else { return Seen::Free };
+    match leftovers::of(&holder) {
+        pids if pids.is_empty() => Seen::Free,
+        pids => Seen::Left(holder, pids),
+    }
+}
+
+/// What the file says. It may be a killed one's record, and the holder another one without any.
+fn record(file: &File) -> Option<Holder> {
+    let mut bytes = [0; 1024];
+    let length = file.read_at(&mut bytes, 0).ok()?;
+    Holder::parse(std::str::from_utf8(&bytes[..length]).ok()?)
+}
+
+/// In this order nobody reads an empty record meanwhile: of two records in the file the first one counts.
+fn write(file: &File, record: &str) -> io::Result<()> {
+    file.write_all_at(record.as_bytes(), 0)?;
+    file.set_len(record.len() as u64)
+}
