@@ -99,7 +99,7 @@ impl Manager {
         if line.starts_with(b"OK ") {
             Ok(())
         } else {
-            Err(io::Error::new(io::ErrorKind::PermissionDenied, "the bus does not know this user"))
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, "this user is unknown to the bus"))
         }
     }
 

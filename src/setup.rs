@@ -32,7 +32,7 @@ pub fn source(
 
     // A file in memory and not a pipe: something that a script leaves running keeps a pipe open for ever.
     let dump =
-        rustix::fs::memfd_create("environment", rustix::fs::MemfdFlags::CLOEXEC).map_err(|e| io(e.into()))?;
+        rustix::fs::memfd_create("variables", rustix::fs::MemfdFlags::CLOEXEC).map_err(|e| io(e.into()))?;
     let null = File::open("/dev/null").map_err(io)?;
     let argv: Vec<OsString> =
         ["bash", "--norc", "--noprofile", "-c", SCRIPT, "run_stack"].map(OsString::from).into();

@@ -111,6 +111,7 @@ pub struct Expects {
     /// Its unit.
     pub unit: String,
     /// Variable → value.
+    #[serde(rename = "env")]
     pub environment: BTreeMap<String, String>,
 }
 

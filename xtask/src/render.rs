@@ -88,9 +88,18 @@ impl Renderer<'_> {
             );
         }
         for (program, page) in pages.iter().filter(|(program, _)| p.programs.contains(program)) {
-            // Only a command's name is the product's own; the other programs may come with several products.
-            let prefix = if p.commands.contains(program) { String::new() } else { format!("{name}-") };
-            self.tree.add(format!("root/usr/share/man/man1/{prefix}{program}.1"), 0o644, page.as_bytes());
+            if p.commands.contains(program) {
+                self.tree.add(format!("root/usr/share/man/man1/{program}.1"), 0o644, page.as_bytes());
+            } else {
+                // Not a command here, and other products may bring it too: a page of this product about it.
+                let title = |s: &str| format!(".Dt {} {s}\n", program.to_uppercase());
+                let page = page.replacen(
+                    &title("1"),
+                    &format!(".Dt {}\\-{} 7\n", name.to_uppercase(), program.to_uppercase()),
+                    1,
+                );
+                self.tree.add(format!("root/usr/share/man/man7/{name}-{program}.7"), 0o644, page);
+            }
         }
         self.file(
             &format!("root/usr/share/man/man7/{package}.7"),

@@ -10,7 +10,8 @@ use super::{Place, Running, outcome, place};
 const UNIT: &str = "demo_2dgateway_2eservice";
 
 fn guarded(test: &str) -> (Place, Bus) {
-    let expects = json!([{ "service": "gateway", "unit": "demo-gateway.service", "environment": { "TF": "0", "X": "1" } }]);
+    let expects =
+        json!([{ "service": "gateway", "unit": "demo-gateway.service", "env": { "TF": "0", "X": "1" } }]);
     let gateway = json!({ "launch": { "env_file": "/etc/demo/.env", "lock": null } });
     let place = place(
         test,
