@@ -32,8 +32,10 @@ impl Archive {
             let format = "$(REPO_URI) $(RELEASE) $(COMPONENT)";
             debian_mirror(&ask("apt-get", &["indextargets", "--format", format, "Identifier: Packages"]))
         });
-        let settings =
-            ask("apt-config", &["dump", "--no-empty", "--format", "%F \"%v\";%n", "Acquire::http", "Acquire::https"]);
+        let settings = ask(
+            "apt-config",
+            &["dump", "--no-empty", "--format", "%F \"%v\";%n", "Acquire::http", "Acquire::https"],
+        );
         Self {
             mirror: mirror.unwrap_or_else(|| DEFAULT_MIRROR.to_owned()),
             settings: settings.lines().map(str::to_owned).collect(),
@@ -54,7 +56,8 @@ fn debian_mirror(targets: &str) -> Option<String> {
         let mut words = target.split(' ');
         let (mirror, release, component) = (words.next()?, words.next()?, words.next()?);
         let mirror = mirror.trim_end_matches('/');
-        (component == "main" && RELEASES.contains(&release) && mirror.ends_with("/debian")).then(|| mirror.to_owned())
+        (component == "main" && RELEASES.contains(&release) && mirror.ends_with("/debian"))
+            .then(|| mirror.to_owned())
     })
 }
 

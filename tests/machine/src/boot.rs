@@ -61,7 +61,10 @@ impl Boot {
             let mut command = stage.enter(&run);
             command.arg("systemd-nspawn").args(options).args(OPTIONS).arg(ROOT).args(KERNEL);
             // The lock that keeps two machines off one root would stay behind, and no two share one.
-            command.env("NOTIFY_SOCKET", format!("@{run}")).env("SYSTEMD_NSPAWN_LOCK", "0").env("TERM", "dumb");
+            command
+                .env("NOTIFY_SOCKET", format!("@{run}"))
+                .env("SYSTEMD_NSPAWN_LOCK", "0")
+                .env("TERM", "dumb");
             command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
             command.spawn().context("`nsenter` does not start")?
         };
@@ -73,8 +76,7 @@ impl Boot {
                 took: begin.elapsed(),
             }),
             Err(why) => {
-                process::kill_all(&nspawn);
-                let _ = nspawn.wait();
+                process::end(&mut nspawn);
                 bail!("test machine: {why}; the end of its console:\n{}", last_lines(&console.text(), 40));
             }
         }
@@ -122,7 +124,9 @@ fn leader(nspawn: &mut Child, socket: &UnixDatagram, deadline: Instant) -> Resul
         let length = socket.recv(&mut message)?;
         for field in String::from_utf8_lossy(&message[..length]).lines() {
             match field.split_once('=') {
-                Some(("X_NSPAWN_LEADER_PID", pid)) => leader = Some(pid.parse().context("systemd-nspawn's message")?),
+                Some(("X_NSPAWN_LEADER_PID", pid)) => {
+                    leader = Some(pid.parse().context("systemd-nspawn's message")?)
+                }
                 Some(("READY", "1")) => is_ready = true,
                 _ => {}
             }

@@ -83,7 +83,12 @@ impl<'m> Command<'m> {
 impl fmt::Display for Command<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = self.argv.strip_prefix(&["bash".to_owned(), "-c".to_owned()]).unwrap_or(&self.argv);
-        write!(f, "{}{}", self.user.as_deref().map_or("# ".to_owned(), |user| format!("{user}$ ")), words.join(" "))
+        write!(
+            f,
+            "{}{}",
+            self.user.as_deref().map_or("# ".to_owned(), |user| format!("{user}$ ")),
+            words.join(" ")
+        )
     }
 }
 
@@ -164,12 +169,17 @@ impl<'m> Output<'m> {
     /// Checks that its output or its complaints contain a text.
     #[track_caller]
     pub fn says(self, text: &str) -> Self {
-        if self.stdout.contains(text) || self.stderr.contains(text) { self } else { self.complain(&format!("{text:?}")) }
+        if self.stdout.contains(text) || self.stderr.contains(text) {
+            self
+        } else {
+            self.complain(&format!("{text:?}"))
+        }
     }
 
     #[track_caller]
     fn complain(self, expected: &str) -> ! {
-        panic!("expected {expected}: {self}{}", self.machine.map(Machine::evidence).unwrap_or_default())
+        let (output, evidence) = (self.to_string(), self.machine.map(Machine::evidence).unwrap_or_default());
+        panic!("expected {expected}: {}{evidence}", output.trim_end());
     }
 }
 

@@ -31,7 +31,9 @@ const INSTALL_BOUND: Duration = Duration::from_secs(600);
 /// Makes sure that machines can be made here.
 pub(crate) fn prepare() -> Result<()> {
     if !rustix::process::geteuid().is_root() {
-        bail!("test machine: booting a container needs root: run the same command with `sudo --preserve-env=PATH,HOME`");
+        bail!(
+            "test machine: booting a container needs root: run the same command with `sudo --preserve-env=PATH,HOME`"
+        );
     }
     // Tests run as threads of one process, and each of them comes here first.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -45,7 +47,10 @@ pub(crate) fn prepare() -> Result<()> {
     if apt_get("install", &packages).is_err() {
         // The lists are absent or out of date on most fresh hosts, and slow to refresh where they are not.
         apt_get("update", &[]).and_then(|()| apt_get("install", &packages)).with_context(|| {
-            format!("test machine: {0} missing and not installed: run `apt-get install {0}`", packages.join(" "))
+            format!(
+                "test machine: {0} missing and not installed: run `apt-get install {0}`",
+                packages.join(" ")
+            )
         })?;
     }
     Ok(())

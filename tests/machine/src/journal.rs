@@ -60,10 +60,13 @@ impl Machine {
             let whole = &lines[..lines.rfind('\n')?];
             whole.lines().find(|line| line.contains(text)).map(str::to_owned)
         });
-        process::kill_all(&child);
-        let _ = child.wait();
+        process::end(&mut child);
         found.ok().flatten().unwrap_or_else(|| {
-            panic!("no line with {text:?} in the journal after {:.1} s{}", bound.as_secs_f64(), self.evidence())
+            panic!(
+                "no line with {text:?} in the journal after {:.1} s{}",
+                bound.as_secs_f64(),
+                self.evidence()
+            )
         })
     }
 

@@ -42,6 +42,11 @@ impl Machine {
         Ok(Self { stage, boot, console, options })
     }
 
+    /// The name of its cgroup on the host; inside, every machine is called `robot`.
+    pub fn name(&self) -> &str {
+        self.stage.name()
+    }
+
     /// What it runs.
     pub fn suite(&self) -> Suite {
         self.stage.suite()
@@ -148,7 +153,8 @@ impl Machine {
     /// When the machine refuses.
     #[track_caller]
     pub fn add_user(&self, name: &str, groups: &[&str]) {
-        let make: String = groups.iter().map(|group| format!("groupadd --force --system {group} && ")).collect();
+        let make: String =
+            groups.iter().map(|group| format!("groupadd --force --system {group} && ")).collect();
         let list = groups.join(",");
         self.run(&format!("{make}useradd --create-home --shell /bin/bash --groups '{list}' {name}")).ok();
     }
@@ -195,7 +201,9 @@ impl Machine {
     fn wait_for_end(&mut self, how: &str, status: i32, bound: Duration) -> Result<()> {
         match self.boot.wait(bound)? {
             Some(ended) if ended.code() == Some(status) => Ok(()),
-            Some(ended) => bail!("machine: it did not {how}: systemd-nspawn ended with {ended}{}", self.evidence()),
+            Some(ended) => {
+                bail!("machine: it did not {how}: systemd-nspawn ended with {ended}{}", self.evidence())
+            }
             None => bail!("machine: it did not {how} within {} s{}", bound.as_secs(), self.evidence()),
         }
     }
@@ -231,7 +239,9 @@ impl Drop for Machine {
     fn drop(&mut self) {
         if thread::panicking() {
             let (suite, journal, console) = (self.suite(), self.journal(), self.console());
-            eprintln!("--- journal of the {suite} machine\n{journal}--- console of the {suite} machine\n{console}---");
+            eprintln!(
+                "--- journal of the {suite} machine\n{journal}--- console of the {suite} machine\n{console}---"
+            );
         }
     }
 }

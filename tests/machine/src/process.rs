@@ -15,6 +15,9 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group,
 /// The status of a command that was ended by its bound, as `timeout` reports it.
 pub(crate) const OUT_OF_TIME: i32 = 124;
 
+/// How long a tool may take to follow the process that it brought into a machine.
+const END_BOUND: Duration = Duration::from_secs(2);
+
 /// What a program left behind.
 pub(crate) struct Ended {
     /// As a shell has it: 128 plus the number of the signal that ended it, [`OUT_OF_TIME`] when its time was up.
@@ -38,10 +41,10 @@ pub(crate) fn run(command: &mut Command, bound: Duration) -> io::Result<Ended> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let mut taps = [Tap::new(child.stdout.take())?, Tap::new(child.stderr.take())?];
-    let end = pidfd(&child)?;
+    let ending = pidfd(&child)?;
     let mut status = None;
     while status.is_none() {
-        let mut sources = vec![PollFd::new(&end, PollFlags::IN)];
+        let mut sources = vec![PollFd::new(&ending, PollFlags::IN)];
         sources.extend(taps.iter().filter_map(Tap::source));
         let out_of_time = !ready(&mut sources, begin + bound)?;
         let ended = !sources[0].revents().is_empty();
@@ -50,8 +53,7 @@ pub(crate) fn run(command: &mut Command, bound: Duration) -> io::Result<Ended> {
             tap.drain()?;
         }
         if out_of_time {
-            kill_all(&child);
-            child.wait()?;
+            end(&mut child);
             status = Some(OUT_OF_TIME);
         } else if ended {
             status = Some(code(child.wait()?));
@@ -66,8 +68,8 @@ pub(crate) fn wait(child: &mut Child, bound: Duration) -> io::Result<Option<Exit
     if let Some(status) = child.try_wait()? {
         return Ok(Some(status));
     }
-    let end = pidfd(child)?;
-    if ready(&mut [PollFd::new(&end, PollFlags::IN)], Instant::now() + bound)? {
+    let ending = pidfd(child)?;
+    if ready(&mut [PollFd::new(&ending, PollFlags::IN)], Instant::now() + bound)? {
         child.wait().map(Some)
     } else {
         Ok(None)
@@ -92,16 +94,23 @@ pub(crate) fn pidfd(child: &Child) -> io::Result<OwnedFd> {
     Ok(pidfd_open(pid(child), PidfdFlags::empty())?)
 }
 
-/// Kills a child that entered a machine, and what it started there. The tools that enter a pid namespace
-/// fork, and the process inside leads a session of its own.
-pub(crate) fn kill_all(child: &Child) {
+/// Ends a child that entered a machine, and what it started there. The tools that enter a pid namespace fork, and
+/// they must outlive the process inside: when they do not, its exit status is left to the host's init, and
+/// not every container has one that takes it.
+pub(crate) fn end(child: &mut Child) {
+    if matches!(child.try_wait(), Ok(Some(_))) {
+        return;
+    }
     let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap_or_default();
     for inner in children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)) {
         // It leads a group or it does not, and either may be gone already.
         let _ = kill_process_group(inner, Signal::KILL);
         let _ = kill_process(inner, Signal::KILL);
     }
-    let _ = kill_process(pid(child), Signal::KILL);
+    if !matches!(wait(child, END_BOUND), Ok(Some(_))) {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
 }
 
 fn pid(child: &Child) -> Pid {

@@ -61,11 +61,15 @@ fn make(suite: Suite, folder: &Path, key: &str, root: &Path) -> Result<()> {
     for entry in fs::read_dir(folder).context("root cache: not listed")?.flatten() {
         // We hold the lock, so whoever began these is gone.
         if entry.file_name().to_string_lossy().starts_with(&unfinished) {
-            fs::remove_dir_all(entry.path()).with_context(|| format!("`{}`: not removed", entry.path().display()))?;
+            fs::remove_dir_all(entry.path())
+                .with_context(|| format!("`{}`: not removed", entry.path().display()))?;
         }
     }
     let draft = folder.join(format!("{unfinished}{}", system::id()));
-    eprintln!("test machine: making the {suite} root `{}`, once; this takes about half a minute", root.display());
+    eprintln!(
+        "test machine: making the {suite} root `{}`, once; this takes about half a minute",
+        root.display()
+    );
 
     let archive = Archive::of_host();
     let mut bootstrap = Command::new("mmdebstrap");
@@ -95,7 +99,8 @@ fn make(suite: Suite, folder: &Path, key: &str, root: &Path) -> Result<()> {
 
 /// mmdebstrap's arguments, without those that name places on this host.
 fn recipe(suite: Suite) -> Vec<String> {
-    let mut recipe = vec!["--mode=root".to_owned(), "--variant=minbase".to_owned(), "--format=directory".to_owned()];
+    let mut recipe =
+        vec!["--mode=root".to_owned(), "--variant=minbase".to_owned(), "--format=directory".to_owned()];
     recipe.push(format!("--include={}", suite.packages().join(",")));
     recipe.extend(LEFT_OUT.map(|pattern| format!("--dpkgopt={pattern}")));
     recipe

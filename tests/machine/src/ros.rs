@@ -18,7 +18,11 @@ pub fn stand_in() -> [(&'static str, u32, &'static str); 6] {
     [
         ("/opt/ros/jazzy/setup.bash", 0o644, include_str!("../ros/opt/ros/jazzy/setup.bash")),
         ("/opt/ros/jazzy/bin/ros2", 0o755, ROS2),
-        ("/opt/rovi/ros_ws/install/setup.bash", 0o644, include_str!("../ros/opt/rovi/ros_ws/install/setup.bash")),
+        (
+            "/opt/rovi/ros_ws/install/setup.bash",
+            0o644,
+            include_str!("../ros/opt/rovi/ros_ws/install/setup.bash"),
+        ),
         ("/opt/rovi/ros_ws/install/rovi_bringup/lib/rovi_bringup/talker", 0o755, ROS2),
         ("/opt/rovi/ros_ws/install/rovi_bringup/lib/rovi_bringup/listener", 0o755, ROS2),
         (

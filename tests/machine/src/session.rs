@@ -34,7 +34,8 @@ impl<'m> Session<'m> {
         let mut script = command.spawn().expect("`nsenter` starts");
         let keyboard = script.stdin.take().expect("its input is a pipe");
         let screen = Tap::new(script.stdout.take()).expect("a pipe that was just made");
-        let mut session = Self { machine, user: user.to_owned(), id: String::new(), script, keyboard, screen };
+        let mut session =
+            Self { machine, user: user.to_owned(), id: String::new(), script, keyboard, screen };
         // Whatever is typed before the prompt is there, `login` throws away.
         let prompt = |screen: &str| (screen.ends_with("$ ") || screen.ends_with("# ")).then_some(());
         session.see("a prompt", LOGIN_BOUND, prompt);
@@ -96,7 +97,12 @@ impl<'m> Session<'m> {
     pub fn logout(mut self) {
         self.type_line("exit");
         let ended = process::wait(&mut self.script, LOGIN_BOUND);
-        assert!(matches!(ended, Ok(Some(_))), "logout of `{}`: the shell stays{}", self.user, self.machine.evidence());
+        assert!(
+            matches!(ended, Ok(Some(_))),
+            "logout of `{}`: the shell stays{}",
+            self.user,
+            self.machine.evidence()
+        );
     }
 
     /// Lets the shell print a word between two fences: what was on the screen before it, and the word.
@@ -122,7 +128,10 @@ impl<'m> Session<'m> {
         seen.unwrap_or_else(|| {
             let (user, seconds) = (&self.user, bound.as_secs_f64());
             let screen = self.screen.text();
-            panic!("terminal of `{user}`: no {what} after {seconds:.1} s; it shows:\n{screen}{}", self.machine.evidence())
+            panic!(
+                "terminal of `{user}`: no {what} after {seconds:.1} s; it shows:\n{screen}{}",
+                self.machine.evidence()
+            )
         })
     }
 
@@ -135,8 +144,7 @@ impl<'m> Session<'m> {
 impl Drop for Session<'_> {
     fn drop(&mut self) {
         // Without `script` the pseudo-terminal has no other side: the kernel sends SIGHUP, as to a closed window.
-        process::kill_all(&self.script);
-        let _ = self.script.wait();
+        process::end(&mut self.script);
     }
 }
 

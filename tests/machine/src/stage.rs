@@ -43,17 +43,24 @@ impl Stage {
     pub(crate) fn new(suite: Suite, root: &Path) -> Result<Self> {
         let name = name()?;
         let mut keeper = system::Command::new("unshare");
-        keeper.args(["--mount", "--propagation", "private", "sh", "-c", KEEPER, "keeper.sh"]).arg(root).arg(&name);
+        keeper
+            .args(["--mount", "--propagation", "private", "sh", "-c", KEEPER, "keeper.sh"])
+            .arg(root)
+            .arg(&name);
         keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut keeper = keeper.spawn().context("`unshare` does not start")?;
         let mut said = Tap::new(keeper.stdout.take())?;
-        if said.wait_for(Instant::now() + PREPARE_BOUND, |text| text.strip_suffix("ready\n").map(drop))?.is_none() {
+        if said
+            .wait_for(Instant::now() + PREPARE_BOUND, |text| text.strip_suffix("ready\n").map(drop))?
+            .is_none()
+        {
             drop(keeper.stdin.take());
-            process::kill_all(&keeper);
+            process::end(&mut keeper);
             let mut why = String::new();
             keeper.stderr.take().map(|mut pipe| pipe.read_to_string(&mut why)).transpose()?;
-            keeper.wait()?;
-            bail!("test machine: its stage was not set up: it needs overlayfs and a writable cgroup v2: {why}");
+            bail!(
+                "test machine: its stage was not set up: it needs overlayfs and a writable cgroup v2: {why}"
+            );
         }
         let tree = Tree::open(&format!("/proc/{}/root{ROOT}", keeper.id()))?;
         Ok(Self { name, keeper, tree, suite, runs: AtomicU32::new(0) })
@@ -90,20 +97,38 @@ impl Stage {
 
     /// The text of a file, if it exists.
     pub fn read(&self, path: &str) -> Option<String> {
-        self.tree.read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        self.read_bytes(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The bytes of a file, if it exists.
+    pub fn read_bytes(&self, path: &str) -> Option<Vec<u8>> {
+        self.tree.read(path).ok()
     }
 
     /// A host command inside the stage's mounts and in the cgroup of a run; the caller adds what to run.
     pub(crate) fn enter(&self, run: &str) -> system::Command {
         let cgroup = format!("/sys/fs/cgroup/{run}");
         let mut command = system::Command::new("nsenter");
-        command.args(["--mount", "--target", &self.keeper.id().to_string(), "sh", "-c", ENTER, "enter.sh", &cgroup]);
+        command.args([
+            "--mount",
+            "--target",
+            &self.keeper.id().to_string(),
+            "sh",
+            "-c",
+            ENTER,
+            "enter.sh",
+            &cgroup,
+        ]);
         command
     }
 
     /// A name for the next run on this stage that no run on any stage has had: its cgroup and its socket.
     pub(crate) fn next_run(&self) -> String {
         format!("{}/{}", self.name, self.runs.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     pub(crate) fn suite(&self) -> Suite {
@@ -120,9 +145,11 @@ impl Drop for Stage {
     fn drop(&mut self) {
         drop(self.keeper.stdin.take());
         if !matches!(process::wait(&mut self.keeper, END_BOUND), Ok(Some(status)) if status.success()) {
-            eprintln!("test machine {}: not taken away completely: look for its cgroup and its processes", self.name);
-            process::kill_all(&self.keeper);
-            let _ = self.keeper.wait();
+            eprintln!(
+                "test machine {}: not taken away completely: look for its cgroup and its processes",
+                self.name
+            );
+            process::end(&mut self.keeper);
         }
     }
 }

@@ -66,7 +66,10 @@ impl FromStr for Suite {
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         match Self::ALL.into_iter().find(|suite| suite.name() == name) {
             Some(suite) => Ok(suite),
-            None => bail!("suite `{name}`: no machine runs it: use one of {}", Self::ALL.map(Self::name).join(", ")),
+            None => bail!(
+                "suite `{name}`: no machine runs it: use one of {}",
+                Self::ALL.map(Self::name).join(", ")
+            ),
         }
     }
 }

@@ -28,7 +28,8 @@ impl Tree {
     /// Puts a file there as `install` does: folders are made as needed, and what had the name before,
     /// a link for example, is replaced in one step.
     pub(crate) fn write(&self, path: &str, mode: u32, bytes: &[u8]) -> Result<()> {
-        self.replace(Path::new(path), mode, bytes).with_context(|| format!("`{path}` in the machine: not written"))
+        self.replace(Path::new(path), mode, bytes)
+            .with_context(|| format!("`{path}` in the machine: not written"))
     }
 
     /// Copies a file of the host there, with its mode.

@@ -28,6 +28,17 @@ trap '' HUP INT QUIT TERM
 echo ready
 cat >/dev/null
 
+# First the system inside alone, so that systemd-nspawn sees it die and takes its exit status; otherwise that
+# is left to the host's init, and not every container has one that does it.
+for payload in "$cgroup"/*/payload/cgroup.kill; do
+    if [ -e "$payload" ]; then
+        echo 1 >"$payload"
+    fi
+done
+tries=100
+while grep -q 'populated 1' "$cgroup/cgroup.events" && [ $((tries -= 1)) -gt 0 ]; do
+    sleep 0.01
+done
 echo 1 >"$cgroup/cgroup.kill"
 until find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null; do
     sleep 0.01
