@@ -37,8 +37,13 @@ impl Ended {
 /// Runs a program without input until it ends or its time is up. A process that it leaves behind with the same
 /// output does not keep this waiting.
 pub(crate) fn run(command: &mut Command, bound: Duration) -> io::Result<Ended> {
+    run_holding(command, Stdio::null(), bound)
+}
+
+/// The same with a standard input, for a program that shall hold it rather than read it.
+pub(crate) fn run_holding(command: &mut Command, input: Stdio, bound: Duration) -> io::Result<Ended> {
     let begin = Instant::now();
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let mut taps = [Tap::new(child.stdout.take())?, Tap::new(child.stderr.take())?];
     let ending = pidfd(&child)?;

@@ -7,7 +7,7 @@
 use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{self as system, Command};
+use std::process::{self as system, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -50,19 +50,19 @@ pub(crate) fn cached(suite: Suite) -> Result<PathBuf> {
     let lock = File::create(&lock).with_context(|| format!("`{}`: not opened", lock.display()))?;
     lock.lock().context("root cache: not locked")?;
     if !root.exists() {
-        make(suite, &folder, &key, &root)?;
+        make(suite, &folder, &key, &root, lock)?;
     }
     Ok(root)
 }
 
 /// Makes the root beside its final name and moves it there when it is whole.
-fn make(suite: Suite, folder: &Path, key: &str, root: &Path) -> Result<()> {
+fn make(suite: Suite, folder: &Path, key: &str, root: &Path, lock: File) -> Result<()> {
     let unfinished = format!(".{key}.");
     for entry in fs::read_dir(folder).context("root cache: not listed")?.flatten() {
         // We hold the lock, so whoever began these is gone.
         if entry.file_name().to_string_lossy().starts_with(&unfinished) {
-            fs::remove_dir_all(entry.path())
-                .with_context(|| format!("`{}`: not removed", entry.path().display()))?;
+            let mut remove = Command::new("rm");
+            step("rm", remove.args(["-rf", "--one-file-system"]).arg(entry.path()), Stdio::null())?;
         }
     }
     let draft = folder.join(format!("{unfinished}{}", system::id()));
@@ -72,29 +72,32 @@ fn make(suite: Suite, folder: &Path, key: &str, root: &Path) -> Result<()> {
     );
 
     let archive = Archive::of_host();
-    let mut bootstrap = Command::new("mmdebstrap");
-    bootstrap.args(recipe(suite)).arg(format!("--keyring={}", host::KEYRING));
+    // With mounts of its own: those that it makes in the draft are gone when it is, even when it is killed.
+    let mut bootstrap = Command::new("unshare");
+    bootstrap
+        .args(["--mount", "--propagation", "private", "mmdebstrap"])
+        .args(recipe(suite))
+        .arg(format!("--keyring={}", host::KEYRING));
     bootstrap.args(archive.settings.iter().map(|setting| format!("--aptopt={setting}")));
     if !archive.logins.is_empty() {
         bootstrap.arg(format!("--setup-hook=copy-in {} /etc/apt", archive.logins.join(" ")));
     }
     bootstrap.arg(suite.name()).arg(&draft).arg(format!("deb {} {suite} main", archive.mirror));
-    let ended = process::run(&mut bootstrap, MAKE_BOUND).context("`mmdebstrap` does not start")?;
-    if ended.status != 0 {
-        bail!(
-            "{suite} root: mmdebstrap ended with {}: see below; another mirror can be named in {MIRROR_VARIABLE}\n{}",
-            ended.status,
-            ended.tail()
-        );
-    }
+    // It holds the lock together with this process: if this one is killed, the other still writes for a while.
+    let hold = Stdio::from(lock.try_clone()?);
+    step("mmdebstrap", &mut bootstrap, hold).with_context(|| {
+        format!("{suite} root: not made from {}: name another mirror in {MIRROR_VARIABLE}", archive.mirror)
+    })?;
+    step("finish.sh", Command::new("sh").args(["-c", FINISH, "finish.sh"]).arg(&draft), Stdio::null())?;
+    fs::rename(&draft, root).with_context(|| format!("`{}`: not renamed", draft.display()))?;
+    Ok(lock.unlock()?)
+}
 
-    let mut finish = Command::new("sh");
-    finish.args(["-c", FINISH, "finish.sh"]).arg(&draft);
-    let ended = process::run(&mut finish, Duration::from_secs(60)).context("`sh` does not start")?;
-    if ended.status != 0 {
-        bail!("{suite} root: finish.sh ended with {}: {}", ended.status, ended.tail());
-    }
-    fs::rename(&draft, root).with_context(|| format!("`{}`: not renamed", draft.display()))
+/// Runs a program that must succeed.
+fn step(name: &str, command: &mut Command, input: Stdio) -> Result<()> {
+    let ended =
+        process::run_holding(command, input, MAKE_BOUND).with_context(|| format!("{name}: not started"))?;
+    if ended.status == 0 { Ok(()) } else { bail!("{name}: status {}:\n{}", ended.status, ended.tail()) }
 }
 
 /// mmdebstrap's arguments, without those that name places on this host.
