@@ -1,5 +1,5 @@
-//! Where Debian packages come from: the mirror, proxy and credentials that the host's own apt is set up with, so
-//! that roots are made wherever the host can install a package.
+//! Where Debian packages come from: the mirror, proxy and credentials that the host's own apt is set up with,
+//! so that roots are made wherever the host can install a package.
 
 use std::env;
 use std::path::Path;
@@ -47,8 +47,8 @@ impl Archive {
     }
 }
 
-/// The first full Debian mirror among apt's targets. Other vendors' repositories end in `/debian` too, but none of
-/// them calls its component `main` and its release like Debian's suites.
+/// The first full Debian mirror among apt's targets. Other vendors' repositories end in `/debian` too, but
+/// none of them calls its component `main` and its release like Debian's suites.
 fn debian_mirror(targets: &str) -> Option<String> {
     const RELEASES: [&str; 8] =
         ["bullseye", "bookworm", "trixie", "forky", "sid", "oldstable", "stable", "testing"];

@@ -50,7 +50,7 @@ pub(crate) struct Boot {
 
 impl Boot {
     /// Boots a stage and waits until systemd says that it is done.
-    pub(crate) fn start(stage: &Stage, options: &[String], console: &Console) -> Result<Self> {
+    pub(crate) fn start(stage: &Stage, console: &Console) -> Result<Self> {
         let begin = Instant::now();
         // An abstract address, which leaves no file behind.
         let run = stage.next_run();
@@ -59,7 +59,7 @@ impl Boot {
         let [stdout, stderr] = console.connect()?;
         let mut nspawn = {
             let mut command = stage.enter(&run);
-            command.arg("systemd-nspawn").args(options).args(OPTIONS).arg(ROOT).args(KERNEL);
+            command.arg("systemd-nspawn").args(stage.options()).args(OPTIONS).arg(ROOT).args(KERNEL);
             // The lock that keeps two machines off one root would stay behind, and no two share one.
             command
                 .env("NOTIFY_SOCKET", format!("@{run}"))
@@ -135,7 +135,8 @@ fn leader(nspawn: &mut Child, socket: &UnixDatagram, deadline: Instant) -> Resul
 }
 
 impl Drop for Boot {
-    /// Its stage is gone by now, and everything on it was killed; this takes the exit status, which nobody else does.
+    /// Its stage is gone by now, and everything on it was killed; this takes the exit status, which nobody
+    /// else does.
     fn drop(&mut self) {
         let _ = self.wait(Duration::from_secs(10));
     }

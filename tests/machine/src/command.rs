@@ -1,8 +1,8 @@
 //! Commands on a machine, and what came of them.
 //!
-//! A command enters the running system from outside, as a debugger would: it works even when systemd does not answer,
-//! and it has no login session, no terminal and no unit. What needs those is a [`Session`](crate::Session) or
-//! `systemd-run`. It leads a session and process group of its own.
+//! A command enters the running system from outside, as a debugger would: it works even when systemd does not
+//! answer, and it has no login session, no terminal and no unit. What needs those is a
+//! [`Session`](crate::Session) or `systemd-run`. It leads a session and process group of its own.
 
 use std::time::Duration;
 use std::{fmt, process as system};
@@ -121,7 +121,8 @@ fn primary_group(machine: &Machine, user: &str) -> String {
 pub struct Output<'m> {
     /// What ran, and who ran it.
     pub command: String,
-    /// Its exit status as a shell has it: 128 plus the number of the signal that ended it, 124 when its time was up.
+    /// Its exit status as a shell has it: 128 plus the number of the signal that ended it, 124 when its time
+    /// was up.
     pub status: i32,
     /// What it printed.
     pub stdout: String,

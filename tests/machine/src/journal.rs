@@ -9,8 +9,8 @@ use crate::process::{self, Tap};
 
 const READ_BOUND: Duration = Duration::from_secs(15);
 
-/// A place in a journal; [`Machine::mark`] takes it. Whoever waits for a line takes the mark before causing it, and
-/// misses nothing.
+/// A place in a journal; [`Machine::mark`] takes it. Whoever waits for a line takes the mark before causing
+/// it, and misses nothing.
 #[derive(Debug, Clone)]
 pub struct Mark {
     cursor: String,

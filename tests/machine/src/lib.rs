@@ -1,9 +1,9 @@
 //! Throw-away booted Debian machines for tests.
 //!
-//! A machine is a real systemd, D-Bus, polkit and logind in a container: [`Machine::on`] a [`Suite`] describes it,
-//! [`Plan::boot`] boots it in well under a second, dropping it takes away every trace. It needs root and a
-//! kernel with overlayfs and cgroup v2; it never touches the host's own services, users or packages, except that it
-//! installs the programs it cannot work without (see `host.rs`).
+//! A machine is a real systemd, D-Bus, polkit and logind in a container: [`Machine::on`] a [`Suite`]
+//! describes it, [`Plan::boot`] boots it in well under a second, dropping it takes away every trace. It needs
+//! root and a kernel with overlayfs and cgroup v2; it never touches the host's own services, users or
+//! packages, except that it installs the programs it cannot work without (see `host.rs`).
 //!
 //! ```no_run
 //! use machine::{Machine, Suite};

@@ -1,7 +1,6 @@
 //! A machine that runs: a stage and its present boot.
 
 use std::path::Path;
-use std::process::ExitStatus;
 use std::thread;
 use std::time::Duration;
 
@@ -20,14 +19,13 @@ use crate::suite::Suite;
 const SHUTDOWN_BOUND: Duration = Duration::from_secs(60);
 const INSTALL_BOUND: Duration = Duration::from_secs(120);
 
-/// A booted machine. Dropping it kills everything on it and leaves nothing; when the test panics, its journal and its
-/// console go to standard error before.
+/// A booted machine. Dropping it kills everything on it and leaves nothing; when the test panics, its journal
+/// and its console go to standard error before.
 pub struct Machine {
     // In this order: without the stage, the boot has ended.
     stage: Stage,
     boot: Boot,
     console: Console,
-    options: Vec<String>,
 }
 
 impl Machine {
@@ -36,10 +34,10 @@ impl Machine {
         Plan::new(suite)
     }
 
-    pub(crate) fn start(stage: Stage, options: Vec<String>) -> Result<Self> {
+    pub(crate) fn start(stage: Stage) -> Result<Self> {
         let console = Console::default();
-        let boot = Boot::start(&stage, &options, &console)?;
-        Ok(Self { stage, boot, console, options })
+        let boot = Boot::start(&stage, &console)?;
+        Ok(Self { stage, boot, console })
     }
 
     /// The name of its cgroup on the host; inside, every machine is called `robot`.
@@ -91,7 +89,7 @@ impl Machine {
     }
 
     /// Lends the terminal that this process runs on to a login of the user, for a person to look around.
-    pub fn lend_terminal(&self, user: &str) -> Result<ExitStatus> {
+    pub fn lend_terminal(&self, user: &str) -> Result<()> {
         session::lend_terminal(self, user)
     }
 
@@ -132,8 +130,8 @@ impl Machine {
         self.boot.tree().has(path)
     }
 
-    /// Installs a package of the host, as a person does with apt; its dependencies must be there already. Edited
-    /// configuration files are kept.
+    /// Installs a package of the host, as a person does with apt; its dependencies must be there already.
+    /// Edited configuration files are kept.
     #[must_use = "a command that fails unnoticed proves nothing: say .ok() or .fails()"]
     #[track_caller]
     pub fn install(&self, package: impl AsRef<Path>) -> Output<'_> {
@@ -189,7 +187,7 @@ impl Machine {
     /// Waits until the machine reboots by itself, and is up again.
     pub fn wait_for_reboot(&mut self, bound: Duration) -> Result<()> {
         self.wait_for_end("reboot", REBOOT, bound)?;
-        self.boot = Boot::start(&self.stage, &self.options, &self.console)?;
+        self.boot = Boot::start(&self.stage, &self.console)?;
         Ok(())
     }
 

@@ -28,7 +28,8 @@ impl<T> Answer for Option<T> {
     }
 }
 
-/// Asks again and again, first after two milliseconds and then less often, until there is an answer or the time is up.
+/// Asks again and again, first after two milliseconds and then less often, until there is an answer or the
+/// time is up.
 pub(crate) fn wait_for<A: Answer>(bound: Duration, mut probe: impl FnMut() -> A) -> Option<A::Value> {
     let deadline = Instant::now() + bound;
     let mut pause = Duration::from_millis(2);

@@ -7,7 +7,6 @@ use anyhow::Result;
 use crate::machine::Machine;
 use crate::stage::Stage;
 use crate::suite::Suite;
-use crate::{host, root};
 
 /// What a machine shall be when its test begins.
 #[must_use = "a plan is no machine until it is booted"]
@@ -57,7 +56,7 @@ impl Plan {
     /// Boots the machine, and returns when it has nothing more to start and has its packages and users.
     pub fn boot(self) -> Result<Machine> {
         let stage = self.stage_files()?;
-        let machine = Machine::start(stage, self.options)?;
+        let machine = Machine::start(stage)?;
         for package in &self.packages {
             machine.install(package).ok();
         }
@@ -67,8 +66,9 @@ impl Plan {
         Ok(machine)
     }
 
-    /// Only makes the root with its files: a tree in which programs can run, but no systemd does. This is what an image
-    /// builder sees; [`Stage::boot`] boots it afterwards. A plan with packages or users cannot be staged.
+    /// Only makes the root with its files: a tree in which programs can run, but no systemd does. This is
+    /// what an image builder sees; [`Stage::boot`] boots it afterwards. A plan with packages or users cannot
+    /// be staged.
     pub fn stage(self) -> Result<Stage> {
         anyhow::ensure!(
             self.packages.is_empty() && self.users.is_empty(),
@@ -78,8 +78,7 @@ impl Plan {
     }
 
     fn stage_files(&self) -> Result<Stage> {
-        host::prepare()?;
-        let stage = Stage::new(self.suite, &root::cached(self.suite)?)?;
+        let stage = Stage::new(self.suite, self.options.clone())?;
         for (path, mode, bytes) in &self.files {
             stage.put(path, *mode, bytes)?;
         }

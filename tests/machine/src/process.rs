@@ -20,7 +20,8 @@ const END_BOUND: Duration = Duration::from_secs(2);
 
 /// What a program left behind.
 pub(crate) struct Ended {
-    /// As a shell has it: 128 plus the number of the signal that ended it, [`OUT_OF_TIME`] when its time was up.
+    /// As a shell has it: 128 plus the number of the signal that ended it, [`OUT_OF_TIME`] when its time was
+    /// up.
     pub(crate) status: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -34,8 +35,8 @@ impl Ended {
     }
 }
 
-/// Runs a program without input until it ends or its time is up. A process that it leaves behind with the same
-/// output does not keep this waiting.
+/// Runs a program without input until it ends or its time is up. A process that it leaves behind with the
+/// same output does not keep this waiting.
 pub(crate) fn run(command: &mut Command, bound: Duration) -> io::Result<Ended> {
     run_holding(command, Stdio::null(), bound)
 }
@@ -99,9 +100,9 @@ pub(crate) fn pidfd(child: &Child) -> io::Result<OwnedFd> {
     Ok(pidfd_open(pid(child), PidfdFlags::empty())?)
 }
 
-/// Ends a child that entered a machine, and what it started there. The tools that enter a pid namespace fork, and
-/// they must outlive the process inside: when they do not, its exit status is left to the host's init, and
-/// not every container has one that takes it.
+/// Ends a child that entered a machine, and what it started there. The tools that enter a pid namespace fork,
+/// and they must outlive the process inside: when they do not, its exit status is left to the host's init,
+/// and not every container has one that takes it.
 pub(crate) fn end(child: &mut Child) {
     if matches!(child.try_wait(), Ok(Some(_))) {
         return;
@@ -159,8 +160,8 @@ impl Tap {
         Ok(())
     }
 
-    /// Waits until `find` finds something in what has been seen; none when the time is up or the pipe is closed
-    /// first.
+    /// Waits until `find` finds something in what has been seen; none when the time is up or the pipe is
+    /// closed first.
     pub(crate) fn wait_for<T>(
         &mut self,
         deadline: Instant,

@@ -1,8 +1,8 @@
-//! A suite's root file system: made once by mmdebstrap, kept in a cache outside the build directory, never changed
-//! afterwards (machines write to an overlay above it).
+//! A suite's root file system: made once by mmdebstrap, kept in a cache outside the build directory, never
+//! changed afterwards (machines write to an overlay above it).
 //!
-//! Its folder is named by the content of its recipe, so a changed recipe makes a new root and old checkouts keep
-//! theirs. Roots live in `/var/cache/rovi-services/roots`, or where `ROVI_MACHINE_ROOTS` points.
+//! Its folder is named by the content of its recipe, so a changed recipe makes a new root and old checkouts
+//! keep theirs. Roots live in `/var/cache/rovi-services/roots`, or where `ROVI_MACHINE_ROOTS` points.
 
 use std::env;
 use std::fs::{self, File};
@@ -83,7 +83,8 @@ fn make(suite: Suite, folder: &Path, key: &str, root: &Path, lock: File) -> Resu
         bootstrap.arg(format!("--setup-hook=copy-in {} /etc/apt", archive.logins.join(" ")));
     }
     bootstrap.arg(suite.name()).arg(&draft).arg(format!("deb {} {suite} main", archive.mirror));
-    // It holds the lock together with this process: if this one is killed, the other still writes for a while.
+    // It holds the lock together with this process: if this one is killed, the other still writes for a
+    // while.
     let hold = Stdio::from(lock.try_clone()?);
     step("mmdebstrap", &mut bootstrap, hold).with_context(|| {
         format!("{suite} root: not made from {}: name another mirror in {MIRROR_VARIABLE}", archive.mirror)

@@ -1,5 +1,5 @@
-//! A stand-in for ROS 2: enough of `/opt/ros/jazzy` and of a workspace for a launch with two nodes, which record
-//! what they are and every signal they get. `ros/` holds its files, laid out as they are on a machine.
+//! A stand-in for ROS 2: enough of `/opt/ros/jazzy` and of a workspace for a launch with two nodes, which
+//! record what they are and every signal they get. `ros/` holds its files, laid out as they are on a machine.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use crate::machine::Machine;
 
 const ROS2: &str = include_str!("../ros/opt/ros/jazzy/bin/ros2");
 
-/// Its manners: `{"nodes": [...], "exit": 3, "deaf": true}`, all optional; without the file, two obedient nodes.
-/// `ros2` itself tells more.
+/// Its manners: `{"nodes": [...], "exit": 3, "deaf": true}`, all optional; without the file, two obedient
+/// nodes. `ros2` itself tells more.
 pub const MANNERS: &str = "/etc/ros-stand-in.json";
 
 /// The files, for [`Plan::files`](crate::Plan::files).
@@ -54,7 +54,8 @@ pub struct Process {
     pub environment: BTreeMap<String, String>,
     /// Signals among SIGHUP, SIGINT and SIGTERM that it inherited blocked or ignored, and so cannot hear.
     pub unheard: Vec<String>,
-    /// Signals that it got: name and sender; 0 is the kernel (a terminal's Ctrl-C) or somebody outside the machine.
+    /// Signals that it got: name and sender; 0 is the kernel (a terminal's Ctrl-C) or somebody outside the
+    /// machine.
     #[serde(skip)]
     pub signals: Vec<(String, u32)>,
     /// The status with which it ended by itself; none while it runs, and when it was killed.

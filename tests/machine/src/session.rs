@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io::Write;
-use std::process::{Child, ChildStdin, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -16,7 +16,8 @@ const LOGIN_BOUND: Duration = Duration::from_secs(20);
 /// Stands around what this module asks the shell; nobody else prints it.
 const FENCE: char = '\x1e';
 
-/// A login session on a pseudo-terminal of the machine; [`Machine::login_session`] opens one. Dropping it hangs up.
+/// A login session on a pseudo-terminal of the machine; [`Machine::login_session`] opens one. Dropping it
+/// hangs up.
 pub struct Session<'m> {
     machine: &'m Machine,
     user: String,
@@ -50,7 +51,8 @@ impl<'m> Session<'m> {
         &self.id
     }
 
-    /// Runs a command in the foreground of the terminal and waits for its end; its output is what the screen shows.
+    /// Runs a command in the foreground of the terminal and waits for its end; its output is what the screen
+    /// shows.
     #[must_use = "a command that fails unnoticed proves nothing: say .ok() or .fails()"]
     #[track_caller]
     pub fn run(&mut self, command: &str) -> Output<'m> {
@@ -76,7 +78,8 @@ impl<'m> Session<'m> {
         self.press("\x03");
     }
 
-    /// Waits for the end of the command that was typed last, and returns its status and what the screen shows.
+    /// Waits for the end of the command that was typed last, and returns its status and what the screen
+    /// shows.
     #[track_caller]
     pub fn finish(&mut self, bound: Duration) -> (i32, String) {
         // Ctrl-C makes the terminal forget what was typed ahead, so this must come after it.
@@ -143,24 +146,26 @@ impl<'m> Session<'m> {
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        // Without `script` the pseudo-terminal has no other side: the kernel sends SIGHUP, as to a closed window.
+        // Without `script` the pseudo-terminal has no other side: the kernel sends SIGHUP, as to a closed
+        // window.
         process::end(&mut self.script);
     }
 }
 
 /// Gives the terminal that this process runs on to a login on the machine, until that logs out.
-pub(crate) fn lend_terminal(machine: &Machine, user: &str) -> Result<ExitStatus> {
+pub(crate) fn lend_terminal(machine: &Machine, user: &str) -> Result<()> {
     let mut command = enter(machine, &TERMINAL);
     command.arg(login(user)).envs(env::var("TERM").map(|term| ("TERM", term)));
-    command.status().context("`nsenter` does not start")
+    // What `login` ends with says nothing about the shell.
+    command.status().context("`nsenter` does not start").map(drop)
 }
 
-/// Makes a pseudo-terminal of the machine's own; one of the host's would have no name there. It must not be the leader
-/// of a session, because then the terminal would become its own and not the login's.
+/// Makes a pseudo-terminal of the machine's own; one of the host's would have no name there. It must not be
+/// the leader of a session, because then the terminal would become its own and not the login's.
 const TERMINAL: [&str; 5] = ["script", "--quiet", "--return", "/dev/null", "--command"];
 
-/// What a getty runs. `exec`, because `login` leaves the group of its parent, and would then stand in the background of
-/// its own terminal.
+/// What a getty runs. `exec`, because `login` leaves the group of its parent, and would then stand in the
+/// background of its own terminal.
 fn login(user: &str) -> String {
     format!("exec login -f {user}")
 }

@@ -1,8 +1,8 @@
 //! A stage: a private, writable view of a root, before anything runs on it and between boots.
 //!
-//! The view is an overlay with its upper half in memory, in a mount namespace that belongs to one process, the keeper.
-//! Ending the keeper's standard input ends the stage and whatever runs on it; that is also what happens when
-//! the test's process dies, so nothing is left over even then.
+//! The view is an overlay with its upper half in memory, in a mount namespace that belongs to one process,
+//! the keeper. Ending the keeper's standard input ends the stage and whatever runs on it; that is also what
+//! happens when the test's process dies, so nothing is left over even then.
 
 use std::fs;
 use std::io::Read;
@@ -18,6 +18,7 @@ use crate::machine::Machine;
 use crate::process::{self, Tap};
 use crate::suite::Suite;
 use crate::tree::Tree;
+use crate::{host, root};
 
 const KEEPER: &str = include_str!("stage/keeper.sh");
 const ENTER: &str = include_str!("stage/enter.sh");
@@ -34,13 +35,17 @@ pub struct Stage {
     keeper: Child,
     tree: Tree,
     suite: Suite,
+    /// Further ones for systemd-nspawn.
+    options: Vec<String>,
     /// What has run on it so far, for the names of cgroups and sockets.
     runs: AtomicU32,
 }
 
 impl Stage {
     /// Sets a stage up above a suite's root.
-    pub(crate) fn new(suite: Suite, root: &Path) -> Result<Self> {
+    pub(crate) fn new(suite: Suite, options: Vec<String>) -> Result<Self> {
+        host::prepare()?;
+        let root = root::cached(suite)?;
         let name = name()?;
         let mut keeper = system::Command::new("unshare");
         keeper
@@ -63,7 +68,7 @@ impl Stage {
             );
         }
         let tree = Tree::open(&format!("/proc/{}/root{ROOT}", keeper.id()))?;
-        Ok(Self { name, keeper, tree, suite, runs: AtomicU32::new(0) })
+        Ok(Self { name, keeper, tree, suite, options, runs: AtomicU32::new(0) })
     }
 
     /// Runs a shell script as root in a chroot into the stage: no systemd, no network.
@@ -82,7 +87,7 @@ impl Stage {
 
     /// Boots it.
     pub fn boot(self) -> Result<Machine> {
-        Machine::start(self, Vec::new())
+        Machine::start(self)
     }
 
     /// Copies a file of the host, with its mode.
@@ -129,6 +134,10 @@ impl Stage {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn options(&self) -> &[String] {
+        &self.options
     }
 
     pub(crate) fn suite(&self) -> Suite {

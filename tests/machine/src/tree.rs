@@ -1,5 +1,5 @@
-//! Files of a machine, reached through a handle on its root folder: nothing runs inside, and no symbolic link leads
-//! out to the host's own files.
+//! Files of a machine, reached through a handle on its root folder: nothing runs inside, and no symbolic link
+//! leads out to the host's own files.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};

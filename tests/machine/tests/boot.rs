@@ -1,7 +1,8 @@
-//! Proves the test machine itself: everything that scenarios rest on, black-box, on both suites where they could
-//! differ. The two ignored tests are played by others, in processes of their own, because they end badly.
+//! Proves the test machine itself: everything that scenarios rest on, black-box, on both suites where they
+//! could differ. The two ignored tests are played by others, in processes of their own, because they end
+//! badly.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -79,6 +80,37 @@ fn a_login_is_a_session_with_a_terminal() -> Result<()> {
         robot.wait_for("end of the session", 20 * SECOND, || !sessions());
     }
     Ok(())
+}
+
+#[test]
+fn a_person_can_borrow_the_machine() -> Result<()> {
+    let mut person = Command::new("script");
+    let borrow = format!("exec {} --exact lends --ignored --nocapture", env::current_exe()?.display());
+    person.args(["--quiet", "--return", "/dev/null", "--command", &borrow]);
+    let mut person = person.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut keys = person.stdin.take().expect("a pipe");
+    let mut screen = BufReader::new(person.stdout.take().expect("a pipe"));
+    let mut shown = Vec::new();
+    while !shown.ends_with(b"robot:~$ ") {
+        let mut byte = [0];
+        assert_eq!(screen.read(&mut byte)?, 1, "{}", String::from_utf8_lossy(&shown));
+        shown.extend(byte);
+    }
+    keys.write_all(b"tty; loginctl --no-legend list-sessions; exit\n")?;
+    let mut rest = String::new();
+    screen.read_to_string(&mut rest)?;
+    assert!(rest.contains("/dev/pts/") && rest.contains(" op "), "{rest}");
+    assert!(rest.contains("the person left"), "{rest}");
+    assert!(person.wait()?.success());
+    Ok(())
+}
+
+#[test]
+#[ignore = "played by a_person_can_borrow_the_machine"]
+fn lends() {
+    let robot = Machine::on(Suite::Trixie).user("op", &[]).boot().expect("it boots");
+    robot.lend_terminal("op").expect("a terminal");
+    println!("the person left");
 }
 
 #[test]
@@ -210,15 +242,18 @@ fn a_machine_reboots_and_turns_itself_off() -> Result<()> {
 #[test]
 fn three_at_once() -> Result<()> {
     let begin = Instant::now();
-    thread::scope(|scope| {
+    let machines = thread::scope(|scope| {
         let boot = |suite| scope.spawn(move || Machine::on(suite).boot());
         let machines = [Suite::Trixie, Suite::Bookworm, Suite::Trixie].map(boot);
-        let machines = machines.map(|machine| machine.join().expect("no panic").expect("it boots"));
-        for machine in &machines {
-            machine.run("systemctl is-system-running --wait").ok();
-        }
+        machines.map(|machine| machine.join().expect("no panic").expect("it boots"))
     });
     eprintln!("three at once: {:.2} s", begin.elapsed().as_secs_f64());
+    // And one machine serves several threads.
+    thread::scope(|scope| {
+        for machine in machines.iter().flat_map(|machine| [machine; 3]) {
+            scope.spawn(|| machine.run("systemctl is-system-running --wait").ok().took);
+        }
+    });
     Ok(())
 }
 

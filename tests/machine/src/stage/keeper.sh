@@ -1,6 +1,6 @@
-# Prepares a stage in a mount namespace of its own, holds it, and takes everything away when its standard input ends:
-# when the test is done with it, and just as well when the test was killed. Nothing of it is ever visible on the host but the
-# cgroup. Arguments: the root below, the name of the cgroup.
+# Prepares a stage in a mount namespace of its own, holds it, and takes everything away when its standard
+# input ends: when the test is done with it, and just as well when the test was killed. Nothing of it is ever
+# visible on the host but the cgroup. Arguments: the root below, the name of the cgroup.
 set -eu
 root=$1
 cgroup=/sys/fs/cgroup/$2
@@ -15,8 +15,8 @@ for controller in $(cat "$cgroup/cgroup.controllers"); do
     echo "+$controller" >"$cgroup/cgroup.subtree_control"
 done
 
-# Over /run, because it exists everywhere, and because systemd-nspawn keeps its own state there. The lower folder
-# is named relative to it for the sake of paths with colons or commas, and of those below /run.
+# Over /run, because it exists everywhere, and because systemd-nspawn keeps its own state there. The lower
+# folder is named relative to it for the sake of paths with colons or commas, and of those below /run.
 cd "$root"
 mount -t tmpfs -o mode=0755 tmpfs /run
 mkdir /run/upper /run/work /run/root
