@@ -13,6 +13,11 @@ pub(crate) const MIRROR_VARIABLE: &str = "ROVI_MACHINE_MIRROR";
 
 const DEFAULT_MIRROR: &str = "http://deb.debian.org/debian";
 
+/// What in apt's configuration is about the way to an archive: proxies, certificates, timeouts, and for mirrors
+/// that stand still, how old they may be.
+const SETTINGS: [&str; 4] =
+    ["Acquire::http", "Acquire::https", "Acquire::Check-Valid-Until", "Acquire::Check-Date"];
+
 /// How to reach a Debian archive.
 pub(crate) struct Archive {
     /// Address of a mirror that carries every suite.
@@ -32,10 +37,8 @@ impl Archive {
             let format = "$(REPO_URI) $(RELEASE) $(COMPONENT)";
             debian_mirror(&ask("apt-get", &["indextargets", "--format", format, "Identifier: Packages"]))
         });
-        let settings = ask(
-            "apt-config",
-            &["dump", "--no-empty", "--format", "%F \"%v\";%n", "Acquire::http", "Acquire::https"],
-        );
+        let settings = ["dump", "--no-empty", "--format", "%F \"%v\";%n"];
+        let settings = ask("apt-config", &[&settings, &SETTINGS[..]].concat());
         Self {
             mirror: mirror.unwrap_or_else(|| DEFAULT_MIRROR.to_owned()),
             settings: settings.lines().map(str::to_owned).collect(),
