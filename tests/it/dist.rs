@@ -101,7 +101,7 @@ fn a_deb_verifies_its_files_by_md5sums() {
 
 #[test]
 fn an_rpm_says_what_it_is() {
-    xtask::host::need(&[("rpm", "rpm")]).unwrap();
+    machine::host::need(&[("rpm", "rpm")]).unwrap();
     let rpm = dist().package("rovi-services", "x86_64.rpm").to_owned();
     assert!(ok(Command::new("rpm").arg("--checksig").arg(&rpm)).contains("digests OK"));
     let query =
@@ -123,7 +123,7 @@ fn an_rpm_says_what_it_is() {
 
 #[test]
 fn both_formats_hold_the_same_files() {
-    xtask::host::need(&[("rpm", "rpm")]).unwrap();
+    machine::host::need(&[("rpm", "rpm")]).unwrap();
     let dist = dist();
     let deb = sh(
         &dist.dir,
@@ -166,7 +166,7 @@ fn the_programs_are_small_and_need_no_library() {
 
 #[test]
 fn a_sixth_stack_is_one_table() {
-    xtask::host::need(&[("rpm2cpio", "rpm2cpio"), ("cpio", "cpio")]).unwrap();
+    machine::host::need(&[("rpm2cpio", "rpm2cpio"), ("cpio", "cpio")]).unwrap();
     let dir = scratch("sixth");
     let catalog = fs::read_to_string(root().join("catalog/rovi.toml")).unwrap();
     let table = "\n[service.docking]\nuse = \"stack\"\ndescription = \"ROVI stack: drive home and charge\"\n";

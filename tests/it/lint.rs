@@ -10,7 +10,7 @@ use crate::scratch::scratch;
 
 #[test]
 fn lintian_says_nothing() {
-    xtask::host::need(&[("lintian", "lintian")]).unwrap();
+    machine::host::need(&[("lintian", "lintian")]).unwrap();
     let mut command = Command::new("lintian");
     command.args(["--pedantic", "-I", "-E", "--fail-on", "pedantic,info,experimental,warning,error"]);
     let debs = dist().paths.iter().filter(|p| p.extension().is_some_and(|e| e == "deb"));
@@ -21,7 +21,7 @@ fn lintian_says_nothing() {
 
 #[test]
 fn rpmlint_says_nothing_of_the_signed_packages() {
-    xtask::host::need(&[("rpmlint", "rpmlint"), ("rpmsign", "rpm"), ("gpg", "gnupg")]).unwrap();
+    machine::host::need(&[("rpmlint", "rpmlint"), ("rpmsign", "rpm"), ("gpg", "gnupg")]).unwrap();
     let dir = scratch("rpmlint");
     let manifest: Value =
         serde_json::from_slice(&fs::read(dist().dir.join("manifest.json")).unwrap()).unwrap();

@@ -8,7 +8,6 @@ pub mod deb;
 pub mod dist;
 pub mod finding;
 pub mod golden;
-pub mod host;
 pub mod manifest;
 pub mod model;
 pub mod package;

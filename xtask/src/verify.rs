@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use xshell::{Shell, cmd};
 
 use crate::catalog::{Hardening, Scope};
-use crate::host;
+use machine::host;
 use crate::model::{Product, Service};
 use crate::stage::Stage;
 use crate::tree::Tree;

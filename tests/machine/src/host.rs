@@ -1,0 +1,79 @@
+//! What the host must have for checks, tests and machines: programs of its distribution, and for machines root's rights.
+//!
+//! As root, missing programs are installed, because a test that cannot run is a test that fails; otherwise the exact
+//! command is named.
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process;
+
+/// What machines need: a program or file, and the package that brings it.
+const FOR_MACHINES: [(&str, &str); 6] = [
+    ("systemd-nspawn", "systemd-container"),
+    ("mmdebstrap", "mmdebstrap"),
+    ("mount", "mount"),
+    ("nsenter", "util-linux"),
+    ("unshare", "util-linux"),
+    (KEYRING, "debian-archive-keyring"),
+];
+
+/// The keys that Debian's releases are signed with; a host that is not Debian lacks them.
+pub(crate) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+const INSTALL_BOUND: Duration = Duration::from_secs(600);
+
+/// Makes sure that machines can be made here.
+pub(crate) fn prepare() -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        bail!(
+            "test machine: booting a container needs root: run the same command with `sudo --preserve-env=PATH,HOME`"
+        );
+    }
+    need(&FOR_MACHINES)
+}
+
+/// Makes sure that each program or file is there: what it is, and the Debian package that brings it.
+pub fn need(programs: &[(&str, &str)]) -> Result<()> {
+    // Tests run as threads of one process, and several of them come here first.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut packages: Vec<&str> =
+        programs.iter().filter(|(file, _)| !present(file)).map(|(_, package)| *package).collect();
+    packages.sort_unstable();
+    packages.dedup();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let list = packages.join(" ");
+    let by_hand = || format!("programs are missing: run `apt-get install {list}` as root, or its equivalent");
+    if !rustix::process::geteuid().is_root() || !present("apt-get") {
+        bail!(by_hand());
+    }
+    eprintln!("installing {list}");
+    if apt_get("install", &packages).is_err() {
+        // The lists are absent or out of date on most fresh hosts, and slow to refresh where they are not.
+        apt_get("update", &[]).and_then(|()| apt_get("install", &packages)).with_context(by_hand)?;
+    }
+    Ok(())
+}
+
+fn present(file: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    // `join` with an absolute name yields that name, which is how the keyring is found.
+    Path::new(file).is_file() || env::split_paths(&path).any(|folder| folder.join(file).is_file())
+}
+
+fn apt_get(verb: &str, packages: &[&str]) -> Result<()> {
+    let mut command = Command::new("apt-get");
+    command.args(["-q", "-y", "--no-install-recommends", verb]).args(packages);
+    // Another test process may be installing the same packages at this moment.
+    command.args(["-o", "DPkg::Lock::Timeout=300"]).env("DEBIAN_FRONTEND", "noninteractive");
+    let ended = process::run(&mut command, INSTALL_BOUND).context("`apt-get` does not start")?;
+    if ended.status == 0 { Ok(()) } else { bail!("apt-get {verb}: {}", ended.tail()) }
+}

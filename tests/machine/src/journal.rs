@@ -1,0 +1,88 @@
+//! The journal of a machine: read as a whole, from a mark on, or waited on for a line.
+
+use std::process::{self as system, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::command::enter;
+use crate::machine::Machine;
+use crate::process::{self, Tap};
+
+const READ_BOUND: Duration = Duration::from_secs(15);
+
+/// A place in a journal; [`Machine::mark`] takes it. Whoever waits for a line takes the mark before causing
+/// it, and misses nothing.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    cursor: String,
+}
+
+impl Machine {
+    /// Everything in the journal of every boot, also when the machine is no longer running.
+    pub fn journal(&self) -> String {
+        self.journalctl(&[])
+    }
+
+    /// What a unit and systemd on its behalf have logged.
+    pub fn journal_of(&self, unit: &str) -> String {
+        self.journalctl(&[&format!("--unit={unit}")])
+    }
+
+    /// What has been logged since a mark.
+    pub fn journal_since(&self, mark: &Mark) -> String {
+        self.journalctl(&[&format!("--after-cursor={}", mark.cursor)])
+    }
+
+    /// The present end of the journal.
+    ///
+    /// # Panics
+    /// When the journal does not answer.
+    #[track_caller]
+    pub fn mark(&self) -> Mark {
+        let output = self.run("journalctl --sync && journalctl --quiet --lines=1 --output=export").ok();
+        let cursor = output.stdout.lines().find_map(|field| field.strip_prefix("__CURSOR="));
+        Mark { cursor: cursor.expect("an entry of the journal has a cursor").to_owned() }
+    }
+
+    /// Waits until a line that contains the text appears after the mark, and returns the line.
+    ///
+    /// # Panics
+    /// When there is none in time.
+    #[track_caller]
+    pub fn wait_for_journal(&self, mark: &Mark, text: &str, bound: Duration) -> String {
+        let cursor = format!("--after-cursor={}", mark.cursor);
+        let follow = ["journalctl", "--follow", "--no-tail", "--output=short-monotonic", &cursor];
+        let mut command = enter(self, &follow);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("`nsenter` starts");
+        let mut lines = Tap::new(child.stdout.take()).expect("a pipe that was just made");
+        let found = lines.wait_for(Instant::now() + bound, |lines| {
+            // The last line may be half there.
+            let whole = &lines[..lines.rfind('\n')?];
+            whole.lines().find(|line| line.contains(text)).map(str::to_owned)
+        });
+        process::end(&mut child);
+        found.ok().flatten().unwrap_or_else(|| {
+            panic!(
+                "no line with {text:?} in the journal after {:.1} s{}",
+                bound.as_secs_f64(),
+                self.evidence()
+            )
+        })
+    }
+
+    fn journalctl(&self, options: &[&str]) -> String {
+        let format = ["--no-pager", "--quiet", "--output=short-monotonic"];
+        if self.is_up() {
+            let sync = self.command(&["journalctl", "--sync"]).within(READ_BOUND).run();
+            let argv = [&["journalctl"], &format[..], options].concat();
+            let output = self.command(&argv).within(READ_BOUND).run();
+            if sync.success() && output.success() {
+                return output.stdout;
+            }
+        }
+        // The system is dead or out of its mind: its files are still there.
+        let mut command = system::Command::new("journalctl");
+        command.arg(format!("--directory={}/var/log/journal", self.folder())).args(format).args(options);
+        process::run(&mut command, READ_BOUND).map(|ended| ended.stdout).unwrap_or_default()
+    }
+}

@@ -1,0 +1,87 @@
+//! The description of a machine that is to be.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::machine::Machine;
+use crate::stage::Stage;
+use crate::suite::Suite;
+
+/// What a machine shall be when its test begins.
+#[must_use = "a plan is no machine until it is booted"]
+pub struct Plan {
+    suite: Suite,
+    files: Vec<(String, u32, Vec<u8>)>,
+    packages: Vec<PathBuf>,
+    users: Vec<(String, Vec<String>)>,
+    options: Vec<String>,
+}
+
+impl Plan {
+    pub(crate) fn new(suite: Suite) -> Self {
+        Self { suite, files: Vec::new(), packages: Vec::new(), users: Vec::new(), options: Vec::new() }
+    }
+
+    /// A file that is there before the boot, owned by root.
+    pub fn file(mut self, path: &str, mode: u32, bytes: impl Into<Vec<u8>>) -> Self {
+        self.files.push((path.to_owned(), mode, bytes.into()));
+        self
+    }
+
+    /// Several such files: path, mode, content.
+    pub fn files<'f>(self, files: impl IntoIterator<Item = (&'f str, u32, &'f str)>) -> Self {
+        files.into_iter().fold(self, |plan, (path, mode, text)| plan.file(path, mode, text))
+    }
+
+    /// A package that is installed after the boot and before the users are added, as on a robot.
+    pub fn install(mut self, package: impl Into<PathBuf>) -> Self {
+        self.packages.push(package.into());
+        self
+    }
+
+    /// An ordinary user, a member of these groups.
+    pub fn user(mut self, name: &str, groups: &[&str]) -> Self {
+        self.users.push((name.to_owned(), groups.iter().map(|&group| group.to_owned()).collect()));
+        self
+    }
+
+    /// A further option for systemd-nspawn. Device policies of units, for example, take effect only with
+    /// `--capability=all` and `--system-call-filter=@known`.
+    pub fn nspawn(mut self, option: &str) -> Self {
+        self.options.push(option.to_owned());
+        self
+    }
+
+    /// Boots the machine, and returns when it has nothing more to start and has its packages and users.
+    pub fn boot(self) -> Result<Machine> {
+        let stage = self.stage_files()?;
+        let machine = Machine::start(stage)?;
+        for package in &self.packages {
+            machine.install(package).ok();
+        }
+        for (name, groups) in &self.users {
+            machine.add_user(name, &groups.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+        Ok(machine)
+    }
+
+    /// Only makes the root with its files: a tree in which programs can run, but no systemd does. This is
+    /// what an image builder sees; [`Stage::boot`] boots it afterwards. A plan with packages or users cannot
+    /// be staged.
+    pub fn stage(self) -> Result<Stage> {
+        anyhow::ensure!(
+            self.packages.is_empty() && self.users.is_empty(),
+            "plan: packages and users need a running system: install them with `Stage::run`, or say `boot`"
+        );
+        self.stage_files()
+    }
+
+    fn stage_files(&self) -> Result<Stage> {
+        let stage = Stage::new(self.suite, self.options.clone())?;
+        for (path, mode, bytes) in &self.files {
+            stage.put(path, *mode, bytes)?;
+        }
+        Ok(stage)
+    }
+}

@@ -1,0 +1,85 @@
+//! Files of a machine, reached through a handle on its root folder: nothing runs inside, and no symbolic link
+//! leads out to the host's own files.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fchmod, mkdirat, openat, openat2, renameat};
+use rustix::io::Errno;
+
+/// A machine's files.
+pub(crate) struct Tree {
+    root: OwnedFd,
+}
+
+impl Tree {
+    /// The tree below a folder of the host, or below `/proc/PID/root`.
+    pub(crate) fn open(root: &str) -> Result<Self> {
+        let root = openat(CWD, root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .with_context(|| format!("`{root}`: not opened"))?;
+        Ok(Self { root })
+    }
+
+    /// Puts a file there as `install` does: folders are made as needed, and what had the name before,
+    /// a link for example, is replaced in one step.
+    pub(crate) fn write(&self, path: &str, mode: u32, bytes: &[u8]) -> Result<()> {
+        self.replace(Path::new(path), mode, bytes)
+            .with_context(|| format!("`{path}` in the machine: not written"))
+    }
+
+    /// Copies a file of the host there, with its mode.
+    pub(crate) fn copy(&self, host: &Path, path: &str) -> Result<()> {
+        let what = || format!("`{}`: not read", host.display());
+        let mode = fs::metadata(host).with_context(what)?.permissions().mode();
+        self.write(path, mode & 0o7777, &fs::read(host).with_context(what)?)
+    }
+
+    fn replace(&self, path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not the name of a file"));
+        };
+        let folder = self.folder(folder)?;
+        let mut draft = OsStr::new(".").to_owned();
+        draft.push(name);
+        draft.push(".draft");
+        let flags = OFlags::CREATE | OFlags::TRUNC | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file = File::from(openat(&folder, &draft, flags, Mode::RUSR | Mode::WUSR)?);
+        file.write_all(bytes)?;
+        fchmod(&file, Mode::from_raw_mode(mode))?;
+        Ok(renameat(&folder, &draft, &folder, name)?)
+    }
+
+    fn folder(&self, path: &Path) -> io::Result<OwnedFd> {
+        let open = || self.open_at(path, OFlags::PATH | OFlags::DIRECTORY);
+        match (open(), path.parent(), path.file_name()) {
+            (Err(Errno::NOENT), Some(parent), Some(name)) => {
+                match mkdirat(&self.folder(parent)?, name, Mode::from_raw_mode(0o755)) {
+                    Ok(()) | Err(Errno::EXIST) => Ok(open()?),
+                    Err(error) => Err(error.into()),
+                }
+            }
+            (opened, ..) => Ok(opened?),
+        }
+    }
+
+    /// The bytes of a file; an error of kind `NotFound` where there is none.
+    pub(crate) fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::from(self.open_at(Path::new(path), OFlags::RDONLY)?).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Whether the name exists; a dangling link does not.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.open_at(Path::new(path), OFlags::PATH).is_ok()
+    }
+
+    fn open_at(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+        openat2(&self.root, path, flags | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::IN_ROOT)
+    }
+}
