@@ -11,10 +11,10 @@ use anyhow::{Result, bail};
 use xshell::{Shell, cmd};
 
 use crate::catalog::{Hardening, Scope};
-use machine::host;
 use crate::model::{Product, Service};
 use crate::stage::Stage;
 use crate::tree::Tree;
+use machine::host;
 
 /// Highest exposure, in tenths, that a hardened service may have.
 const EXPOSURE: &str = "25";

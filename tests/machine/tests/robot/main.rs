@@ -1,0 +1,6 @@
+//! A robot's life on booted machines, with the packages as they are built: what an operator, an administrator and a
+//! package manager do, and what must never happen.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod life;
+mod package;
