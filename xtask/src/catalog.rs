@@ -172,7 +172,7 @@ pub struct Service {
     /// The default table whose fields this one starts from; a field written here wins, tables are merged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub r#use: Option<String>,
-    /// One line for people.
+    /// One line for people; a `%` in it is a percent sign.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Web or manual pages, besides the product's own.
@@ -375,9 +375,9 @@ pub struct Session {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StartLimit {
-    /// This many starts …
+    /// How many starts.
     pub burst: u32,
-    /// … within this time.
+    /// Time in which they are counted.
     pub interval: String,
     /// What the machine does when that is exceeded; nothing when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,9 @@
 //!
 //! Decisions are taken here, so that templates hold nothing but loops and presence tests.
 
+mod bounds;
+mod command;
+mod hatch;
 mod order;
 mod permit;
 mod place;
@@ -272,14 +275,16 @@ impl Product {
         findings = findings.or(()).map(|()| Findings::of(file))?;
         structure::check(&source, &schema::schema(), &mut findings);
         findings = findings.or(()).map(|()| Findings::of(file))?;
-        let catalog: Catalog = match toml::from_str(text) {
-            Ok(catalog) => catalog,
+        let read =
+            toml::from_str::<toml::Table>(text).and_then(|t| Ok((toml::from_str::<Catalog>(text)?, t)));
+        let (catalog, text) = match read {
+            Ok(read) => read,
             Err(error) => {
                 findings.add(1, error.to_string().replace('\n', " "));
                 return Err(findings);
             }
         };
-        let product = product::build(&catalog, &source, programs, &mut findings);
+        let product = product::build(&catalog, &text, &source, programs, &mut findings);
         findings.or(product)
     }
 

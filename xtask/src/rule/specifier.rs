@@ -20,9 +20,11 @@ pub fn check(value: &str, scope: Scope) -> Verdict {
 fn one(letter: Option<char>, scope: Scope) -> Verdict {
     let shown = letter.map(String::from).unwrap_or_default();
     match (letter, scope) {
-        (Some('h'), Scope::System) => Err("`%h` is the home of root in a system unit, not of the service's user: \
+        (Some('h'), Scope::System) => {
+            Err("`%h` is the home of root in a system unit, not of the service's user: \
              write the directory"
-            .to_owned()),
+                .to_owned())
+        }
         (Some('u' | 'U' | 'g' | 'G' | 's'), Scope::System) => Err(format!(
             "`%{shown}` is about root in a system unit, not about the service's user: write the value"
         )),
