@@ -1,0 +1,1 @@
+//! Nothing that a catalog holds changes anything but its own field.

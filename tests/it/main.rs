@@ -1,0 +1,5 @@
+//! The programs and the toolchain as a person meets them.
+#![allow(clippy::unwrap_used)]
+
+mod catalog;
+mod inject;
