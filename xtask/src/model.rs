@@ -13,6 +13,8 @@ mod product;
 mod resolve;
 mod service;
 
+use std::sync::LazyLock;
+
 use serde::Serialize;
 
 use rovi_services::table;
@@ -267,13 +269,16 @@ pub struct Permit {
     pub verbs: Vec<String>,
 }
 
+/// It is the same for every catalog.
+static SCHEMA: LazyLock<serde_json::Value> = LazyLock::new(schema::schema);
+
 impl Product {
     /// Reads and validates a catalog; `file` is its name in messages, `programs` are those that can be packed.
     pub fn read(file: &str, text: &str, programs: &[String]) -> Result<Product, Findings> {
         let mut findings = Findings::of(file);
         let source = Source::parse(text, &mut findings);
         findings = findings.or(()).map(|()| Findings::of(file))?;
-        structure::check(&source, &schema::schema(), &mut findings);
+        structure::check(&source, &SCHEMA, &mut findings);
         findings = findings.or(()).map(|()| Findings::of(file))?;
         let read =
             toml::from_str::<toml::Table>(text).and_then(|t| Ok((toml::from_str::<Catalog>(text)?, t)));

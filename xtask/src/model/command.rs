@@ -93,7 +93,7 @@ impl Builder<'_, '_> {
             .map(|s| Session { path: s.path.clone().into(), content: named(&s.content) });
         for (i, setup) in spec.setup.iter().enumerate() {
             let i = i.to_string();
-            self.rule(&["setup", &i, "path"], path::launched(&setup.path));
+            self.rule(&["setup", &i, "path"], path::script(&setup.path));
             self.rule(&["setup", &i, "hint"], text::line(&setup.hint));
             self.variables(&["setup", &i, "path"], &setup.path, role, &[]);
             self.variables(&["setup", &i, "hint"], &setup.hint, role, &[]);

@@ -11,15 +11,15 @@ pub(super) fn check(services: &[Service], place: &mut Place<'_>) {
     let names: BTreeMap<&str, &str> = services.iter().map(|s| (s.unit.as_str(), s.name.as_str())).collect();
     let mut seen: BTreeSet<BTreeSet<&str>> = BTreeSet::new();
     for service in services {
-        if let Some(circle) = circle(&service.unit, &waits) {
-            if seen.insert(circle.iter().copied().collect()) {
-                let shown: Vec<&str> = circle.iter().map(|unit| names[unit]).collect();
-                let text = format!(
-                    "waits for itself: {}: take one `after`, `before` or `only-while` away",
-                    shown.join(" -> ")
-                );
-                place.fault(&["service", &service.name], &text);
-            }
+        if let Some(circle) = circle(&service.unit, &waits)
+            && seen.insert(circle.iter().copied().collect())
+        {
+            let shown: Vec<&str> = circle.iter().map(|unit| names[unit]).collect();
+            let text = format!(
+                "waits for itself: {}: take one `after`, `before` or `only-while` away",
+                shown.join(" -> ")
+            );
+            place.fault(&["service", &service.name], &text);
         }
     }
 }

@@ -102,13 +102,14 @@ fn head(spec: &catalog::Product, programs: &[String], place: &mut Place<'_>) {
             place.fault(&["product", "commands", &i.to_string()], &text);
         }
     }
-    let lists: [(_, _, fn(&str) -> text::Verdict); 2] =
-        [("deb", &spec.depends.deb, about::relation_deb), ("rpm", &spec.depends.rpm, about::relation_rpm)];
-    for (field, list, rule) in lists {
-        place.list(&["product", "depends", field], list);
-        for (i, relation) in list.iter().enumerate() {
-            place.rule(&["product", "depends", field, &i.to_string()], rule(relation));
-        }
+    relations("deb", &spec.depends.deb, about::relation_deb, place);
+    relations("rpm", &spec.depends.rpm, about::relation_rpm, place);
+}
+
+fn relations(format: &str, list: &[String], rule: fn(&str) -> text::Verdict, place: &mut Place<'_>) {
+    place.list(&["product", "depends", format], list);
+    for (i, relation) in list.iter().enumerate() {
+        place.rule(&["product", "depends", format, &i.to_string()], rule(relation));
     }
 }
 
@@ -162,7 +163,7 @@ fn accounts(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Account> {
         place.rule(&["account", name], name::account(name));
         place.rule(&["account", name, "description"], quotable(&account.description));
         place.rule(&["account", name, "home"], account.home.as_deref().map_or(Ok(()), path::home));
-        place.rule(&["account", name, "shell"], account.shell.as_deref().map_or(Ok(()), path::plain));
+        place.rule(&["account", name, "shell"], account.shell.as_deref().map_or(Ok(()), path::shell));
         place.list(&["account", name, "groups"], &account.groups);
         for (i, group) in account.groups.iter().enumerate() {
             place.rule(&["account", name, "groups", &i.to_string()], name::foreign_group(group));
@@ -215,7 +216,8 @@ fn roles(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Role> {
                 catalog::Variable::Explained(explained) => (&explained.value, Some(&explained.why)),
             };
             place.rule(&at, name::variable(key));
-            place.rule(&at, text::variable(value));
+            let explained = ["role", name, "environment", key, "value"];
+            place.rule(if why.is_some() { &explained } else { &at }, text::variable(value));
             if *key == selector {
                 place.fault(&at, "is written by itself, it names the role: leave it out");
             }

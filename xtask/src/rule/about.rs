@@ -41,7 +41,10 @@ pub fn license(value: &str) -> Verdict {
     text::line(value)?;
     let words: Vec<&str> = value.split([' ', '(', ')']).filter(|w| !w.is_empty()).collect();
     let operator = |w: &str| matches!(w, "AND" | "OR" | "WITH");
-    let name = |w: &str| w.chars().all(|c| c.is_ascii_alphanumeric() || ".+-".contains(c));
+    let name = |w: &str| {
+        w.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && w.chars().all(|c| c.is_ascii_alphanumeric() || ".+-".contains(c))
+    };
     let alternates =
         words.len() % 2 == 1 && words.iter().enumerate().all(|(i, w)| operator(w) == (i % 2 == 1) && name(w));
     if alternates && value.matches('(').count() == value.matches(')').count() {
@@ -85,7 +88,9 @@ pub fn relation_deb(value: &str) -> Verdict {
     text::line(value)?;
     let name = |n: &str| {
         let n = n.split_once(':').map_or(n, |(n, _)| n);
-        n.len() >= 2 && n.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "+.-".contains(c))
+        n.len() >= 2
+            && n.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && n.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "+.-".contains(c))
     };
     let one = |relation: &str| match relation.split_once(" (") {
         None => name(relation),

@@ -28,6 +28,7 @@ pub fn in_unit(value: &str) -> Verdict {
 /// The program that a unit runs: systemd refuses quotes and backslashes in it and expands no variables.
 pub fn program(value: &str) -> Verdict {
     in_unit(value)?;
+    file(value)?;
     match value.chars().find(|c| "\"'\\$".contains(*c)) {
         Some(c) => {
             Err(format!("holds `{c}`, which systemd refuses in the path of a program: rename the program"))
@@ -55,6 +56,23 @@ pub fn plain(value: &str) -> Verdict {
         return Err(format!("holds `{c}`: use letters, digits and `/._+@-`"));
     }
     detours(value)
+}
+
+/// A path that cannot be a directory's: it does not name the root of all.
+fn file(value: &str) -> Verdict {
+    if value == "/" { Err("is a directory: write the path of a file".to_owned()) } else { Ok(()) }
+}
+
+/// The login shell of an account.
+pub fn shell(value: &str) -> Verdict {
+    plain(value)?;
+    file(value)
+}
+
+/// A script that `run_stack` sources.
+pub fn script(value: &str) -> Verdict {
+    launched(value)?;
+    file(value)
 }
 
 /// The home of an account, which tmpfiles.d gives to it: it must be nobody else's.
