@@ -48,7 +48,7 @@ pub(super) const FIELDS: [(&str, &str); 63] = [
     ("timeout-start", "1min"),
     ("timeout-stop", "20s"),
     ("interval", "5min"),
-    ("signal", "SIGINT"),
+    ("signal", "SIGRTMIN+1"),
     ("cpu", "200%"),
     ("memory", "4G"),
     ("write-path", "/srv/files"),
