@@ -141,7 +141,10 @@ fn text_that_has_gone_wrong_before_stays_in_its_field() {
 #[test]
 fn no_line_is_too_long() {
     let long = ["web-description", "argument", "variable-value", "why"];
-    check(&FIELDS.map(|(name, value)| if long.contains(&name) { "x".repeat(1 << 20) } else { value.to_owned() }));
+    check(
+        &FIELDS
+            .map(|(name, value)| if long.contains(&name) { "x".repeat(1 << 20) } else { value.to_owned() }),
+    );
 }
 
 proptest! {
