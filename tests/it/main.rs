@@ -1,10 +1,12 @@
-//! The integration tests: the real programs, black box.
+//! The integration tests: the real programs, black box; and catalogs, good and bad.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod catalog;
 mod chrootless;
 mod command;
 mod dist;
 mod docs;
+mod inject;
 mod lint;
 mod reproducible;
 mod run_stack;

@@ -48,7 +48,14 @@ fn a_file_that_is_no_catalog_gets_one_clear_line() {
     let huge = failure(&["check", "--catalog", &path("huge.toml")], &dir);
     assert_eq!(huge, (Some(1), "error: `DIR/huge.toml`: is longer than 1048576 bytes, which no catalog is: name the right file\n".to_owned()));
     let empty = failure(&["check", "--catalog", &path("empty.toml")], &dir);
-    assert_eq!(empty, (Some(78), "error: DIR/empty.toml:1: the catalog: `product` is missing: The package and what it says of itself\n".to_owned()));
+    assert_eq!(
+        empty,
+        (
+            Some(78),
+            "error: DIR/empty.toml:1: product: is missing: the package and what it says of itself\n"
+                .to_owned()
+        )
+    );
 }
 
 #[test]

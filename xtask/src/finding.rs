@@ -24,7 +24,7 @@ impl Findings {
 
     /// Adds a fault. What several services inherit from one place is one fault.
     pub fn add(&mut self, line: usize, text: String) {
-        let finding = Finding { line, text };
+        let finding = Finding { line, text: text.chars().map(visible).collect() };
         if !self.list.contains(&finding) {
             self.list.push(finding);
         }
@@ -61,6 +61,31 @@ impl fmt::Display for Findings {
 }
 
 impl std::error::Error for Findings {}
+
+/// A value in a message: in quotes, on one line, and not longer than a line.
+pub fn shown(value: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut start: String = value.chars().take(LONGEST).collect();
+    if start.len() < value.len() {
+        start.push('…');
+    }
+    format!("\"{}\"", start.chars().map(visible).collect::<String>())
+}
+
+/// A character as a terminal can show it: a message is one line, whatever the catalog holds.
+fn visible(c: char) -> String {
+    match c {
+        c if c.is_control() => c.escape_debug().to_string(),
+        '\u{61c}'
+        | '\u{200e}'
+        | '\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}'
+        | '\u{feff}' => c.escape_unicode().to_string(),
+        c if c.is_whitespace() && c != ' ' => c.escape_unicode().to_string(),
+        c => c.to_string(),
+    }
+}
 
 /// `a, b, c` for the part of a message that says what would have been valid.
 pub fn known<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {

@@ -3,12 +3,17 @@
 //!
 //! Decisions are taken here, so that templates hold nothing but loops and presence tests.
 
+mod bounds;
+mod command;
+mod hatch;
 mod order;
 mod permit;
 mod place;
 mod product;
 mod resolve;
 mod service;
+
+use std::sync::LazyLock;
 
 use serde::Serialize;
 
@@ -273,22 +278,27 @@ pub struct Permit {
     pub verbs: Vec<String>,
 }
 
+/// It is the same for every catalog.
+static SCHEMA: LazyLock<serde_json::Value> = LazyLock::new(schema::schema);
+
 impl Product {
     /// Reads and validates a catalog; `file` is its name in messages, `programs` are those that can be packed.
     pub fn read(file: &str, text: &str, programs: &[String]) -> Result<Product, Findings> {
         let mut findings = Findings::of(file);
         let source = Source::parse(text, &mut findings);
         findings = findings.or(()).map(|()| Findings::of(file))?;
-        structure::check(&source, &schema::schema(), &mut findings);
+        structure::check(&source, &SCHEMA, &mut findings);
         findings = findings.or(()).map(|()| Findings::of(file))?;
-        let catalog: Catalog = match toml::from_str(text) {
-            Ok(catalog) => catalog,
+        let read =
+            toml::from_str::<toml::Table>(text).and_then(|t| Ok((toml::from_str::<Catalog>(text)?, t)));
+        let (catalog, text) = match read {
+            Ok(read) => read,
             Err(error) => {
                 findings.add(1, error.to_string().replace('\n', " "));
                 return Err(findings);
             }
         };
-        let product = product::build(&catalog, &source, programs, &mut findings);
+        let product = product::build(&catalog, &text, &source, programs, &mut findings);
         findings.or(product)
     }
 

@@ -6,7 +6,7 @@
 use indexmap::IndexMap;
 use toml::de::{DeTable, DeValue};
 
-use crate::finding::Findings;
+use crate::finding::{Findings, shown};
 
 /// The text of one catalog.
 #[derive(Debug)]
@@ -60,8 +60,13 @@ impl Source {
         let (table, errors) = DeTable::parse_recoverable(text);
         let lines = Lines::of(text);
         for error in errors {
-            let line = error.span().map_or(1, |s| lines.at(s.start));
-            findings.add(line, format!("not TOML: {}", error.message().replace('\n', ", ")));
+            let span = error.span().unwrap_or(0..0);
+            let what = error.message().replace('\n', ", ");
+            let hint = match text.get(span.clone()) {
+                Some(key) if what == "duplicate key" => format!("{what} {}: keep one", shown(key)),
+                _ => what,
+            };
+            findings.add(lines.at(span.start), format!("not TOML: {hint}"));
         }
         Source { root: Node { line: 1, value: table_of(table.get_ref(), &lines) } }
     }
@@ -88,6 +93,22 @@ impl Source {
         node.line
     }
 
+    /// `path` as a message names it: a place in a list in brackets, a key in quotes where TOML needs them.
+    pub fn shown(&self, path: &[&str]) -> String {
+        let mut node = Some(&self.root);
+        let mut shown = String::new();
+        for step in path {
+            let (index, next) = match node.map(|n| &n.value) {
+                Some(Value::List(list)) => (true, step.parse().ok().and_then(|i: usize| list.get(i))),
+                Some(Value::Table(table)) => (false, table.get(*step)),
+                _ => (step.parse::<usize>().is_ok(), None),
+            };
+            node = next;
+            shown = if index { format!("{shown}[{step}]") } else { below(&shown, step) };
+        }
+        shown
+    }
+
     /// Whether something stands at `path`.
     pub fn has(&self, path: &[&str]) -> bool {
         let mut node = &self.root;
@@ -96,6 +117,13 @@ impl Source {
             _ => false,
         })
     }
+}
+
+/// The path of `key` in the table at `path`.
+pub fn below(path: &str, key: &str) -> String {
+    let bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    let key = if bare { key.to_owned() } else { shown(key) };
+    if path.is_empty() { key } else { format!("{path}.{key}") }
 }
 
 struct Lines(Vec<usize>);

@@ -3,8 +3,8 @@
 
 use serde_json::Value as Json;
 
-use crate::finding::{Findings, known};
-use crate::source::{Node, Source, Value};
+use crate::finding::{Findings, known, shown};
+use crate::source::{Node, Source, Value, below};
 
 /// Compares the source with the schema.
 pub fn check(source: &Source, schema: &Json, findings: &mut Findings) {
@@ -22,7 +22,7 @@ impl<'a> Checker<'a> {
         if let Some(words) = constants(rule) {
             if !matches!(&node.value, Value::Text(text) if words.contains(&text.as_str())) {
                 let is = match &node.value {
-                    Value::Text(text) => format!("\"{text}\""),
+                    Value::Text(text) => shown(text),
                     other => other.kind().to_owned(),
                 };
                 self.wrong(node, path, format!("{is} is none of its values: {}", known(words)));
@@ -68,25 +68,23 @@ impl<'a> Checker<'a> {
         let Value::Table(table) = &node.value else { return };
         let properties = rule["properties"].as_object();
         for (key, value) in table {
-            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            let path = below(path, key);
             match (properties.and_then(|p| p.get(key)), &rule["additionalProperties"]) {
                 (Some(rule), _) => self.check(value, rule, &path),
                 (None, any @ Json::Object(_)) => self.check(value, any, &path),
                 (None, _) => {
                     let mut names: Vec<&String> = properties.into_iter().flat_map(|p| p.keys()).collect();
                     names.sort();
-                    self.wrong(value, &path, format!("unknown key: {}", known(names)));
+                    let hint =
+                        near(key, &names).map_or_else(|| known(&names), |name| format!("write `{name}`"));
+                    self.wrong(value, &path, format!("unknown key: {hint}"));
                 }
             }
         }
         for required in rule["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
             if !table.contains_key(required) {
-                let what = if path.is_empty() { "the catalog".to_owned() } else { path.to_owned() };
-                let text = format!(
-                    "{what}: `{required}` is missing: {}",
-                    self.described(&rule["properties"][required])
-                );
-                self.findings.add(node.line, text);
+                let what = self.described(&rule["properties"][required]);
+                self.wrong(node, &below(path, required), format!("is missing: {what}"));
             }
         }
     }
@@ -102,8 +100,44 @@ impl<'a> Checker<'a> {
 
     fn described(&self, rule: &'a Json) -> String {
         let text = rule["description"].as_str().or_else(|| self.resolved(rule)["description"].as_str());
-        text.unwrap_or_default().trim_end_matches('.').replace('\n', " ")
+        let text = text.unwrap_or_default().trim_end_matches('.').replace('\n', " ");
+        // A message is lower case, a name such as SPDX is not.
+        let mut chars = text.chars();
+        match (chars.next(), chars.next()) {
+            (Some(first), Some(second)) if !second.is_uppercase() => {
+                format!("{}{}", first.to_lowercase(), &text[first.len_utf8()..])
+            }
+            _ => text,
+        }
     }
+}
+
+/// The name that was meant, if it is plain: two letters may be wrong, or a hyphen an underscore.
+fn near<'a>(key: &str, names: &[&'a String]) -> Option<&'a String> {
+    let key = key.replace('_', "-");
+    let allowed = if key.chars().count() < 5 { 1 } else { 2 };
+    names
+        .iter()
+        .map(|name| (distance(&key, name), *name))
+        .filter(|(d, _)| *d <= allowed)
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// How many letters have to be put in, taken out or changed to make one of the other.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.chars().take(100).enumerate() {
+        let mut above = row[0];
+        row[0] = i + 1;
+        for (j, b) in other.iter().enumerate() {
+            let changed = above + usize::from(a != *b);
+            above = row[j + 1];
+            row[j + 1] = changed.min(above + 1).min(row[j] + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 /// The words of an enumeration, if the rule is one.

@@ -1,6 +1,6 @@
 //! Order of the services: finds circles in which each would wait for the next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::Service;
 use crate::model::place::Place;
@@ -9,18 +9,17 @@ use crate::model::place::Place;
 pub(super) fn check(services: &[Service], place: &mut Place<'_>) {
     let waits = waits(services);
     let names: BTreeMap<&str, &str> = services.iter().map(|s| (s.unit.as_str(), s.name.as_str())).collect();
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen: BTreeSet<BTreeSet<&str>> = BTreeSet::new();
     for service in services {
-        if let Some(circle) = circle(&service.unit, &waits) {
-            if !circle.iter().any(|unit| seen.contains(unit)) {
-                let shown: Vec<&str> = circle.iter().map(|unit| names[unit]).collect();
-                let text = format!(
-                    "waits for itself: {}: take one `after`, `before` or `only-while` away",
-                    shown.join(" -> ")
-                );
-                place.fault(&["service", &service.name], &text);
-            }
-            seen.extend(circle);
+        if let Some(circle) = circle(&service.unit, &waits)
+            && seen.insert(circle.iter().copied().collect())
+        {
+            let shown: Vec<&str> = circle.iter().map(|unit| names[unit]).collect();
+            let text = format!(
+                "waits for itself: {}: take one `after`, `before` or `only-while` away",
+                shown.join(" -> ")
+            );
+            place.fault(&["service", &service.name], &text);
         }
     }
 }

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use crate::catalog::{Catalog, Scope, Verb};
-use crate::finding::known;
+use crate::finding::{known, shown};
 use crate::model::place::Place;
 use crate::model::{Permit, Service};
-use crate::rule::{name, text};
+use crate::rule::text;
 
 /// The permits, resolved.
 pub(super) fn permits(catalog: &Catalog, services: &[Service], place: &mut Place<'_>) -> Vec<Permit> {
@@ -18,28 +18,36 @@ pub(super) fn permits(catalog: &Catalog, services: &[Service], place: &mut Place
         place.rule(&at("why"), text::line(&permit.why));
         match (&permit.group, &permit.user) {
             (Some(group), None) if !catalog.group.contains_key(group) => {
-                place.rule(&at("group"), name::account(group));
+                let groups = known(catalog.group.keys());
                 place.fault(
                     &at("group"),
-                    &format!("\"{group}\" names no group of this catalog: {}", known(catalog.group.keys())),
+                    &format!("{} names no group of this catalog: {groups}", shown(group)),
                 );
             }
             (None, Some(user)) if !catalog.account.contains_key(user) => {
                 let accounts = known(catalog.account.keys());
-                place.fault(&at("user"), &format!("\"{user}\" names no account of this catalog: {accounts}"));
+                place.fault(
+                    &at("user"),
+                    &format!("{} names no account of this catalog: {accounts}", shown(user)),
+                );
             }
             (Some(_), None) | (None, Some(_)) => {}
-            _ => place.fault(&["permit", &i], "needs either `group` or `user`"),
+            (Some(_), Some(_)) => {
+                place.fault(&["permit", &i], "has both `group` and `user`: keep one, or write two permits")
+            }
+            (None, None) => place.fault(&["permit", &i], "is for nobody: write `group` or `user`"),
         }
         if permit.verbs.is_empty() {
             place.fault(&["permit", &i], "permits nothing: write `verbs = [\"start\", …]`");
         }
+        place.list(&at("kinds"), &permit.kinds);
+        place.list(&at("services"), &permit.services);
         let mut units = BTreeSet::new();
         for (k, kind) in permit.kinds.iter().enumerate() {
             let found: Vec<&Service> = services.iter().filter(|s| s.kinds.contains(kind)).collect();
             if found.is_empty() {
                 let kinds: BTreeSet<&String> = services.iter().flat_map(|s| &s.kinds).collect();
-                let text = format!("\"{kind}\" is the kind of no service: {}", known(kinds));
+                let text = format!("{} is the kind of no service: {}", shown(kind), known(kinds));
                 place.fault(&["permit", &i, "kinds", &k.to_string()], &text);
             }
             units.extend(found.into_iter().map(|s| s.unit.clone()));
@@ -49,7 +57,7 @@ pub(super) fn permits(catalog: &Catalog, services: &[Service], place: &mut Place
                 Some(service) => _ = units.insert(service.unit.clone()),
                 None => {
                     let names = known(services.iter().map(|s| &s.name));
-                    let text = format!("\"{wanted}\" is no service that this package ships: {names}");
+                    let text = format!("{} is no service that this package ships: {names}", shown(wanted));
                     place.fault(&["permit", &i, "services", &k.to_string()], &text);
                 }
             }

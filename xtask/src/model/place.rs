@@ -1,6 +1,6 @@
 //! Where a value stands: follows a service's `use` chain, so that a fault is reported in the table that holds it.
 
-use crate::finding::Findings;
+use crate::finding::{Findings, shown};
 use crate::rule::text::Verdict;
 use crate::source::Source;
 
@@ -18,20 +18,18 @@ impl Place<'_> {
         }
     }
 
-    /// Reports a fault at `path`; a number in it is a place in a list.
+    /// Reports a fault at `path`; a number in it is a place in a list where there is one.
     pub(super) fn fault(&mut self, path: &[&str], what: &str) {
-        let mut shown = String::new();
-        for step in path {
-            if step.parse::<usize>().is_ok() {
-                shown.push_str(&format!("[{step}]"));
-            } else {
-                if !shown.is_empty() {
-                    shown.push('.');
-                }
-                shown.push_str(step);
-            }
-        }
+        let shown = self.source.shown(path);
         self.findings.add(self.source.line(path), format!("{shown}: {what}"));
+    }
+
+    /// Reports what is wrong with a list as a whole.
+    pub(super) fn list(&mut self, path: &[&str], list: &[String]) {
+        for (at, what) in list_faults(list) {
+            let at = at.to_string();
+            self.fault(&path.iter().copied().chain([at.as_str()]).collect::<Vec<_>>(), &what);
+        }
     }
 
     /// Reports what a rule found in a service's field.
@@ -53,8 +51,19 @@ impl Place<'_> {
                 return self.fault(&path, what);
             }
         }
-        self.fault(&own, &format!("{}: {what}", field.join(".")));
+        self.fault(&own.iter().chain(field).copied().collect::<Vec<_>>(), what);
     }
+}
+
+/// What is wrong with a list as a whole, and where. A unit's line has an end, and so has patience.
+pub(super) fn list_faults(list: &[String]) -> Vec<(usize, String)> {
+    const MOST: usize = 100;
+    if list.len() > MOST {
+        return vec![(MOST, format!("is one of {}: write at most {MOST}", list.len()))];
+    }
+    let twice = |(i, value): &(usize, &String)| list[..*i].contains(value);
+    let fault = |(i, value): (usize, &String)| (i, format!("{} is there twice: keep one", shown(value)));
+    list.iter().enumerate().filter(twice).map(fault).collect()
 }
 
 /// A service's name and the default tables that it comes from, nearest first.

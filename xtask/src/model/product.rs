@@ -1,31 +1,36 @@
 //! The product as a whole: takes the catalog as read, makes the [`Product`], with the faults of everything that is
 //! not a service.
 
+use std::collections::BTreeSet;
+
 use crate::catalog::{self, Catalog, OnUpgrade};
 use crate::date::Date;
-use crate::finding::{Findings, known};
+use crate::finding::{Findings, known, shown};
 use crate::model::place::Place;
 use crate::model::service::{Known, build as build_service};
 use crate::model::{
     Account, Group, Lock, Permit, Product, Release, Role, Service, Variable, order, permit, program_dir,
     resolve,
 };
-use crate::rule::{name, text};
+use crate::rule::{about, name, path, text};
 use crate::source::Source;
 
 /// Resolves everything.
 pub(super) fn build(
     catalog: &Catalog,
+    text: &toml::Table,
     source: &Source,
     programs: &[String],
     findings: &mut Findings,
 ) -> Product {
     let place = &mut Place { source, findings };
     head(&catalog.product, programs, place);
-    let specs = resolve::services(catalog, place);
+    let specs = resolve::services(catalog, text, place);
     let roles = roles(catalog, place);
     let mut locks = locks(catalog, place);
-    let known = Known { catalog, roles: &roles, locks: &locks };
+    let scopes =
+        specs.iter().map(|(chain, spec)| (chain.name.as_str(), spec.scope.unwrap_or_default())).collect();
+    let known = Known { catalog, roles: &roles, locks: &locks, scopes };
     let mut services: Vec<Service> =
         specs.iter().map(|(chain, spec)| build_service(chain, spec, &known, place)).collect();
     if services.is_empty() {
@@ -37,13 +42,13 @@ pub(super) fn build(
     order::check(&services, place);
     hold_kept(&mut services);
     let permits = permit::permits(catalog, &services, place);
-    own_locks(&mut locks, &services, &permits);
+    own_locks(&mut locks, &services, &permits, place);
     let spec = &catalog.product;
     Product {
         name: spec.name.clone(),
         package: spec.package.clone(),
         summary: spec.summary.clone(),
-        description: spec.description.trim().split("\n\n").map(|p| p.replace('\n', " ")).collect(),
+        description: paragraphs(&spec.description),
         maintainer: spec.maintainer.clone(),
         license: spec.license.clone(),
         copyright: spec.copyright.clone(),
@@ -65,56 +70,49 @@ pub(super) fn build(
     }
 }
 
+/// Paragraphs are parted by empty lines; within one, lines are joined.
+fn paragraphs(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    lines
+        .split(|line| line.is_empty())
+        .filter(|lines| !lines.is_empty())
+        .map(|lines| lines.join(" "))
+        .collect()
+}
+
 fn head(spec: &catalog::Product, programs: &[String], place: &mut Place<'_>) {
     let at = |field| ["product", field];
     place.rule(&at("name"), name::product(&spec.name));
     place.rule(&at("package"), name::package(&spec.package));
-    for (field, value) in [
-        ("summary", &spec.summary),
-        ("maintainer", &spec.maintainer),
-        ("license", &spec.license),
-        ("copyright", &spec.copyright),
-        ("homepage", &spec.homepage),
-    ] {
-        place.rule(&at(field), text::line(value));
-    }
-    if spec.summary.ends_with('.') || spec.summary.chars().count() > 80 {
-        place.fault(
-            &at("summary"),
-            "ends in a full stop or is longer than 80 characters: package lists cut it",
-        );
-    }
+    place.rule(&at("summary"), about::summary(&spec.summary));
     place.rule(&at("description"), text::prose(&spec.description));
-    let address =
-        spec.maintainer.split_once(" <").and_then(|(who, rest)| Some((who, rest.strip_suffix('>')?)));
-    if !address.is_some_and(|(who, mail)| !who.is_empty() && mail.contains('@') && !mail.contains(' ')) {
-        place.fault(&at("maintainer"), "is not of the form `Name <address>`");
-    }
-    if !spec.homepage.starts_with("https://") && !spec.homepage.starts_with("http://") {
-        place.fault(&at("homepage"), "is not a web address");
-    }
+    place.rule(&at("maintainer"), about::maintainer(&spec.maintainer));
+    place.rule(&at("license"), about::license(&spec.license));
+    place.rule(&at("copyright"), text::line(&spec.copyright));
+    place.rule(&at("homepage"), about::homepage(&spec.homepage));
+    place.list(&at("programs"), &spec.programs);
+    place.list(&at("commands"), &spec.commands);
     for (i, program) in spec.programs.iter().enumerate() {
         if !programs.contains(program) {
-            let text = format!("\"{program}\" is no program of the toolchain: {}", known(programs));
+            let text = format!("{} is no program of the toolchain: {}", shown(program), known(programs));
             place.fault(&["product", "programs", &i.to_string()], &text);
         }
     }
     for (i, command) in spec.commands.iter().enumerate() {
         if !spec.programs.contains(command) {
             let text =
-                format!("\"{command}\" is not among the product's programs: {}", known(&spec.programs));
+                format!("{} is not among the product's programs: {}", shown(command), known(&spec.programs));
             place.fault(&["product", "commands", &i.to_string()], &text);
         }
     }
-    for (field, list) in [("deb", &spec.depends.deb), ("rpm", &spec.depends.rpm)] {
-        for (i, relation) in list.iter().enumerate() {
-            let comma = if relation.contains(',') {
-                Err("holds a comma: one relation each".to_owned())
-            } else {
-                Ok(())
-            };
-            place.rule(&["product", "depends", field, &i.to_string()], text::line(relation).and(comma));
-        }
+    relations("deb", &spec.depends.deb, about::relation_deb, place);
+    relations("rpm", &spec.depends.rpm, about::relation_rpm, place);
+}
+
+fn relations(format: &str, list: &[String], rule: fn(&str) -> text::Verdict, place: &mut Place<'_>) {
+    place.list(&["product", "depends", format], list);
+    for (i, relation) in list.iter().enumerate() {
+        place.rule(&["product", "depends", format, &i.to_string()], rule(relation));
     }
 }
 
@@ -134,13 +132,18 @@ fn releases(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Release> {
             place.fault(&at("changes"), "is empty: say what changed, one line each");
         }
         if releases.iter().any(|r| r.version == release.version) {
-            place.fault(&at("version"), &format!("\"{}\" is there twice", release.version));
+            place.fault(
+                &at("version"),
+                &format!("{} is there twice: give each release its own", shown(&release.version)),
+            );
+        }
+        let above = |r: &Release| name::numbers(&r.version) < name::numbers(&release.version);
+        if releases.last().is_some_and(above) {
+            place.fault(&at("version"), "is higher than that of the release above: the newest comes first");
         }
         let Some(date) = Date::parse(&release.date) else {
-            place.fault(
-                &at("date"),
-                &format!("\"{}\" is no day: write it like 2026-11-20", release.date.escape_debug()),
-            );
+            place
+                .fault(&at("date"), &format!("{} is no day: write it like 2026-11-20", shown(&release.date)));
             continue;
         };
         if releases.last().is_some_and(|newer| newer.epoch < date.epoch()) {
@@ -162,16 +165,9 @@ fn accounts(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Account> {
     for (name, account) in &catalog.account {
         place.rule(&["account", name], name::account(name));
         place.rule(&["account", name, "description"], quotable(&account.description));
-        for (field, value) in [("home", &account.home), ("shell", &account.shell)] {
-            if let Some(value) = value {
-                let field = ["account", name, field];
-                place.rule(&field, text::path(value));
-                if value.contains([' ', '%', '"', '\'', ':', '$']) {
-                    place
-                        .fault(&field, "holds a character that sysusers.d reads differently: use plain ones");
-                }
-            }
-        }
+        place.rule(&["account", name, "home"], account.home.as_deref().map_or(Ok(()), path::home));
+        place.rule(&["account", name, "shell"], account.shell.as_deref().map_or(Ok(()), path::shell));
+        place.list(&["account", name, "groups"], &account.groups);
         for (i, group) in account.groups.iter().enumerate() {
             place.rule(&["account", name, "groups", &i.to_string()], name::foreign_group(group));
         }
@@ -202,8 +198,9 @@ fn groups(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Group> {
 /// A description goes into the fifth field of /etc/passwd.
 fn quotable(value: &str) -> text::Verdict {
     text::line(value)?;
-    match value.chars().find(|c| matches!(c, ':' | '"' | '%')) {
+    match value.chars().find(|c| matches!(c, ':' | '"' | '%' | '\\')) {
         Some(c) => Err(format!("holds `{c}`, which the list of users cannot: take it away")),
+        None if value == "-" => Err("is `-`, which means that there is none: write who this is".to_owned()),
         None => Ok(()),
     }
 }
@@ -222,12 +219,13 @@ fn roles(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Role> {
                 catalog::Variable::Explained(explained) => (&explained.value, Some(&explained.why)),
             };
             place.rule(&at, name::variable(key));
-            place.rule(&at, text::variable(value));
+            let explained = ["role", name, "environment", key, "value"];
+            place.rule(if why.is_some() { &explained } else { &at }, text::variable(value));
             if *key == selector {
                 place.fault(&at, "is written by itself, it names the role: leave it out");
             }
             if let Some(why) = why {
-                place.rule(&["role", name, "environment", key, "why"], text::prose(why));
+                place.rule(&["role", name, "environment", key, "why"], text::comment(why));
             }
             variables.push(Variable {
                 name: key.clone(),
@@ -269,10 +267,17 @@ fn locks(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Lock> {
 }
 
 /// A lock belongs to the user of its services, and to the group that may start them.
-fn own_locks(locks: &mut [Lock], services: &[Service], permits: &[Permit]) {
+fn own_locks(locks: &mut [Lock], services: &[Service], permits: &[Permit], place: &mut Place<'_>) {
     for lock in locks {
         let holds = |s: &&Service| s.lock.as_ref() == Some(&lock.path);
         let holders: Vec<&Service> = services.iter().filter(holds).collect();
+        let users: BTreeSet<_> =
+            holders.iter().filter_map(|s| s.user.as_deref()).filter(|u| *u != "root").collect();
+        if users.len() > 1 {
+            let names = Vec::from_iter(users).join(", ");
+            let text = format!("is taken by services of several accounts ({names}): use one account");
+            place.fault(&["lock", &lock.name], &text);
+        }
         if let Some(user) = holders.iter().find_map(|s| s.user.clone()) {
             lock.group = user.clone();
             lock.user = user;

@@ -1,21 +1,31 @@
 //! Defaults: takes the tables as written, makes each service whole by following its `use`.
 
+use std::collections::BTreeSet;
+
 use toml::{Table, Value};
 
 use crate::catalog::{Catalog, Service};
-use crate::finding::known;
+use crate::finding::{known, shown};
 use crate::model::place::{Chain, Place};
+use crate::rule::name;
 
 /// Every service with the fields of its default tables filled in.
-pub(super) fn services(catalog: &Catalog, place: &mut Place<'_>) -> Vec<(Chain, Service)> {
+///
+/// The tables are merged as they were written in `text`: an empty list or a `false` there takes a default back.
+pub(super) fn services(catalog: &Catalog, text: &Table, place: &mut Place<'_>) -> Vec<(Chain, Service)> {
+    let mut circles = BTreeSet::new();
     for (name, table) in &catalog.default {
+        place.rule(&["default", name], name::ours(name));
         if let Some(parent) = &table.r#use {
             check_use(catalog, &["default", name, "use"], parent, place);
             let kinds = chain(catalog, table);
-            if kinds.contains(name) {
+            if kinds.contains(name) && circles.insert(BTreeSet::from_iter(kinds.clone())) {
                 let shown: Vec<&str> =
                     [name.as_str()].into_iter().chain(kinds.iter().map(String::as_str)).collect();
-                place.fault(&["default", name, "use"], &format!("goes in a circle: {}", shown.join(" -> ")));
+                place.fault(
+                    &["default", name, "use"],
+                    &format!("goes in a circle: {}: take one `use` away", shown.join(" -> ")),
+                );
             }
         }
     }
@@ -26,11 +36,8 @@ pub(super) fn services(catalog: &Catalog, place: &mut Place<'_>) -> Vec<(Chain, 
         }
         let kinds = chain(catalog, service);
         let mut whole = Table::new();
-        for table in kinds.iter().rev().map(|kind| &catalog.default[kind]).chain([service]) {
-            merge(
-                &mut whole,
-                Table::try_from(table).expect("what was read from TOML can be written as TOML"),
-            );
+        for (of, name) in kinds.iter().rev().map(|kind| ("default", kind)).chain([("service", name)]) {
+            merge(&mut whole, text[of][name].as_table().cloned().unwrap_or_default());
         }
         let whole = Value::Table(whole).try_into().expect("merged tables have the fields of their parts");
         services.push((Chain { name: name.clone(), kinds }, whole));
@@ -54,7 +61,10 @@ fn chain(catalog: &Catalog, service: &Service) -> Vec<String> {
 
 fn check_use(catalog: &Catalog, path: &[&str], parent: &str, place: &mut Place<'_>) {
     if !catalog.default.contains_key(parent) {
-        place.fault(path, &format!("\"{parent}\" names no default table: {}", known(catalog.default.keys())));
+        place.fault(
+            path,
+            &format!("{} names no default table: {}", shown(parent), known(catalog.default.keys())),
+        );
     }
 }
 

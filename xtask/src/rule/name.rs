@@ -1,6 +1,6 @@
 //! Rules for names: of products, packages, users, units and variables.
 
-use crate::finding::known;
+use crate::finding::{known, shown};
 use crate::rule::text::Verdict;
 
 /// A name of ours: product, service, role, lock, kind.
@@ -17,16 +17,22 @@ pub fn ours(value: &str) -> Verdict {
     }
 }
 
-/// A product's name starts its units' names: those of the system are taken.
+/// A product's name starts its units' names and is a directory of its own: those of the system are taken.
 pub fn product(value: &str) -> Verdict {
-    const TAKEN: [&str; 12] = [
-        "systemd", "dbus", "polkit", "init", "getty", "user", "session", "run", "ssh", "udev", "network",
-        "rescue",
-    ];
+    const UNITS: &str = "apt console cron dbus debug dev dnf docker dpkg emergency getty grub init initrd kmod local \
+        man multi network nfs plymouth podman polkit proc remote rescue rpc run serial session ssh \
+        sys system systemd time udev user virt";
+    // Directories in /run, /etc and /usr/lib, and BASH_ENV, a variable that bash runs.
+    const DIRECTORIES: &str = "alternatives bash binfmt cloud-init credentials default environment firmware fstab group \
+        hostname hosts initramfs kernel lock locale log machine-id modules mount opt os-release \
+        passwd profile rpm shadow shm sudo tmpfiles";
     ours(value)?;
-    match TAKEN.iter().find(|t| value == **t || value.strip_prefix(**t).is_some_and(|r| r.starts_with('-'))) {
+    match words(UNITS).find(|t| value == *t || value.strip_prefix(t).is_some_and(|r| r.starts_with('-'))) {
         Some(taken) => {
             Err(format!("\"{value}\" is reserved, units named {taken}… belong to the system: choose another"))
+        }
+        None if words(DIRECTORIES).any(|w| w == value) => {
+            Err(format!("\"{value}\" is reserved, it belongs to the system: choose another"))
         }
         None => Ok(()),
     }
@@ -34,50 +40,27 @@ pub fn product(value: &str) -> Verdict {
 
 /// A package name that both dpkg and rpm take.
 pub fn package(value: &str) -> Verdict {
-    let fits = value.len() >= 2
+    let fits = (2..=100).contains(&value.len())
         && value.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
         && value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "+.-".contains(c));
     if fits {
         Ok(())
     } else {
-        Err(malformed(value, "at least two of lower-case letters, digits, `+`, `-`, `.`"))
+        Err(malformed(
+            value,
+            "lower-case letters, digits, `+`, `-` and `.`, 2 to 100, a letter or digit first",
+        ))
     }
 }
 
 /// A user or group of ours.
 pub fn account(value: &str) -> Verdict {
-    const TAKEN: [&str; 20] = [
-        "root",
-        "daemon",
-        "bin",
-        "sys",
-        "sync",
-        "mail",
-        "man",
-        "proxy",
-        "www-data",
-        "backup",
-        "nobody",
-        "nogroup",
-        "adm",
-        "sudo",
-        "wheel",
-        "shadow",
-        "disk",
-        "tty",
-        "messagebus",
-        "polkitd",
-    ];
-    let fits = value.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_')
-        && value.len() <= 31;
-    if !fits {
-        return Err(malformed(
-            value,
-            "lower-case letters, digits, `-` and `_`, at most 31, a letter or `_` first",
-        ));
-    }
-    if TAKEN.contains(&value) || value.starts_with("systemd-") {
+    const TAKEN: &str = "root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats \
+        nobody nogroup _apt adm tty disk kmem dialout fax voice cdrom floppy tape sudo wheel audio \
+        dip operator src shadow utmp video sasl plugdev staff users input kvm render sgx crontab \
+        netdev docker lxd libvirt ssh sshd messagebus polkitd";
+    login(value)?;
+    if words(TAKEN).any(|w| w == value) || value.starts_with("systemd-") {
         return Err(format!("\"{value}\" is reserved, it belongs to the system: choose another"));
     }
     Ok(())
@@ -85,16 +68,8 @@ pub fn account(value: &str) -> Verdict {
 
 /// A group that may exist already.
 pub fn foreign_group(value: &str) -> Verdict {
-    let fits = value.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_')
-        && value.len() <= 31;
-    if !fits {
-        return Err(malformed(
-            value,
-            "lower-case letters, digits, `-` and `_`, at most 31, a letter or `_` first",
-        ));
-    }
-    if ["root", "sudo", "wheel", "shadow", "disk"].contains(&value) {
+    login(value)?;
+    if ["root", "sudo", "wheel", "shadow", "disk", "kmem", "lxd"].contains(&value) {
         return Err(format!(
             "\"{value}\" makes its members administrators: choose a group for the devices needed"
         ));
@@ -102,11 +77,38 @@ pub fn foreign_group(value: &str) -> Verdict {
     Ok(())
 }
 
-/// An environment variable.
+fn login(value: &str) -> Verdict {
+    let fits = value.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_')
+        && value.len() <= 31;
+    if fits {
+        Ok(())
+    } else {
+        Err(malformed(value, "lower-case letters, digits, `-` and `_`, at most 31, a letter or `_` first"))
+    }
+}
+
+/// An environment variable that keeps the value it is given, in a unit and in every shell.
 pub fn variable(value: &str) -> Verdict {
+    const SHELL: &str = "_ BASHOPTS BASHPID COMP_WORDBREAKS DIRSTACK ENV EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME \
+        FUNCNEST GROUPS HISTCMD IFS IGNOREEOF LINENO MAIL MAILCHECK MAILPATH OLDPWD OPTERR OPTIND \
+        POSIXLY_CORRECT PPID PROMPT_COMMAND PS0 PS1 PS2 PS4 PWD RANDOM SECONDS SHELLOPTS SRANDOM UID SHLVL TMOUT";
+    const SYSTEMD: [&str; 5] =
+        ["INVOCATION_ID", "JOURNAL_STREAM", "MAINPID", "NOTIFY_SOCKET", "SYSTEMD_EXEC_PID"];
     let fits = value.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if fits { Ok(()) } else { Err(malformed(value, "letters, digits and `_`, no digit first")) }
+        && value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && value.len() <= 128;
+    if !fits {
+        return Err(malformed(value, "letters, digits and `_`, at most 128, no digit first"));
+    }
+    let owner = if words(SHELL).any(|w| w == value) || value.starts_with("BASH_") {
+        "shells"
+    } else if SYSTEMD.contains(&value) || value.starts_with("LISTEN_") || value.starts_with("WATCHDOG_") {
+        "systemd"
+    } else {
+        return Ok(());
+    };
+    Err(format!("\"{value}\" is reserved, it has a meaning for {owner}: choose another"))
 }
 
 /// A unit that is not ours, named with its suffix.
@@ -128,7 +130,13 @@ pub fn foreign_unit(value: &str) -> Verdict {
         return Err(malformed(value, "a unit's whole name, such as network.target"));
     };
     if !SUFFIXES.contains(&suffix) {
-        return Err(format!("\"{value}\" ends in no kind of unit: {}", known(SUFFIXES)));
+        return Err(format!("{} ends in no kind of unit: {}", shown(value), known(SUFFIXES)));
+    }
+    if stem.ends_with('@') {
+        return Err(format!(
+            "{} is a template: write the instance, such as {stem}name.{suffix}",
+            shown(value)
+        ));
     }
     let fits = !stem.is_empty()
         && value.len() <= 255
@@ -138,7 +146,11 @@ pub fn foreign_unit(value: &str) -> Verdict {
 
 /// The name of a process, as it is compared with the programs of a unit.
 pub fn process(value: &str) -> Verdict {
-    let fits = !value.is_empty() && !value.contains(['/', '\0']) && !value.contains(char::is_whitespace);
+    super::text::free(value)?;
+    let fits = !value.is_empty()
+        && value.len() <= 255
+        && !value.contains('/')
+        && !value.contains(char::is_whitespace);
     if fits {
         Ok(())
     } else {
@@ -146,18 +158,40 @@ pub fn process(value: &str) -> Verdict {
     }
 }
 
+/// A frame of reference.
+pub fn frame(value: &str) -> Verdict {
+    super::text::free(value)?;
+    let fits = !value.is_empty() && value.len() <= 255 && !value.contains(char::is_whitespace);
+    if fits { Ok(()) } else { Err(malformed(value, "a name without spaces, such as map")) }
+}
+
 /// A version that dpkg and rpm order alike, as numbers; a pre-release follows a `-`.
 pub fn version(value: &str) -> Verdict {
     let (numbers, pre) = value.split_once('-').map_or((value, None), |(n, p)| (n, Some(p)));
-    let number =
-        |n: &str| !n.is_empty() && n.chars().all(|c| c.is_ascii_digit()) && (n == "0" || !n.starts_with('0'));
+    let number = |n: &str| {
+        (1..=9).contains(&n.len())
+            && n.chars().all(|c| c.is_ascii_digit())
+            && (n == "0" || !n.starts_with('0'))
+    };
+    let word = |w: &str| !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric());
     let fits = numbers.split('.').count() == 3
         && numbers.split('.').all(number)
-        && pre.is_none_or(|p| {
-            !p.is_empty()
-                && p.split('.').all(|w| !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric()))
-        });
+        && value.len() <= 64
+        && pre.is_none_or(|p| p.split('.').all(word));
     if fits { Ok(()) } else { Err(malformed(value, "MAJOR.MINOR.PATCH, such as 1.4.0 or 1.5.0-rc.1")) }
+}
+
+/// What versions are ordered by: their numbers; a pre-release comes before its release.
+pub fn numbers(version: &str) -> (Vec<u64>, bool) {
+    let (numbers, released) =
+        version.split_once('-').map_or((version, true), |(numbers, _)| (numbers, false));
+    (numbers.split('.').map(|n| n.parse().unwrap_or(0)).collect(), released)
+}
+
+/// The version of another package, in a relation to it.
+pub(super) fn version_number(value: &str) -> bool {
+    value.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && value.chars().all(|c| c.is_ascii_alphanumeric() || ".+~:-^_".contains(c))
 }
 
 /// A device that a service may use.
@@ -165,7 +199,7 @@ pub fn device(value: &str) -> Verdict {
     let class = value.strip_prefix("char-").or_else(|| value.strip_prefix("block-"));
     let fits = class
         .is_some_and(|c| !c.is_empty() && c.chars().all(|c| c.is_ascii_alphanumeric() || "-_*?".contains(c)))
-        || (value.starts_with("/dev/") && super::text::path(value).is_ok());
+        || (value.starts_with("/dev/") && super::path::plain(value).is_ok());
     if fits {
         Ok(())
     } else {
@@ -174,5 +208,9 @@ pub fn device(value: &str) -> Verdict {
 }
 
 fn malformed(value: &str, valid: &str) -> String {
-    format!("\"{}\" is malformed: use {valid}", value.escape_debug())
+    format!("{} is malformed: use {valid}", shown(value))
+}
+
+fn words(list: &str) -> impl Iterator<Item = &str> {
+    list.split_ascii_whitespace()
 }

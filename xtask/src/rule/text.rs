@@ -1,42 +1,83 @@
 //! Rules for text that ends up in a unit, an environment file or a script: nothing in it may start a line or a
 //! comment of its own there.
 
+use crate::finding::shown;
+
 /// The outcome of a rule: nothing, or what is wrong.
 pub type Verdict = Result<(), String>;
 
+/// Longest text, in bytes: far below what breaks one of the readers (a path of 4096, a word of 128 KiB in a command
+/// line, a line of 1 MiB in a unit).
+const LONGEST: usize = 4000;
+
 /// One line of text for people or machines: no control characters, nothing at its ends that a parser would eat.
 pub fn line(value: &str) -> Verdict {
-    if value.is_empty() {
-        return Err("is empty".to_owned());
+    if value.trim().is_empty() {
+        return Err("is empty: write one line of text".to_owned());
     }
     free(value)?;
     if value.trim() != value {
-        return Err("starts or ends with white space, which systemd drops: take it away".to_owned());
+        return Err("starts or ends with white space, which its readers drop: take it away".to_owned());
     }
     if value.ends_with('\\') {
-        return Err("ends with a backslash, which would swallow the next line".to_owned());
+        return Err("ends with a backslash, which would swallow the next line: take it away".to_owned());
     }
     Ok(())
 }
 
-/// Text without characters that end a line or a string.
+/// Text without characters that end a line or a string, or that make a reader drop the line.
 pub fn free(value: &str) -> Verdict {
-    match value.chars().find(|c| c.is_control()) {
-        None => Ok(()),
-        Some('\n') => {
-            Err("holds a newline, which would start another line of the file: use one line".to_owned())
-        }
-        Some('\0') => Err("holds a NUL: take it away".to_owned()),
-        Some(c) => Err(format!("holds the control character U+{:04X}: take it away", u32::from(c))),
+    if value.len() > LONGEST {
+        return Err(format!("is {} bytes long: use at most {LONGEST}", value.len()));
     }
+    value.chars().try_for_each(character)
+}
+
+fn character(c: char) -> Verdict {
+    let code = u32::from(c);
+    match c {
+        '\n' => Err("holds a newline, which would start another line of the file: use one line".to_owned()),
+        '\0' => Err("holds a NUL, where its readers stop: take it away".to_owned()),
+        '\t' => Err("holds a tab: write spaces".to_owned()),
+        c if c.is_control() => Err(format!("holds the control character U+{code:04X}: take it away")),
+        // They end a line of JavaScript, hence a comment in a rule of polkit.
+        '\u{2028}' | '\u{2029}' => {
+            Err(format!("holds U+{code:04X}, which ends a line in a rule of polkit: use one line"))
+        }
+        // "Trojan source": what an operator reads in the file is not what its reader reads.
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            Err(format!("holds U+{code:04X}, which shows text in another order than it has: take it away"))
+        }
+        '\u{feff}' => Err("holds the byte order mark U+FEFF, which nobody sees: take it away".to_owned()),
+        '\u{fdd0}'..='\u{fdef}' => Err(no_character(code)),
+        _ if code & 0xfffe == 0xfffe => Err(no_character(code)),
+        _ => Ok(()),
+    }
+}
+
+fn no_character(code: u32) -> String {
+    format!("holds U+{code:04X}, which is no character, and systemd ignores a line with it: take it away")
 }
 
 /// Lines of text for people, where newlines are welcome and other control characters are not.
 pub fn prose(value: &str) -> Verdict {
     if value.trim().is_empty() {
-        return Err("is empty".to_owned());
+        return Err("is empty: write a sentence".to_owned());
     }
     value.split('\n').try_for_each(free)
+}
+
+/// Lines that become comments of an environment file. Up to version 253 systemd continues a comment after a
+/// backslash, and lines are wrapped between words.
+pub fn comment(value: &str) -> Verdict {
+    prose(value)?;
+    if value.split_whitespace().any(|word| word.ends_with('\\')) {
+        return Err(
+            "holds a word that ends with a backslash, which would swallow the next line: take it away"
+                .to_owned(),
+        );
+    }
+    Ok(())
 }
 
 /// A directive's value: a line in which nobody hoped to comment.
@@ -47,98 +88,36 @@ pub fn setting(value: &str) -> Verdict {
         .find(|(i, c)| matches!(c, '#' | ';') && (*i == 0 || value[..*i].ends_with(char::is_whitespace)));
     match comment {
         Some((i, _)) => Err(format!(
-            "`{}` would be part of the value, systemd knows no comments at the end of a line: \
+            "{} would be part of the value, systemd knows no comments at the end of a line: \
              write a comment in the catalog instead",
-            &value[i..]
+            shown(&value[i..])
         )),
         None => Ok(()),
     }
 }
 
-/// The value of an environment variable that systemd and every shell read as the same text.
+/// The value of an environment variable that systemd and every shell read as the same text, however it is quoted.
 pub fn variable(value: &str) -> Verdict {
     free(value)?;
     if value.trim() != value {
         return Err("starts or ends with white space, which an unquoted line loses: take it away".to_owned());
     }
     match value.chars().find(|c| matches!(c, '$' | '`' | '\\')) {
+        Some('\\') => {
+            Err("holds `\\`, which systemd and shells read differently: use a value without it".to_owned())
+        }
+        Some('`') => {
+            Err("holds a backquote, which a shell would expand and systemd does not: write the final value"
+                .to_owned())
+        }
         Some(c) => Err(format!(
-            "holds `{c}`, which a shell that reads the file expands and a unit does not: write the final value"
+            "holds `{c}`, which a shell would expand and systemd does not: write the final value"
         )),
         None => Ok(()),
     }
 }
 
-/// An absolute path without detours.
-pub fn path(value: &str) -> Verdict {
-    setting(value)?;
-    if !value.starts_with('/') && !value.starts_with('%') && !value.starts_with("${") {
-        return Err("is not an absolute path".to_owned());
-    }
-    detours(value)
-}
-
-/// A path below some directory, without detours.
-pub fn relative_path(value: &str) -> Verdict {
-    setting(value)?;
-    if value.starts_with('/') {
-        return Err("is an absolute path: write it as seen from the home directory".to_owned());
-    }
-    detours(value)
-}
-
-fn detours(value: &str) -> Verdict {
-    if value.split('/').any(|part| part == "..") {
-        return Err("holds `..`: write the path that is meant".to_owned());
-    }
-    if value.trim_start_matches('/').split('/').any(|part| part.is_empty() || part == ".") && value != "/" {
-        return Err("holds an empty part or `.`: write the path that is meant".to_owned());
-    }
-    Ok(())
-}
-
-/// The `${NAME}`s of a value, in order.
+/// The `${NAME}`s of a value, in order; a name that is not closed is the rest of the value.
 pub fn variables_in(value: &str) -> Vec<&str> {
-    value.split("${").skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name)).collect()
-}
-
-/// A span of time as systemd reads it.
-pub fn time_span(value: &str) -> Verdict {
-    const UNITS: [&str; 12] = ["", "us", "ms", "s", "sec", "m", "min", "h", "hr", "d", "day", "w"];
-    let wrong = || format!("\"{value}\" is no span of time: write it like 20s, 1min 30s or infinity");
-    setting(value)?;
-    if value == "infinity" {
-        return Ok(());
-    }
-    value.split_whitespace().try_for_each(|part| {
-        let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
-        if digits == 0 || !UNITS.contains(&&part[digits..]) { Err(wrong()) } else { Ok(()) }
-    })
-}
-
-/// A share of processor time.
-pub fn percentage(value: &str) -> Verdict {
-    match value.strip_suffix('%').and_then(|n| n.parse::<u32>().ok()) {
-        Some(1..) => Ok(()),
-        _ => Err(format!("\"{value}\" is no share of a processor: write it like 200%")),
-    }
-}
-
-/// An amount of memory.
-pub fn memory(value: &str) -> Verdict {
-    let number = value.trim_end_matches(['K', 'M', 'G', 'T']);
-    if value.len() - number.len() <= 1 && number.parse::<u64>().is_ok() {
-        return Ok(());
-    }
-    Err(format!("\"{value}\" is no amount of memory: write it like 512M or 4G"))
-}
-
-/// The name of a signal.
-pub fn signal(value: &str) -> Verdict {
-    const SIGNALS: [&str; 9] =
-        ["SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGCONT", "SIGWINCH"];
-    if SIGNALS.contains(&value) || value.starts_with("SIGRTMIN+") {
-        return Ok(());
-    }
-    Err(format!("\"{value}\" is no signal that stops a service: {}", crate::finding::known(SIGNALS)))
+    value.split("${").skip(1).map(|rest| rest.split_once('}').map_or(rest, |(name, _)| name)).collect()
 }

@@ -1,0 +1,97 @@
+//! Catalogs that a person could write: each directory `tests/cases/bad-*` holds one and the whole text of what is
+//! said about it, each `tests/cases/good-*` one that is accepted and rendered. Adding a case needs no Rust.
+//!
+//! `UPDATE=1 cargo test --test it catalog` rewrites the expected texts; read the difference before you commit it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use xtask::model::Product;
+
+/// The programs that a catalog of the cases can pack.
+pub(crate) const PROGRAMS: [&str; 2] = ["notify-helper", "run_stack"];
+
+#[test]
+fn every_fault_of_a_bad_catalog_is_reported() {
+    let cases = cases("bad-");
+    assert!(cases.len() >= 60, "only {} bad catalogs", cases.len());
+    let mut failures = String::new();
+    for case in cases {
+        let found = match read(&case) {
+            Ok(_) => "accepted\n".to_owned(),
+            Err(findings) => format!("{findings}\n"),
+        };
+        let file = case.join("expected.txt");
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(&file, &found).unwrap();
+        }
+        let expected = fs::read_to_string(&file).unwrap_or_default();
+        if found != expected {
+            failures += &format!("--- {}\n+++ found\n{}", file.display(), difference(&expected, &found));
+        }
+        for line in found.lines().filter(|line| !is_message(line)) {
+            failures += &format!("{}: not of the form of a message: {line}\n", case.display());
+        }
+    }
+    assert!(failures.is_empty(), "\n{failures}UPDATE=1 accepts what was found\n");
+}
+
+#[test]
+fn good_catalogs_are_accepted() {
+    for case in cases("good-") {
+        match read(&case) {
+            Ok(product) => assert!(!xtask::render::render(&product, &[]).0.is_empty()),
+            Err(findings) => panic!("{}:\n{findings}", case.display()),
+        }
+    }
+}
+
+fn cases(prefix: &str) -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut cases: Vec<PathBuf> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.retain(|case| case.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix)));
+    cases.sort();
+    cases
+}
+
+fn read(case: &Path) -> Result<Product, xtask::finding::Findings> {
+    let text = fs::read_to_string(case.join("catalog.toml")).unwrap();
+    Product::read("catalog.toml", &text, &PROGRAMS.map(str::to_owned))
+}
+
+/// `error: catalog.toml:LINE: where: what: what to do`, lower case, without a full stop.
+fn is_message(line: &str) -> bool {
+    let rest = line.strip_prefix("error: catalog.toml:").and_then(|rest| rest.split_once(": "));
+    rest.is_some_and(|(number, text)| {
+        number.parse::<usize>().is_ok() && text.contains(": ") && !text.ends_with('.')
+    })
+}
+
+/// The lines that differ, as `diff -U0` shows them: the texts are short, so the longest common part is found plainly.
+fn difference(old: &str, new: &str) -> String {
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    let mut common = vec![vec![0; new.len() + 1]; old.len() + 1];
+    for i in (0..old.len()).rev() {
+        for j in (0..new.len()).rev() {
+            common[i][j] = if old[i] == new[j] {
+                common[i + 1][j + 1] + 1
+            } else {
+                common[i + 1][j].max(common[i][j + 1])
+            };
+        }
+    }
+    let (mut i, mut j, mut shown) = (0, 0, String::new());
+    while i < old.len() || j < new.len() {
+        if i < old.len() && j < new.len() && old[i] == new[j] {
+            shown += &format!(" {}\n", old[i]);
+            (i, j) = (i + 1, j + 1);
+        } else if j == new.len() || i < old.len() && common[i + 1][j] >= common[i][j + 1] {
+            shown += &format!("-{}\n", old[i]);
+            i += 1;
+        } else {
+            shown += &format!("+{}\n", new[j]);
+            j += 1;
+        }
+    }
+    shown
+}

@@ -1,0 +1,242 @@
+//! A catalog in which every text field can hold anything: a template, the fields' ordinary values, and the catalog
+//! that some other values make.
+
+use std::collections::BTreeMap;
+
+/// The fields and their ordinary values.
+pub(super) const FIELDS: [(&str, &str); 63] = [
+    ("product", "demo"),
+    ("package", "demo-services"),
+    ("summary", "services of a demonstration"),
+    ("about", "One paragraph."),
+    ("maintainer", "Demo authors <demo@example.org>"),
+    ("license", "MIT"),
+    ("copyright", "2026 The Demo authors"),
+    ("homepage", "https://example.org/demo"),
+    ("deb", "python3 (>= 3.11)"),
+    ("rpm", "python3 >= 3.11"),
+    ("version", "1.0.0"),
+    ("date", "2026-11-20"),
+    ("change", "First release."),
+    ("account", "robot"),
+    ("account-description", "the robot"),
+    ("home", "/var/lib/robot"),
+    ("shell", "/bin/bash"),
+    ("account-group", "dialout"),
+    ("group", "robot-ops"),
+    ("group-description", "operators"),
+    ("role", "machine"),
+    ("role-description", "This machine is the robot."),
+    ("variable", "WORKSPACE"),
+    ("variable-value", "/opt/ws"),
+    ("variable-why", "The one place that says it."),
+    ("lock", "stack"),
+    ("lock-description", "One at a time."),
+    ("kind", "daemon"),
+    ("web", "web"),
+    ("web-description", "Web server"),
+    ("documentation", "https://example.org/page"),
+    ("program", "/usr/bin/web"),
+    ("argument", "--port=80"),
+    ("argument-last", "x"),
+    ("environment", "PORT"),
+    ("environment-value", "80"),
+    ("directory", "/srv"),
+    ("after", "network.target"),
+    ("wants", "dbus.socket"),
+    ("restart-sec", "1s"),
+    ("timeout-start", "1min"),
+    ("timeout-stop", "20s"),
+    ("interval", "5min"),
+    ("signal", "SIGRTMIN+1"),
+    ("cpu", "200%"),
+    ("memory", "4G"),
+    ("write-path", "/srv/files"),
+    ("device", "char-ttyUSB"),
+    ("process", "web"),
+    ("frame", "map"),
+    ("unit-directive", "/srv"),
+    ("service-directive", "web"),
+    ("drive", "drive"),
+    ("launch", "ros2"),
+    ("launch-argument", "x"),
+    ("setup", "/opt/ros/setup.bash"),
+    ("hint", "install it"),
+    ("session", ".ros/current"),
+    ("session-content", "drive"),
+    ("expected", "1"),
+    ("tray-description", "Tray icon"),
+    ("tray-argument", "x"),
+    ("why", "Operators start and stop it."),
+];
+
+/// Each field has a line of its own where TOML allows it, so that the line of a fault tells the field.
+const CATALOG: &str = r#"
+[product]
+name = @product@
+package = @package@
+summary = @summary@
+description = @about@
+maintainer = @maintainer@
+license = @license@
+copyright = @copyright@
+homepage = @homepage@
+programs = ["run_stack", "notify-helper"]
+commands = ["run_stack"]
+depends.deb = [@deb@]
+depends.rpm = [@rpm@]
+
+[[release]]
+version = @version@
+date = @date@
+changes = [@change@]
+
+[account.@account@]
+description = @account-description@
+home = @home@
+shell = @shell@
+groups = [@account-group@]
+
+[group.@group@]
+description = @group-description@
+
+[lock.@lock@]
+description = @lock-description@
+
+[role.@role@]
+description = @role-description@
+[role.@role@.environment.@variable@]
+value = @variable-value@
+why = @variable-why@
+[role.@role@.environment]
+LAST = "last"
+
+[default.@kind@]
+user = @account@
+role = @role@
+
+[service.@web@]
+use = @kind@
+description = @web-description@
+documentation = [@documentation@]
+exec = [
+  @program@,
+  @argument@,
+  @argument-last@,
+]
+environment.@environment@ = @environment-value@
+working-directory = @directory@
+after = [@after@]
+wants = [@wants@]
+restart-sec = @restart-sec@
+timeout-start = @timeout-start@
+timeout-stop = @timeout-stop@
+start-limit.burst = 3
+start-limit.interval = @interval@
+kill-signal = @signal@
+limits.cpu-quota = @cpu@
+limits.memory-max = @memory@
+hardening = "none"
+write-paths = [@write-path@]
+devices = [@device@]
+processes = [@process@]
+frame = @frame@
+directives.Unit.ConditionPathExists = @unit-directive@
+directives.Service.SyslogIdentifier = @service-directive@
+
+[service.@drive@]
+use = @kind@
+description = "Drive"
+launch = [
+  @launch@,
+  @launch-argument@,
+]
+working-directory = @directory@
+lock = @lock@
+only-while = @web@
+hardening = "none"
+session.path = @session@
+session.content = @session-content@
+expects.@web@.@environment@ = @expected@
+[[service.@drive@.setup]]
+path = @setup@
+hint = @hint@
+
+[service.tray]
+description = @tray-description@
+scope = "user"
+exec = [
+  "/usr/bin/tray",
+  @tray-argument@,
+]
+environment.@environment@ = @environment-value@
+
+[[permit]]
+why = @why@
+group = @group@
+kinds = [@kind@]
+verbs = ["start", "stop"]
+"#;
+
+/// Values of all fields.
+#[derive(Debug, Clone)]
+pub(super) struct Values(BTreeMap<&'static str, String>);
+
+impl Values {
+    /// In the order of [`FIELDS`].
+    pub(super) fn of(texts: &[String]) -> Values {
+        Values(FIELDS.iter().zip(texts).map(|((name, _), text)| (*name, text.clone())).collect())
+    }
+
+    /// One of them.
+    pub(super) fn get(&self, name: &str) -> &str {
+        self.0.get(name).unwrap_or_else(|| panic!("there is no field {name}"))
+    }
+
+    /// The fields that have another than their ordinary value.
+    pub(super) fn others(&self) -> Vec<&str> {
+        FIELDS.iter().filter(|(name, value)| self.get(name) != *value).map(|(name, _)| *name).collect()
+    }
+
+    /// The catalog that holds them.
+    pub(super) fn catalog(&self) -> String {
+        let mut catalog = CATALOG.to_owned();
+        for (name, value) in &self.0 {
+            catalog = catalog.replace(&format!("@{name}@"), &toml(value));
+        }
+        catalog
+    }
+
+    /// Gives the fields on the lines of `faults` their ordinary values back, of each line the first one that has
+    /// another. Whether there was one.
+    pub(super) fn give_way(&mut self, faults: &str) -> bool {
+        let lines: Vec<&str> = CATALOG.lines().collect();
+        let faults = faults.lines().filter_map(|fault| fault.split(':').nth(2)?.parse::<usize>().ok());
+        let mut gave_way = false;
+        for line in faults.map(|line| lines[line - 1]) {
+            let ordinary = FIELDS.iter().filter(|(name, _)| line.contains(&format!("@{name}@")));
+            let other = ordinary.filter(|(name, value)| self.get(name) != *value);
+            if let Some((name, value)) = other.min_by_key(|(name, _)| line.find(&format!("@{name}@"))) {
+                self.0.insert(name, (*value).to_owned());
+                gave_way = true;
+            }
+        }
+        gave_way
+    }
+
+    /// The name of a service's unit.
+    pub(super) fn unit(&self, service: &str) -> String {
+        format!("{}-{service}.service", self.get("product"))
+    }
+}
+
+/// A basic string of TOML. An at sign is escaped as well, so that no value looks like a field.
+fn toml(value: &str) -> String {
+    let escaped = value.chars().map(|c| match c {
+        '"' | '\\' => format!("\\{c}"),
+        '@' => "\\u0040".to_owned(),
+        c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
+        c => c.to_string(),
+    });
+    format!("\"{}\"", escaped.collect::<String>())
+}

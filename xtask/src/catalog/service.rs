@@ -1,0 +1,291 @@
+//! The table of one service, or of a kind of service, as it is written.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A service, or a default table: every field may come from either.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Service {
+    /// The default table whose fields this one starts from; a field written here wins (an empty list
+    /// takes the other's list back), tables are merged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r#use: Option<String>,
+    /// One line for people; a `%` in it is a percent sign.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Web or manual pages, besides the product's own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub documentation: Vec<String>,
+    /// `system` (the default) or `user`: which service manager runs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
+
+    /// What `run_stack` launches, after the setup and under the lock: program and arguments, literally; `{name}`
+    /// becomes the service's name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub launch: Vec<String>,
+    /// What the unit runs itself: a program (absolute path, or one of the product's) and its arguments, with
+    /// systemd's specifiers and `${VARIABLE}`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exec: Vec<String>,
+    /// How systemd learns that it is up: `notify` for a launched service, `exec` otherwise, when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<ServiceType>,
+
+    /// Account that it runs as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Role whose environment file it loads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Variables besides those of the role.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub environment: IndexMap<String, String>,
+    /// Directory that it runs in. A launched service may name a variable: `${NAME}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub working_directory: Option<String>,
+    /// Shell scripts that a launched service sources first, in this order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub setup: Vec<Setup>,
+    /// Lock that a launched service holds until its last process is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lock: Option<String>,
+    /// File below the user's home that names the running launch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
+
+    /// Runs only while that service is active: the start fails at once when it is not (and never starts it), and
+    /// it is stopped when that one stops or crashes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only_while: Option<String>,
+    /// Ordering: started after these services or units.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+    /// Ordering: started before these services or units.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<String>,
+    /// Started with it if they can be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wants: Vec<String>,
+    /// Started with it; it fails if they do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<String>,
+    /// Stopped and restarted together with these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub part_of: Vec<String>,
+    /// Started at boot, unless the administrator decides otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot: Option<bool>,
+
+    /// Whether systemd starts it again by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Restart>,
+    /// Pause before such a restart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart_sec: Option<String>,
+    /// How many starts in which time, and what then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_limit: Option<StartLimit>,
+    /// Signal that asks it to stop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kill_signal: Option<String>,
+    /// Longest time until it is up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_start: Option<String>,
+    /// Longest time until it is gone; then it is killed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_stop: Option<String>,
+    /// Services or units started when it fails.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub on_failure: Vec<String>,
+    /// What an upgrade of the package does to it while it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_upgrade: Option<OnUpgrade>,
+
+    /// Bounds of what it may use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+    /// What it is locked out of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hardening: Option<Hardening>,
+    /// Paths that it may write to although the hardening says no.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub write_paths: Vec<String>,
+    /// Devices that it may use although the hardening says no, such as `char-ttyUSB`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<String>,
+
+    /// Processes whose presence shows that it works: names of programs or of interpreted scripts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub processes: Vec<String>,
+    /// Fixed frame for visualisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame: Option<String>,
+    /// Environment that other services should be running with: service, variable, value.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub expects: IndexMap<String, IndexMap<String, String>>,
+
+    /// Any other directive, by section: the one escape hatch.
+    #[serde(skip_serializing_if = "Directives::is_empty")]
+    pub directives: Directives,
+}
+
+/// Which service manager runs a service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// The machine's.
+    #[default]
+    System,
+    /// Each user's own.
+    User,
+}
+
+/// How systemd learns that a service is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceType {
+    /// At once.
+    Simple,
+    /// When its program has been executed.
+    Exec,
+    /// When it says so.
+    Notify,
+    /// When it has ended; it stays active.
+    Oneshot,
+}
+
+/// Whether systemd starts a service again by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Restart {
+    /// Never: a person decides.
+    No,
+    /// After a crash, an error or a hang.
+    OnFailure,
+    /// Whenever it ends.
+    Always,
+}
+
+/// What an upgrade of the package does to a running service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnUpgrade {
+    /// Restart it, unless that would stop a service that is kept.
+    Restart,
+    /// Leave it alone; it is new at its next start.
+    Keep,
+}
+
+/// How much a service is locked out of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hardening {
+    /// Everything that a ROS 2 graph with DDS and serial devices still works under.
+    Ros,
+    /// For a network service without devices.
+    Strict,
+    /// Nothing.
+    None,
+}
+
+/// A shell script to source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Setup {
+    /// Absolute path; `${NAME}` is expanded.
+    pub path: String,
+    /// What a person does when it is missing or fails; `${NAME}` is expanded.
+    pub hint: String,
+}
+
+/// The file that names a running launch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Session {
+    /// Path below the home directory.
+    pub path: String,
+    /// What it holds; `{name}` becomes the service's name.
+    pub content: String,
+}
+
+/// How many starts in which time, and what then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct StartLimit {
+    /// How many starts.
+    pub burst: u32,
+    /// Time in which they are counted.
+    pub interval: String,
+    /// What the machine does when that is exceeded; nothing when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<LimitAction>,
+}
+
+/// What the machine does when a service was started too often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LimitAction {
+    /// Nothing; the service stays failed.
+    None,
+    /// An orderly reboot of the machine.
+    Reboot,
+}
+
+/// Bounds of what a service may use.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Limits {
+    /// Share of one processor, such as `200%`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_quota: Option<String>,
+    /// Memory, such as `4G`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_max: Option<String>,
+    /// Processes and threads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks_max: Option<u32>,
+    /// Open files of a process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nofile: Option<u32>,
+    /// Processes of the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nproc: Option<u32>,
+}
+
+/// Directives without a field of their own, by section.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Directives {
+    /// Of `[Unit]`.
+    #[serde(rename = "Unit", skip_serializing_if = "IndexMap::is_empty")]
+    pub unit: IndexMap<String, Directive>,
+    /// Of `[Service]`.
+    #[serde(rename = "Service", skip_serializing_if = "IndexMap::is_empty")]
+    pub service: IndexMap<String, Directive>,
+    /// Of `[Install]`.
+    #[serde(rename = "Install", skip_serializing_if = "IndexMap::is_empty")]
+    pub install: IndexMap<String, Directive>,
+}
+
+impl Directives {
+    fn is_empty(&self) -> bool {
+        *self == Directives::default()
+    }
+}
+
+/// A directive's value; a list becomes one line each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Directive {
+    /// `yes` or `no`.
+    Switch(bool),
+    /// A number.
+    Number(i64),
+    /// Text, as it stands in the unit.
+    Text(String),
+    /// One line each.
+    Lines(Vec<String>),
+}

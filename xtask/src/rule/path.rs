@@ -1,0 +1,138 @@
+//! Rules for paths: absolute ones go where they say, without detours, and nothing in them has a meaning of its own
+//! for whoever reads the file.
+
+use crate::finding::shown;
+use crate::rule::text::{self, Verdict};
+
+/// Specifiers that begin an absolute path.
+const DIRECTORIES: &str = "hCdELStTV";
+
+/// A path in a unit, where a specifier may stand for a directory and nothing expands a variable.
+pub fn in_unit(value: &str) -> Verdict {
+    text::setting(value)?;
+    if value.contains("${") {
+        return Err("holds `${`, systemd expands no variables here: write the directory".to_owned());
+    }
+    let mut start = value.chars();
+    let absolute = match (start.next(), start.next()) {
+        (Some('/'), _) => true,
+        (Some('%'), Some(letter)) => DIRECTORIES.contains(letter),
+        _ => false,
+    };
+    if !absolute {
+        return Err(format!("{} is not an absolute path: write it from `/` on", shown(value)));
+    }
+    detours(value)
+}
+
+/// The program that a unit runs: systemd refuses quotes and backslashes in it and expands no variables.
+pub fn program(value: &str) -> Verdict {
+    in_unit(value)?;
+    file(value)?;
+    match value.chars().find(|c| "\"'\\$".contains(*c)) {
+        Some(c) => {
+            Err(format!("holds `{c}`, which systemd refuses in the path of a program: rename the program"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A path that `run_stack` uses: `${NAME}` is expanded, `%` is not.
+pub fn launched(value: &str) -> Verdict {
+    text::setting(value)?;
+    if !value.starts_with('/') && !value.starts_with("${") {
+        return Err(format!("{} is not an absolute path: write it from `/` or `${{NAME}}` on", shown(value)));
+    }
+    detours(value)
+}
+
+/// A path that goes unquoted into sysusers.d, tmpfiles.d and scripts.
+pub fn plain(value: &str) -> Verdict {
+    text::setting(value)?;
+    if !value.starts_with('/') {
+        return Err(format!("{} is not an absolute path: write it from `/` on", shown(value)));
+    }
+    if let Some(c) = value.chars().find(|c| !c.is_ascii_alphanumeric() && !"/._+@-".contains(*c)) {
+        return Err(format!("holds `{c}`: use letters, digits and `/._+@-`"));
+    }
+    detours(value)
+}
+
+/// A path that cannot be a directory's: it does not name the root of all.
+fn file(value: &str) -> Verdict {
+    if value == "/" { Err("is a directory: write the path of a file".to_owned()) } else { Ok(()) }
+}
+
+/// The login shell of an account.
+pub fn shell(value: &str) -> Verdict {
+    plain(value)?;
+    file(value)
+}
+
+/// A script that `run_stack` sources.
+pub fn script(value: &str) -> Verdict {
+    launched(value)?;
+    file(value)
+}
+
+/// The home of an account, which tmpfiles.d gives to it: it must be nobody else's.
+pub fn home(value: &str) -> Verdict {
+    const BASES: [&str; 4] = ["/var/lib/", "/srv/", "/opt/", "/home/"];
+    const TAKEN: [&str; 14] = [
+        "apt",
+        "AccountsService",
+        "cloud",
+        "dbus",
+        "dnf",
+        "dpkg",
+        "initramfs-tools",
+        "misc",
+        "NetworkManager",
+        "pam",
+        "polkit-1",
+        "private",
+        "rpm",
+        "systemd",
+    ];
+    plain(value)?;
+    let Some(below) = BASES.iter().find_map(|base| value.strip_prefix(base)) else {
+        return Err(format!(
+            "{} is not the account's alone: write one below {}",
+            shown(value),
+            BASES.join(", ")
+        ));
+    };
+    let first = below.split('/').next().unwrap_or_default();
+    if value.starts_with(BASES[0]) && TAKEN.contains(&first) {
+        return Err(format!("{} belongs to the system: choose another below {}", shown(value), BASES[0]));
+    }
+    Ok(())
+}
+
+/// A path below some directory, without detours.
+pub fn relative(value: &str) -> Verdict {
+    text::setting(value)?;
+    if value.starts_with(['/', '~']) {
+        return Err(format!(
+            "{} does not start at the home directory: write it as seen from there",
+            shown(value)
+        ));
+    }
+    detours(value)
+}
+
+fn detours(value: &str) -> Verdict {
+    let mut parts = value.strip_prefix('/').unwrap_or(value).split('/');
+    if parts.clone().any(|part| part == "..") {
+        return Err("holds `..`: write the path that is meant".to_owned());
+    }
+    if value != "/" && parts.clone().any(|part| part.is_empty() || part == ".") {
+        return Err("holds an empty part or `.`: write the path that is meant".to_owned());
+    }
+    if parts.any(|part| part.len() > 255) {
+        return Err(
+            "has a part of more than 255 bytes, which no file can have: write a shorter one".to_owned()
+        );
+    }
+    Ok(())
+}

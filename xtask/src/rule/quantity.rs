@@ -1,0 +1,116 @@
+//! Rules for amounts as systemd reads them: spans of time, shares, memory, counts, and signals. What systemd cannot
+//! read it ignores, and runs the service with its default.
+
+use crate::finding::{known, shown};
+use crate::rule::text::{self, Verdict};
+
+const SECOND: u64 = 1_000_000;
+
+/// Units of time, in microseconds.
+const UNITS: [(&str, u64); 12] = [
+    ("", SECOND),
+    ("us", 1),
+    ("ms", 1_000),
+    ("s", SECOND),
+    ("sec", SECOND),
+    ("m", 60 * SECOND),
+    ("min", 60 * SECOND),
+    ("h", 3_600 * SECOND),
+    ("hr", 3_600 * SECOND),
+    ("d", 86_400 * SECOND),
+    ("day", 86_400 * SECOND),
+    ("w", 604_800 * SECOND),
+];
+
+/// A span of time; nothing and without end are allowed.
+pub fn time_span(value: &str) -> Verdict {
+    microseconds(value).map(|_| ())
+}
+
+/// How long to wait for something: systemd would read 0 as without end.
+pub fn timeout(value: &str) -> Verdict {
+    match microseconds(value)? {
+        0 => Err(format!("{} would mean without end: write infinity, or a time", shown(value))),
+        _ => Ok(()),
+    }
+}
+
+/// The time in which starts are counted: 0 would count nothing.
+pub fn interval(value: &str) -> Verdict {
+    match microseconds(value)? {
+        0 => Err(format!(
+            "{} would switch the limit off: write a time, or leave `start-limit` out",
+            shown(value)
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn microseconds(value: &str) -> Result<u64, String> {
+    text::setting(value)?;
+    if value == "infinity" {
+        return Ok(u64::MAX);
+    }
+    let wrong = || format!("{} is no span of time: write it like 20s, 1min 30s or infinity", shown(value));
+    value.split(' ').try_fold(0_u64, |sum, part| {
+        let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        let (number, unit) = part.split_at(digits);
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
+        let time = number.checked_mul(*factor).and_then(|time| time.checked_add(sum));
+        // systemd counts microseconds in 64 bits, of which the highest number is infinity.
+        time.filter(|time| *time < u64::MAX / 2)
+            .ok_or_else(|| format!("{} is too long: write infinity", shown(value)))
+    })
+}
+
+/// A share of processor time.
+pub fn percentage(value: &str) -> Verdict {
+    match value.strip_suffix('%').and_then(number) {
+        Some(1..=100_000) => Ok(()),
+        _ => Err(format!(
+            "{} is no share of a processor: write it like 200%, from 1% to 100000%",
+            shown(value)
+        )),
+    }
+}
+
+/// An amount of memory.
+pub fn memory(value: &str) -> Verdict {
+    let (digits, factor) = match value.chars().last() {
+        Some('K') => (&value[..value.len() - 1], 1 << 10),
+        Some('M') => (&value[..value.len() - 1], 1 << 20),
+        Some('G') => (&value[..value.len() - 1], 1 << 30),
+        Some('T') => (&value[..value.len() - 1], 1 << 40),
+        _ => (value, 1),
+    };
+    match number(digits).and_then(|n| n.checked_mul(factor)) {
+        Some(1..=0x7fff_ffff_ffff_ffff) => Ok(()),
+        _ => Err(format!("{} is no amount of memory: write it like 512M or 4G", shown(value))),
+    }
+}
+
+/// A count of which none would be useless.
+pub fn count(value: u32) -> Verdict {
+    if value == 0 { Err("is 0, with which nothing could run: write at least 1".to_owned()) } else { Ok(()) }
+}
+
+/// The name of a signal.
+pub fn signal(value: &str) -> Verdict {
+    const SIGNALS: [&str; 9] =
+        ["SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGCONT", "SIGWINCH"];
+    let real_time = value.strip_prefix("SIGRTMIN+").and_then(number).is_some_and(|n| n <= 30);
+    if SIGNALS.contains(&value) || real_time {
+        return Ok(());
+    }
+    Err(format!(
+        "{} is no signal that stops a service: {}, SIGRTMIN+0 to SIGRTMIN+30",
+        shown(value),
+        known(SIGNALS)
+    ))
+}
+
+/// Digits and nothing else: `parse` alone would let a sign pass.
+fn number(text: &str) -> Option<u64> {
+    if text.chars().all(|c| c.is_ascii_digit()) { text.parse().ok() } else { None }
+}
