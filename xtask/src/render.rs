@@ -110,7 +110,7 @@ impl Renderer<'_> {
         self.file("deb/copyright", 0o644, "packaging/deb/copyright", context! {});
         self.file("deb/changelog", 0o644, "packaging/deb/changelog", context! {});
         self.file("rpm/rpmlint.toml", 0o644, "packaging/rpm/rpmlint.toml", context! {});
-        if !p.programs.is_empty() || !self.plan.system.is_empty() {
+        if !p.programs.is_empty() || !self.plan.on_demand.is_empty() {
             self.file("deb/lintian-overrides", 0o644, "packaging/deb/lintian-overrides", context! {});
         }
         let mut scripts = vec!["postinst", "postrm"];

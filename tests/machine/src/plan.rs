@@ -12,6 +12,7 @@ use crate::suite::Suite;
 #[must_use = "a plan is no machine until it is booted"]
 pub struct Plan {
     suite: Suite,
+    further: Vec<String>,
     files: Vec<(String, u32, Vec<u8>)>,
     packages: Vec<PathBuf>,
     users: Vec<(String, Vec<String>)>,
@@ -20,7 +21,14 @@ pub struct Plan {
 
 impl Plan {
     pub(crate) fn new(suite: Suite) -> Self {
-        Self { suite, files: Vec::new(), packages: Vec::new(), users: Vec::new(), options: Vec::new() }
+        Self {
+            suite,
+            further: Vec::new(),
+            files: Vec::new(),
+            packages: Vec::new(),
+            users: Vec::new(),
+            options: Vec::new(),
+        }
     }
 
     /// A file that is there before the boot, owned by root.
@@ -32,6 +40,12 @@ impl Plan {
     /// Several such files: path, mode, content.
     pub fn files<'f>(self, files: impl IntoIterator<Item = (&'f str, u32, &'f str)>) -> Self {
         files.into_iter().fold(self, |plan, (path, mode, text)| plan.file(path, mode, text))
+    }
+
+    /// Further packages of the suite in the root itself, which is made anew for them and kept.
+    pub fn with(mut self, packages: &[&str]) -> Self {
+        self.further.extend(packages.iter().map(|&package| package.to_owned()));
+        self
     }
 
     /// A package that is installed after the boot and before the users are added, as on a robot.
@@ -78,7 +92,7 @@ impl Plan {
     }
 
     fn stage_files(&self) -> Result<Stage> {
-        let stage = Stage::new(self.suite, self.options.clone())?;
+        let stage = Stage::new(self.suite, &self.further, self.options.clone())?;
         for (path, mode, bytes) in &self.files {
             stage.put(path, *mode, bytes)?;
         }

@@ -34,10 +34,11 @@ const LEFT_OUT: [&str; 4] = [
 
 const MAKE_BOUND: Duration = Duration::from_secs(1200);
 
-/// The root of a suite, made now if it is not in the cache.
-pub(crate) fn cached(suite: Suite) -> Result<PathBuf> {
+/// The root of a suite with further packages, made now if it is not in the cache.
+pub(crate) fn cached(suite: Suite, further: &[String]) -> Result<PathBuf> {
     let folder = env::var_os(FOLDER_VARIABLE).map_or_else(|| PathBuf::from(DEFAULT_FOLDER), PathBuf::from);
-    let key = key(suite);
+    let recipe = recipe(suite, further);
+    let key = key(suite, &recipe);
     let root = folder.join(&key);
     if root.exists() {
         return Ok(root);
@@ -50,13 +51,14 @@ pub(crate) fn cached(suite: Suite) -> Result<PathBuf> {
     let lock = File::create(&lock).with_context(|| format!("`{}`: not opened", lock.display()))?;
     lock.lock().context("root cache: not locked")?;
     if !root.exists() {
-        make(suite, &folder, &key, &root, lock)?;
+        make(suite, &recipe, &folder, &key, lock)?;
     }
     Ok(root)
 }
 
 /// Makes the root beside its final name and moves it there when it is whole.
-fn make(suite: Suite, folder: &Path, key: &str, root: &Path, lock: File) -> Result<()> {
+fn make(suite: Suite, recipe: &[String], folder: &Path, key: &str, lock: File) -> Result<()> {
+    let root = &folder.join(key);
     let unfinished = format!(".{key}.");
     for entry in fs::read_dir(folder).context("root cache: not listed")?.flatten() {
         // We hold the lock, so whoever began these is gone.
@@ -76,7 +78,7 @@ fn make(suite: Suite, folder: &Path, key: &str, root: &Path, lock: File) -> Resu
     let mut bootstrap = Command::new("unshare");
     bootstrap
         .args(["--mount", "--propagation", "private", "mmdebstrap"])
-        .args(recipe(suite))
+        .args(recipe)
         .arg(format!("--keyring={}", host::KEYRING));
     bootstrap.args(archive.settings.iter().map(|setting| format!("--aptopt={setting}")));
     if !archive.logins.is_empty() {
@@ -102,16 +104,18 @@ fn step(name: &str, command: &mut Command, input: Stdio) -> Result<()> {
 }
 
 /// mmdebstrap's arguments, without those that name places on this host.
-fn recipe(suite: Suite) -> Vec<String> {
+fn recipe(suite: Suite, further: &[String]) -> Vec<String> {
     let mut recipe =
         vec!["--mode=root".to_owned(), "--variant=minbase".to_owned(), "--format=directory".to_owned()];
-    recipe.push(format!("--include={}", suite.packages().join(",")));
+    let packages: Vec<&str> =
+        suite.packages().iter().copied().chain(further.iter().map(String::as_str)).collect();
+    recipe.push(format!("--include={}", packages.join(",")));
     recipe.extend(LEFT_OUT.map(|pattern| format!("--dpkgopt={pattern}")));
     recipe
 }
 
-fn key(suite: Suite) -> String {
-    let recipe = [suite.name().to_owned(), recipe(suite).join("\n"), FINISH.to_owned()].join("\0");
+fn key(suite: Suite, recipe: &[String]) -> String {
+    let recipe = [suite.name().to_owned(), recipe.join("\n"), FINISH.to_owned()].join("\0");
     let digest = Sha256::digest(recipe);
     let digest: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     format!("{suite}-{digest}")

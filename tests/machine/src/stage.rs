@@ -43,9 +43,9 @@ pub struct Stage {
 
 impl Stage {
     /// Sets a stage up above a suite's root.
-    pub(crate) fn new(suite: Suite, options: Vec<String>) -> Result<Self> {
+    pub(crate) fn new(suite: Suite, further: &[String], options: Vec<String>) -> Result<Self> {
         host::prepare()?;
-        let root = root::cached(suite)?;
+        let root = root::cached(suite, further)?;
         let name = name()?;
         let mut keeper = system::Command::new("unshare");
         keeper

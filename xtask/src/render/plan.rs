@@ -21,7 +21,7 @@ pub(super) struct Plan {
     /// … and of these, those that wait while a kept one runs.
     pub(super) held: Vec<String>,
     /// Those that have nothing to enable.
-    on_demand: Vec<String>,
+    pub(super) on_demand: Vec<String>,
     /// The licences in the expression, by name.
     license_words: Vec<String>,
     /// The licence expression as Debian writes it.
