@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::command::root;
+use crate::command::{ok, root, xtask};
+use crate::scratch::scratch;
 
 /// Files below a folder, with their text.
 fn texts(folder: &str) -> Vec<(String, String)> {
@@ -29,6 +30,62 @@ fn the_toolchain_knows_no_products_name() {
                     line.split(|c: char| !c.is_alphanumeric()).any(|w| w.eq_ignore_ascii_case(product));
                 assert!(!word, "{path}:{}: {line}", number + 1);
             }
+        }
+    }
+}
+
+/// The blocks of README.md that are fenced with these words, each with its text.
+fn blocks(fence: &str) -> Vec<String> {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let parts = readme.split("```").skip(1).step_by(2);
+    parts.filter_map(|block| block.strip_prefix(fence)?.strip_prefix('\n').map(str::to_owned)).collect()
+}
+
+#[test]
+fn every_command_of_the_readme_says_what_it_shows() {
+    let blocks = blocks("console");
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        for step in block.split("$ ").skip(1) {
+            let (command, expected) = step.split_once('\n').unwrap();
+            let cargo = command.replacen("cargo ", &format!("{} ", env!("CARGO")), 1);
+            assert_eq!(crate::command::sh(root(), &format!("{cargo} 2>/dev/null")), expected, "$ {command}");
+        }
+    }
+}
+
+#[test]
+fn the_catalog_in_the_readme_is_right() {
+    let dir = scratch("readme");
+    let [catalog] = blocks("toml").try_into().unwrap();
+    fs::write(dir.join("weather.toml"), catalog).unwrap();
+    ok(xtask(&["check", "--catalog"]).arg(dir.join("weather.toml")));
+}
+
+#[test]
+fn the_readme_names_every_verb_and_every_override() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let help = ok(&mut xtask(&["--help"]));
+    let verbs = help.split("Commands:\n").nth(1).unwrap().lines().take_while(|l| l.starts_with("  "));
+    for verb in verbs.filter_map(|l| l.split_whitespace().next()).filter(|v| !["help", "schema"].contains(v))
+    {
+        assert!(readme.contains(&format!("| `cargo xtask {verb}")), "{verb}");
+    }
+    let files = texts("tests/golden");
+    for (path, text) in files.iter().filter(|(p, _)| p.ends_with("lintian-overrides")) {
+        let lines: Vec<&str> = text.lines().filter(|l| !l.starts_with('#')).collect();
+        assert!(lines.len() <= 3, "{path}: more than three overrides");
+        for tag in lines.iter().map(|line| line.split(' ').nth(1).unwrap()) {
+            assert!(readme.contains(&format!("| lintian | `{tag}` |")), "{path}: {tag}");
+        }
+    }
+    for (path, text) in files.iter().filter(|(p, _)| p.ends_with("rpmlint.toml")) {
+        let filters: Vec<&str> = text.lines().filter(|l| l.starts_with("    '")).collect();
+        assert!(filters.len() <= 3, "{path}: more than three filters");
+        for tag in filters.iter().flat_map(|f| {
+            f.trim().trim_start_matches(['\'', '(']).split([' ', '|', ')']).take_while(|w| w.contains('-'))
+        }) {
+            assert!(readme.contains(&format!("`{tag}`")), "{path}: {tag}");
         }
     }
 }

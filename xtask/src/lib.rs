@@ -6,6 +6,7 @@ pub mod collision;
 pub mod date;
 pub mod deb;
 pub mod dist;
+pub mod docs;
 pub mod finding;
 pub mod golden;
 pub mod manifest;

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use crate::program::target_dir;
 use crate::render::render;
 use crate::workspace::{Selection, Workspace};
-use crate::{golden, schema, verify};
+use crate::{docs, golden, schema, verify};
 
 /// What to check.
 #[derive(Debug, Default, clap::Args)]
@@ -26,6 +26,9 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     }
     let own = workspace.products()?;
     let products = args.selection.read(workspace)?;
+    if args.selection.catalog.is_empty() {
+        docs::check(workspace, &products)?;
+    }
     let pages = workspace.pages()?;
     for product in &products {
         let tree = render(product, &pages);
