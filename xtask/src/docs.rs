@@ -20,7 +20,7 @@ pub fn check(workspace: &Workspace, products: &[Product]) -> Result<()> {
     if made == kept {
         return Ok(());
     }
-    if !std::env::var_os("UPDATE").is_some_and(|v| v == "1") {
+    if std::env::var_os("UPDATE").is_none_or(|v| v != "1") {
         bail!("`{PAGE}`: a table of services is not that of its catalog: UPDATE=1 cargo xtask check");
     }
     Ok(fs::write(path, made)?)

@@ -179,6 +179,7 @@ fn sysusers(values: &Values, text: &str) {
     let expected = [
         vec!["g", values.get("group"), "-"],
         vec!["u", account, "-", values.get("account-description"), home, shell],
+        vec!["g", values.get("account-group"), "-"],
         vec!["m", account, values.get("account-group")],
     ];
     assert_eq!(lines(text), expected);
