@@ -112,9 +112,15 @@ pub fn run(
 /// The environment before setup scripts.
 pub fn base_environment(request: &Request<'_>, by_systemd: bool) -> Result<Environment, Failure> {
     let mut environment = Environment::inherited();
-    let Some(file) = request.launch.env_file.as_deref().filter(|_| !by_systemd) else {
+    if by_systemd {
         return Ok(environment);
-    };
+    }
+    for (name, value) in &request.launch.environment {
+        if !request.keep_env || environment.get(name).is_none() {
+            environment.set(name, value);
+        }
+    }
+    let Some(file) = request.launch.env_file.as_deref() else { return Ok(environment) };
     let differ = environment.load(file, request.keep_env)?;
     if !differ.is_empty() {
         let (names, file) = (differ.join(" "), file.display());

@@ -68,6 +68,9 @@ pub struct Service {
 pub struct Launch {
     /// The command; extra arguments of the person follow it. Taken literally.
     pub argv: Vec<String>,
+    /// Variables that the unit sets, set by run_stack itself when a person starts it by hand; the file wins.
+    #[serde(rename = "env", skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub environment: BTreeMap<String, String>,
     /// The environment file that the unit loads, read by run_stack itself when a person starts it by hand.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub env_file: Option<PathBuf>,

@@ -148,3 +148,21 @@ fn the_environment_file_under_systemd() {
     let todo = "reinstall the package that ships it, or restore it from a backup";
     outcome(&mut command(&place)).is_error(78, &format!("`{file}`: no such file or directory: {todo}"));
 }
+
+/// What the unit sets itself is there by hand too; the environment file wins over it, and a person may keep theirs.
+#[test]
+fn variables_of_the_service_are_set_by_hand_as_in_the_unit() {
+    let files = place("own_environment", &[]);
+    let launch = json!({ "argv": ["env", "-0"], "env_file": files.path("demo.env"), "env": { "OWN": "a b", "BOTH": "unit" } });
+    let place = place("own_environment", &[("a", json!({ "launch": launch }))]);
+    place.write("demo.env", "BOTH=file\n");
+    assert!(outcome(&mut command(&place)).status.success());
+    assert_eq!(
+        (text(&place, "OWN"), text(&place, "BOTH")),
+        (Some("a b".to_owned()), Some("file".to_owned()))
+    );
+    let mut kept = place.command(&["--keep-env", "a"]);
+    kept.env("OWN", "mine").stdout(fs::File::create(place.path("out")).unwrap());
+    assert!(outcome(&mut kept).status.success());
+    assert_eq!(text(&place, "OWN").as_deref(), Some("mine"));
+}

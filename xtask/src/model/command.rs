@@ -105,6 +105,7 @@ impl Builder<'_, '_> {
         self.session();
         Launch {
             argv,
+            environment: spec.environment.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
             env_file: role.map(|r| r.file.clone().into()),
             setup: spec.setup.iter().map(|s| Setup { path: s.path.clone(), hint: s.hint.clone() }).collect(),
             directory: spec.working_directory.clone(),
