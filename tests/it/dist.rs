@@ -229,7 +229,6 @@ fn a_product_nobody_here_has_heard_of_becomes_packages() {
 /usr/lib/tmpfiles.d/weather.conf
 /usr/share/doc/weather-station/changelog.gz
 /usr/share/doc/weather-station/copyright
-/usr/share/lintian/overrides/weather-station
 /usr/share/man/man7/weather-station.7.gz
 /usr/share/weather/services.json
 "

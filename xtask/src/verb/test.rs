@@ -36,7 +36,7 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     step("catalogs, goldens, units, pages");
     check::run(workspace, check::Args::default())?;
     step("tests");
-    cmd!(sh, "cargo test --locked --workspace").quiet().run().context("tests fail")
+    cmd!(sh, "cargo test --locked --workspace --no-fail-fast").quiet().run().context("tests fail")
 }
 
 fn step(what: &str) {
