@@ -283,6 +283,26 @@ fn nothing_is_written_when_a_catalog_is_wrong() {
 }
 
 #[test]
+fn two_runs_at_once_do_not_mix_their_files() {
+    let dir = scratch("at-once");
+    let path = |name: &str| dir.join(name).display().to_string();
+    for (name, summary) in [("one.toml", "reads first"), ("two.toml", "reads second")] {
+        fs::write(path(name), WEATHER.replace("reads the wind", summary)).unwrap();
+    }
+    let start = |name: &str| {
+        let mut command =
+            xtask(&["dist", "--format", "deb", "--target", "x86_64-unknown-linux-musl", "--catalog"]);
+        command.arg(path(name)).arg("--out").arg(path(&format!("{name}.dist"))).spawn().unwrap()
+    };
+    let mut runs = [start("one.toml"), start("two.toml")];
+    assert!(runs.iter_mut().all(|run| run.wait().unwrap().success()));
+    for (name, summary) in [("one.toml", "reads first"), ("two.toml", "reads second")] {
+        let said = sh(&dir, &format!("dpkg-deb -f {name}.dist/*.deb Description"));
+        assert!(said.starts_with(summary), "{said}");
+    }
+}
+
+#[test]
 fn runs_again_without_a_network() {
     // A network namespace of its own has no way out; where that needs rights that are missing, cargo's switch does.
     let dist = dist();

@@ -45,6 +45,7 @@ pub fn dist(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
         };
     }
     fs::create_dir_all(&plan.dist).with_context(|| format!("`{}`: cannot be made", plan.dist.display()))?;
+    let _turn = workspace.turn()?;
     let mut packages = Vec::new();
     for target in &plan.targets {
         let programs = program::build(workspace, *target)?;
@@ -67,7 +68,7 @@ fn product_packages(
     programs: &[program::Program],
     crates: &Crates,
 ) -> Result<Vec<Package>> {
-    let dir = package::stage_dir(&program::target_dir(workspace), product, target);
+    let dir = package::stage_dir(&workspace.target_dir(), product, target);
     let stage = package::stage(product, &workspace.pages()?, programs, &dir)?;
     eprintln!("packing {} {} for {target}", product.package, product.release().version);
     thread::scope(|scope| {

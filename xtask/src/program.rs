@@ -32,7 +32,7 @@ pub fn build(workspace: &Workspace, target: Target) -> Result<Vec<Program>> {
         .quiet()
         .run()
         .context("the programs do not build")?;
-    let output = target_dir(workspace).join(triple).join("release");
+    let output = workspace.target_dir().join(triple).join("release");
     let objcopy = objcopy(&sh)?;
     let mut programs = Vec::new();
     for name in workspace.programs()? {
@@ -45,11 +45,6 @@ pub fn build(workspace: &Workspace, target: Target) -> Result<Vec<Program>> {
             .push(Program { name, bytes: fs::read(&slim).with_context(|| format!("`{}`", slim.display()))? });
     }
     Ok(programs)
-}
-
-/// Where cargo builds.
-pub fn target_dir(workspace: &Workspace) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.path("target"), PathBuf::from)
 }
 
 /// Makes sure that the standard library for `target` is installed.

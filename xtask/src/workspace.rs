@@ -1,6 +1,6 @@
 //! The repository that this program was built from: where its catalogs, programs and pages are.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -31,6 +31,23 @@ impl Workspace {
     /// A path in it.
     pub fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
+    }
+
+    /// Where cargo builds, and where stages and other intermediate files go.
+    pub fn target_dir(&self) -> PathBuf {
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.path("target"), PathBuf::from)
+    }
+
+    /// The right to write intermediate files, until the guard is dropped: two runs at once would mix theirs.
+    pub fn turn(&self) -> Result<File> {
+        let path = self.target_dir().join("xtask.lock");
+        fs::create_dir_all(self.target_dir())?;
+        let lock = File::create(&path).with_context(|| format!("`{}`: cannot be made", path.display()))?;
+        if lock.try_lock().is_err() {
+            eprintln!("waiting for another run in `{}`", self.target_dir().display());
+            lock.lock()?;
+        }
+        Ok(lock)
     }
 
     /// Names of the programs that can be packed.

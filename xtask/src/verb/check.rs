@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result, bail};
 
-use crate::program::target_dir;
 use crate::render::render;
 use crate::workspace::{Selection, Workspace};
 use crate::{docs, golden, schema, verify};
@@ -30,12 +29,13 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
         docs::check(workspace, &products)?;
     }
     let pages = workspace.pages()?;
+    let _turn = workspace.turn()?;
     for product in &products {
         let tree = render(product, &pages);
         if args.selection.catalog.is_empty() && own.contains(&product.name) {
             golden::check(&tree, &workspace.path("tests/golden").join(&product.name))?;
         }
-        verify::verify(product, &tree, &target_dir(workspace).join("check").join(&product.name))?;
+        verify::verify(product, &tree, &workspace.target_dir().join("check").join(&product.name))?;
         eprintln!(
             "{}: {} units and {} files are in order",
             product.name,

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::program::target_dir;
 use crate::render::render;
 use crate::stage::Stage;
 use crate::workspace::{Selection, Workspace};
@@ -21,7 +20,7 @@ pub struct Args {
 
 /// Writes the trees; the paths of their folders go to standard output.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
-    let out = args.out.unwrap_or_else(|| target_dir(workspace).join("render"));
+    let out = args.out.unwrap_or_else(|| workspace.target_dir().join("render"));
     for product in args.selection.read(workspace)? {
         let dir = out.join(&product.name);
         Stage::write(&render(&product, &workspace.pages()?), product.release().epoch, &dir)?;
