@@ -18,7 +18,7 @@ fn help_fits_a_terminal_and_names_every_verb() {
         assert!(help.contains(&format!("  {verb} ")), "{verb} is missing:\n{help}");
         let page = ok(&mut xtask(&[verb, "--help"]));
         for line in help.lines().chain(page.lines()) {
-            assert!(line.chars().count() <= 100, "{line}");
+            assert!(line.chars().count() <= 80, "{line}");
         }
     }
 }

@@ -9,14 +9,14 @@ use xtask::workspace::Workspace;
 
 /// One catalog in; units, packages, repositories and images out
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, term_width = 80, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 78 a catalog is wrong.
-Paths of what was made go to standard output, one a line; everything else to standard error.";
+Paths of what was made go to standard output, the rest to standard error.";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
