@@ -283,6 +283,38 @@ fn nothing_is_written_when_a_catalog_is_wrong() {
 }
 
 #[test]
+fn a_full_disk_is_said_and_leaves_no_half_package() {
+    // A file system of its own, too small for a package and another one than that of the checkout.
+    let dir = scratch("full");
+    let cargo = env!("CARGO");
+    let script = format!(
+        "mkdir disk
+         exec unshare --mount sh -euc '
+             mount -t tmpfs -o size=100k tmpfs disk
+             cd {root}
+             ! {cargo} xtask dist rovi --format deb --target x86_64-unknown-linux-musl --out {dir}/disk 2>&1 | tail -n 1
+             ls {dir}/disk
+             mount -o remount,size=10M {dir}/disk
+             {cargo} xtask dist rovi --format deb --target x86_64-unknown-linux-musl --out {dir}/disk 2>&1 | tail -n 1
+             mount -o remount,ro {dir}/disk
+             {cargo} xtask dist rovi --format deb --target x86_64-unknown-linux-musl --out {dir}/disk 2>&1 | tail -n 1'",
+        root = root().display(),
+        dir = dir.display()
+    );
+    let said = sh(&dir, &script).replace(dir.to_str().unwrap(), "DIR");
+    let deb = "DIR/disk/rovi-services_0.1.0_amd64.deb";
+    assert_eq!(
+        said,
+        format!(
+            "error: `{deb}`: cannot be written: No space left on device (os error 28)
+{deb}
+error: `{deb}`: cannot be written: Read-only file system (os error 30)
+"
+        )
+    );
+}
+
+#[test]
 fn two_runs_at_once_do_not_mix_their_files() {
     let dir = scratch("at-once");
     let path = |name: &str| dir.join(name).display().to_string();

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 
 use crate::model::Product;
+use crate::output;
 use crate::package::{self, Format, Package};
 use crate::program;
 use crate::sbom::{self, Crates};
@@ -80,7 +81,7 @@ fn product_packages(
                 scope.spawn(move || {
                     let package = package::pack(product, target, *format, stage, &plan.dist)?;
                     let bill = plan.dist.join(format!("{}.cdx.json", package.file));
-                    write(&bill, &sbom::bill(product, &package, crates))?;
+                    output::replace(&bill, sbom::bill(product, &package, crates).as_bytes())?;
                     Ok(package)
                 })
             })
@@ -113,16 +114,8 @@ fn record(dist: &Path, made: &[Package]) -> Result<()> {
             package::sha256(&bytes)
         ));
     }
-    write(&dist.join("SHA256SUMS"), &sums)?;
+    output::replace(&dist.join("SHA256SUMS"), sums.as_bytes())?;
     let mut text = serde_json::to_string_pretty(&Manifest { packages })?;
     text.push('\n');
-    write(&path, &text)
-}
-
-/// Writes beside and renames: a reader never sees half a file.
-fn write(path: &Path, text: &str) -> Result<()> {
-    let beside = path.with_added_extension("new");
-    let context = || format!("`{}`: cannot be written", path.display());
-    fs::write(&beside, text).with_context(context)?;
-    fs::rename(&beside, path).with_context(context)
+    output::replace(&path, text.as_bytes())
 }

@@ -11,6 +11,7 @@ pub mod finding;
 pub mod golden;
 pub mod manifest;
 pub mod model;
+pub mod output;
 pub mod package;
 pub mod program;
 pub mod render;

@@ -7,7 +7,7 @@ use xtask::finding::Faults;
 use xtask::verb;
 use xtask::workspace::Workspace;
 
-/// One catalog in; units, packages, repositories and images out
+/// One catalog in, native packages out
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, term_width = 80, after_help = EXIT_CODES)]
 struct Cli {

@@ -12,6 +12,7 @@ use xshell::{Shell, cmd};
 use crate::deb;
 use crate::manifest;
 use crate::model::Product;
+use crate::output;
 use crate::program::Program;
 use crate::render::render;
 use crate::rpm;
@@ -107,9 +108,8 @@ pub fn pack(
         Format::Deb => deb::with_md5sums(&packed)?,
         Format::Rpm => rpm::with_head(&packed, &rpm::head(product))?,
     };
-    fs::write(&made, &bytes).with_context(|| format!("`{}`: cannot be written", made.display()))?;
-    let path = dist.join(&file);
-    fs::rename(&made, &path).with_context(|| format!("`{}`: cannot be written", path.display()))?;
+    fs::remove_file(&made)?;
+    output::replace(&dist.join(&file), &bytes)?;
     Ok(Package {
         file,
         product: product.name.clone(),

@@ -2,13 +2,14 @@
 
 use anyhow::Result;
 
+use crate::output;
 use crate::schema;
 use crate::workspace::Workspace;
 
 /// Writes it; `cargo xtask check` verifies that it is current.
 pub fn run(workspace: &Workspace) -> Result<()> {
     let path = workspace.path(schema::FILE);
-    std::fs::write(&path, schema::text())?;
+    output::replace(&path, schema::text().as_bytes())?;
     println!("{}", schema::FILE);
     Ok(())
 }
