@@ -1,6 +1,7 @@
 //! `cargo xtask dist`: what an integrator and CI get from it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -280,6 +281,40 @@ fn nothing_is_written_when_a_catalog_is_wrong() {
     );
     assert_eq!(said, expected);
     assert!(!dir.join("dist").exists());
+}
+
+#[test]
+fn a_missing_target_is_installed_or_the_ways_out_are_named() {
+    let dir = scratch("target");
+    let real = sh(root(), "command -v rustc");
+    let stub = |name: &str, body: &str| {
+        fs::write(dir.join(name), format!("#!/bin/sh\n{body}\n")).unwrap();
+        fs::set_permissions(dir.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    // A toolchain without the target's library, and a rustup that cannot reach its server.
+    stub(
+        "rustc",
+        &format!(
+            "case \"$*\" in *target-libdir*) echo {}/none;; *) exec {} \"$@\";; esac",
+            dir.display(),
+            real.trim()
+        ),
+    );
+    stub("rustup", &format!("echo \"$*\" >>{}/asked; exit 1", dir.display()));
+    let path = format!("{}:{}", dir.display(), std::env::var("PATH").unwrap());
+    let mut command = xtask(&["dist", "rovi", "--format", "deb", "--target", "aarch64-unknown-linux-musl"]);
+    let output = run(command.env("PATH", path).arg("--out").arg(dir.join("dist")));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        said,
+        "installing Rust's standard library for aarch64-unknown-linux-musl: rustup target add aarch64-unknown-linux-musl
+error: Rust's standard library for aarch64-unknown-linux-musl cannot be installed: rustup is missing or cannot reach its \
+server: run `rustup target add aarch64-unknown-linux-musl` where it can, or install your distribution's package of it \
+(Debian: libstd-rust-dev for the machine's own processor), or leave the target out with --target
+"
+    );
+    assert_eq!(fs::read_to_string(dir.join("asked")).unwrap(), "target add aarch64-unknown-linux-musl\n");
 }
 
 #[test]
