@@ -6,6 +6,7 @@ use std::fs;
 
 use anyhow::{Result, bail};
 
+use crate::golden::is_update;
 use crate::model::Product;
 use crate::workspace::Workspace;
 
@@ -20,7 +21,7 @@ pub fn check(workspace: &Workspace, products: &[Product]) -> Result<()> {
     if made == kept {
         return Ok(());
     }
-    if std::env::var_os("UPDATE").is_none_or(|v| v != "1") {
+    if !is_update() {
         bail!("`{PAGE}`: a table of services is not that of its catalog: UPDATE=1 cargo xtask check");
     }
     Ok(fs::write(path, made)?)

@@ -16,7 +16,7 @@ pub fn check(tree: &Tree, dir: &Path) -> Result<()> {
     let mut made: BTreeMap<String, Vec<u8>> =
         tree.0.iter().map(|(path, file)| (path.clone(), file.bytes.clone())).collect();
     made.insert(MANIFEST.to_owned(), tree.manifest().into_bytes());
-    if std::env::var_os("UPDATE").is_some_and(|v| v == "1") {
+    if is_update() {
         return rewrite(&made, dir);
     }
     let kept = read(dir)?;
@@ -42,6 +42,11 @@ pub fn check(tree: &Tree, dir: &Path) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Whether checked-in copies are to be rewritten instead of compared.
+pub fn is_update() -> bool {
+    std::env::var_os("UPDATE").is_some_and(|v| v == "1")
 }
 
 fn rewrite(made: &BTreeMap<String, Vec<u8>>, dir: &Path) -> Result<()> {
