@@ -124,3 +124,23 @@ fn a_schema_that_is_not_current_is_found() {
     let kept = fs::read_to_string(crate::command::root().join("catalog/schema.json")).unwrap();
     assert!(schema == kept, "run `cargo xtask schema`");
 }
+
+#[test]
+fn what_systemd_does_not_understand_or_finds_exposed_fails_the_check() {
+    let dir = scratch("verdicts");
+    let readme = fs::read_to_string(crate::command::root().join("README.md")).unwrap();
+    let catalog = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let check = |name: &str, directive: &str| {
+        let path = dir.join(name).display().to_string();
+        fs::write(&path, format!("{catalog}directives.Service = {{ {directive} }}\n")).unwrap();
+        failure(&["check", "--catalog", &path], &dir)
+    };
+    let (status, said) = check("bad.toml", "Nice = \"very\"");
+    assert_eq!(status, Some(1));
+    assert!(said.contains("weather-reader.service:") && said.contains("Failed to parse nice"), "{said}");
+    let bare = "NoNewPrivileges = false, ProtectSystem = false, ProtectHome = false, PrivateDevices = false, \
+                SystemCallFilter = \"\", RestrictNamespaces = false, RestrictAddressFamilies = \"\"";
+    let (status, said) = check("bare.toml", bare);
+    assert_eq!(status, Some(1));
+    assert!(said.contains("weather-reader.service: is more exposed than 25 tenths"), "{said}");
+}
