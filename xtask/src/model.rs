@@ -190,6 +190,8 @@ pub struct Service {
     pub state_directory: Option<String>,
     /// The unit that it cannot be without.
     pub only_while: Option<String>,
+    /// The units that cannot be without it.
+    pub dependents: Vec<String>,
     /// Its place among other units.
     pub relations: Relations,
     /// Whether it starts at boot.

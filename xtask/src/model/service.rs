@@ -69,6 +69,7 @@ pub(super) fn build(
         environment: builder.environment(),
         working_directory: if launched { None } else { spec.working_directory.clone() },
         only_while,
+        dependents: Vec::new(),
         relations,
         boot: spec.boot.unwrap_or(false),
         boot_target: match builder.scope {
