@@ -202,6 +202,8 @@ pub struct Service {
     pub restart: String,
     /// `RestartSec=`.
     pub restart_sec: Option<String>,
+    /// Whether its starts are not counted: nothing but a person starts it again.
+    pub uncounted: bool,
     /// `StartLimit…=`: name and value.
     pub start_limit: Vec<(String, String)>,
     /// `KillSignal=`.

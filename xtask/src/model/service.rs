@@ -83,6 +83,7 @@ pub(super) fn build(
         }
         .to_owned(),
         restart_sec: spec.restart_sec.clone(),
+        uncounted: spec.start_limit.is_none() && matches!(spec.restart, None | Some(Restart::No)),
         start_limit: start_limit(spec),
         kill_signal: spec.kill_signal.clone(),
         timeout_start: spec.timeout_start.clone(),

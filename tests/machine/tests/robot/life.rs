@@ -2,8 +2,14 @@
 //! begins with the requirement it shows (`r04_…`), so that a failure names it; all of them run on every suite.
 
 mod boot;
+mod environment;
+mod fault;
 mod gateway;
+mod launch;
+mod lock;
+mod session;
 mod stop;
+mod time;
 
 use std::time::Duration;
 
@@ -70,6 +76,9 @@ pub(crate) fn stop(robot: &Machine, stack: &str) {
 
 /// How many of these processes run.
 pub(crate) fn alive(robot: &Machine, family: &[ros::Process]) -> usize {
+    if family.is_empty() {
+        return 0;
+    }
     let folders: Vec<String> = family.iter().map(|p| format!("/proc/{}", p.pid)).collect();
     robot.run(&format!("ls -d {} 2>/dev/null", folders.join(" "))).stdout.lines().count()
 }
