@@ -58,10 +58,12 @@ pub fn run(workspace: &Workspace, rounds: u32) -> Result<Report> {
         stop: median(list.iter().map(|r| r.stop)),
         resident: median(list.iter().map(|r| r.resident)),
     });
-    let added = |run: Run, what: fn(Run) -> Duration| {
-        what(run).saturating_sub(what(nobody)).max(Duration::from_micros(1)).as_secs_f64() * 1000.0
+    // At least what a clock can tell, because a ratio to nothing says nothing.
+    let added = |with: Duration, without: Duration| {
+        with.saturating_sub(without).max(Duration::from_micros(1)).as_secs_f64() * 1000.0
     };
-    let (start, stop): (fn(Run) -> Duration, fn(Run) -> Duration) = (|r| r.start, |r| r.stop);
+    let start = |run: Run| added(run.start, nobody.start);
+    let stop = |run: Run| added(run.stop, nobody.stop);
     let bash = fs::metadata("/bin/bash").context("`/bin/bash`")?.len();
     let size = fs::metadata(&place.program)?.len();
     Ok(Report {
@@ -69,9 +71,9 @@ pub fn run(workspace: &Workspace, rounds: u32) -> Result<Report> {
         theirs: "bash".to_owned(),
         how: format!("medians of {rounds} rounds"),
         rows: vec![
-            Row::new("start: added until the program's main", "ms", added(ours, start), added(execs, start)),
+            Row::new("start: added until the program's main", "ms", start(ours), start(execs)),
             Row::new("resident set while it runs", "KiB", ours.resident as f64, stays.resident as f64),
-            Row::new("stop: added after SIGINT to the group", "ms", added(ours, stop), added(stays, stop)),
+            Row::new("stop: added after SIGINT to the group", "ms", stop(ours), stop(stays)),
             Row::new("size of the executable", "kB", size as f64 / 1000.0, bash as f64 / 1000.0),
         ],
         notes: vec![
