@@ -109,6 +109,15 @@ pub fn run(
     ended
 }
 
+/// Removes the session file that a killed run_stack has left: not while anybody runs, whose file it would be.
+pub fn clear(launch: &Launch) -> Result<(), Failure> {
+    if let (Some(session), Some(lock)) = (&launch.session, &launch.lock) {
+        let path = session::path(session, &Environment::inherited())?;
+        Lock::while_free(lock, || session::clear(&path))?;
+    }
+    Ok(())
+}
+
 /// The environment before setup scripts.
 pub fn base_environment(request: &Request<'_>, by_systemd: bool) -> Result<Environment, Failure> {
     let mut environment = Environment::inherited();

@@ -14,7 +14,8 @@ use crate::processes;
 /// The variable by which the processes of a launch by hand are known: `PID.STARTTIME` of its run_stack.
 pub const MARK: &str = "RUN_STACK_ID";
 
-/// The processes that came from that holder, itself included. Never this process.
+/// The processes that came from that holder, itself included; a negative number is a process group whose
+/// processes cannot be told apart. Never this process.
 pub fn of(holder: &Holder) -> Vec<i32> {
     let mark = format!("{MARK}={}", holder.id());
     let came_from = |pid: i32| match &holder.cgroup {
@@ -27,16 +28,32 @@ pub fn of(holder: &Holder) -> Vec<i32> {
             Err(_) => false,
         },
     };
-    // Another user's environment is not readable. A shell gives each job its own group, named after its first
-    // process, so that the group then tells.
+    // Another user's environment is not readable. A launch's processes stay in its group, and a shell gives each
+    // job a group of its own, so that the group then tells.
     let unreadable = |pid: i32| fs::File::open(format!("/proc/{pid}/environ")).is_err();
     let same_group =
-        |p: &processes::Process| p.group == holder.pid && p.started >= holder.started && unreadable(p.pid);
+        |p: &processes::Process| p.group == holder.group && p.started >= holder.started && unreadable(p.pid);
     let is_holder = |p: &processes::Process| p.pid == holder.pid && p.started == holder.started;
     let found = processes::all().into_iter().filter(|p| {
         p.pid != processes::this() && !p.zombie && (is_holder(p) || came_from(p.pid) || same_group(p))
     });
-    found.map(|p| p.pid).collect()
+    let mut found: Vec<i32> = found.map(|p| p.pid).collect();
+    if found.is_empty() && holder.cgroup.is_none() && others_are_hidden() && group_exists(holder.group) {
+        found.push(-holder.group);
+    }
+    found
+}
+
+/// Whether `/proc` shows this user's processes only, as `ProtectProc=invisible` makes it: then other users' are to
+/// be found by signals alone, which ask nobody's leave to say that there is somebody.
+fn others_are_hidden() -> bool {
+    processes::process(1).is_none()
+}
+
+/// Whether the group has processes that belong to others.
+fn group_exists(group: i32) -> bool {
+    let group = processes::pid(group).map(rustix::process::test_kill_process_group);
+    group == Some(Err(rustix::io::Errno::PERM))
 }
 
 /// The line of `/proc/self/cgroup` that tells which unit we are in: of the unified hierarchy, or of systemd's

@@ -36,6 +36,8 @@ pub struct Holder {
     pub since: String,
     /// Start time of the process in clock ticks since boot.
     pub started: u64,
+    /// Its process group.
+    pub group: i32,
     /// Its line of `/proc/PID/cgroup`, when systemd started it: what is in there came from it.
     pub cgroup: Option<String>,
 }
@@ -51,7 +53,7 @@ pub enum Seen {
     Free,
     /// Someone has it; without a record it is no run_stack.
     Held(Option<Holder>),
-    /// The holder was killed, and these of its processes still run.
+    /// The holder was killed, and these of its processes still run; a negative number is a process group.
     Left(Holder, Vec<i32>),
 }
 
@@ -92,6 +94,18 @@ impl Lock {
         }
         Err(refusal(path, &seen))
     }
+
+    /// Does something while nobody holds the lock and no killed one has left processes; says whether it did. A start
+    /// that comes meanwhile waits for the moment that this takes.
+    pub fn while_free(path: &Path, act: impl FnOnce()) -> Result<bool, Failure> {
+        let file = open_to_read(path)?;
+        let free =
+            flock(&file, FlockOperation::NonBlockingLockShared).is_ok() && left_by(&file) == Seen::Free;
+        if free {
+            act();
+        }
+        Ok(free)
+    }
 }
 
 impl Drop for Lock {
@@ -102,12 +116,10 @@ impl Drop for Lock {
 
 /// Looks who has the lock without taking it from anybody, with nothing but permission to read the file.
 pub fn look(path: &Path) -> Result<Seen, Failure> {
-    let nonblocking = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
-    let file = match OpenOptions::new().read(true).custom_flags(nonblocking).open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Seen::Free),
-        Err(e) => return Err(cannot_open(path, &e)),
-    };
+    if matches!(path.try_exists(), Ok(false)) {
+        return Ok(Seen::Free);
+    }
+    let file = open_to_read(path)?;
     match flock(&file, FlockOperation::NonBlockingLockShared) {
         Ok(()) => Ok(left_by(&file)),
         Err(Errno::WOULDBLOCK) => {
@@ -131,6 +143,7 @@ impl Holder {
             pid,
             since: moment::now(),
             started: processes::process(pid).map_or(0, |p| p.started),
+            group: rustix::process::getpgrp().as_raw_nonzero().get(),
             cgroup: if by_systemd { leftovers::own_cgroup() } else { None },
         }
     }
@@ -148,11 +161,14 @@ impl Holder {
     /// Reads a record; none, or half a one, is `None`.
     fn parse(record: &str) -> Option<Holder> {
         let field = |name: &str| record.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix('='));
+        let pid = field("pid")?.parse().ok()?;
         Some(Holder {
             service: field("service")?.to_owned(),
-            pid: field("pid")?.parse().ok()?,
+            pid,
             since: field("since")?.to_owned(),
             started: field("started")?.parse().ok()?,
+            // A run_stack of before an upgrade has not written it.
+            group: field("group").and_then(|group| group.parse().ok()).unwrap_or(pid),
             cgroup: field("cgroup").filter(|c| !c.is_empty()).map(str::to_owned),
         })
     }
@@ -170,9 +186,10 @@ impl Holder {
 
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (service, pid, since, started) = (&self.service, self.pid, &self.since, self.started);
-        let cgroup = self.cgroup.as_deref().unwrap_or_default();
-        write!(f, "service={service}\npid={pid}\nsince={since}\nstarted={started}\ncgroup={cgroup}\n")
+        let Holder { service, pid, since, started, group, cgroup } = self;
+        let cgroup = cgroup.as_deref().unwrap_or_default();
+        write!(f, "service={service}\npid={pid}\nsince={since}\nstarted={started}\n")?;
+        write!(f, "group={group}\ncgroup={cgroup}\n")
     }
 }
 
@@ -205,6 +222,11 @@ fn refusal(path: &Path, seen: &Seen) -> Failure {
 
 fn list(pids: &[i32]) -> String {
     pids.iter().map(i32::to_string).collect::<Vec<_>>().join(" ")
+}
+
+fn open_to_read(path: &Path) -> Result<File, Failure> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+    OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|e| cannot_open(path, &e))
 }
 
 fn open(path: &Path) -> Result<File, Failure> {

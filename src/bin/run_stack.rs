@@ -20,11 +20,13 @@ Launch a service, once at a time, and stay until its last process has ended.
 
 usage: run_stack [--keep-env] [--no-systemd] NAME [ARGS...]
        run_stack [--keep-env] --print NAME [ARGS...]
+       run_stack --clear NAME
        run_stack --list | --busy | --export FILE | --help | --version
 
   --list        the services and what they are
   --print       what would run, and with which environment; runs the setup scripts and nothing else
   --busy        exit with 0 and name the holders if any lock is held, else exit with 1
+  --clear       remove the session file that a killed run_stack left; the unit does it after each stop
   --export      the assignments of an environment file, read as systemd reads it, for a shell's eval
   --keep-env    variables that are set win over the environment file
   --no-systemd  where systemd does not run: do without the unit that must be active
@@ -47,7 +49,7 @@ fn main() -> ExitCode {
 }
 
 fn run(mut args: impl Iterator<Item = OsString>, notifier: &Notifier) -> Result<ExitCode, Failure> {
-    let (mut print, mut keep_env, mut no_systemd) = (false, false, false);
+    let (mut print, mut clear, mut keep_env, mut no_systemd) = (false, false, false, false);
     let name = loop {
         let Some(arg) = args.next() else {
             return Err(Failure::usage("no service is named: see `run_stack --list` and `run_stack --help`"));
@@ -72,6 +74,7 @@ fn run(mut args: impl Iterator<Item = OsString>, notifier: &Notifier) -> Result<
                 return written(show::exports(&environment, &mut io::stdout()));
             }
             Some("--print") => print = true,
+            Some("--clear") => clear = true,
             Some("--keep-env") => keep_env = true,
             Some("--no-systemd") => no_systemd = true,
             Some(option) if option.starts_with('-') => {
@@ -88,6 +91,9 @@ fn run(mut args: impl Iterator<Item = OsString>, notifier: &Notifier) -> Result<
         let (name, known) = (name.to_string_lossy(), known.join(", "));
         Failure::usage(format!("`{name}`: no such service: the known ones are {known}"))
     })?;
+    if clear {
+        return launch::clear(launch).map(|()| ExitCode::SUCCESS);
+    }
     let request = Request { table: &table, service, launch, extra: &extra, keep_env, no_systemd };
     let mut supervisor = Supervisor::new(launch::manager_pid())?;
     if !print {

@@ -1,6 +1,7 @@
 //! The integration tests: the real programs, black box; and catalogs, good and bad.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod bench;
 mod catalog;
 mod chrootless;
 mod command;
@@ -11,4 +12,5 @@ mod lint;
 mod reproducible;
 mod run_stack;
 mod scratch;
+mod tryout;
 mod verbs;

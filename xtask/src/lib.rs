@@ -1,6 +1,7 @@
 //! The toolchain: one catalog in, native packages out. `ARCHITECTURE.md` has the map; each module is the noun that
 //! it makes.
 
+pub mod bench;
 pub mod catalog;
 pub mod collision;
 pub mod date;

@@ -28,6 +28,10 @@ enum Verb {
     Dist(verb::dist::Args),
     /// Write the JSON Schema of a catalog
     Schema,
+    /// A booted machine with the packages installed, and a shell in it
+    Try(verb::tryout::Args),
+    /// Measure a program against what it replaces
+    Bench(verb::bench::Args),
     /// Run everything that the README promises
     Test(verb::test::Args),
 }
@@ -39,6 +43,8 @@ fn main() -> ExitCode {
         Verb::Render(args) => verb::render::run(&workspace, args),
         Verb::Dist(args) => verb::dist::run(&workspace, args),
         Verb::Schema => verb::schema::run(&workspace),
+        Verb::Try(args) => verb::tryout::run(&workspace, args),
+        Verb::Bench(args) => verb::bench::run(&workspace, args),
         Verb::Test(args) => verb::test::run(&workspace, args),
     };
     match result {

@@ -195,6 +195,8 @@ pub struct Service {
     pub state_directory: Option<String>,
     /// The unit that it cannot be without.
     pub only_while: Option<String>,
+    /// The units that cannot be without it.
+    pub dependents: Vec<String>,
     /// Its place among other units.
     pub relations: Relations,
     /// Whether it starts at boot.
@@ -205,6 +207,8 @@ pub struct Service {
     pub restart: String,
     /// `RestartSec=`.
     pub restart_sec: Option<String>,
+    /// Whether its starts are not counted: nothing but a person starts it again.
+    pub uncounted: bool,
     /// `StartLimit…=`: name and value.
     pub start_limit: Vec<(String, String)>,
     /// `KillSignal=`.

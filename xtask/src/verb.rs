@@ -1,7 +1,9 @@
 //! The verbs of `cargo xtask`, one file each: parse, call the stages, say what was made.
 
+pub mod bench;
 pub mod check;
 pub mod dist;
 pub mod render;
 pub mod schema;
 pub mod test;
+pub mod tryout;

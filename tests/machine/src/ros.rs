@@ -58,6 +58,9 @@ pub struct Process {
     /// machine.
     #[serde(skip)]
     pub signals: Vec<(String, u32)>,
+    /// Another launch of a stack, or a node of one, was there when this one began.
+    #[serde(skip)]
+    pub clash: bool,
     /// The status with which it ended by itself; none while it runs, and when it was killed.
     #[serde(skip)]
     pub status: Option<i32>,
@@ -82,6 +85,7 @@ pub fn processes(machine: &Machine) -> Vec<Process> {
         match serde_json::from_str(line).unwrap_or_else(|error| panic!("stand-in for ROS: {line}: {error}")) {
             Event::Start(process) => processes.push(process),
             Event::Signal { signal, sender } => last(&mut processes).signals.push((signal, sender)),
+            Event::Clash => last(&mut processes).clash = true,
             Event::End { status } => last(&mut processes).status = Some(status),
         }
     }
@@ -98,5 +102,6 @@ fn last(processes: &mut [Process]) -> &mut Process {
 enum Event {
     Start(Process),
     Signal { signal: String, sender: u32 },
+    Clash,
     End { status: i32 },
 }

@@ -57,7 +57,7 @@ pub struct Service {
     pub session: Option<Session>,
 
     /// Runs only while that service is active: the start fails at once when it is not (and never starts it), and
-    /// it is stopped when that one stops or crashes.
+    /// it is stopped when that one stops, crashes or is restarted, and does not come back by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub only_while: Option<String>,
     /// Ordering: started after these services or units.

@@ -40,6 +40,7 @@ pub(super) fn build(
         );
     }
     order::check(&services, place);
+    find_dependents(&mut services);
     hold_kept(&mut services);
     let permits = permit::permits(catalog, &services, place);
     own_locks(&mut locks, &services, &permits, place);
@@ -286,6 +287,16 @@ fn own_locks(locks: &mut [Lock], services: &[Service], permits: &[Permit], place
         if let Some(group) = permits.iter().filter(may_start).find_map(|p| p.group.clone()) {
             lock.group = group;
         }
+    }
+}
+
+/// The other end of `only-while`.
+fn find_dependents(services: &mut [Service]) {
+    let ends: Vec<(String, String)> =
+        services.iter().filter_map(|s| Some((s.only_while.clone()?, s.unit.clone()))).collect();
+    for service in services {
+        let of_it = ends.iter().filter(|(unit, _)| *unit == service.unit);
+        service.dependents = of_it.map(|(_, dependent)| dependent.clone()).collect();
     }
 }
 

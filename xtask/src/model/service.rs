@@ -72,6 +72,7 @@ pub(super) fn build(
         environment: builder.environment(),
         working_directory: if launched { None } else { spec.working_directory.clone() },
         only_while,
+        dependents: Vec::new(),
         relations,
         boot: spec.boot.unwrap_or(false),
         boot_target: match builder.scope {
@@ -85,6 +86,7 @@ pub(super) fn build(
         }
         .to_owned(),
         restart_sec: spec.restart_sec.clone(),
+        uncounted: spec.start_limit.is_none() && matches!(spec.restart, None | Some(Restart::No)),
         start_limit: start_limit(spec),
         kill_signal: spec.kill_signal.clone(),
         timeout_start: spec.timeout_start.clone(),

@@ -13,6 +13,9 @@ pub struct Args {
     /// Only tests whose name contains this; skips format, lints and licences
     #[arg(value_name = "NAME")]
     name: Option<String>,
+    /// Only the soak, and a long one: 1,000 random starts, stops and kills on each booted machine
+    #[arg(long, conflicts_with = "name")]
+    soak: bool,
 }
 
 /// Runs the steps in order; the first that fails ends it.
@@ -24,6 +27,13 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
             .quiet()
             .run()
             .context("tests fail");
+    }
+    if args.soak {
+        return cmd!(sh, "cargo test --quiet --locked --package machine --test robot -- soak --nocapture")
+            .env("SOAK", "1000")
+            .quiet()
+            .run()
+            .context("the soak fails");
     }
     step("format");
     cmd!(sh, "cargo fmt --all --check").quiet().run().context("run `cargo fmt --all`")?;

@@ -5,3 +5,4 @@
 mod life;
 mod package;
 mod readme;
+mod soak;

@@ -1,7 +1,7 @@
 # Environment of rovi-services on a machine of role `robot`.
 # This machine is the robot.
 #
-# Read by systemd (EnvironmentFile=) and, through /usr/lib/rovi/rovi_env.sh, by shells, with the same values:
+# Read by systemd (EnvironmentFile=) and, through /usr/share/rovi/rovi_env.sh, by shells, with the same values:
 # one NAME=value a line, nothing is expanded in a value; quote one with spaces. Your changes survive upgrades.
 # No passwords here: everybody on this machine can read it.
 

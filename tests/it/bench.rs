@@ -1,0 +1,35 @@
+//! `cargo xtask bench`: what it promises of run_stack, in few rounds.
+
+use serde_json::Value;
+
+use crate::command::{ok, run, xtask};
+
+#[test]
+fn run_stack_costs_a_fraction_of_a_launcher_in_bash() {
+    let mut shown = String::new();
+    // Both sides take turns, but a machine with other work can still hit one of them: a second opinion is heard.
+    for rounds in ["40", "80", "160"] {
+        shown = ok(&mut xtask(&["bench", "run_stack", "--json", "--rounds", rounds]));
+        let report: Value = serde_json::from_str(&shown).unwrap();
+        let row = |what: &str| {
+            let rows = report["rows"].as_array().unwrap();
+            rows.iter().find(|row| row["what"].as_str().unwrap().starts_with(what)).unwrap().clone()
+        };
+        let ratio = |what: &str| row(what)["ratio"].as_f64().unwrap();
+        let size = row("size")["ours"].as_f64().unwrap();
+        assert!(size < 700.0, "{size} kB");
+        if ratio("start") <= 0.25 && ratio("resident") <= 1.0 / 3.0 {
+            return;
+        }
+    }
+    panic!("{shown}");
+}
+
+#[test]
+fn a_bench_is_a_table_and_an_unknown_one_is_refused() {
+    let table = ok(&mut xtask(&["bench", "--rounds", "1"]));
+    assert!(table.starts_with("medians of 1 rounds") && table.contains("resident set"), "{table}");
+    let output = run(&mut xtask(&["bench", "bash"]));
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "error: `bash` is no bench: known: run_stack\n");
+}

@@ -1,0 +1,87 @@
+//! `cargo xtask try`, as a person at a terminal sees it.
+
+use std::io::{BufReader, Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::command::xtask;
+
+#[test]
+fn a_shell_appears_in_a_machine_with_the_gateway_running() {
+    let mut quickest = Duration::MAX;
+    // The first one may have to make root and packages; later ones may be slow for the host's other work.
+    for _ in 0..6 {
+        let begin = Instant::now();
+        let mut person = Person::at("try rovi");
+        let shown = person.read_until("robot:~# ");
+        quickest = quickest.min(begin.elapsed());
+        assert!(lines(&shown, "rovi-gateway.service").ends_with(" active"), "{shown}");
+        assert!(lines(&shown, "rovi-nav.service").ends_with(" inactive"), "{shown}");
+        assert!(shown.contains("`exit` or Ctrl-D takes the machine away"), "{shown}");
+        person.type_line(
+            "systemctl is-active rovi-gateway; su - op -c 'systemctl start rovi-nav && echo st''arted'",
+        );
+        person.read_until("started");
+        person.type_line("exit");
+        assert!(person.child.wait().unwrap().success());
+        if quickest < Duration::from_secs(3) {
+            break;
+        }
+    }
+    eprintln!("a shell after {quickest:?}");
+    assert!(quickest < Duration::from_secs(3), "it took {quickest:?}");
+}
+
+#[test]
+fn it_may_be_another_suite_without_the_stand_ins() {
+    let mut person = Person::at("try rovi --suite bookworm --bare");
+    let shown = person.read_until("robot:~# ");
+    assert!(shown.contains("bookworm with rovi-services_"), "{shown}");
+    assert!(lines(&shown, "rovi-gateway.service").ends_with(" failed"), "{shown}");
+    person.type_line("exit");
+    assert!(person.child.wait().unwrap().success());
+}
+
+/// The last line that names a unit.
+fn lines<'s>(shown: &'s str, unit: &str) -> &'s str {
+    shown.lines().rfind(|line| line.contains(unit)).unwrap_or_default().trim_end()
+}
+
+/// Somebody at a terminal.
+struct Person {
+    child: Child,
+    screen: BufReader<std::process::ChildStdout>,
+}
+
+impl Person {
+    fn at(verb: &str) -> Person {
+        // As `cargo xtask` runs it, on a terminal.
+        let words: Vec<&str> = verb.split(' ').collect();
+        let ours = xtask(&words);
+        let line = [ours.get_program()].into_iter().chain(ours.get_args()).map(|w| w.to_str().unwrap());
+        let line = line.collect::<Vec<_>>().join(" ");
+        let mut command = Command::new("script");
+        command.args(["--quiet", "--return", "/dev/null", "--command", &line]);
+        if let Some(folder) = ours.get_current_dir() {
+            command.current_dir(folder);
+        }
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let screen = BufReader::new(child.stdout.take().unwrap());
+        Person { child, screen }
+    }
+
+    /// Everything on the screen until that text; the machine's own bounds end a wait that is in vain.
+    fn read_until(&mut self, text: &str) -> String {
+        let mut shown = Vec::new();
+        while !shown.ends_with(text.as_bytes()) {
+            let mut byte = [0];
+            assert_eq!(self.screen.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&shown));
+            shown.extend(byte);
+        }
+        String::from_utf8_lossy(&shown).into_owned()
+    }
+
+    fn type_line(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+}

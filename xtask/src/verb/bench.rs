@@ -1,0 +1,44 @@
+//! `cargo xtask bench`: a program of ours against what it replaces, both sides in one run.
+
+use anyhow::{Result, bail};
+
+use crate::bench::{Report, dist, run_stack};
+use crate::workspace::Workspace;
+
+/// Every bench: its name, and what runs it for so many rounds.
+const BENCHES: [(&str, Bench); 2] = [("dist", dist::run), ("run_stack", run_stack::run)];
+
+type Bench = fn(&Workspace, u32) -> Result<Report>;
+
+/// What to measure.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Benches by name [default: all]
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// How often each side is run; the sides take turns
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    rounds: u32,
+    /// One JSON object a bench instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs them one after another, and prints each result as it comes.
+pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
+    let known = BENCHES.map(|(name, _)| name);
+    if let Some(name) = args.names.iter().find(|name| !known.contains(&name.as_str())) {
+        bail!("`{name}` is no bench: known: {}", known.join(", "));
+    }
+    for (name, bench) in BENCHES {
+        if args.names.is_empty() || args.names.iter().any(|n| n == name) {
+            let report = bench(workspace, args.rounds.max(1))?;
+            if args.json {
+                println!("{}", serde_json::to_string(&report)?);
+            } else {
+                print!("{report}");
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! `cargo xtask try`: a booted machine with a product's package freshly installed, and a shell in it. Leaving the shell
+//! takes the machine away.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Result, anyhow, bail, ensure};
+use machine::{Machine, Suite, ros};
+
+use crate::catalog::Scope;
+use crate::dist::{Plan, dist};
+use crate::model::Product;
+use crate::package::Format;
+use crate::target::Target;
+use crate::workspace::{Selection, Workspace};
+
+/// Who logs in: root, because a machine to try things on is one to break.
+const USER: &str = "root";
+
+/// Whom else there is: somebody who is a member of every group that the product brings.
+const OPERATOR: &str = "op";
+
+/// What to try.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    selection: Selection,
+    /// Debian release of the machine: bookworm, trixie or sid
+    #[arg(long, value_name = "SUITE", default_value = "trixie")]
+    suite: Suite,
+    /// Without stand-ins for programs that services launch and Debian lacks
+    #[arg(long)]
+    bare: bool,
+}
+
+/// Builds the packages, boots the machine, and lends it the terminal.
+pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
+    let products = args.selection.read(workspace)?;
+    let folder = workspace.path("target/try");
+    let plan = Plan {
+        products: products.clone(),
+        targets: vec![here()?],
+        formats: vec![Format::Deb],
+        dist: folder.clone(),
+    };
+    // A package of an earlier try is none of this one.
+    let _ = fs::remove_dir_all(&folder);
+    let begin = Instant::now();
+    let mut machine = Machine::on(args.suite);
+    if !args.bare {
+        machine = machine.files(ros::stand_in());
+    }
+    // The machine boots while the packages are made: neither needs the other until the installation.
+    let (packages, machine) = thread::scope(|scope| {
+        let machine = scope.spawn(|| machine.boot());
+        let packages = dist(workspace, &plan);
+        (packages, machine.join())
+    });
+    let (packages, machine) = (packages?, machine.map_err(|_| anyhow!("the machine's boot ended badly"))??);
+    for package in &packages {
+        let output = machine.install(package);
+        ensure!(output.success(), "`{}`: it does not install: {output}", name(package));
+    }
+    let groups: Vec<&str> = products.iter().flat_map(|p| &p.groups).map(|g| g.name.as_str()).collect();
+    machine.add_user(OPERATOR, &groups);
+    let (all, seconds) =
+        (packages.iter().map(|p| name(p)).collect::<Vec<_>>(), begin.elapsed().as_secs_f64());
+    eprintln!("{} with {}, after {seconds:.1} s:", args.suite, all.join(", "));
+    for product in &products {
+        describe(&machine, product);
+    }
+    eprintln!("`su - {OPERATOR}` makes you an operator; `exit` or Ctrl-D takes the machine away");
+    machine.lend_terminal(USER)
+}
+
+/// What is there: each unit and its state.
+fn describe(machine: &Machine, product: &Product) {
+    let units: Vec<&str> =
+        product.services.iter().filter(|s| s.scope == Scope::System).map(|s| s.unit.as_str()).collect();
+    let ask = [&["systemctl", "is-active"][..], &units].concat();
+    // Its status says no more than that some are not.
+    let states = machine.command(&ask).run();
+    for (unit, state) in units.iter().zip(states.stdout.lines()) {
+        eprintln!("  {unit:<32} {state}");
+    }
+    eprintln!("  man page: {}(7), files: `dpkg -L {}`", product.package, product.package);
+}
+
+fn here() -> Result<Target> {
+    let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    match Target::parse(&triple) {
+        Ok(target) => Ok(target),
+        Err(why) => bail!("this machine's processor: {why}"),
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
