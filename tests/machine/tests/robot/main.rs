@@ -3,4 +3,8 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod life;
+mod lifecycle;
+mod lifecycle_chroot;
+mod lifecycle_deb;
+mod lifecycle_upgrade;
 mod package;
