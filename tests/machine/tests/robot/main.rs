@@ -6,5 +6,6 @@ mod life;
 mod lifecycle;
 mod lifecycle_chroot;
 mod lifecycle_deb;
+mod lifecycle_rpm;
 mod lifecycle_upgrade;
 mod package;
