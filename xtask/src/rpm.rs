@@ -1,5 +1,6 @@
 //! An .rpm's last touch: takes what cargo-generate-rpm made, adds the entries of its header that cargo-generate-rpm has
-//! no option for: description, packager, group, build host and changelog.
+//! no option for (description, packager, group, build host and changelog), and takes relations out that it makes of
+//! sysusers.d and that do harm.
 //!
 //! An rpm is a lead, a signature header (digests), the main header and the payload. A header is an index of
 //! (tag, type, offset, count) over a store of values, closed by a region that says what a signature covers.
@@ -23,6 +24,11 @@ const DESCRIPTION: u32 = 1005;
 const BUILD_HOST: u32 = 1007;
 const PACKAGER: u32 = 1015;
 const GROUP: u32 = 1016;
+/// Of each kind of relation: names, flags, versions.
+const PROVIDES: [u32; 3] = [1047, 1112, 1113];
+const REQUIRES: [u32; 3] = [1049, 1048, 1050];
+/// Which file is the reason for which relation, by their places; nobody has to say.
+const REASONS: [u32; 3] = [1143, 1144, 1145];
 const CHANGELOG_TIME: u32 = 1080;
 const CHANGELOG_NAME: u32 = 1081;
 const CHANGELOG_TEXT: u32 = 1082;
@@ -75,8 +81,14 @@ pub fn with_head(rpm: &[u8], head: &[Entry]) -> Result<Vec<u8>> {
     let rest = rest.get(used.next_multiple_of(8)..).context(context)?;
     let (mut main, used) = parse(rest).context(context)?;
     let payload = &rest[used..];
-    main.retain(|entry| head.iter().all(|new| new.tag != entry.tag));
+    main.retain(|entry| head.iter().all(|new| new.tag != entry.tag) && !REASONS.contains(&entry.tag));
     main.extend_from_slice(head);
+    // Of `m` lines rpm 4.20 makes the members before their `u` lines, by its sysusers.sh with the wrong group and home.
+    // They come true after it, by systemd's own program.
+    without(&mut main, PROVIDES, |name| name.starts_with("groupmember(")).context(context)?;
+    // No distribution says before rpm 4.19 which groups it has, RHEL 9 among them, and sysusers.d makes them.
+    without(&mut main, REQUIRES, |name| name.starts_with("group(") || name.starts_with("user("))
+        .context(context)?;
     let main = write(main, IMMUTABLE);
     let size = u32::try_from(main.len() + payload.len()).context("the package is larger than 4 GB")?;
     for entry in &mut signature {
@@ -90,6 +102,28 @@ pub fn with_head(rpm: &[u8], head: &[Entry]) -> Result<Vec<u8>> {
     let mut signature = write(signature, SIGNATURES);
     signature.resize(signature.len().next_multiple_of(8), 0);
     Ok([lead, &signature, &main, payload].concat())
+}
+
+/// Takes out the relations whose name is meant; each is the same place in three lists.
+fn without(entries: &mut [Entry], lists: [u32; 3], meant: impl Fn(&str) -> bool) -> Option<()> {
+    let names = entries.iter().find(|entry| entry.tag == lists[0])?;
+    let names = names.bytes.split(|byte| *byte == 0).take(names.count as usize);
+    let kept: Vec<bool> = names.map(|name| !meant(&String::from_utf8_lossy(name))).collect();
+    let count = u32::try_from(kept.iter().filter(|kept| **kept).count()).ok()?;
+    for entry in entries.iter_mut().filter(|entry| lists.contains(&entry.tag)) {
+        let values: Vec<&[u8]> = match entry.kind {
+            INT32 => entry.bytes.chunks(4).collect(),
+            _ => entry.bytes.split_inclusive(|byte| *byte == 0).collect(),
+        };
+        entry.bytes = values
+            .into_iter()
+            .zip(&kept)
+            .filter(|(_, kept)| **kept)
+            .flat_map(|(value, _)| value.to_vec())
+            .collect();
+        entry.count = count;
+    }
+    Some(())
 }
 
 /// The entries of a header without its region, and the header's length.

@@ -20,6 +20,8 @@ pub(super) struct Plan {
     pub(super) restarted: Vec<String>,
     /// … and of these, those that wait while a kept one runs.
     pub(super) held: Vec<String>,
+    /// Locks that a kept one holds while it runs, and a restarted one does not need for its start.
+    pub(super) kept_locks: Vec<String>,
     /// Those that have nothing to enable.
     pub(super) on_demand: Vec<String>,
     /// The licences in the expression, by name.
@@ -47,6 +49,9 @@ impl Plan {
             let system = product.services.iter().filter(|s| s.scope == Scope::System);
             system.filter(|s| wanted(s)).map(|s| s.unit.clone()).collect()
         };
+        let locked = |path: &str, on_upgrade| {
+            product.services.iter().any(|s| s.lock.as_deref() == Some(path) && s.on_upgrade == on_upgrade)
+        };
         let words: Vec<&str> = product.license.split([' ', '(', ')']).collect();
         Plan {
             users: !product.accounts.is_empty() || !product.groups.is_empty(),
@@ -55,6 +60,12 @@ impl Plan {
             kept: units(|s| s.on_upgrade == OnUpgrade::Keep),
             restarted: units(|s| s.on_upgrade == OnUpgrade::Restart),
             held: units(|s| s.holds_kept),
+            kept_locks: product
+                .locks
+                .iter()
+                .map(|l| l.path.clone())
+                .filter(|l| locked(l, OnUpgrade::Keep) && !locked(l, OnUpgrade::Restart))
+                .collect(),
             on_demand: units(|s| !s.boot && s.directives.install.is_empty() && s.r#type != "oneshot"),
             license_words: words
                 .iter()

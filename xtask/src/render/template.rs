@@ -11,7 +11,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 23] = templates![
+const TEMPLATES: [(&str, &str); 24] = templates![
     "units/service",
     "polkit/product.rules",
     "env/.env",
@@ -23,6 +23,7 @@ const TEMPLATES: [(&str, &str); 23] = templates![
     "packaging/bin/command",
     "packaging/man/product.7",
     "packaging/busy.sh",
+    "packaging/deb/stopped.sh",
     "packaging/deb/preinst",
     "packaging/deb/postinst",
     "packaging/deb/prerm",

@@ -3,6 +3,11 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod life;
+mod lifecycle;
+mod lifecycle_chroot;
+mod lifecycle_deb;
+mod lifecycle_rpm;
+mod lifecycle_upgrade;
 mod package;
 mod readme;
 mod soak;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use machine::{Machine, Plan, Suite, ros};
@@ -21,6 +21,9 @@ pub(crate) fn package(format: &str) -> &'static Path {
 
 /// Packages for this processor, made by `cargo xtask dist ARGS` into a folder of that name.
 pub(crate) fn dist(args: &[&str], folder: &str) -> Vec<PathBuf> {
+    // Two calls would stage the same product in the same folder.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
     let _ = std::fs::remove_dir_all(&out);
