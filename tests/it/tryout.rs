@@ -8,7 +8,7 @@ use crate::command::xtask;
 
 #[test]
 fn a_shell_appears_in_a_machine_with_the_gateway_running() {
-    let mut quickest = Duration::MAX;
+    let (mut quickest, mut bound) = (Duration::MAX, Duration::from_secs(3));
     // The first one may have to make root and packages; later ones may be slow for the host's other work.
     for _ in 0..6 {
         let begin = Instant::now();
@@ -24,12 +24,20 @@ fn a_shell_appears_in_a_machine_with_the_gateway_running() {
         person.read_until("started");
         person.type_line("exit");
         assert!(person.child.wait().unwrap().success());
-        if quickest < Duration::from_secs(3) {
+        bound = Duration::from_secs(3).mul_f64(busy());
+        if quickest < bound {
             break;
         }
     }
     eprintln!("a shell after {quickest:?}");
-    assert!(quickest < Duration::from_secs(3), "it took {quickest:?}");
+    assert!(quickest < bound, "it took {quickest:?}, on a host {} times as busy as it can be", busy());
+}
+
+/// How many times as much as it can do at once the host has to do: a bound on time is for one that has nothing else.
+fn busy() -> f64 {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap();
+    let load: f64 = load.split(' ').next().unwrap().parse().unwrap();
+    (load / std::thread::available_parallelism().unwrap().get() as f64).max(1.0)
 }
 
 #[test]

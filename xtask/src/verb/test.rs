@@ -13,7 +13,7 @@ pub struct Args {
     /// Only tests whose name contains this; skips format, lints and licences
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// Only the soak, and a long one: 1,000 random starts, stops and kills on each booted machine
+    /// Only the soak, and a long one: 1,000 random starts, stops and kills a suite
     #[arg(long, conflicts_with = "name")]
     soak: bool,
 }

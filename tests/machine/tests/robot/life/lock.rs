@@ -13,7 +13,12 @@ fn r12_the_second_start_fails_at_once_and_names_the_holder() -> Result<()> {
         start(robot, "nav");
         let holder = format!("held by nav (pid {}, since 20", property(robot, "rovi-nav", "MainPID"));
         let mut ours = u64::MAX;
-        for _ in 0..5 {
+        // More than six, which systemd's start limit would refuse without a reason; more still on a host so busy that
+        // none of them was quick.
+        for attempt in 0..30 {
+            if attempt >= 7 && ours < 100_000 {
+                break;
+            }
             robot.run_as("op", "systemctl start rovi-mapping").fails();
             has_failed(robot, "rovi-mapping");
             assert_eq!(property(robot, "rovi-mapping", "ExecMainStatus"), "75");
