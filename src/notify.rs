@@ -49,7 +49,8 @@ impl Notifier {
         self.send(&format!("STOPPING=1\nSTATUS={status}"));
     }
 
-    fn send(&self, message: &str) {
+    /// Assignments, one a line.
+    pub fn send(&self, message: &str) {
         let Some((socket, address)) = &self.0 else { return };
         let plain = &mut SendAncillaryBuffer::default();
         let message = [IoSlice::new(message.as_bytes())];
