@@ -141,9 +141,15 @@ pub fn detach(words: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     command.arg0("notify-helper").args(words).spawn().map(drop).map_err(failed)
 }
 
-/// Takes what was handed over, and says so.
-pub fn take() -> io::Result<Handed> {
+/// The beginning of the process that was started, before it opens anything.
+pub fn begin() {
     close_the_rest();
+    // Executed through a link, it would be called after it in process lists and in the journal.
+    let _ = rustix::thread::set_name(c"notify-helper");
+}
+
+/// Takes what was handed over, and says so: from then on the other side goes on.
+pub fn take() -> io::Result<Handed> {
     let socket = rustix::stdio::stdin().try_clone_to_owned()?;
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     let mut letters = [0; 3];

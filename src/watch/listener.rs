@@ -65,10 +65,12 @@ struct Entry {
 }
 
 impl Service {
-    /// The service with this main process, in the cgroup of this process. Outside of any cgroup it is the main
-    /// process with everything that came from it.
+    /// The service with this main process: everything in its unit's cgroup, which is also that of this process.
+    /// A person's command shares the cgroup with all of their session; it is the main process with everything
+    /// that came from it.
     pub fn new(main: i32) -> Service {
-        Service { main, cgroup: own_cgroup() }
+        let executed = std::env::var("SYSTEMD_EXEC_PID").is_ok_and(|pid| pid.parse() == Ok(main));
+        Service { main, cgroup: if executed { own_cgroup() } else { None } }
     }
 
     fn processes(&self) -> Vec<i32> {

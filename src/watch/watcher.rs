@@ -45,6 +45,7 @@ pub struct Task {
 /// Watches until there is nothing more to watch.
 pub fn watch(task: &Task) -> Result<(), Failure> {
     let failed = |e: std::io::Error| Failure::failed(format!("the watcher cannot start: {}", reason(&e)));
+    handover::begin();
     let signals = Signals::block(false).map_err(failed)?;
     let Handed { process, streams } = handover::take().map_err(failed)?;
     if !streams.is_empty()
@@ -76,6 +77,7 @@ pub fn watch(task: &Task) -> Result<(), Failure> {
 /// Copies the output from when the watcher has died until nobody writes any more.
 pub fn keep() -> Result<(), Failure> {
     let failed = |e: std::io::Error| Failure::failed(format!("the keeper cannot start: {}", reason(&e)));
+    handover::begin();
     let _signals = Signals::block(false).map_err(failed)?;
     let Handed { process, mut streams } = handover::take().map_err(failed)?;
     while poll(&mut [PollFd::new(&process, PollFlags::IN)], None).is_err() {}
