@@ -178,6 +178,7 @@ fn judge(answer: &[u8], ended: bool, request: &Request) -> Option<Answer> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -260,6 +260,7 @@ fn is_stopped(pid: i32) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

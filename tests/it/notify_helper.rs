@@ -101,6 +101,7 @@ impl Drop for Running {
         if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
             let group = processes::pid(self.pid()).unwrap();
             let _ = kill_process_group(group, Signal::KILL);
+            let _ = self.child.kill();
             let _ = self.child.wait();
         }
     }
