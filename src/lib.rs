@@ -1,7 +1,8 @@
 //! What the programs on the machine share with each other and with the toolchain that packs them.
 //!
 //! No templates and no packaging live here; see `ARCHITECTURE.md`. [`table`] is what programs and toolchain
-//! share; everything else belongs to `run_stack`, with [`launch`] as its way from beginning to end.
+//! share; [`launch`] is `run_stack` from beginning to end,
+//! [`watch`] is `notify-helper run`; the rest is what they are made of.
 
 pub mod env_file;
 pub mod environment;
@@ -20,5 +21,7 @@ pub mod session;
 pub mod setup;
 pub mod show;
 pub mod signals;
+pub mod span;
 pub mod supervisor;
 pub mod table;
+pub mod watch;

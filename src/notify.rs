@@ -9,16 +9,20 @@ use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags,
 };
-use rustix::net::{SocketType, sendmsg_addr, socket_with};
+use rustix::net::{SocketType, sendmsg_addr, socket_with, sockopt};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 /// How long we wait for the manager to confirm; it is busy, not gone, if it takes longer.
 const CONFIRMATION: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+
+/// How long a message may wait for a place in the manager's queue.
+const QUEUE: Duration = Duration::from_secs(2);
 
 /// Where to send messages; perhaps nowhere.
 #[derive(Debug)]
@@ -30,7 +34,10 @@ impl Notifier {
         let name = std::env::var_os("NOTIFY_SOCKET");
         Notifier(name.as_deref().and_then(address).and_then(|address| {
             let flags = SocketFlags::CLOEXEC;
-            Some((socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None).ok()?, address))
+            let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None).ok()?;
+            // A manager that hangs reads nothing, and its queue is short.
+            sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(QUEUE)).ok()?;
+            Some((socket, address))
         }))
     }
 
@@ -49,7 +56,8 @@ impl Notifier {
         self.send(&format!("STOPPING=1\nSTATUS={status}"));
     }
 
-    fn send(&self, message: &str) {
+    /// Assignments, one a line.
+    pub fn send(&self, message: &str) {
         let Some((socket, address)) = &self.0 else { return };
         let plain = &mut SendAncillaryBuffer::default();
         let message = [IoSlice::new(message.as_bytes())];

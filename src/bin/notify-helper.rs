@@ -1,27 +1,43 @@
-//! `notify-helper run … -- CMD…` and `notify-helper alert UNIT`: for now their command lines only. What is asked
-//! for is understood and checked, and then refused, because nothing may believe that it is watched when it is
-//! not. See notify-helper(1).
+//! `notify-helper run … -- CMD…` makes a program that knows nothing of systemd a service that says when it is
+//! ready; `notify-helper alert UNIT` is for now its command line only, because nothing may believe that somebody
+//! is told when nobody is. See notify-helper(1).
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use rovi_services::failure::{Failure, reason};
+use rovi_services::watch::options::{Options, usage};
+use rovi_services::watch::watcher::{Task, keep, watch};
+use rovi_services::watch::{self, handover};
 
 const HELP: &str = "\
 Tell systemd when a program is ready, and a person when it has failed.
 
-usage: notify-helper run --ready PROBE [--watchdog PROBE] -- COMMAND [ARGS...]
+usage: notify-helper run --ready PROBE... [--watchdog PROBE] [OPTIONS] -- COMMAND [ARGS...]
        notify-helper alert UNIT
        notify-helper --help | --version
 
-PROBE is tcp:PORT, unix:PATH, http:URL, file:PATH, log:REGEX or exec:COMMAND.
+PROBE is one of
+  tcp:[HOST:]PORT   the service listens on it
+  unix:PATH         the service listens on it
+  http:URL          a plain http address answers with a status of 200 to 399
+  file:PATH         the file exists
+  log:REGEX         a line of the command's output matches
+  exec:COMMAND      a shell command exits with 0
 
-This version understands its command line and can do none of it yet: run and alert exit with 1.
+  --ready PROBE        ready when it passes; of several, when each has passed
+  --watchdog PROBE     alive while it passes; the unit's WatchdogSec= says how often it must
+  --grace SPAN         extend the unit's start time limit to this
+  --interval SPAN      between two probes while the command starts
+  --timeout SPAN       how long a probe may take (5s)
+  --http-status N[-M]  statuses that pass, for the http probe before it
+  --http-body REGEX    what the text must contain, for the http probe before it
+
+Without NOTIFY_SOCKET, run only runs the command. In a unit it needs NotifyAccess=all.
+This version cannot alert yet: alert exits with 1.
 ";
-
-/// The kinds of probe, in the order of the manual.
-const PROBES: [&str; 6] = ["tcp", "unix", "http", "file", "log", "exec"];
 
 fn main() -> ExitCode {
     match run(std::env::args_os().skip(1)) {
@@ -38,8 +54,11 @@ fn run(mut args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     match verb.as_ref().and_then(|v| v.to_str()) {
         Some("--help") => written(io::stdout().write_all(HELP.as_bytes())),
         Some("--version") => written(writeln!(io::stdout(), "notify-helper {}", env!("CARGO_PKG_VERSION"))),
-        Some("run") => watch(args),
+        Some("run") => run_command(args),
         Some("alert") => alert(args),
+        Some(handover::DETACH) => handover::detach(args),
+        Some(handover::WATCH) => watch(&task(args)?),
+        Some(handover::KEEP) => keep(),
         _ => Err(usage(
             &format!("`{}`", verb.unwrap_or_default().to_string_lossy()),
             "run and alert are known",
@@ -48,29 +67,24 @@ fn run(mut args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
 }
 
 /// `run`: one probe at least, then `--`, then the command.
-fn watch(mut args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
-    let mut ready = false;
-    loop {
-        let arg = args.next().ok_or_else(|| usage("`run`", "no `--` and command follow"))?;
-        match arg.to_str() {
-            Some(option @ ("--ready" | "--watchdog")) => {
-                let probe = args.next().unwrap_or_default();
-                check_probe(option, &probe.to_string_lossy())?;
-                ready |= option == "--ready";
-            }
-            Some("--") => break,
-            _ => return Err(usage(&format!("`{}`", arg.to_string_lossy()), "no such option of `run`")),
-        }
+fn run_command(mut args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
+    let (options, words) = Options::parse(&mut args)?;
+    let command: Vec<OsString> = args.collect();
+    if command.is_empty() {
+        return Err(usage("`run`", "no command follows `--`"));
     }
-    if !ready {
-        return Err(usage("`run`", "`--ready` is missing"));
-    }
-    let command = args.next().ok_or_else(|| usage("`run`", "no command follows `--`"))?;
-    let todo = "start it without notify-helper and with `Type=exec`";
-    Err(Failure::failed(format!(
-        "`{}`: this version cannot watch a command yet: {todo}",
-        command.to_string_lossy()
-    )))
+    Err(watch::run(&options, &words, &command))
+}
+
+/// What the process that becomes the command says to its watcher.
+fn task(mut args: impl Iterator<Item = OsString>) -> Result<Task, Failure> {
+    let mut number = || args.next()?.to_str()?.parse::<u64>().ok();
+    let (Some(pid), Some(usec)) = (number(), number()) else {
+        return Err(usage("`watch`", "`run` starts it, and nobody else"));
+    };
+    let (options, _) = Options::parse(args)?;
+    let watchdog = (usec > 0).then(|| Duration::from_micros(usec));
+    Ok(Task { options, pid: pid as i32, watchdog })
 }
 
 /// `alert`: the unit, and nothing else.
@@ -82,23 +96,6 @@ fn alert(mut args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     let unit = unit.to_string_lossy();
     let todo = format!("see `journalctl --unit={unit}`");
     Err(Failure::failed(format!("`{unit}`: this version cannot deliver an alert yet: {todo}")))
-}
-
-fn check_probe(option: &str, probe: &str) -> Result<(), Failure> {
-    let (kind, of) = probe.split_once(':').unwrap_or_default();
-    let known =
-        PROBES.contains(&kind) && !of.is_empty() && (kind != "tcp" || of.parse::<u16>().is_ok_and(|p| p > 0));
-    if known {
-        return Ok(());
-    }
-    Err(usage(
-        &format!("`{option} {probe}`"),
-        "tcp:PORT, unix:PATH, http:URL, file:PATH, log:REGEX, exec:COMMAND are known",
-    ))
-}
-
-fn usage(what: &str, why: &str) -> Failure {
-    Failure::usage(format!("{what}: {why}: see `notify-helper --help`"))
 }
 
 fn written(result: io::Result<()>) -> Result<(), Failure> {

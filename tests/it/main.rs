@@ -9,6 +9,8 @@ mod dist;
 mod docs;
 mod inject;
 mod lint;
+mod manager;
+mod notify_helper;
 mod reproducible;
 mod run_stack;
 mod scratch;

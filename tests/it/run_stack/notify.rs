@@ -1,49 +1,11 @@
 //! What the service manager is told, on a real socket, and that it can rely on it.
 
-use std::io::IoSliceMut;
-use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
-use std::time::Duration;
 
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use serde_json::json;
 
-use super::{BOUND, Place, place};
-
-/// The manager's end.
-struct Socket(UnixDatagram);
-
-impl Socket {
-    fn bind(place: &Place) -> Socket {
-        // Relative to the root: a socket's path must be short.
-        let socket = UnixDatagram::bind(place.path("n")).unwrap();
-        socket.set_read_timeout(Some(BOUND)).unwrap();
-        Socket(socket)
-    }
-
-    /// The next message, with the descriptor that came along.
-    fn next(&self) -> (String, Option<OwnedFd>) {
-        let mut bytes = [0; 4096];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let mut buffers = [IoSliceMut::new(&mut bytes)];
-        let length = recvmsg(&self.0, &mut buffers, &mut control, RecvFlags::empty()).unwrap().bytes;
-        let fd = control.drain().find_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
-            _ => None,
-        });
-        (String::from_utf8_lossy(&bytes[..length]).into_owned(), fd)
-    }
-
-    /// The next message and its barrier, which is confirmed.
-    fn told(&self) -> String {
-        let (message, _) = self.next();
-        let (barrier, fd) = self.next();
-        assert_eq!((barrier.as_str(), fd.is_some()), ("BARRIER=1", true));
-        message
-    }
-}
+use super::place;
+use crate::manager::Manager;
 
 #[test]
 fn ready_comes_after_the_start_and_status_tells_the_rest() {
@@ -53,7 +15,7 @@ fn ready_comes_after_the_start_and_status_tells_the_rest() {
         json!({ "launch": { "argv": place.tree(&["-daemon"]), "setup": [{ "path": setup, "hint": "" }] } });
     let place = super::place("notify", &[("a", special)]);
     place.write("setup.bash", "");
-    let socket = Socket::bind(&place);
+    let socket = Manager::bind(&place.path("n"));
     let running = place
         .start(place.command_of_unit(&["a"]).env("NOTIFY_SOCKET", place.path("n")), &["launch", "daemon"]);
     assert_eq!(socket.told(), "STATUS=reading the environment from setup scripts");
@@ -70,7 +32,7 @@ fn ready_comes_after_the_start_and_status_tells_the_rest() {
 #[test]
 fn a_refusal_is_told_before_the_end() {
     let place = place("notify_refusal", &[("a", json!({ "launch": { "argv": ["no-such"] } }))]);
-    let socket = Socket::bind(&place);
+    let socket = Manager::bind(&place.path("n"));
     let mut running = place.start(place.command_of_unit(&["a"]).env("NOTIFY_SOCKET", place.path("n")), &[]);
     let (message, _) = socket.next();
     assert!(message.starts_with("STATUS=`no-such`: no such file or directory: "), "{message}");
@@ -85,7 +47,7 @@ fn a_refusal_is_told_before_the_end() {
 #[test]
 fn no_confirmation() {
     let place = place("notify_silent", &[("a", json!({ "launch": { "argv": ["true"] } }))]);
-    let _socket = Socket::bind(&place);
+    let _socket = Manager::bind(&place.path("n"));
     let running = place.start(place.command_of_unit(&["a"]).env("NOTIFY_SOCKET", place.path("n")), &[]);
     running.outcome().is_success();
 }
@@ -96,8 +58,7 @@ fn an_abstract_socket_and_none_at_all() {
     let name = format!("run_stack-test-{}", std::process::id());
     let address =
         <std::os::unix::net::SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(&name);
-    let socket = Socket(UnixDatagram::bind_addr(&address.unwrap()).unwrap());
-    socket.0.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let socket = Manager::of(UnixDatagram::bind_addr(&address.unwrap()).unwrap());
     let running = place.start(place.command_of_unit(&["a"]).env("NOTIFY_SOCKET", format!("@{name}")), &[]);
     assert!(socket.told().starts_with("READY=1\n"));
     running.outcome().is_success();
