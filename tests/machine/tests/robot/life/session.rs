@@ -37,8 +37,8 @@ fn r24_the_session_file_goes_with_whatever_is_killed() -> Result<()> {
             "kill -KILL $LAUNCH",
             "kill -KILL $NODE",
             "kill -KILL $RUN_STACK",
-            // Not `systemctl kill --signal=KILL`: since Linux 6.15 that also kills what systemd 257 starts in the same
-            // cgroup afterwards, its own ExecStopPost= among it. The next start takes the file away then.
+            // Not `systemctl kill --signal=KILL`: with systemd 257 on Linux 6.18 that also killed what systemd started in
+            // the same cgroup afterwards, its own ExecStopPost= among it. The next start takes the file away then.
             "kill -KILL $RUN_STACK $LAUNCH $NODE",
             "kill -KILL $(systemctl show --value --property=MainPID rovi-gateway)",
         ];
