@@ -103,7 +103,7 @@ fn server(port: u16, answer: &str) -> String {
     format!(
         "s = socket(); s.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1); s.bind(('127.0.0.1', {port})); s.listen()
 while True:
-    c = s.accept()[0]; q = c.recv(4096); open('request', 'wb').write(q); c.sendall({answer}); c.close()"
+    c = s.accept()[0]; q = c.recv(4096); open('new', 'wb').write(q); os.rename('new', 'request'); c.sendall({answer}); c.close()"
     )
 }
 
