@@ -289,13 +289,14 @@ impl Watcher<'_> {
         let written: Vec<bool> = self.streams.iter().map(|_| next()).collect();
         // In this order: what the command has said counts, even if it has ended since.
         self.copy(&written);
-        if signalled {
-            self.read_signals();
-        }
+        // The rest of a unit whose main process has ended is told to stop.
         if ended {
             self.process = None;
             self.attempt = None;
             self.explain("the command ended");
+        }
+        if signalled {
+            self.read_signals();
         }
         if self.attempt.is_some() {
             self.go_on(answered);
