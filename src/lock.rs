@@ -160,6 +160,10 @@ impl Holder {
 
     /// Reads a record; none, or half a one, is `None`.
     fn parse(record: &str) -> Option<Holder> {
+        // Who may take the lock may write anything here, and others read it on their terminals.
+        if record.chars().any(|c| c.is_control() && c != '\n') {
+            return None;
+        }
         let field = |name: &str| record.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix('='));
         let pid = field("pid")?.parse().ok()?;
         Some(Holder {

@@ -1,8 +1,8 @@
 //! A service that must not run without another one: refused unless that unit is active, and when a person
 //! started it, stopped when that unit's main process ends.
 //!
-//! Units say the same with `Requisite=` and `StopPropagatedFrom=`, but a job mode can bypass the first, and a
-//! launch by hand has no unit.
+//! In a unit the second half is `StopPropagatedFrom=`. The first has no directive: a job mode bypasses `Requisite=`,
+//! and the check that it queues cancels a stop of that other unit which waits for this one.
 
 use std::io;
 

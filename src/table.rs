@@ -48,8 +48,7 @@ pub struct Service {
     /// What `run_stack` starts and how; absent where the unit runs its program directly.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub launch: Option<Launch>,
-    /// The unit without which this one must not run; run_stack checks it too, because a job mode can
-    /// bypass `Requisite=`.
+    /// The unit without which this one must not run; run_stack checks it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub only_while: Option<String>,
     /// Names of processes whose presence in the unit's cgroup shows that it works.

@@ -188,7 +188,7 @@ fn a_sixth_stack_is_one_table() {
         let unit = read("usr/lib/systemd/system/rovi-docking.service");
         assert!(
             unit.contains("ExecStart=/usr/libexec/rovi/run_stack docking\n")
-                && unit.contains("Requisite=rovi-gateway.service\n"),
+                && unit.contains("StopPropagatedFrom=rovi-gateway.service\n"),
             "{unit}"
         );
         assert!(read("usr/share/polkit-1/rules.d/50-rovi.rules").contains("\"rovi-docking.service\""));

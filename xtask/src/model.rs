@@ -221,6 +221,8 @@ pub struct Service {
     pub on_upgrade: OnUpgrade,
     /// Whether a restart of it would stop a service that an upgrade must not touch.
     pub holds_kept: bool,
+    /// Whether somebody who may not control it may start a service that cannot be without it.
+    pub guarded: bool,
     /// Resource limits: name and value of each directive.
     pub limits: Vec<(String, String)>,
     /// Name of the hardening profile.

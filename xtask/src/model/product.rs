@@ -44,6 +44,7 @@ pub(super) fn build(
     hold_kept(&mut services);
     let permits = permit::permits(catalog, &services, place);
     own_locks(&mut locks, &services, &permits, place);
+    guard(&mut services, &permits);
     let spec = &catalog.product;
     Product {
         name: spec.name.clone(),
@@ -297,6 +298,16 @@ fn find_dependents(services: &mut [Service]) {
     for service in services {
         let of_it = ends.iter().filter(|(unit, _)| *unit == service.unit);
         service.dependents = of_it.map(|(_, dependent)| dependent.clone()).collect();
+    }
+}
+
+/// Who may start a service must get no say over the one that it cannot be without.
+fn guard(services: &mut [Service], permits: &[Permit]) {
+    let permitted = |unit: &String| permits.iter().any(|p| p.units.contains(unit));
+    let needed: Vec<String> =
+        services.iter().filter(|s| permitted(&s.unit)).filter_map(|s| s.only_while.clone()).collect();
+    for service in services {
+        service.guarded = needed.contains(&service.unit);
     }
 }
 

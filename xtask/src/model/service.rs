@@ -93,6 +93,7 @@ pub(super) fn build(
         timeout_stop: spec.timeout_stop.clone(),
         on_upgrade: spec.on_upgrade.unwrap_or(OnUpgrade::Restart),
         holds_kept: false,
+        guarded: false,
         limits: limits(spec),
         hardening,
         write_paths: builder.write_paths(),

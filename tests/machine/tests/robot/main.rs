@@ -9,5 +9,6 @@ mod lifecycle_deb;
 mod lifecycle_rpm;
 mod lifecycle_upgrade;
 mod package;
+mod policy;
 mod readme;
 mod soak;

@@ -15,7 +15,7 @@ fn r03_without_the_gateway_a_stack_fails_at_once_and_does_not_start_it() -> Resu
             let start = robot.run_as("op", &format!("systemctl start rovi-{stack}")).fails();
             assert!(start.took < SOON / 5, "{start}");
         }
-        // This job mode goes past `Requisite=`: run_stack itself refuses.
+        // No job mode goes past run_stack: it asks for itself.
         for user in ["op", "root"] {
             let forced = "systemctl --job-mode=ignore-dependencies start rovi-nav";
             robot.run_as(user, forced).fails();

@@ -1,0 +1,159 @@
+//! An operator has no say over the gateway: whatever they do with a stack, and whenever, the gateway stays what an
+//! administrator made of it.
+
+use std::thread;
+
+use std::time::Duration;
+
+use machine::{Machine, Output, Result, Suite};
+
+use crate::package::{SUITES, robot};
+
+/// A stack that is stopped before it has come up can use up its whole `TimeoutStopSec=`.
+const BOUND: Duration = Duration::from_secs(30);
+
+const MODES: [&str; 7] = [
+    "replace",
+    "fail",
+    "flush",
+    "replace-irreversibly",
+    "ignore-dependencies",
+    "ignore-requirements",
+    "restart-dependencies",
+];
+
+/// Makes the end of a stack wait until a test says so.
+const SLOW: (&str, u32, &str) = (
+    "/etc/systemd/system/rovi-nav.service.d/slow.conf",
+    0o644,
+    "[Service]\nExecStop=sh -c 'until test -e /run/go; do sleep 0.02; done'\n",
+);
+
+#[test]
+fn no_job_of_a_stack_starts_the_gateway() -> Result<()> {
+    for suite in SUITES {
+        let robot = robot(suite).boot()?;
+        robot.run("systemctl stop rovi-gateway").ok();
+        for mode in MODES {
+            for verb in ["Start", "Restart", "Stop"] {
+                let _ = ask(&robot, verb, mode);
+                settle(&robot);
+                assert_eq!(states(&robot)[0], "inactive", "{suite}: the gateway after {verb} {mode}");
+                assert_ne!(states(&robot)[1], "active", "{suite}: nav after {verb} {mode}");
+            }
+        }
+        // The job mode bypasses every dependency, and run_stack still says why not.
+        robot.run("systemctl reset-failed").ok();
+        let start = "systemctl start --job-mode=ignore-dependencies rovi-nav";
+        robot.run_as("op", start).fails();
+        robot
+            .run("journalctl -u rovi-nav")
+            .says("`rovi-gateway.service` is inactive, and nav runs only while");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_stop_of_the_gateway_cannot_be_undone_by_starting_a_stack() -> Result<()> {
+    thread::scope(|scope| SUITES.map(|s| scope.spawn(move || stop_and_start(s))).map(|t| t.join().unwrap()));
+    Ok(())
+}
+
+/// An administrator stops the gateway while a stack runs, so the stop waits for the stack to end; now an operator
+/// comes.
+fn stop_and_start(suite: Suite) {
+    let robot = robot(suite).files([SLOW]).boot().unwrap();
+    for mode in MODES {
+        for verb in ["Start", "Restart", "Stop"] {
+            robot
+                .run("systemctl reset-failed; systemctl start rovi-gateway && systemctl start rovi-nav")
+                .ok();
+            robot.run("systemctl stop --no-block rovi-gateway").ok();
+            let jobs = robot.run("systemctl list-jobs --no-legend").ok();
+            assert!(jobs.stdout.contains("rovi-gateway.service stop waiting"), "too late: {jobs}");
+            let _ = ask(&robot, verb, mode);
+            robot.wait_for_unit("rovi-gateway.service", "inactive", BOUND);
+            settle(&robot);
+            let [gateway, nav] = states(&robot);
+            assert_eq!(gateway, "inactive", "{suite}: the gateway after {verb} {mode}");
+            assert!(nav == "inactive" || nav == "failed", "{suite}: nav is {nav} after {verb} {mode}");
+        }
+    }
+}
+
+#[test]
+fn a_start_of_the_gateway_is_not_dropped_by_an_operator() -> Result<()> {
+    for suite in SUITES {
+        // It waits for something, as it does at boot.
+        let first = "[Service]\nType=oneshot\nExecStart=sh -c 'until test -e /run/go; do sleep 0.05; done'\n";
+        let robot = robot(suite)
+            .file("/etc/systemd/system/first.service", 0o644, first)
+            .file(
+                "/etc/systemd/system/rovi-gateway.service.d/first.conf",
+                0o644,
+                "[Unit]\nAfter=first.service\n",
+            )
+            .boot()?;
+        robot.run("systemctl stop rovi-gateway && systemctl start --no-block first rovi-gateway").ok();
+        let _ = ask(&robot, "Stop", "flush");
+        let _ = ask(&robot, "Start", "flush");
+        robot.run("touch /run/go").ok();
+        robot.wait_for_unit("rovi-gateway.service", "active", BOUND);
+    }
+    Ok(())
+}
+
+/// systemd refuses what contradicts an irreversible job, and polkit does not learn that a job is one: so long as
+/// such a restart of a stack takes, the gateway is not stopped. It says so, and this is the way out.
+#[test]
+fn an_irreversible_job_delays_a_stop_of_the_gateway_visibly() -> Result<()> {
+    for suite in SUITES {
+        let slow = "[Service]\nExecStop=sleep 5\n";
+        let robot = robot(suite).file(SLOW.0, SLOW.1, slow).boot()?;
+        robot.run("systemctl start rovi-nav").ok();
+        ask(&robot, "Restart", "replace-irreversibly").ok();
+        robot.run("systemctl stop rovi-gateway").fails().says("is destructive");
+        robot.run("systemctl cancel && systemctl stop rovi-gateway").ok();
+        assert_eq!(states(&robot), ["inactive", "inactive"], "{suite}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_gateway_ends_with_everything_else() -> Result<()> {
+    for suite in SUITES {
+        let robot = robot(suite).boot()?;
+        robot.run("systemctl start rovi-nav && systemctl isolate multi-user.target").ok();
+        assert_eq!(states(&robot)[0], "active", "{suite}");
+        // Not to wait for: the rescue shell has no terminal here.
+        robot.run("systemctl isolate --no-block rescue.target").ok();
+        robot.wait_for_unit("rovi-gateway.service", "inactive", BOUND);
+        robot.wait_for_unit("rovi-nav.service", "inactive", BOUND);
+    }
+    Ok(())
+}
+
+/// What the operator asks for nav; nobody waits for the job.
+fn ask<'m>(robot: &'m Machine, verb: &str, mode: &str) -> Output<'m> {
+    robot.run_as(
+        "op",
+        &format!(
+            "busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager \
+             {verb}Unit ss rovi-nav.service {mode}"
+        ),
+    )
+}
+
+/// Waits until systemd has nothing more to do.
+fn settle(robot: &Machine) {
+    robot.wait_for("end of all jobs", BOUND, || {
+        robot.run("systemctl list-jobs --no-legend").ok().text().is_empty()
+    });
+}
+
+/// The states of the gateway and of nav.
+fn states(robot: &Machine) -> [String; 2] {
+    let shown = robot.run("systemctl show --value --property=ActiveState rovi-gateway rovi-nav").ok();
+    let states: Vec<String> = shown.text().lines().filter(|l| !l.is_empty()).map(str::to_owned).collect();
+    states.try_into().expect("two units have two states")
+}
