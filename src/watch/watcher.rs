@@ -23,9 +23,9 @@ use crate::notify::Notifier;
 use crate::signals::Signals;
 use crate::span::shown;
 
-/// Between two askings while the command starts: a hundredth of the time that has passed, within these bounds,
+/// Between two askings while the command starts: a part of the time that has passed, within these bounds,
 /// so that a quick start is noticed at once and a slow one costs nothing.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+const PAUSE: (Duration, Duration) = (Duration::from_millis(3), Duration::from_secs(1));
 /// The same for commands, which cost more: a twentieth.
 const PAUSE_OF_COMMANDS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 /// How far ahead of now the manager's limit is kept within the grace; longer than between two notices.
@@ -191,7 +191,7 @@ impl Watcher<'_> {
                     Some(Probe::Exec(_)) => (passed / 20).clamp(PAUSE_OF_COMMANDS.0, PAUSE_OF_COMMANDS.1),
                     // Lines come by themselves.
                     Some(Probe::Log(_)) => PAUSE.1,
-                    _ => (passed / 100).clamp(PAUSE.0, PAUSE.1),
+                    _ => (passed / 250).clamp(PAUSE.0, PAUSE.1),
                 };
                 self.ask_at = now + self.task.options.interval.unwrap_or(pause);
             }

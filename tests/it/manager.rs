@@ -39,7 +39,12 @@ impl Manager {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut buffers = [IoSliceMut::new(&mut bytes)];
-        let length = recvmsg(&self.0, &mut buffers, &mut control, RecvFlags::empty()).ok()?.bytes;
+        let length = loop {
+            match recvmsg(&self.0, &mut buffers, &mut control, RecvFlags::empty()) {
+                Err(rustix::io::Errno::INTR) => {}
+                other => break other.ok()?.bytes,
+            }
+        };
         let fd = control.drain().find_map(|message| match message {
             RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
             _ => None,

@@ -16,7 +16,7 @@ fn a_line_makes_it_ready() {
         &["sh", "-c", "echo listening; sleep .3; printf 'listening on '; sleep .1; echo 80; exec sleep 60"],
     );
     assert!(place.manager.told().starts_with("STATUS=waiting for a line of output like ^listening on "));
-    assert_eq!(place.manager.wait_for("READY=1"), "READY=1\nSTATUS=ready after 0.4 s");
+    assert!(place.manager.wait_for("READY=1").starts_with("READY=1\nSTATUS=ready after "));
     running.kill(Signal::TERM);
     assert_eq!(running.outcome(), (143, "listening\nlistening on 80\n".to_owned(), String::new()));
 }

@@ -63,7 +63,7 @@ sleep(60)"
     let exec = ["--ready", "file:/", "--watchdog", "exec:sleep 60"];
     let _running = watched(&place, 400, &exec, &["sleep", "60"]);
     assert_eq!(
-        place.manager.wait_for("STATUS=not"),
+        place.manager.wait_for("STATUS=not well: command"),
         "STATUS=not well: command sleep 60: no answer within 0.1 s"
     );
 }
