@@ -75,7 +75,7 @@ fn an_operator_with_the_lock_can_only_refuse() -> Result<()> {
         // Held by a shell: a start is refused and says where to look, and nothing runs beside it.
         let hold = "flock -n /run/rovi/stack.lock sh -c 'touch /tmp/held; until test -e /tmp/go; do sleep 0.05; done'";
         robot.run_as("op", &format!("({hold}) >/dev/null 2>&1 </dev/null &")).ok();
-        robot.wait_for("lock", 5 * SECOND, || robot.has("/tmp/held"));
+        robot.wait_for("lock", 30 * SECOND, || robot.has("/tmp/held"));
         robot.run("systemctl start rovi-nav").fails();
         robot.run("journalctl -u rovi-nav").says("`/run/rovi/stack.lock`: held by");
         // What they write about themselves is for an administrator's terminal, and cannot command it.
@@ -120,5 +120,5 @@ fn an_operator_with_the_lock_can_only_refuse() -> Result<()> {
 
 /// A stack starts.
 fn started(robot: &Machine) {
-    robot.wait_for("start of nav", 5 * SECOND, || robot.run("systemctl start rovi-nav").success());
+    robot.wait_for("start of nav", 30 * SECOND, || robot.run("systemctl start rovi-nav").success());
 }
