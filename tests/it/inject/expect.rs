@@ -98,6 +98,10 @@ fn web(values: &Values, text: &str) {
         ("Service", "StateDirectory", values.get("home").strip_prefix("/var/lib/").unwrap_or_default()),
         ("Service", "StateDirectoryMode", "0750"),
         ("Service", "SyslogIdentifier", values.get("service-directive")),
+        // For the one that runs only while this does.
+        ("Service", "ExecStop", &format!("-+/usr/bin/systemctl stop {}", values.unit(values.get("drive")))),
+        ("Unit", "IgnoreOnIsolate", "yes"),
+        ("Unit", "Conflicts", "rescue.target emergency.target"),
     ];
     let has_state = values.get("home").starts_with("/var/lib/");
     rest(found, expected.into_iter().filter(|(_, name, _)| has_state || !name.starts_with("StateDirectory")));
@@ -111,8 +115,8 @@ fn drive(values: &Values, text: &str) {
     let expected = [
         ("Unit", "Description", "Drive"),
         ("Unit", "Documentation", &format!("man:{}(7)", values.get("package"))),
-        ("Unit", "Requisite", &web),
         ("Unit", "StopPropagatedFrom", &web),
+        ("Unit", "StartLimitIntervalSec", "0"),
         ("Unit", "After", &web),
         ("Service", "Type", "notify"),
         ("Service", "User", values.get("account")),
@@ -122,6 +126,7 @@ fn drive(values: &Values, text: &str) {
             &format!("/etc/{}/.env.{}", values.get("product"), values.get("role")),
         ),
         ("Service", "Restart", "no"),
+        ("Service", "ExecStopPost", &format!("-{} --clear {}", argv[0], argv[1])),
     ];
     found.retain(|(_, name, _)| !name.starts_with("StateDirectory"));
     rest(found, expected.into_iter());
@@ -135,6 +140,7 @@ fn tray(values: &Values, text: &str) {
     description(values, "tray-description", &mut found);
     let expected = [
         ("Unit", "Documentation", format!("man:{}(7)", values.get("package"))),
+        ("Unit", "StartLimitIntervalSec", "0".to_owned()),
         ("Service", "Type", "exec".to_owned()),
         ("Service", "Restart", "no".to_owned()),
     ];
@@ -252,7 +258,7 @@ fn polkit(values: &Values, text: &str) {
     let lines =
         text.split(['\n', '\r', '\u{2028}', '\u{2029}']).map(str::trim).filter(|l| !l.starts_with("//"));
     let code: Vec<&str> = lines.filter(|l| !l.is_empty()).collect();
-    assert_eq!(code.len(), 24, "other code: {code:#?}");
+    assert_eq!(code.len(), 26, "other code: {code:#?}");
     let units = [values.unit(values.get("web")), values.unit(values.get("drive"))];
     assert_eq!(code[4], format!("var units = {};", serde_json::to_string(&units).unwrap()));
     assert_eq!(code[5], r#"var verbs = ["start","stop"];"#);
