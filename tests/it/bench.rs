@@ -31,5 +31,8 @@ fn a_bench_is_a_table_and_an_unknown_one_is_refused() {
     assert!(table.starts_with("medians of 1 rounds") && table.contains("resident set"), "{table}");
     let output = run(&mut xtask(&["bench", "bash"]));
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "error: `bash` is no bench: known: dist, run_stack\n");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "error: `bash` is no bench: known: dist, run_stack\n"
+    );
 }
