@@ -31,7 +31,7 @@ pub fn manifest(product: &Product, tree: &Tree) -> String {
 
 /// File names of the packages, as each world writes them.
 pub fn file_name(product: &Product, target: Target, deb: bool) -> String {
-    let (package, version) = (&product.package, product.release().version.replacen('-', "~", 1));
+    let (package, version) = (&product.package, product.release().package_version());
     if deb {
         format!("{package}_{version}_{}.deb", target.deb)
     } else {
@@ -105,7 +105,7 @@ fn rpm(product: &Product, tree: &Tree) -> Value {
     }
     let mut metadata = Table::from_iter([
         ("name".to_owned(), product.package.as_str().into()),
-        ("version".to_owned(), product.release().version.replacen('-', "~", 1).into()),
+        ("version".to_owned(), product.release().package_version().into()),
         ("release".to_owned(), "1".into()),
         ("summary".to_owned(), product.summary.as_str().into()),
         ("vendor".to_owned(), product.maintainer.split(" <").next().unwrap_or_default().into()),

@@ -287,6 +287,18 @@ pub struct Permit {
 /// It is the same for every catalog.
 static SCHEMA: LazyLock<serde_json::Value> = LazyLock::new(schema::schema);
 
+impl Release {
+    /// The version as dpkg and rpm write it: a pre-release sorts before the release.
+    pub fn package_version(&self) -> String {
+        package_version(&self.version)
+    }
+}
+
+/// A version as dpkg and rpm write it: a pre-release sorts before the release.
+pub fn package_version(version: &str) -> String {
+    version.replacen('-', "~", 1)
+}
+
 impl Product {
     /// Reads and validates a catalog; `file` is its name in messages, `programs` are those that can be packed.
     pub fn read(file: &str, text: &str, programs: &[String]) -> Result<Product, Findings> {

@@ -54,7 +54,7 @@ pub fn head(product: &Product) -> Vec<Entry> {
     let names: Vec<String> = product
         .releases
         .iter()
-        .map(|r| format!("{} - {}-1", product.maintainer, r.version.replacen('-', "~", 1)))
+        .map(|r| format!("{} - {}-1", product.maintainer, r.package_version()))
         .collect();
     let changes =
         |changes: &[String]| changes.iter().map(|c| format!("- {c}")).collect::<Vec<_>>().join("\n");

@@ -10,7 +10,7 @@ pub(super) fn add_to(env: &mut Environment<'static>) {
     env.add_filter("lines", lines);
     env.add_filter("paragraphs", paragraphs);
     env.add_filter("bullet", bullet);
-    env.add_filter("package_version", package_version);
+    env.add_filter("package_version", crate::model::package_version);
 }
 
 /// A JavaScript literal.
@@ -46,11 +46,6 @@ fn bullet(text: &str) -> String {
     let lines = wrap(text, 74);
     let mark = |(i, line): (usize, &String)| format!("  {} {line}", if i == 0 { "*" } else { " " });
     lines.iter().enumerate().map(mark).collect::<Vec<_>>().join("\n")
-}
-
-/// A version as dpkg and rpm write it: a pre-release sorts before the release.
-fn package_version(version: &str) -> String {
-    version.replacen('-', "~", 1)
 }
 
 /// Words of a text in lines of at most `width` characters.
