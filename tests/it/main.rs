@@ -7,6 +7,7 @@ mod chrootless;
 mod command;
 mod dist;
 mod docs;
+mod event;
 mod inject;
 mod lint;
 mod manager;

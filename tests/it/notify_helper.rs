@@ -11,16 +11,13 @@ mod watchdog;
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use rovi_services::processes;
 use rustix::process::{Signal, kill_process, kill_process_group};
 
+use crate::event::wait_until;
 use crate::manager::Manager;
 use crate::scratch::{Scratch, scratch};
-
-/// Longer than anything here takes on a busy machine.
-const BOUND: Duration = Duration::from_secs(30);
 
 /// A directory, a manager's socket in it, and what was started.
 struct Place {
@@ -115,15 +112,6 @@ fn watchers_of(pid: i32) -> Vec<i32> {
     let Some(watcher) = watcher.map(|p| p.pid) else { return Vec::new() };
     let below = all.iter().filter(|p| p.parent == watcher && !p.zombie).map(|p| p.pid);
     [watcher].into_iter().chain(below).collect()
-}
-
-#[track_caller]
-fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < BOUND, "waited in vain until {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// A port that nobody has.

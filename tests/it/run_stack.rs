@@ -15,20 +15,17 @@ mod session;
 mod signals;
 mod soak;
 
+use crate::event::wait_until;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
 
 use rovi_services::processes;
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
-
-/// Longer than anything here takes on a busy machine.
-const BOUND: Duration = Duration::from_secs(30);
 
 /// A directory of a test's own, with the program and its table in it.
 struct Place {
@@ -235,15 +232,6 @@ impl Drop for Running {
 
 fn kill(pid: i32, signal: Signal) {
     let _ = kill_process(processes::pid(pid).unwrap(), signal);
-}
-
-#[track_caller]
-fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < BOUND, "waited in vain until {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 fn is_alive(pid: i32) -> bool {
