@@ -110,7 +110,9 @@ fn watchers_of(pid: i32) -> Vec<i32> {
     let all = processes::all();
     let watcher = all.iter().find(|p| !p.zombie && words(p.pid).starts_with(begin.as_bytes()));
     let Some(watcher) = watcher.map(|p| p.pid) else { return Vec::new() };
-    let below = all.iter().filter(|p| p.parent == watcher && !p.zombie).map(|p| p.pid);
+    // By its words, because a probe's own process is below the watcher too, for as long as it asks.
+    let keeps = |pid: i32| words(pid).starts_with(b"notify-helper\0keep\0");
+    let below = all.iter().filter(|p| p.parent == watcher && !p.zombie && keeps(p.pid)).map(|p| p.pid);
     [watcher].into_iter().chain(below).collect()
 }
 
