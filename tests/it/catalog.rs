@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use xtask::model::Product;
 
@@ -44,6 +45,22 @@ fn good_catalogs_are_accepted() {
             Err(findings) => panic!("{}:\n{findings}", case.display()),
         }
     }
+}
+
+/// Nobody writes it, but a program may; it took half a minute.
+#[test]
+fn a_long_chain_of_defaults_is_followed_quickly() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("catalog/rovi.toml");
+    let mut text = fs::read_to_string(path).unwrap();
+    for number in 0..1500 {
+        text += &format!("[default.d{number}]\nuse = \"d{}\"\n", number + 1);
+    }
+    text += "[default.d1500]\nuse = \"stack\"\n[service.far]\nuse = \"d0\"\ndescription = \"far away\"\n";
+    let begin = Instant::now();
+    let product = Product::read("catalog.toml", &text, &PROGRAMS.map(str::to_owned)).unwrap();
+    let took = begin.elapsed().div_f64(machine::host::busy());
+    assert!(product.services.iter().any(|s| s.name == "far" && s.frame.as_deref() == Some("odom")));
+    assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
 fn cases(prefix: &str) -> Vec<PathBuf> {

@@ -12,7 +12,8 @@ pub(crate) fn root() -> &'static Path {
 /// `cargo xtask ARGS`, in the checkout.
 pub(crate) fn xtask(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO"));
-    command.current_dir(root()).arg("xtask").args(args);
+    // cargo and rustup name the toolchain's libraries here; a cargo that no rustup started does not.
+    command.current_dir(root()).env_remove("LD_LIBRARY_PATH").arg("xtask").args(args);
     command
 }
 

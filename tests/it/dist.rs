@@ -219,6 +219,13 @@ fn a_product_nobody_here_has_heard_of_becomes_packages() {
             "weather-station_1.2.0~rc.1_arm64.deb"
         ]
     );
+    let rpm: Value =
+        serde_json::from_slice(&fs::read(dir.join("dist").join(format!("{}.cdx.json", names[1]))).unwrap())
+            .unwrap();
+    assert_eq!(
+        rpm["metadata"]["component"]["purl"], "pkg:rpm/weather-station@1.2.0~rc.1?arch=x86_64",
+        "named as the package is"
+    );
     let deb = dir.join("dist").join(names[2]);
     let files =
         sh(&dir, &format!("dpkg-deb -c {} | awk '!/\\/$/ {{print substr($6, 2)}}' | sort", deb.display()));

@@ -4,6 +4,8 @@ use std::io::{BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use machine::host;
+
 use crate::command::xtask;
 
 #[test]
@@ -24,20 +26,13 @@ fn a_shell_appears_in_a_machine_with_the_gateway_running() {
         person.read_until("started");
         person.type_line("exit");
         assert!(person.child.wait().unwrap().success());
-        bound = Duration::from_secs(3).mul_f64(busy());
+        bound = Duration::from_secs(3).mul_f64(host::busy());
         if quickest < bound {
             break;
         }
     }
     eprintln!("a shell after {quickest:?}");
-    assert!(quickest < bound, "it took {quickest:?}, on a host {} times as busy as it can be", busy());
-}
-
-/// How many times as much as it can do at once the host has to do: a bound on time is for one that has nothing else.
-fn busy() -> f64 {
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap();
-    let load: f64 = load.split(' ').next().unwrap().parse().unwrap();
-    (load / std::thread::available_parallelism().unwrap().get() as f64).max(1.0)
+    assert!(quickest < bound, "it took {quickest:?}, on a host {} times as busy as it can be", host::busy());
 }
 
 #[test]

@@ -114,7 +114,7 @@ pub fn pack(
         file,
         product: product.name.clone(),
         package: product.package.clone(),
-        version: product.release().version.clone(),
+        version: product.release().package_version(),
         format,
         architecture: match format {
             Format::Deb => target.deb,

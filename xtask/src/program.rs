@@ -34,11 +34,14 @@ pub fn build(workspace: &Workspace, target: Target) -> Result<Vec<Program>> {
         .context("the programs do not build")?;
     let output = workspace.target_dir().join(triple).join("release");
     let objcopy = objcopy(&sh)?;
+    // The toolchain's objcopy does not find its own library unless rustup has said where it is.
+    let libraries = PathBuf::from(cmd!(sh, "rustc --print sysroot").quiet().read()?.trim()).join("lib");
     let mut programs = Vec::new();
     for name in workspace.programs()? {
         let (built, slim) = (output.join(&name), output.join(format!("{name}.slim")));
         // What compiler and linker say of themselves is of no use on a machine, and lint tools refuse it.
         cmd!(sh, "{objcopy} --remove-section=.comment --remove-section=.note.* {built} {slim}")
+            .env("LD_LIBRARY_PATH", &libraries)
             .quiet()
             .run()?;
         programs

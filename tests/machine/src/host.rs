@@ -3,11 +3,11 @@
 //! As root, missing programs are installed, because a test that cannot run is a test that fails; otherwise the exact
 //! command is named.
 
-use std::env;
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 
@@ -76,4 +76,13 @@ fn apt_get(verb: &str, packages: &[&str]) -> Result<()> {
     command.args(["-o", "DPkg::Lock::Timeout=300"]).env("DEBIAN_FRONTEND", "noninteractive");
     let ended = process::run(&mut command, INSTALL_BOUND).context("`apt-get` does not start")?;
     if ended.status == 0 { Ok(()) } else { bail!("apt-get {verb}: {}", ended.tail()) }
+}
+
+/// How many times as much as it can do at once the host has to do, at least 1: a bound on time is for a host that has
+/// nothing else.
+pub fn busy() -> f64 {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load: f64 = load.split(' ').next().and_then(|minute| minute.parse().ok()).unwrap_or(1.0);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (load / cores as f64).max(1.0)
 }

@@ -47,10 +47,10 @@ pub(super) fn services(catalog: &Catalog, text: &Table, place: &mut Place<'_>) -
 
 /// The default tables of a service, nearest first; a circle is left at its second turn.
 fn chain(catalog: &Catalog, service: &Service) -> Vec<String> {
-    let mut kinds: Vec<String> = Vec::new();
+    let (mut kinds, mut seen) = (Vec::new(), BTreeSet::new());
     let mut next = service.r#use.as_ref();
     while let Some((name, table)) = next.and_then(|n| catalog.default.get_key_value(n)) {
-        if kinds.contains(name) {
+        if !seen.insert(name) {
             break;
         }
         kinds.push(name.clone());

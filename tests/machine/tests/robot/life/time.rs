@@ -1,6 +1,6 @@
 //! What a start through run_stack costs.
 
-use machine::{Machine, Result};
+use machine::{Machine, Result, host};
 
 use super::{of, on_every_suite, property, up};
 
@@ -24,7 +24,7 @@ fn a_start_adds_less_than_20_ms_over_the_launch_itself() -> Result<()> {
         });
         robot.put("/etc/systemd/system/rovi-bash.service", 0o644, lines.collect::<Vec<_>>().join("\n"));
         robot.run("systemctl daemon-reload").ok();
-        let bound = 20_000 * load_per_core();
+        let bound = 20_000 * host::busy().ceil() as i64;
         let (mut ours, mut bash) = (Start { main: i64::MAX, ready: i64::MAX }, i64::MAX);
         for rounds in ROUNDS {
             for _ in 0..rounds {
@@ -45,14 +45,6 @@ fn a_start_adds_less_than_20_ms_over_the_launch_itself() -> Result<()> {
         assert!(ours.main < bash + bound, "{} µs, by bash {bash} µs", ours.main);
         assert!(ours.ready < bash + bound, "READY after {} µs, by bash {bash} µs", ours.ready);
     })
-}
-
-/// How many processes want each core of the host, at least one: what takes 20 ms alone takes that much longer.
-fn load_per_core() -> i64 {
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap();
-    let load: f64 = load.split(' ').next().unwrap().parse().unwrap();
-    let cores = std::thread::available_parallelism().unwrap().get() as f64;
-    (load / cores).ceil().max(1.0) as i64
 }
 
 /// Microseconds since systemd forked for the unit.
