@@ -13,6 +13,7 @@ use crate::lock::{Holder, Lock};
 use crate::manager::Manager;
 use crate::notify::Notifier;
 use crate::program::Program;
+use crate::say::say;
 use crate::supervisor::{Ended, Guard, Supervisor};
 use crate::table::{Launch, Service, Table};
 use crate::{expects, leftovers, only_while, processes, session, setup};
@@ -134,8 +135,10 @@ pub fn base_environment(request: &Request<'_>, by_systemd: bool) -> Result<Envir
     if !differ.is_empty() {
         let (names, file) = (differ.join(" "), file.display());
         match request.keep_env {
-            true => eprintln!("note: {names}: kept as set here, `{file}` has other values"),
-            false => eprintln!("note: {names}: from `{file}`, not as set here: `--keep-env` keeps yours"),
+            true => say(format_args!("note: {names}: kept as set here, `{file}` has other values")),
+            false => {
+                say(format_args!("note: {names}: from `{file}`, not as set here: `--keep-env` keeps yours"))
+            }
         }
     }
     Ok(environment)
@@ -199,7 +202,9 @@ fn neighbours(request: &Request<'_>, by_systemd: bool) -> Result<Option<Guard>, 
         only_while::check(&service.name, unit, manager.as_mut(), request.no_systemd)?;
     }
     if let Some(manager) = &mut manager {
-        expects::warnings(request.table, service, manager).iter().for_each(|w| eprintln!("warning: {w}"));
+        expects::warnings(request.table, service, manager)
+            .iter()
+            .for_each(|w| say(format_args!("warning: {w}")));
     }
     Ok(guard)
 }

@@ -29,8 +29,11 @@ pub fn of(holder: &Holder) -> Vec<i32> {
         },
     };
     // Another user's environment is not readable. A launch's processes stay in its group, and a shell gives each
-    // job a group of its own, so that the group then tells.
-    let unreadable = |pid: i32| fs::File::open(format!("/proc/{pid}/environ")).is_err();
+    // job a group of its own, so that the group then tells. Who has ended since the look is not there at all.
+    let unreadable = |pid: i32| {
+        let environ = fs::File::open(format!("/proc/{pid}/environ"));
+        environ.is_err_and(|e| e.kind() == std::io::ErrorKind::PermissionDenied)
+    };
     let same_group =
         |p: &processes::Process| p.group == holder.group && p.started >= holder.started && unreadable(p.pid);
     let is_holder = |p: &processes::Process| p.pid == holder.pid && p.started == holder.started;

@@ -20,6 +20,7 @@ use rustix::process::{WaitOptions, wait};
 use crate::failure::Failure;
 use crate::processes::{self, Process};
 use crate::program::Program;
+use crate::say::say;
 use crate::signals::{Ignored, Reach, Signals, reach};
 
 /// How long a launch started by hand may take to stop before it is told in stronger words.
@@ -224,7 +225,7 @@ impl Supervisor {
         let _ = poll(&mut fds, timeout.as_ref());
         let ended = !fds[1].revents().is_empty();
         if ended && let Some(guard) = self.guard.take() {
-            eprintln!("warning: `{}` has ended: stopping", guard.unit);
+            say(format_args!("warning: `{}` has ended: stopping", guard.unit));
             self.ask(Signal::SIGINT, Signal::SIGINT, |_| true);
         }
     }
@@ -288,7 +289,7 @@ impl Supervisor {
     fn escalate(&mut self) {
         let Some(next) = self.next.take() else { return };
         let left = processes::descendants(processes::this()).len();
-        eprintln!("warning: {left} processes have not ended: sending {}", next.signal);
+        say(format_args!("warning: {left} processes have not ended: sending {}", next.signal));
         self.asked = self.asked.or(Some(next.signal));
         send(next.signal, |_| true);
         self.plan(next.signal, GRACE);

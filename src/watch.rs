@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use crate::failure::{Failure, reason};
 use crate::launch::manager_pid;
+use crate::say::say;
 use options::Options;
 
 /// What is between the service manager and this process, and none of the command's business.
@@ -39,7 +40,9 @@ pub fn run(options: &Options, words: &[OsString], command: &[OsString]) -> Failu
     if std::env::var_os("NOTIFY_SOCKET").is_some_and(|name| !name.is_empty()) {
         let watchdog = watchdog_interval();
         if options.watchdog.is_some() && watchdog.is_none() {
-            eprintln!("warning: `--watchdog`: the unit has no `WatchdogSec=`: the command is not watched");
+            say(format_args!(
+                "warning: `--watchdog`: the unit has no `WatchdogSec=`: the command is not watched"
+            ));
         }
         if let Err(e) = handover::start_watcher(options, words, watchdog) {
             let todo = "start the command without notify-helper and with `Type=exec`";

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use rovi_services::failure::{Failure, reason};
+use rovi_services::say::say;
 use rovi_services::watch::options::{Options, usage};
 use rovi_services::watch::watcher::{Task, keep, watch};
 use rovi_services::watch::{self, handover};
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
     match run(std::env::args_os().skip(1)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {}", failure.message);
+            say(format_args!("error: {}", failure.message));
             ExitCode::from(failure.status)
         }
     }

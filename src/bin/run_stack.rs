@@ -11,6 +11,7 @@ use rovi_services::environment::Environment;
 use rovi_services::failure::{FAILED, Failure};
 use rovi_services::launch::{self, Request};
 use rovi_services::notify::Notifier;
+use rovi_services::say::say;
 use rovi_services::show;
 use rovi_services::supervisor::{Ended, Supervisor};
 use rovi_services::table::Table;
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     match run(std::env::args_os().skip(1), &notifier) {
         Ok(status) => status,
         Err(failure) => {
-            eprintln!("error: {}", failure.message);
+            say(format_args!("error: {}", failure.message));
             notifier.status(&failure.message);
             ExitCode::from(failure.status)
         }

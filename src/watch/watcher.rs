@@ -20,6 +20,7 @@ use super::options::Options;
 use super::probe::Probe;
 use crate::failure::{Failure, reason};
 use crate::notify::Notifier;
+use crate::say::say;
 use crate::signals::Signals;
 use crate::span::shown;
 
@@ -51,7 +52,7 @@ pub fn watch(task: &Task) -> Result<(), Failure> {
     if !streams.is_empty()
         && let Err(e) = handover::start_keeper(&streams)
     {
-        eprintln!("warning: nobody copies the output on if the watcher dies: {}", reason(&e));
+        say(format_args!("warning: nobody copies the output on if the watcher dies: {}", reason(&e)));
     }
     let now = Instant::now();
     Watcher {
@@ -221,7 +222,7 @@ impl Watcher<'_> {
                 if self.why_not.as_ref() != Some(&why) {
                     let line = format!("not well: {name}: {why}");
                     self.notifier.status(&line);
-                    eprintln!("warning: {line}");
+                    say(format_args!("warning: {line}"));
                     self.why_not = Some(why);
                 }
             }
@@ -259,7 +260,7 @@ impl Watcher<'_> {
     fn explain(&mut self, what: &str) {
         if !self.is_ready && !self.said {
             self.said = true;
-            eprintln!("error: {what} before it was ready: {}", self.waiting());
+            say(format_args!("error: {what} before it was ready: {}", self.waiting()));
         }
     }
 

@@ -194,6 +194,21 @@ fn a_killed_launch_leaves_nobody() {
     assert!(!is_alive(place.pid("daemon").unwrap()));
 }
 
+/// A warning to a terminal that has gone, or into a pipe that nobody reads, fails; supervision goes on.
+#[test]
+fn nobody_has_to_read_its_warnings() {
+    let place = tree("unread");
+    let mut running = place.start(&mut place.command(&["a"]), &NAMES);
+    drop(running.child.as_mut().unwrap().stderr.take());
+    place.send("launch", Signal::KILL);
+    wait_until("the daemon is told", || place.signals("daemon") == "SIGINT");
+    let daemon = place.pid("daemon").unwrap();
+    place.end(0);
+    assert_eq!(killed_by(running.outcome().status), Some(9));
+    assert!(!is_alive(daemon));
+    assert_eq!(place.read("run/lock"), "", "an orderly end empties the lock");
+}
+
 /// The shell that sources setup scripts is told to stop like a launch, and nothing is launched after it.
 #[test]
 fn a_stop_during_setup() {

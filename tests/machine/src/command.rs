@@ -95,7 +95,9 @@ impl fmt::Display for Command<'_> {
 /// The host's side of a command on a machine.
 pub(crate) fn enter(machine: &Machine, argv: &[&str]) -> system::Command {
     let mut command = system::Command::new("nsenter");
-    command.args(["--all", "--target", &machine.leader().to_string(), "--"]).args(argv);
+    command.args(["--all", "--target", &machine.leader().to_string(), "--"]);
+    // A tester's `nohup` would reach as far as the shell of a login, and no window could be closed.
+    command.args(["env", "--default-signal"]).args(argv);
     plain(&mut command);
     command
 }
