@@ -21,12 +21,13 @@ usage: notify-helper run --ready PROBE... [--watchdog PROBE] [OPTIONS] -- COMMAN
        notify-helper --help | --version
 
 PROBE is one of
-  tcp:[HOST:]PORT   the service listens on it
-  unix:PATH         the service listens on it
-  http:URL          a plain http address answers with a status of 200 to 399
-  file:PATH         the file exists
-  log:REGEX         a line of the command's output matches
-  exec:COMMAND      a shell command exits with 0
+  tcp:[HOST:]PORT        the service listens on it
+  connected:[HOST:]PORT  it is a client of what listens there
+  unix:PATH              the service listens on it
+  http:URL               a plain http address answers with a status of 200 to 399
+  file:PATH              the file exists
+  log:REGEX              a line of the command's output matches
+  exec:COMMAND           a shell command exits with 0
 
   --ready PROBE        ready when it passes; of several, when each has passed
   --watchdog PROBE     alive while it passes; the unit's WatchdogSec= says how often it must

@@ -1,4 +1,4 @@
-//! Whose socket it is: a listener counts only if a process of the service's own cgroup holds it.
+//! Whose socket it is: a listener, or a connection, counts only if a process of the service's own cgroup holds it.
 //!
 //! Something else may have the port: an instance by hand, another unit, what the last run left behind. The
 //! kernel lists the sockets of a network namespace with their inodes (`/proc/PID/net`), and the descriptors
@@ -20,6 +20,9 @@ use crate::processes;
 
 /// The state of a listening socket in `/proc/net/tcp` (`TCP_LISTEN`).
 const LISTEN: &str = "0A";
+
+/// The state of one that is connected (`TCP_ESTABLISHED`).
+const CONNECTED: &str = "01";
 
 /// The flag of a listening socket in `/proc/net/unix` (`SO_ACCEPTCON`).
 const ACCEPTS: u32 = 0x10000;
@@ -135,18 +138,32 @@ enum Holder {
 
 /// Whether the service listens on that port, at one of these addresses or, without any, at all.
 pub fn tcp(service: &Service, hosts: &[IpAddr], port: u16) -> Socket {
+    let mut entries = entries(service, |lines, into| listening(lines, port, into));
+    entries.retain(|e| hosts.is_empty() || hosts.iter().any(|host| reaches(e.address, *host)));
+    let sockets: Vec<(u64, u32)> = entries.iter().map(|e| (e.inode, e.user)).collect();
+    found(service, &sockets, entries.first().map(|e| e.address))
+}
+
+/// Whether the service is connected to that port, at one of these addresses or, without any, at all.
+pub fn connected(service: &Service, hosts: &[IpAddr], port: u16) -> Socket {
+    let mut entries = entries(service, |lines, into| established(lines, port, into));
+    entries.retain(|e| hosts.is_empty() || hosts.contains(&e.address.to_canonical()));
+    let sockets: Vec<(u64, u32)> = entries.iter().map(|e| (e.inode, e.user)).collect();
+    found(service, &sockets, None)
+}
+
+/// What `take` finds in the lists of both families.
+fn entries(service: &Service, take: impl Fn(BufReader<File>, &mut Vec<Entry>)) -> Vec<Entry> {
     let mut entries = Vec::new();
     for list in ["tcp", "tcp6"] {
         // A process that has just ended has no list of its own any more.
         let file = File::open(format!("/proc/{}/net/{list}", service.main))
             .or_else(|_| File::open(format!("/proc/self/net/{list}")));
         if let Ok(file) = file {
-            listening(BufReader::with_capacity(2048, file), port, &mut entries);
+            take(BufReader::with_capacity(2048, file), &mut entries);
         }
     }
-    entries.retain(|e| hosts.is_empty() || hosts.iter().any(|host| reaches(e.address, *host)));
-    let sockets: Vec<(u64, u32)> = entries.iter().map(|e| (e.inode, e.user)).collect();
-    found(service, &sockets, entries.first().map(|e| e.address))
+    entries
 }
 
 /// Whether the service listens on the socket at that path, or of that abstract name after an `@`.
@@ -202,13 +219,25 @@ fn listening(lines: impl BufRead, port: u16, into: &mut Vec<Entry>) {
         if fields.get(3) != Some(&LISTEN) {
             return false;
         }
-        into.extend(parse_tcp(&fields).filter(|(_, p)| *p == port).map(|(entry, _)| entry));
+        into.extend(parse_tcp(&fields, 1).filter(|(_, p)| *p == port).map(|(entry, _)| entry));
         true
     });
 }
 
-fn parse_tcp(fields: &[&str]) -> Option<(Entry, u16)> {
-    let (address, port) = fields.get(1)?.split_once(':')?;
+/// Sockets that are connected to that port; their entry has the address of the other end.
+fn established(lines: impl BufRead, port: u16, into: &mut Vec<Entry>) {
+    each_line(lines, |line| {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        if fields.get(3) == Some(&CONNECTED) {
+            into.extend(parse_tcp(&fields, 2).filter(|(_, p)| *p == port).map(|(entry, _)| entry));
+        }
+        true
+    });
+}
+
+/// One line; `end` is the column of the address that is wanted, 1 for our own, 2 for the other's.
+fn parse_tcp(fields: &[&str], end: usize) -> Option<(Entry, u16)> {
+    let (address, port) = fields.get(end)?.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;
     let word = |n: usize| u32::from_str_radix(address.get(n * 8..n * 8 + 8)?, 16).ok().map(u32::to_ne_bytes);
     let address = match address.len() {
@@ -276,6 +305,9 @@ mod tests {
         let expected = [("127.0.0.1", 4242, 1000), ("::1", 43, 7)];
         let expected = expected.map(|(a, inode, user)| Entry { address: a.parse().unwrap(), inode, user });
         assert_eq!(entries, expected);
+        let mut entries = Vec::new();
+        established(list.as_bytes(), 0x9000, &mut entries);
+        assert_eq!(entries, [Entry { address: "127.0.0.1".parse().unwrap(), inode: 44, user: 1000 }]);
         let line = "0000000000000000: 00000002 00000000 00010000 0001 01 4711 /run/a b";
         assert_eq!(parse_unix(line), Some((4711, "/run/a b")));
         assert_eq!(parse_unix("0000000000000000: 00000003 00000000 00000000 0001 03 4712 /run/a"), None);

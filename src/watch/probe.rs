@@ -15,6 +15,8 @@ use super::options::one_line;
 pub enum Probe {
     /// Does the service listen on this port?
     Tcp(Port),
+    /// Is the service connected to this port of somebody?
+    Connected(Port),
     /// Does the service listen on this socket?
     Unix(String),
     /// Does this address answer as it should?
@@ -42,16 +44,17 @@ impl Probe {
     /// Reads `KIND:WHAT`; the error says why not.
     pub fn parse(text: &str) -> Result<Probe, String> {
         let (kind, of) = text.split_once(':').unwrap_or((text, ""));
-        let known = ["tcp", "unix", "http", "https", "file", "log", "exec"].contains(&kind);
+        let known = ["tcp", "connected", "unix", "http", "https", "file", "log", "exec"].contains(&kind);
         if !known || of.is_empty() {
             return Err(
-                "tcp:[HOST:]PORT, unix:PATH, http:URL, file:PATH, log:REGEX, exec:COMMAND are known".into()
+                "tcp:[HOST:]PORT, connected:[HOST:]PORT, unix:PATH, http:URL, file:PATH, log:REGEX, exec:COMMAND are known"
+                    .into()
             );
         }
+        let port = || Port::parse(of).ok_or("it is no port, with or without an address before it");
         Ok(match kind {
-            "tcp" => {
-                Probe::Tcp(Port::parse(of).ok_or("it is no port, with or without an address before it")?)
-            }
+            "tcp" => Probe::Tcp(port()?),
+            "connected" => Probe::Connected(port()?),
             "unix" => Probe::Unix(of.to_owned()),
             "http" => Probe::Http(Request::parse(of)?),
             "https" => return Err("TLS is not spoken: probe a plain http address, or use exec:curl".into()),
@@ -66,6 +69,7 @@ impl Probe {
         match self {
             Probe::Tcp(port) if port.hosts.is_empty() => format!("port {}", port.name),
             Probe::Tcp(port) => port.name.clone(),
+            Probe::Connected(port) => format!("a connection to {}", port.name),
             Probe::Unix(path) => format!("socket {path}"),
             Probe::Http(request) => request.name.clone(),
             Probe::File(path) => format!("file {}", path.display()),
@@ -78,6 +82,7 @@ impl Probe {
     pub fn begin(&self, service: &Service) -> Begun {
         let done = match self {
             Probe::Tcp(port) => listened(listener::tcp(service, &port.hosts, port.number)),
+            Probe::Connected(port) => connected(listener::connected(service, &port.hosts, port.number)),
             Probe::Unix(path) => listened(listener::unix(service, path)),
             Probe::File(path) if path.exists() => Answer::Yes,
             Probe::File(_) => no("it does not exist"),
@@ -94,6 +99,15 @@ fn listened(socket: Socket) -> Answer {
     match socket {
         Socket::Ours(_) => Answer::Yes,
         other => no(other.why_not()),
+    }
+}
+
+fn connected(socket: Socket) -> Answer {
+    match socket {
+        Socket::Ours(_) => Answer::Yes,
+        Socket::Stopped => no("the process that is connected is stopped"),
+        // Others may be connected there, and usually are.
+        Socket::Foreign | Socket::Nobody => no("it is not connected"),
     }
 }
 

@@ -123,7 +123,7 @@ fn a_wrong_command_line_is_refused() {
     place.manager.confirm();
     let http = "it is no address such as http://127.0.0.1:8080/health";
     let tls = "TLS is not spoken: probe a plain http address, or use exec:curl";
-    let known = "tcp:[HOST:]PORT, unix:PATH, http:URL, file:PATH, log:REGEX, exec:COMMAND are known";
+    let known = "tcp:[HOST:]PORT, connected:[HOST:]PORT, unix:PATH, http:URL, file:PATH, log:REGEX, exec:COMMAND are known";
     for (options, message) in [
         (&[][..], "`run`: `--ready` is missing".to_owned()),
         (

@@ -40,6 +40,30 @@ fn tcp() {
     }
 }
 
+/// A client is ready when it has its server.
+#[test]
+fn connected() {
+    let place = place("connected");
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port();
+    // Somebody else's connection is none of the service's.
+    let _other = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    for host in ["", "127.0.0.1:", "localhost:"] {
+        let probe = format!("connected:{host}{port}");
+        let running = place.python(
+            &["--ready", &probe],
+            &format!("s = socket()\nwhile not os.path.exists('go'): sleep(.01)\ns.connect(('127.0.0.1', {port})); sleep(60)"),
+        );
+        let told = format!("STATUS=waiting for a connection to {host}{port}, 0 s: it is not connected");
+        assert_eq!(place.manager.told(), told);
+        not_ready(&place);
+        std::fs::write(place.path("go"), "").unwrap();
+        assert!(place.manager.wait_for("READY=1").starts_with("READY=1\nSTATUS=ready after "));
+        std::fs::remove_file(place.path("go")).unwrap();
+        drop(running);
+    }
+}
+
 /// Who listens must be of the service, or what was left of the last run would make the next one ready.
 #[test]
 fn a_foreign_listener_does_not_count() {
