@@ -11,8 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use service::{
-    Directive, Directives, Hardening, LimitAction, Limits, OnUpgrade, Restart, Scope, Service, ServiceType,
-    Session, Setup, StartLimit,
+    Answer, Boot, BootWhen, Directive, Directives, Hardening, LimitAction, Limits, Manager, OnUpgrade, Ready,
+    Restart, Scope, Service, ServiceType, Session, Setup, StartLimit, Watchdog,
 };
 
 /// One product: what `catalog/<product>.toml` holds.
@@ -24,6 +24,9 @@ pub struct Catalog {
     /// Releases, newest first. The first one is the version that is built.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub release: Vec<Release>,
+    /// What is asked of the machine itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
     /// System users that the services run as, by name. Each has a group of its own name.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub account: IndexMap<String, Account>,
@@ -109,6 +112,16 @@ pub struct Release {
     pub changes: Vec<String>,
 }
 
+/// What is asked of the machine itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Machine {
+    /// The hardware resets the machine when its service manager has not been heard of for this time; from the next
+    /// boot on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hardware_watchdog: Option<String>,
+}
+
 /// A system user.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -125,6 +138,14 @@ pub struct Account {
     /// Further groups, made when they do not exist yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
+    /// Its own service manager runs from boot on, so that user services of it need no login (`loginctl
+    /// enable-linger`). Taken back when the package goes.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub linger: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A system group of people.

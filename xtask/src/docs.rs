@@ -6,8 +6,9 @@ use std::fs;
 
 use anyhow::{Result, bail};
 
+use crate::catalog::Manager;
 use crate::golden::is_update;
-use crate::model::Product;
+use crate::model::{Product, Service};
 use crate::workspace::Workspace;
 
 const PAGE: &str = "README.md";
@@ -40,7 +41,18 @@ fn with_tables(page: &str, products: &[Product]) -> String {
 
 /// A Markdown table: a row a service.
 fn table(product: &Product) -> String {
-    let mut text = "| unit | what | frame | expects |\n|---|---|---|---|\n".to_owned();
+    // A column that would be empty is none.
+    let has = |wanted: fn(&Service) -> bool| product.services.iter().any(wanted);
+    let (scopes, frames, expectations) =
+        (!product.mirrors.is_empty(), has(|s| s.frame.is_some()), has(|s| !s.expects.is_empty()));
+    let columns =
+        [("unit", true), ("what", true), ("scope", scopes), ("frame", frames), ("expects", expectations)];
+    let row = |cells: [String; 5]| {
+        let cells = cells.into_iter().zip(columns).filter(|(_, (_, wanted))| *wanted);
+        format!("| {} |\n", cells.map(|(cell, _)| cell).collect::<Vec<_>>().join(" | "))
+    };
+    let mut text = row(columns.map(|(name, _)| name.to_owned()));
+    text.push_str(&format!("|{}\n", "---|".repeat(columns.iter().filter(|(_, wanted)| *wanted).count())));
     for service in &product.services {
         let expects: Vec<String> = service
             .expects
@@ -50,13 +62,18 @@ fn table(product: &Product) -> String {
             })
             .collect();
         let boot = if service.boot { ", from boot on" } else { "" };
-        text.push_str(&format!(
-            "| `{}` | {}{boot} | {} | {} |\n",
-            service.unit.trim_end_matches(".service"),
-            service.description.replace('|', "\\|"),
-            service.frame.as_deref().unwrap_or_default(),
+        let scope = match (service.scope, product.mirrors.iter().any(|m| m.name == service.name)) {
+            (_, true) => "system, user",
+            (Manager::System, _) => "system",
+            (Manager::User, _) => "user",
+        };
+        text.push_str(&row([
+            format!("`{}`", service.unit.trim_end_matches(".service")),
+            format!("{}{boot}", service.description.replace('|', "\\|")),
+            scope.to_owned(),
+            service.frame.clone().unwrap_or_default(),
             expects.join(", "),
-        ));
+        ]));
     }
     text
 }

@@ -10,6 +10,8 @@ mod order;
 mod permit;
 mod place;
 mod product;
+mod readiness;
+mod reference;
 mod resolve;
 mod service;
 
@@ -19,12 +21,12 @@ use serde::Serialize;
 
 use rovi_services::table;
 
-use crate::catalog::{Catalog, OnUpgrade, Scope};
+use crate::catalog::{Catalog, Manager, OnUpgrade};
 use crate::finding::Findings;
 use crate::source::Source;
 use crate::{schema, structure};
 
-pub use service::unit_name;
+pub use service::{LAUNCHER, unit_name};
 
 /// Where a product's programs are installed: each product has its own, so that two on one machine do not meet.
 pub fn program_dir(product: &str) -> String {
@@ -64,6 +66,8 @@ pub struct Product {
     pub depends_deb: Vec<String>,
     /// RPM relations likewise.
     pub depends_rpm: Vec<String>,
+    /// `RuntimeWatchdogSec=` of the system's manager.
+    pub hardware_watchdog: Option<String>,
     /// Users.
     pub accounts: Vec<Account>,
     /// Groups of people.
@@ -76,6 +80,10 @@ pub struct Product {
     pub locks: Vec<Lock>,
     /// In the catalog's order.
     pub services: Vec<Service>,
+    /// Those of them that are in both scopes, as a user's own.
+    pub mirrors: Vec<Service>,
+    /// Whether a unit asks about others (`are-up`).
+    pub asks: bool,
     /// Rules of polkit.
     pub permits: Vec<Permit>,
 }
@@ -108,6 +116,8 @@ pub struct Account {
     pub shell: Option<String>,
     /// Further groups.
     pub groups: Vec<String>,
+    /// Whether its own manager runs from boot on.
+    pub linger: bool,
 }
 
 /// A group of people.
@@ -172,7 +182,7 @@ pub struct Service {
     /// The default tables that it comes from, nearest first.
     pub kinds: Vec<String>,
     /// Which service manager runs it.
-    pub scope: Scope,
+    pub scope: Manager,
     /// `Documentation=`, one string each.
     pub documentation: Vec<String>,
     /// `ExecStart=`, quoted.
@@ -183,10 +193,18 @@ pub struct Service {
     pub lock: Option<String>,
     /// `Type=`.
     pub r#type: String,
+    /// Whether it runs under notify-helper, which reports for it.
+    pub watched: bool,
+    /// `SyslogIdentifier=`, where it is not the program's name.
+    pub identifier: Option<String>,
+    /// `WatchdogSec=`.
+    pub watchdog: Option<String>,
     /// `User=`.
     pub user: Option<String>,
     /// `EnvironmentFile=`.
     pub environment_file: Option<String>,
+    /// A user's own file beside it, which wins.
+    pub own_environment_file: Option<String>,
     /// `Environment=`, quoted, one string each.
     pub environment: Vec<String>,
     /// `WorkingDirectory=`, where it is not run_stack that goes there.
@@ -197,10 +215,18 @@ pub struct Service {
     pub only_while: Option<String>,
     /// The units that cannot be without it.
     pub dependents: Vec<String>,
+    /// The unit that stands for it and others.
+    pub parent: Option<String>,
+    /// The units that this one stands for.
+    pub children: Vec<String>,
+    /// The units that must be ready for its start.
+    pub once_ready: Vec<String>,
     /// Its place among other units.
     pub relations: Relations,
-    /// Whether it starts at boot.
+    /// Whether it starts at boot, or at login.
     pub boot: bool,
+    /// Whether it can be enabled.
+    pub install: bool,
     /// The unit that `WantedBy=` names when it does.
     pub boot_target: String,
     /// `Restart=`.
@@ -318,6 +344,11 @@ impl Product {
         };
         let product = product::build(&catalog, &text, &source, programs, &mut findings);
         findings.or(product)
+    }
+
+    /// Every unit: the services, and those that are a user's own as well.
+    pub fn units(&self) -> impl Iterator<Item = &Service> {
+        self.services.iter().chain(&self.mirrors)
     }
 
     /// The release that is built.

@@ -8,7 +8,7 @@ mod template;
 use minijinja::{Environment, Value, context};
 use rovi_services::table;
 
-use crate::catalog::Scope;
+use crate::catalog::Manager;
 use crate::model::Product;
 use crate::tree::Tree;
 pub(crate) use filter::wrap;
@@ -31,10 +31,10 @@ impl Renderer<'_> {
     fn run(mut self, pages: &[(String, String)]) -> Tree {
         let p = self.product;
         let (name, package) = (&p.name, &p.package);
-        for service in &p.services {
+        for service in p.units() {
             let manager = match service.scope {
-                Scope::System => "system",
-                Scope::User => "user",
+                Manager::System => "system",
+                Manager::User => "user",
             };
             let path = format!("root/usr/lib/systemd/{manager}/{}", service.unit);
             self.file(&path, 0o644, "units/service", context! { s => service });
@@ -62,8 +62,18 @@ impl Renderer<'_> {
             context! {},
         );
         if !self.plan.boot.is_empty() {
-            let path = format!("root/usr/lib/systemd/system-preset/50-{name}.preset");
-            self.file(&path, 0o644, "packaging/system-preset/product.preset", context! {});
+            self.preset("system");
+        }
+        if !self.plan.user_boot.is_empty() {
+            self.preset("user");
+        }
+        if p.hardware_watchdog.is_some() {
+            let path = format!("root/usr/lib/systemd/system.conf.d/50-{name}.conf");
+            self.file(&path, 0o644, "packaging/system.conf.d/product.conf", context! {});
+        }
+        if p.asks {
+            let path = format!("root{}/are-up", p.program_dir);
+            self.file(&path, 0o755, "packaging/libexec/are-up", context! {});
         }
         if !self.plan.kept.is_empty() {
             let path = format!("root/etc/needrestart/conf.d/50-{name}.conf");
@@ -72,7 +82,7 @@ impl Renderer<'_> {
         for role in &p.roles {
             self.file(&format!("root{}", role.file), 0o644, "env/.env", context! { role });
         }
-        if !p.roles.is_empty() {
+        if self.plan.exports {
             let path = format!("root{}/{}_env.sh", p.share_dir, name.replace('-', "_"));
             self.file(&path, 0o644, "env/env.sh", context! {});
         }
@@ -114,7 +124,7 @@ impl Renderer<'_> {
             self.file("deb/lintian-overrides", 0o644, "packaging/deb/lintian-overrides", context! {});
         }
         let mut scripts = vec!["postinst", "postrm"];
-        if !self.plan.system.is_empty() {
+        if !p.services.is_empty() {
             scripts.push("prerm");
         }
         if !self.plan.restarted.is_empty() {
@@ -124,12 +134,20 @@ impl Renderer<'_> {
             self.file(&format!("deb/{script}"), 0o755, &format!("packaging/deb/{script}"), context! {});
         }
         for script in ["pre", "post", "preun", "postun"] {
-            if script == "pre" && !self.plan.users || script == "preun" && self.plan.system.is_empty() {
+            if script == "pre" && !self.plan.users || script == "preun" && p.services.is_empty() {
                 continue;
             }
             self.file(&format!("rpm/{script}"), 0o644, &format!("packaging/rpm/{script}"), context! {});
         }
         self.tree
+    }
+
+    /// What starts by itself, for one kind of manager.
+    fn preset(&mut self, manager: &str) {
+        let path = format!("root/usr/lib/systemd/{manager}-preset/50-{}.preset", self.product.name);
+        let units: Vec<_> = self.product.units().collect();
+        let extra = context! { manager, units };
+        self.file(&path, 0o644, "packaging/system-preset/product.preset", extra);
     }
 
     fn file(&mut self, path: &str, mode: u32, template: &str, extra: Value) {

@@ -158,6 +158,9 @@ fn constants(rule: &Json) -> Option<Vec<&str>> {
 }
 
 fn types(rule: &Json) -> Vec<&str> {
+    if constants(rule).is_some() {
+        return vec!["string"];
+    }
     match &rule["type"] {
         Json::String(one) => vec![one],
         Json::Array(several) => several.iter().filter_map(Json::as_str).filter(|t| *t != "null").collect(),

@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use xshell::{Shell, cmd};
 
-use crate::catalog::{Hardening, Scope};
+use crate::catalog::{Hardening, Manager};
 use crate::model::{Product, Service};
 use crate::stage::Stage;
 use crate::tree::Tree;
@@ -30,7 +30,7 @@ pub fn verify(product: &Product, tree: &Tree, dir: &Path) -> Result<()> {
     let root = dir.join("root");
     stand_ins(product, &root)?;
     let sh = Shell::new()?;
-    for service in &product.services {
+    for service in product.units() {
         unit(&sh, service, &root)?;
     }
     for path in tree.0.keys() {
@@ -55,12 +55,12 @@ fn is_scriptlet(path: &str) -> bool {
 fn unit(sh: &Shell, service: &Service, root: &Path) -> Result<()> {
     let unit = &service.unit;
     let (folder, scope) = match service.scope {
-        Scope::System => ("system", "--system"),
-        Scope::User => ("user", "--user"),
+        Manager::System => ("system", "--system"),
+        Manager::User => ("user", "--user"),
     };
     let path = format!("/usr/lib/systemd/{folder}/{unit}");
     // A user's manager cannot look into another root.
-    if service.scope == Scope::System {
+    if service.scope == Manager::System {
         quiet(&path, cmd!(sh, "systemd-analyze verify --root={root} {scope} --man=no {path}"))?;
         if service.hardening != Hardening::None {
             let analysis = cmd!(
@@ -72,13 +72,23 @@ fn unit(sh: &Shell, service: &Service, root: &Path) -> Result<()> {
             }
         }
     } else {
-        let folder = root.join("usr/lib/systemd/user");
-        let file = folder.join(unit);
-        let search = format!("{}:", folder.display());
-        quiet(
-            &path,
-            cmd!(sh, "systemd-analyze verify {scope} --man=no {file}").env("SYSTEMD_UNIT_PATH", search),
-        )?;
+        // It looks for the programs on this machine: they are named where their stand-ins are.
+        let folder = root.with_file_name("user");
+        fs::create_dir_all(&folder)?;
+        let place = format!("{}/", root.display());
+        for entry in fs::read_dir(root.join("usr/lib/systemd/user"))?.flatten() {
+            let text = fs::read_to_string(entry.path())?;
+            let line = |line: &str| match line.split_once("=") {
+                Some((name, value)) if name.starts_with("Exec") => {
+                    format!("{name}={}\n", value.replacen('/', &place, 1))
+                }
+                _ => format!("{line}\n"),
+            };
+            fs::write(folder.join(entry.file_name()), text.lines().map(line).collect::<String>())?;
+        }
+        let (file, search) = (folder.join(unit), format!("{}:", folder.display()));
+        let verify = cmd!(sh, "systemd-analyze verify {scope} --man=no {file}");
+        quiet(&path, verify.env("SYSTEMD_UNIT_PATH", search).env("XDG_RUNTIME_DIR", &folder))?;
     }
     Ok(())
 }
@@ -88,15 +98,18 @@ fn stand_ins(product: &Product, root: &Path) -> Result<()> {
     let mut files: BTreeSet<String> =
         product.programs.iter().map(|p| format!("{}/{p}", product.program_dir)).collect();
     files.extend(
-        product.services.iter().filter_map(|s| Some(s.exec.split(' ').next()?.trim_matches('"').to_owned())),
+        product.units().map(|s| s.exec.split(' ').next().unwrap_or_default().trim_matches('"').to_owned()),
     );
     for file in files {
         let path = root.join(file.trim_start_matches('/'));
+        if path.exists() {
+            continue;
+        }
         fs::create_dir_all(path.parent().unwrap_or(root))?;
         fs::write(&path, "#!/bin/sh\n")?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
     }
-    let named = product.services.iter().flat_map(|s| {
+    let named = product.units().flat_map(|s| {
         let r = &s.relations;
         [&r.after, &r.before, &r.wants, &r.requires, &r.part_of, &r.on_failure].into_iter().flatten()
     });

@@ -18,7 +18,8 @@ pub struct Service {
     /// Web or manual pages, besides the product's own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub documentation: Vec<String>,
-    /// `system` (the default) or `user`: which service manager runs it.
+    /// `system` (the default), `user` or `both`: which service manager runs it. In `both`, what a user's manager
+    /// cannot do (`user`, hardening, devices, a reboot) is for the system's alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
 
@@ -30,9 +31,17 @@ pub struct Service {
     /// systemd's specifiers and `${VARIABLE}`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exec: Vec<String>,
-    /// How systemd learns that it is up: `notify` for a launched service, `exec` otherwise, when left out.
+    /// How systemd learns that it is up: `notify` for a launched service or one with `ready`, `exec` otherwise, when
+    /// left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub r#type: Option<ServiceType>,
+    /// When a program that knows nothing of systemd is up: a probe of `notify-helper`, such as `tcp:127.0.0.1:80`,
+    /// with systemd's specifiers and `${VARIABLE}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready: Option<Ready>,
+    /// How it is noticed that it hangs; then it is killed, and started again if `restart` says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watchdog: Option<Watchdog>,
 
     /// Account that it runs as.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,6 +69,14 @@ pub struct Service {
     /// it is stopped when that one stops, crashes or is restarted, and does not come back by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub only_while: Option<String>,
+    /// The service that stands for it and others: started with it, and stopped and restarted when that is; what happens
+    /// to this one changes nothing there. A parent runs nothing, and its start fails when one of its children's does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// Starts only once these services are ready, and fails if they are not. It does not start them, and stays as it
+    /// is when they stop or are restarted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub once_ready: Vec<String>,
     /// Ordering: started after these services or units.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
@@ -75,9 +92,10 @@ pub struct Service {
     /// Stopped and restarted together with these.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub part_of: Vec<String>,
-    /// Started at boot, unless the administrator decides otherwise.
+    /// Started at boot, or in user scope at login, unless the administrator decides otherwise: `true`, `false` (nobody
+    /// can enable it), or `"on-request"` (somebody has to enable it).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub boot: Option<bool>,
+    pub boot: Option<Boot>,
 
     /// Whether systemd starts it again by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -141,6 +159,89 @@ pub enum Scope {
     System,
     /// Each user's own.
     User,
+    /// The machine's, and each user's own: two units from one table.
+    Both,
+}
+
+impl Scope {
+    /// Whose units there are.
+    pub fn managers(self) -> &'static [Manager] {
+        match self {
+            Scope::System => &[Manager::System],
+            Scope::User => &[Manager::User],
+            Scope::Both => &[Manager::System, Manager::User],
+        }
+    }
+}
+
+/// The service manager of a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Manager {
+    /// The machine's.
+    System,
+    /// A user's own.
+    User,
+}
+
+/// Whether a service is started at boot, or at login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Boot {
+    /// Yes, or never.
+    Always(bool),
+    /// When somebody wants it.
+    When(BootWhen),
+}
+
+/// When a service that is not started by itself is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BootWhen {
+    /// From when on somebody has enabled it.
+    OnRequest,
+}
+
+/// A probe, with or without what it expects of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Ready {
+    /// The probe.
+    Probe(String),
+    /// The probe and what it expects.
+    Answer(Answer),
+}
+
+/// A probe and what it expects of an answer over http.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Answer {
+    /// As on the command line of `notify-helper run`.
+    pub probe: String,
+    /// Statuses that pass, such as `404` or `200-499`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// Regular expression that the text must contain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+/// How it is noticed that a service hangs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Watchdog {
+    /// Time within which a sign of life must come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<String>,
+    /// The probe that is such a sign; when left out, the program itself reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<String>,
+    /// Statuses that pass, such as `404` or `200-499`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// Regular expression that the text must contain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
 }
 
 /// How systemd learns that a service is up.
@@ -185,8 +286,10 @@ pub enum OnUpgrade {
 pub enum Hardening {
     /// Everything that a ROS 2 graph with DDS and serial devices still works under.
     Ros,
-    /// For a network service without devices.
+    /// For a network service without devices but those that it names.
     Strict,
+    /// What a user's own manager can do; the default there, and for nowhere else.
+    User,
     /// Nothing.
     None,
 }

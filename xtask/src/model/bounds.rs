@@ -1,6 +1,6 @@
 //! How long, how often and how much: takes a service's times and limits, makes the directives for them.
 
-use crate::catalog::{self, Hardening, LimitAction, Restart, Scope, ServiceType};
+use crate::catalog::{self, Hardening, LimitAction, Manager, Restart, ServiceType};
 use crate::model::service::Builder;
 use crate::rule::text::Verdict;
 use crate::rule::{directive, name, path, quantity, specifier};
@@ -32,7 +32,7 @@ impl Builder<'_, '_> {
                 );
             }
             self.rule(&["start-limit", "interval"], quantity::interval(&limit.interval));
-            if limit.action == Some(LimitAction::Reboot) && self.scope == Scope::User {
+            if limit.action == Some(LimitAction::Reboot) && self.scope == Manager::User {
                 self.fault(&["start-limit", "action"], &directive::user_reboot("reboot"));
             }
         }
@@ -45,8 +45,17 @@ impl Builder<'_, '_> {
                 self.rule(&["limits", field], count.map_or(Ok(()), quantity::count));
             }
         }
-        if self.scope == Scope::User && spec.hardening.is_some_and(|h| h != Hardening::None) {
-            self.fault(&["hardening"], "needs the system's manager: use \"none\" in user scope");
+        match (self.scope, spec.hardening) {
+            (Manager::User, Some(Hardening::Ros | Hardening::Strict)) => {
+                self.fault(
+                    &["hardening"],
+                    "needs the system's manager: use \"user\" or \"none\" in user scope",
+                );
+            }
+            (Manager::System, Some(Hardening::User)) => {
+                self.fault(&["hardening"], "is for a user's manager: use \"strict\", \"ros\" or \"none\"");
+            }
+            _ => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use rovi_services::table::{Launch, Session, Setup};
 
-use crate::catalog::Scope;
+use crate::catalog::Manager;
 use crate::finding::{known, shown};
 use crate::model::service::{Builder, LAUNCHER};
 use crate::model::{Role, program_dir};
@@ -38,7 +38,9 @@ impl Builder<'_, '_> {
             return format!("{programs}/{LAUNCHER} {}", self.chain.name);
         }
         let own = &self.known.catalog.product.programs;
-        let mut words = Vec::new();
+        let mut words = self.watcher(role).unwrap_or_default();
+        // systemd itself starts a program by its path only; the watcher's is any argument to it.
+        let watched = !words.is_empty();
         self.length("exec", &self.spec.exec);
         for (i, word) in self.spec.exec.iter().enumerate() {
             let at = ["exec", &i.to_string()];
@@ -46,7 +48,10 @@ impl Builder<'_, '_> {
                 words.push(format!("{programs}/{word}"));
                 continue;
             }
-            if i == 0 && !word.starts_with(['/', '%']) && text::line(word).is_ok() {
+            if i == 0 && watched && word.contains('$') {
+                self.rule(&at, path::script(word));
+                self.expanded(&at, word, role);
+            } else if i == 0 && !word.starts_with(['/', '%']) && text::line(word).is_ok() {
                 let text = format!(
                     "{} is neither an absolute path nor a program of the product: {}",
                     shown(word),
@@ -66,13 +71,13 @@ impl Builder<'_, '_> {
     }
 
     /// systemd splits the value of a bare `$NAME` into words, and makes nothing of what is not set.
-    fn expanded(&mut self, at: &[&str], word: &str, role: Option<&Role>) {
+    pub(super) fn expanded(&mut self, at: &[&str], word: &str, role: Option<&Role>) {
         let dollars = word.replace("$$", "").replace("${", "");
         if dollars.contains('$') {
             self.fault(at, "holds a bare `$`: write `${NAME}` for a variable, `$$` for a dollar sign");
             return;
         }
-        if self.scope == Scope::System && !self.spec.directives.service.contains_key("PassEnvironment") {
+        if self.scope == Manager::System && !self.spec.directives.service.contains_key("PassEnvironment") {
             self.variables(at, &word.replace("$$", ""), role, &GIVEN);
         }
     }
@@ -131,7 +136,7 @@ impl Builder<'_, '_> {
         if found.is_none() {
             let locks = known(self.known.locks.iter().map(|l| &l.name));
             self.fault(&["lock"], &format!("{} names no lock: {locks}", shown(wanted)));
-        } else if self.scope == Scope::User {
+        } else if self.scope == Manager::User {
             self.fault(
                 &["lock"],
                 "belongs to an account of the system, a user service cannot take it: leave it out",

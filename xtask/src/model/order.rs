@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::Service;
 use crate::model::place::Place;
 
-/// Reports every circle of `after`, `before` and `only-while` once, at its first service.
+/// Reports every circle of `after`, `before` and what implies them once, at its first service.
 pub(super) fn check(services: &[Service], place: &mut Place<'_>) {
     let waits = waits(services);
     let names: BTreeMap<&str, &str> = services.iter().map(|s| (s.unit.as_str(), s.name.as_str())).collect();
@@ -16,7 +16,7 @@ pub(super) fn check(services: &[Service], place: &mut Place<'_>) {
         {
             let shown: Vec<&str> = circle.iter().map(|unit| names[unit]).collect();
             let text = format!(
-                "waits for itself: {}: take one `after`, `before` or `only-while` away",
+                "waits for itself: {}: take one `after`, `before`, `only-while`, `once-ready` or `parent` away",
                 shown.join(" -> ")
             );
             place.fault(&["service", &service.name], &text);

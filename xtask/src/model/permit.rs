@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::catalog::{Catalog, Scope, Verb};
+use crate::catalog::{Catalog, Manager, Verb};
 use crate::finding::{known, shown};
 use crate::model::place::Place;
 use crate::model::{Permit, Service};
@@ -62,7 +62,7 @@ pub(super) fn permits(catalog: &Catalog, services: &[Service], place: &mut Place
                 }
             }
         }
-        for service in services.iter().filter(|s| units.contains(&s.unit) && s.scope == Scope::User) {
+        for service in services.iter().filter(|s| units.contains(&s.unit) && s.scope == Manager::User) {
             let text = format!(
                 "{} runs in user scope, where each user controls their own: leave it out",
                 service.name

@@ -3,16 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::catalog::{self, Catalog, OnUpgrade};
+use crate::catalog::{self, Catalog, Manager, OnUpgrade, Scope};
 use crate::date::Date;
 use crate::finding::{Findings, known, shown};
 use crate::model::place::Place;
-use crate::model::service::{Known, build as build_service};
+use crate::model::service::{Known, build as build_service, extend, mirrored};
 use crate::model::{
     Account, Group, Lock, Permit, Product, Release, Role, Service, Variable, order, permit, program_dir,
     resolve,
 };
-use crate::rule::{about, name, path, text};
+use crate::rule::{about, name, path, quantity, text};
 use crate::source::Source;
 
 /// Resolves everything.
@@ -30,18 +30,32 @@ pub(super) fn build(
     let mut locks = locks(catalog, place);
     let scopes =
         specs.iter().map(|(chain, spec)| (chain.name.as_str(), spec.scope.unwrap_or_default())).collect();
-    let known = Known { catalog, roles: &roles, locks: &locks, scopes };
-    let mut services: Vec<Service> =
-        specs.iter().map(|(chain, spec)| build_service(chain, spec, &known, place)).collect();
+    let parents = specs.iter().filter_map(|(_, spec)| spec.parent.as_deref()).collect();
+    let known = Known { catalog, roles: &roles, locks: &locks, parents, scopes };
+    let (mut services, mut mirrors) = (Vec::new(), Vec::new());
+    for (chain, spec) in &specs {
+        match spec.scope.unwrap_or_default() {
+            Scope::System => services.push(build_service(chain, spec, Manager::System, &known, place)),
+            Scope::User => services.push(build_service(chain, spec, Manager::User, &known, place)),
+            Scope::Both => {
+                services.push(build_service(chain, spec, Manager::System, &known, place));
+                mirrors.push(build_service(chain, &mirrored(spec), Manager::User, &known, place));
+            }
+        }
+    }
     if services.is_empty() {
         place.fault(
             &["service"],
             "a product without services has nothing to do: write a [service.NAME] table",
         );
     }
+    find_children(&mut services);
+    find_children(&mut mirrors);
     order::check(&services, place);
     find_dependents(&mut services);
+    find_dependents(&mut mirrors);
     hold_kept(&mut services);
+    hold_kept(&mut mirrors);
     let permits = permit::permits(catalog, &services, place);
     own_locks(&mut locks, &services, &permits, place);
     guard(&mut services, &permits);
@@ -62,12 +76,15 @@ pub(super) fn build(
         commands: spec.commands.clone(),
         depends_deb: spec.depends.deb.clone(),
         depends_rpm: spec.depends.rpm.clone(),
+        hardware_watchdog: machine(catalog, place),
         accounts: accounts(catalog, place),
         groups: groups(catalog, place),
         selector: selector(&spec.name),
         roles,
         locks,
+        asks: services.iter().any(|s| !s.children.is_empty() || !s.once_ready.is_empty()),
         services,
+        mirrors,
         permits,
     }
 }
@@ -162,6 +179,12 @@ fn releases(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Release> {
     releases
 }
 
+fn machine(catalog: &Catalog, place: &mut Place<'_>) -> Option<String> {
+    let watchdog = catalog.machine.as_ref()?.hardware_watchdog.clone()?;
+    place.rule(&["machine", "hardware-watchdog"], quantity::timeout(&watchdog));
+    Some(watchdog)
+}
+
 fn accounts(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Account> {
     let mut accounts = Vec::new();
     for (name, account) in &catalog.account {
@@ -179,6 +202,7 @@ fn accounts(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Account> {
             home: account.home.clone(),
             shell: account.shell.clone(),
             groups: account.groups.clone(),
+            linger: account.linger,
         });
     }
     accounts
@@ -288,6 +312,18 @@ fn own_locks(locks: &mut [Lock], services: &[Service], permits: &[Permit], place
         if let Some(group) = permits.iter().filter(may_start).find_map(|p| p.group.clone()) {
             lock.group = group;
         }
+    }
+}
+
+/// The other end of `parent`.
+fn find_children(services: &mut [Service]) {
+    let ends: Vec<(String, String)> =
+        services.iter().filter_map(|s| Some((s.parent.clone()?, s.unit.clone()))).collect();
+    for service in services {
+        let of_it = ends.iter().filter(|(unit, _)| *unit == service.unit);
+        service.children = of_it.map(|(_, child)| child.clone()).collect();
+        extend(&mut service.relations.wants, &service.children);
+        extend(&mut service.relations.after, &service.children);
     }
 }
 

@@ -1,57 +1,78 @@
 //! One service: takes its whole table, makes the [`Service`] that the unit template prints and the table lists.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rovi_services::table::Expects;
 
-use crate::catalog::{self, Catalog, Hardening, OnUpgrade, Restart, Scope, ServiceType};
+use crate::catalog::{self, Boot, Catalog, Hardening, Manager, OnUpgrade, Restart, Scope, ServiceType};
 use crate::finding::{known, shown};
 use crate::model::bounds::{limits, start_limit};
 use crate::model::command::quote;
 use crate::model::place::{Chain, Place, list_faults};
-use crate::model::{Lock, Relations, Role, Service};
+use crate::model::{Lock, Role, Service};
 use crate::rule::text::{self, Verdict};
 use crate::rule::{about, name, path, specifier};
 
 /// The program that launches services.
-pub(super) const LAUNCHER: &str = "run_stack";
+pub const LAUNCHER: &str = "run_stack";
 
 /// What a service may refer to.
 pub(super) struct Known<'a> {
     pub(super) catalog: &'a Catalog,
     pub(super) roles: &'a [Role],
     pub(super) locks: &'a [Lock],
+    /// Services that stand for others.
+    pub(super) parents: BTreeSet<&'a str>,
     /// Where each service runs.
     pub(super) scopes: BTreeMap<&'a str, Scope>,
 }
 
 /// The name of a service's unit.
+///
+/// The one that is called like the product is the product: its unit has that name alone.
 pub fn unit_name(product: &str, service: &str) -> String {
-    format!("{product}-{service}.service")
+    if product == service { format!("{product}.service") } else { format!("{product}-{service}.service") }
 }
 
-/// Resolves one service.
+/// What a service has in common with the same one in user scope.
+pub(super) fn mirrored(spec: &catalog::Service) -> catalog::Service {
+    let mut spec = catalog::Service {
+        user: None,
+        hardening: None,
+        write_paths: Vec::new(),
+        devices: Vec::new(),
+        ..spec.clone()
+    };
+    if let Some(limit) = &mut spec.start_limit {
+        limit.action = None;
+    }
+    spec
+}
+
+/// Resolves one service in one scope.
 pub(super) fn build(
     chain: &Chain,
     spec: &catalog::Service,
+    scope: Manager,
     known: &Known<'_>,
     place: &mut Place<'_>,
 ) -> Service {
-    let mut builder = Builder { chain, spec, known, place, scope: spec.scope.unwrap_or_default() };
+    let mut builder = Builder { chain, spec, known, place, scope };
     builder.place.rule(&["service", &chain.name], name::ours(&chain.name));
     let product = &known.catalog.product.name;
     let role = builder.role();
     let user = builder.user();
     let only_while = spec.only_while.as_ref().and_then(|other| builder.own(&["only-while"], other, ""));
+    let parent = spec.parent.as_ref().and_then(|other| builder.own(&["parent"], other, ""));
+    let once_ready = builder.services("once-ready", &spec.once_ready);
     let mut relations = builder.relations();
-    relations
-        .after
-        .extend(only_while.iter().filter(|u| !relations.after.contains(u)).cloned().collect::<Vec<_>>());
+    extend(&mut relations.after, only_while.iter().chain(&once_ready));
+    extend(&mut relations.part_of, &parent);
     let launched = builder.is_launched();
     let home = user.as_ref().and_then(|u| known.catalog.account.get(u)).and_then(|a| a.home.as_deref());
     let hardening = spec.hardening.unwrap_or(match builder.scope {
-        Scope::System => Hardening::Strict,
-        Scope::User => Hardening::None,
+        Manager::User => Hardening::User,
+        Manager::System => Hardening::Strict,
     });
     builder.values();
     let launch = if launched { Some(builder.launch(role)) } else { None };
@@ -66,18 +87,28 @@ pub(super) fn build(
         lock: launch.as_ref().and_then(|l| l.lock.as_ref()).map(|l| l.display().to_string()),
         launch,
         r#type: builder.service_type(launched).to_owned(),
+        watched: spec.ready.is_some(),
+        identifier: builder.identifier(),
+        watchdog: spec.watchdog.as_ref().and_then(|w| w.every.clone()),
         state_directory: home.and_then(|h| h.strip_prefix("/var/lib/")).map(str::to_owned),
         user,
         environment_file: role.map(|r| r.file.clone()),
+        own_environment_file: role
+            .filter(|_| builder.scope == Manager::User)
+            .map(|r| format!("%E/{product}/.env.{}", r.name)),
         environment: builder.environment(),
         working_directory: if launched { None } else { spec.working_directory.clone() },
         only_while,
         dependents: Vec::new(),
+        parent,
+        children: Vec::new(),
+        once_ready,
         relations,
-        boot: spec.boot.unwrap_or(false),
+        boot: spec.boot == Some(Boot::Always(true)),
+        install: matches!(spec.boot, Some(Boot::Always(true) | Boot::When(_))),
         boot_target: match builder.scope {
-            Scope::System => "multi-user.target".to_owned(),
-            Scope::User => "default.target".to_owned(),
+            Manager::User => "default.target".to_owned(),
+            Manager::System => "multi-user.target".to_owned(),
         },
         restart: match spec.restart {
             None | Some(Restart::No) => "no",
@@ -105,13 +136,22 @@ pub(super) fn build(
     }
 }
 
+/// Adds what is not there yet.
+pub(super) fn extend<'s>(list: &mut Vec<String>, more: impl IntoIterator<Item = &'s String>) {
+    for unit in more {
+        if !list.contains(unit) {
+            list.push(unit.clone());
+        }
+    }
+}
+
 /// A service in the making.
 pub(super) struct Builder<'a, 'p> {
     pub(super) chain: &'a Chain,
     pub(super) spec: &'a catalog::Service,
     pub(super) known: &'a Known<'a>,
     pub(super) place: &'a mut Place<'p>,
-    pub(super) scope: Scope,
+    pub(super) scope: Manager,
 }
 
 impl<'a> Builder<'a, '_> {
@@ -134,6 +174,22 @@ impl<'a> Builder<'a, '_> {
 
     fn is_launched(&mut self) -> bool {
         let (launch, exec) = (!self.spec.launch.is_empty(), !self.spec.exec.is_empty());
+        if self.is_parent() {
+            let set = [
+                ("launch", launch),
+                ("exec", exec),
+                ("type", self.spec.r#type.is_some()),
+                ("ready", self.spec.ready.is_some()),
+                ("watchdog", self.spec.watchdog.is_some()),
+            ];
+            for (field, _) in set.iter().filter(|(_, set)| *set) {
+                self.fault(
+                    &[field],
+                    "a parent stands for its children and runs nothing itself: leave it out",
+                );
+            }
+            return false;
+        }
         if launch == exec {
             let what = if launch {
                 "has both `launch` and `exec`: keep one"
@@ -170,9 +226,22 @@ impl<'a> Builder<'a, '_> {
             Some(ServiceType::Exec) => "exec",
             Some(ServiceType::Notify) => "notify",
             Some(ServiceType::Oneshot) => "oneshot",
-            None if launched => "notify",
+            None if self.is_parent() => "oneshot",
+            None if launched || self.spec.ready.is_some() => "notify",
             None => "exec",
         }
+    }
+
+    /// Whether it stands for others.
+    pub(super) fn is_parent(&self) -> bool {
+        self.known.parents.contains(self.chain.name.as_str())
+    }
+
+    /// The name in the journal: it would be the watcher's, which is the program that systemd starts.
+    fn identifier(&self) -> Option<String> {
+        let own = self.spec.directives.service.contains_key("SyslogIdentifier");
+        let unit = unit_name(&self.known.catalog.product.name, &self.chain.name);
+        self.spec.ready.as_ref().filter(|_| !own).map(|_| unit.trim_end_matches(".service").to_owned())
     }
 
     fn role(&mut self) -> Option<&'a Role> {
@@ -188,17 +257,17 @@ impl<'a> Builder<'a, '_> {
     fn user(&mut self) -> Option<String> {
         let accounts = &self.known.catalog.account;
         match (&self.spec.user, self.scope) {
-            (None, Scope::System) => {
+            (None, Manager::System) if !self.is_parent() => {
                 let text = format!(
                     "is missing, it would run as root: name an account ({}) or say \"root\"",
                     known(accounts.keys())
                 );
                 self.fault(&["user"], &text);
             }
-            (Some(_), Scope::User) => {
+            (Some(_), Manager::User) => {
                 self.fault(&["user"], "a user service runs as whoever owns it: leave it out")
             }
-            (Some(user), Scope::System) if user != "root" && !accounts.contains_key(user) => {
+            (Some(user), Manager::System) if user != "root" && !accounts.contains_key(user) => {
                 let verdict = text::setting(user);
                 let malformed = verdict.is_err();
                 self.rule(&["user"], verdict);
@@ -210,84 +279,10 @@ impl<'a> Builder<'a, '_> {
             }
             _ => {}
         }
-        self.spec.user.clone().filter(|_| self.scope == Scope::System)
+        self.spec.user.clone().filter(|_| self.scope == Manager::System)
     }
 
-    fn relations(&mut self) -> Relations {
-        let spec = self.spec;
-        if spec.after.iter().any(|u| u == "network-online.target")
-            && !spec.wants.iter().any(|u| u == "network-online.target")
-        {
-            self.fault(
-                &["after"],
-                "network-online.target is only reached when something wants it: add it to `wants`",
-            );
-        }
-        Relations {
-            after: self.references("after", &spec.after),
-            before: self.references("before", &spec.before),
-            wants: self.references("wants", &spec.wants),
-            requires: self.references("requires", &spec.requires),
-            part_of: self.references("part-of", &spec.part_of),
-            on_failure: self.references("on-failure", &spec.on_failure),
-        }
-    }
-
-    /// Units: a name without a suffix is a service of this catalog.
-    fn references(&mut self, field: &str, list: &[String]) -> Vec<String> {
-        self.whole(field, list);
-        let mut units = Vec::new();
-        for (i, wanted) in list.iter().enumerate() {
-            let at = [field, &i.to_string()];
-            if wanted.contains('.') {
-                self.foreign(&at, wanted);
-                let own = unit_name(&self.known.catalog.product.name, &self.chain.name);
-                units.extend(Some(wanted.clone()).filter(|unit| *unit != own));
-            } else {
-                units.extend(self.own(&at, wanted, "; another unit is written with its suffix"));
-            }
-        }
-        units
-    }
-
-    /// A unit by its whole name: one that looks like ours must be ours.
-    pub(super) fn foreign(&mut self, at: &[&str], wanted: &str) {
-        self.rule(at, name::foreign_unit(wanted));
-        let services = &self.known.catalog.service;
-        let prefix = format!("{}-", self.known.catalog.product.name);
-        let own = wanted.strip_prefix(&prefix).and_then(|n| n.strip_suffix(".service"));
-        if own.is_some_and(|n| !services.contains_key(n)) {
-            let text =
-                format!("{} is no unit that this package ships: {}", shown(wanted), known(services.keys()));
-            self.fault(at, &text);
-        } else if let Some(own) = own {
-            self.own(at, own, "");
-        }
-    }
-
-    /// The unit of a service of this catalog.
-    fn own(&mut self, at: &[&str], wanted: &str, hint: &str) -> Option<String> {
-        let services = &self.known.catalog.service;
-        if wanted == self.chain.name {
-            self.fault(at, "names the service itself: take it away");
-            return None;
-        }
-        if !services.contains_key(wanted) {
-            self.fault(at, &format!("{} names no service: {}{hint}", shown(wanted), known(services.keys())));
-            return None;
-        }
-        let scope = self.known.scopes.get(wanted).copied().unwrap_or_default();
-        if scope != self.scope {
-            let what = match scope {
-                Scope::System => "runs in system scope, which a user's manager does not see",
-                Scope::User => "runs in user scope, which the system's manager does not see",
-            };
-            self.fault(at, &format!("{wanted} {what}: put both in one scope"));
-        }
-        Some(unit_name(&self.known.catalog.product.name, wanted))
-    }
-
-    fn list(&mut self, field: &str, list: &[String], rule: fn(&str) -> Verdict) -> Vec<String> {
+    pub(super) fn list(&mut self, field: &str, list: &[String], rule: fn(&str) -> Verdict) -> Vec<String> {
         self.whole(field, list);
         for (i, value) in list.iter().enumerate() {
             self.rule(&[field, &i.to_string()], rule(value));
@@ -295,7 +290,7 @@ impl<'a> Builder<'a, '_> {
         list.to_vec()
     }
 
-    fn whole(&mut self, field: &str, list: &[String]) {
+    pub(super) fn whole(&mut self, field: &str, list: &[String]) {
         for (at, what) in list_faults(list) {
             self.fault(&[field, &at.to_string()], &what);
         }

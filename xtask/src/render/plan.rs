@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::catalog::{OnUpgrade, Scope};
-use crate::model::{Product, Service};
+use crate::catalog::{Manager, OnUpgrade};
+use crate::model::{LAUNCHER, Product, Service};
 
 /// Lists of units, and the licences.
 #[derive(Debug, Serialize)]
@@ -12,9 +12,13 @@ pub(super) struct Plan {
     pub(super) users: bool,
     /// Every unit of the system's manager.
     pub(super) system: Vec<String>,
-    /// Those that start at boot.
+    /// Those that can start at boot; a preset says which of them do.
     pub(super) boot: Vec<String>,
-    /// Those that an upgrade leaves alone.
+    /// Every unit of a user's manager.
+    pub(super) user: Vec<String>,
+    /// Those that can start at login.
+    pub(super) user_boot: Vec<String>,
+    /// Those that an upgrade leaves alone although they run something.
     pub(super) kept: Vec<String>,
     /// Those that it restarts …
     pub(super) restarted: Vec<String>,
@@ -22,6 +26,12 @@ pub(super) struct Plan {
     pub(super) held: Vec<String>,
     /// Locks that a kept one holds while it runs, and a restarted one does not need for its start.
     pub(super) kept_locks: Vec<String>,
+    /// Those whose being stopped is a choice: what is restarted, and what starts by itself.
+    pub(super) noted: Vec<String>,
+    /// Whether shells can have the environment of a role: it is run_stack that reads it to them.
+    pub(super) exports: bool,
+    /// Those that are not started again without end.
+    pub(super) limited: Vec<String>,
     /// Those that have nothing to enable.
     pub(super) on_demand: Vec<String>,
     /// The licences in the expression, by name.
@@ -45,10 +55,11 @@ const LICENSES: [License; 2] = [
 
 impl Plan {
     pub(super) fn of(product: &Product) -> Plan {
-        let units = |wanted: fn(&Service) -> bool| -> Vec<String> {
-            let system = product.services.iter().filter(|s| s.scope == Scope::System);
-            system.filter(|s| wanted(s)).map(|s| s.unit.clone()).collect()
+        let of = |manager, wanted: fn(&Service) -> bool| -> Vec<String> {
+            let units = product.units().filter(|s| s.scope == manager && wanted(s));
+            units.map(|s| s.unit.clone()).collect()
         };
+        let units = |wanted| of(Manager::System, wanted);
         let locked = |path: &str, on_upgrade| {
             product.services.iter().any(|s| s.lock.as_deref() == Some(path) && s.on_upgrade == on_upgrade)
         };
@@ -56,9 +67,14 @@ impl Plan {
         Plan {
             users: !product.accounts.is_empty() || !product.groups.is_empty(),
             system: units(|_| true),
-            boot: units(|s| s.boot),
-            kept: units(|s| s.on_upgrade == OnUpgrade::Keep),
+            boot: units(|s| s.install),
+            user: of(Manager::User, |_| true),
+            user_boot: of(Manager::User, |s| s.install),
+            kept: units(|s| s.on_upgrade == OnUpgrade::Keep && s.r#type != "oneshot"),
             restarted: units(|s| s.on_upgrade == OnUpgrade::Restart),
+            noted: units(|s| s.on_upgrade == OnUpgrade::Restart || s.install),
+            limited: units(|s| !s.start_limit.is_empty()),
+            exports: !product.roles.is_empty() && product.programs.iter().any(|p| p == LAUNCHER),
             held: units(|s| s.holds_kept),
             kept_locks: product
                 .locks
@@ -66,7 +82,7 @@ impl Plan {
                 .map(|l| l.path.clone())
                 .filter(|l| locked(l, OnUpgrade::Keep) && !locked(l, OnUpgrade::Restart))
                 .collect(),
-            on_demand: units(|s| !s.boot && s.directives.install.is_empty() && s.r#type != "oneshot"),
+            on_demand: units(|s| !s.install && s.directives.install.is_empty() && s.r#type != "oneshot"),
             license_words: words
                 .iter()
                 .filter(|w| !["", "OR", "AND", "WITH"].contains(w))

@@ -11,7 +11,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 24] = templates![
+const TEMPLATES: [(&str, &str); 26] = templates![
     "units/service",
     "polkit/product.rules",
     "env/.env",
@@ -21,6 +21,8 @@ const TEMPLATES: [(&str, &str); 24] = templates![
     "packaging/system-preset/product.preset",
     "packaging/needrestart/product.conf",
     "packaging/bin/command",
+    "packaging/libexec/are-up",
+    "packaging/system.conf.d/product.conf",
     "packaging/man/product.7",
     "packaging/busy.sh",
     "packaging/deb/stopped.sh",
@@ -38,9 +40,10 @@ const TEMPLATES: [(&str, &str); 24] = templates![
     "packaging/rpm/postun",
 ];
 
-const HARDENING: [(&str, &str); 2] = [
+const HARDENING: [(&str, &str); 3] = [
     ("units/hardening/ros.conf", include_str!("../../../units/hardening/ros.conf")),
     ("units/hardening/strict.conf", include_str!("../../../units/hardening/strict.conf")),
+    ("units/hardening/user.conf", include_str!("../../../units/hardening/user.conf")),
 ];
 
 /// Templates, filters and rules of rendering.

@@ -1,6 +1,6 @@
 //! Rules for the escape hatch: a directive must exist, stand in its section, and have no field of its own.
 
-use crate::catalog::Scope;
+use crate::catalog::Manager;
 use crate::finding::shown;
 use crate::rule::text::Verdict;
 
@@ -8,7 +8,7 @@ use crate::rule::text::Verdict;
 const TABLE: &str = include_str!("directives.txt");
 
 /// Directives that a field of the catalog makes.
-const FIELDS: [(&str, &str, &str); 43] = [
+const FIELDS: [(&str, &str, &str); 44] = [
     ("Unit", "Description", "description"),
     ("Unit", "Documentation", "documentation"),
     ("Unit", "After", "after"),
@@ -42,6 +42,7 @@ const FIELDS: [(&str, &str, &str); 43] = [
     ("Service", "TimeoutStartSec", "timeout-start"),
     ("Service", "TimeoutStopSec", "timeout-stop"),
     ("Service", "TimeoutSec", "timeout-start = …` and `timeout-stop"),
+    ("Service", "WatchdogSec", "watchdog"),
     ("Service", "CPUQuota", "limits"),
     ("Service", "MemoryMax", "limits"),
     ("Service", "MemoryLimit", "limits"),
@@ -99,7 +100,7 @@ pub fn names_units(name: &str) -> bool {
 
 /// Checks a directive's value where it can do harm: a user's manager cannot reboot the machine, and a directory that
 /// a service owns vanishes with it.
-pub fn value(name: &str, value: &str, scope: Scope, product: &str) -> Verdict {
+pub fn value(name: &str, value: &str, scope: Manager, product: &str) -> Verdict {
     let own = |word: &str| word.split(['/', ':']).next() == Some(product);
     if name == "RuntimeDirectory" && value.split_whitespace().any(own) {
         return Err(format!(
@@ -107,7 +108,7 @@ pub fn value(name: &str, value: &str, scope: Scope, product: &str) -> Verdict {
         ));
     }
     let acts = ["FailureAction", "SuccessAction", "StartLimitAction", "JobTimeoutAction"].contains(&name);
-    if acts && scope == Scope::User && value != "none" && !value.starts_with("exit") {
+    if acts && scope == Manager::User && value != "none" && !value.starts_with("exit") {
         return Err(user_reboot(value));
     }
     Ok(())

@@ -46,6 +46,16 @@ pub fn interval(value: &str) -> Verdict {
     }
 }
 
+/// How often a sign of life must come: both 0 and without end would mean never.
+pub fn period(value: &str) -> Verdict {
+    match microseconds(value)? {
+        0 | u64::MAX => {
+            Err(format!("{} would switch the watchdog off: write a time, or leave it out", shown(value)))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn microseconds(value: &str) -> Result<u64, String> {
     text::setting(value)?;
     if value == "infinity" {

@@ -1,13 +1,13 @@
 //! Rules for systemd's `%` specifiers: those that mean something else than they seem to are refused.
 
-use crate::catalog::Scope;
+use crate::catalog::Manager;
 use crate::rule::text::Verdict;
 
 /// All specifiers of systemd 252, the oldest one supported.
 const KNOWN: &str = "aAbBCdEfgGhHiIjJlLmMnNopPqsStTuUvVwW%";
 
 /// Checks every specifier of a value in a unit that is not a template.
-pub fn check(value: &str, scope: Scope) -> Verdict {
+pub fn check(value: &str, scope: Manager) -> Verdict {
     let mut chars = value.chars();
     while let Some(c) = chars.next() {
         if c == '%' {
@@ -17,15 +17,15 @@ pub fn check(value: &str, scope: Scope) -> Verdict {
     Ok(())
 }
 
-fn one(letter: Option<char>, scope: Scope) -> Verdict {
+fn one(letter: Option<char>, scope: Manager) -> Verdict {
     let shown = letter.map(String::from).unwrap_or_default();
     match (letter, scope) {
-        (Some('h'), Scope::System) => {
+        (Some('h'), Manager::System) => {
             Err("`%h` is the home of root in a system unit, not of the service's user: \
              write the directory"
                 .to_owned())
         }
-        (Some('u' | 'U' | 'g' | 'G' | 's'), Scope::System) => Err(format!(
+        (Some('u' | 'U' | 'g' | 'G' | 's'), Manager::System) => Err(format!(
             "`%{shown}` is about root in a system unit, not about the service's user: write the value"
         )),
         (Some('i' | 'I' | 'j' | 'J'), _) => {

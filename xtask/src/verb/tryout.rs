@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Result, anyhow, bail, ensure};
 use machine::{Machine, Suite, ros};
 
-use crate::catalog::Scope;
+use crate::catalog::Manager;
 use crate::dist::{Plan, dist};
 use crate::model::Product;
 use crate::package::Format;
@@ -78,7 +78,7 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
 /// What is there: each unit and its state.
 fn describe(machine: &Machine, product: &Product) {
     let units: Vec<&str> =
-        product.services.iter().filter(|s| s.scope == Scope::System).map(|s| s.unit.as_str()).collect();
+        product.services.iter().filter(|s| s.scope == Manager::System).map(|s| s.unit.as_str()).collect();
     let ask = [&["systemctl", "is-active"][..], &units].concat();
     // Its status says no more than that some are not.
     let states = machine.command(&ask).run();
