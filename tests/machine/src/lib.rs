@@ -20,7 +20,9 @@
 //!
 //! | noun | what it is |
 //! |---|---|
-//! | `root` | a suite's file system, made once by mmdebstrap and kept in a cache |
+//! | `cache` | what is made once: see the next two |
+//! | `root` | a suite's file system, made by mmdebstrap |
+//! | `python` | real programs from PyPI, made by pip, to lay over a root |
 //! | [`Stage`] | a private, writable view of a root, and the promise to take everything away |
 //! | `boot` | one run of systemd on a stage |
 //! | [`Machine`] | a stage and its present boot: what tests talk to |
@@ -29,6 +31,7 @@
 
 mod archive;
 mod boot;
+mod cache;
 mod command;
 mod console;
 pub mod host;
@@ -37,6 +40,7 @@ mod machine;
 mod moment;
 mod plan;
 mod process;
+mod python;
 mod root;
 pub mod ros;
 mod session;

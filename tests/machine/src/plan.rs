@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::machine::Machine;
+use crate::python::Python;
 use crate::stage::Stage;
 use crate::suite::Suite;
 
@@ -17,6 +18,7 @@ pub struct Plan {
     packages: Vec<PathBuf>,
     users: Vec<(String, Vec<String>)>,
     options: Vec<String>,
+    pythons: Vec<Python>,
 }
 
 impl Plan {
@@ -28,6 +30,7 @@ impl Plan {
             packages: Vec::new(),
             users: Vec::new(),
             options: Vec::new(),
+            pythons: Vec::new(),
         }
     }
 
@@ -45,6 +48,13 @@ impl Plan {
     /// Further packages of the suite in the root itself, which is made anew for them and kept.
     pub fn with(mut self, packages: &[&str]) -> Self {
         self.further.extend(packages.iter().map(|&package| package.to_owned()));
+        self
+    }
+
+    /// A virtual environment of Python at that place, with real programs from PyPI: `requirements` lists every package
+    /// that is needed, with its version. It is made once and kept; machines themselves have no network.
+    pub fn python(mut self, place: &str, requirements: &str) -> Self {
+        self.pythons.push(Python { place: place.to_owned(), requirements: requirements.to_owned() });
         self
     }
 
@@ -92,7 +102,7 @@ impl Plan {
     }
 
     fn stage_files(&self) -> Result<Stage> {
-        let stage = Stage::new(self.suite, &self.further, self.options.clone())?;
+        let stage = Stage::new(self.suite, &self.further, &self.pythons, self.options.clone())?;
         for (path, mode, bytes) in &self.files {
             stage.put(path, *mode, bytes)?;
         }

@@ -1,9 +1,11 @@
 # Prepares a stage in a mount namespace of its own, holds it, and takes everything away when its standard
 # input ends: when the test is done with it, and just as well when the test was killed. Nothing of it is ever
-# visible on the host but the cgroup. Arguments: the root below, the name of the cgroup.
+# visible on the host but the cgroup. Arguments: the root below, the name of the cgroup, and folders beside the root to
+# lay over it.
 set -eu
 root=$1
 cgroup=/sys/fs/cgroup/$2
+shift 2
 
 # systemd inside wants cgroup v2; a host may still have v1 or both.
 if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
@@ -16,11 +18,13 @@ for controller in $(cat "$cgroup/cgroup.controllers"); do
 done
 
 # Over /run, because it exists everywhere, and because systemd-nspawn keeps its own state there. The lower
-# folder is named relative to it for the sake of paths with colons or commas, and of those below /run.
+# folders are named relative to it for the sake of paths with colons or commas, and of those below /run.
 cd "$root"
+lower=.
+for layer; do lower=../$layer:$lower; done
 mount -t tmpfs -o mode=0755 tmpfs /run
 mkdir /run/upper /run/work /run/root
-mount -t overlay -o lowerdir=.,upperdir=/run/upper,workdir=/run/work overlay /run/root
+mount -t overlay -o "lowerdir=$lower,upperdir=/run/upper,workdir=/run/work" overlay /run/root
 cd /
 
 # A terminal's Ctrl-C reaches this process too, and must not keep it from its work.

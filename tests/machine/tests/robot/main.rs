@@ -2,6 +2,8 @@
 //! package manager do, and what must never happen.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "../packages/dist.rs"]
+mod dist;
 mod life;
 mod lifecycle;
 mod lifecycle_chroot;

@@ -1,0 +1,1 @@
+//! The package comes and goes.
