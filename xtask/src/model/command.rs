@@ -34,11 +34,11 @@ impl Builder<'_, '_> {
     /// `ExecStart=`, quoted.
     pub(super) fn exec(&mut self, role: Option<&Role>) -> String {
         let programs = program_dir(&self.known.catalog.product.name);
+        let mut words = self.watcher(role).unwrap_or_default();
         if !self.spec.launch.is_empty() {
             return format!("{programs}/{LAUNCHER} {}", self.chain.name);
         }
         let own = &self.known.catalog.product.programs;
-        let mut words = self.watcher(role).unwrap_or_default();
         // systemd itself starts a program by its path only; the watcher's is any argument to it.
         let watched = !words.is_empty();
         self.length("exec", &self.spec.exec);

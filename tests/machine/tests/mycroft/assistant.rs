@@ -75,7 +75,7 @@ pub(crate) fn next(format: &str) -> &'static Path {
     of(built, format)
 }
 
-fn of(built: &'static [PathBuf], format: &str) -> &'static Path {
+pub(crate) fn of(built: &'static [PathBuf], format: &str) -> &'static Path {
     built.iter().find(|path| path.extension().is_some_and(|e| e == format)).unwrap()
 }
 
@@ -127,11 +127,26 @@ impl<'m> Of<'m> {
     /// The main processes of the bus and its clients, each of which must be up and well.
     #[track_caller]
     pub(crate) fn pids(self) -> Vec<String> {
-        let pids = children().map(|unit| {
-            assert_eq!(self.state(unit), "active", "{unit}");
-            self.show(unit, "MainPID")
+        let pids = self.each().map(|(unit, state, pid)| {
+            assert_eq!(state, "active", "{unit}");
+            pid
         });
         pids.collect()
+    }
+
+    /// State and main process of the bus and its clients.
+    #[track_caller]
+    fn each(self) -> impl Iterator<Item = (&'static str, String, String)> {
+        let units = children().collect::<Vec<_>>().join(" ");
+        let shown = self.systemctl(&format!("show --property=ActiveState,MainPID {units}")).ok();
+        let property = |of: &str, name: &str| {
+            of.lines().find_map(|l| l.strip_prefix(name)).unwrap_or_default().to_owned()
+        };
+        let blocks: Vec<String> = shown.text().split("\n\n").map(str::to_owned).collect();
+        assert_eq!(blocks.len(), 5);
+        children()
+            .zip(blocks)
+            .map(move |(unit, block)| (unit, property(&block, "ActiveState="), property(&block, "MainPID=")))
     }
 
     #[track_caller]
@@ -142,11 +157,10 @@ impl<'m> Of<'m> {
     /// Nothing of it runs or is about to.
     #[track_caller]
     pub(crate) fn all_down(self) {
-        for unit in children() {
-            // A stop is passed on by the parent, and not waited for there.
-            self.wait(unit, "inactive");
-            assert_eq!(self.show(unit, "MainPID"), "0", "{unit}");
-        }
+        // A stop is passed on by the parent, and not waited for there.
+        self.0.wait_for("everything down", SOON, || {
+            self.each().all(|(_, state, pid)| (state.as_str(), pid.as_str()) == ("inactive", "0"))
+        });
     }
 
     /// A drop-in for a unit; the manager has read it.
