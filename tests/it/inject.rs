@@ -2,6 +2,7 @@
 //! or read back by the readers of the rendered files exactly as it was written. And nothing makes xtask panic.
 
 mod expect;
+mod family;
 mod fields;
 mod systemd;
 

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use rovi_services::table::Table;
 use xtask::tree::Tree;
 
+use super::family;
 use super::fields::Values;
 use super::systemd::{command, environment, literal, unit, words};
 
@@ -26,6 +27,12 @@ pub(super) fn check(values: &Values, tree: &Tree, ordinary: &Tree) {
     web(values, at(format!("root/usr/lib/systemd/system/{}", values.unit(values.get("web")))));
     drive(values, at(format!("root/usr/lib/systemd/system/{}", values.unit(values.get("drive")))));
     tray(values, at(format!("root/usr/lib/systemd/user/{}", values.unit("tray"))));
+    for scope in ["system", "user"] {
+        family::check(values, scope, |unit| at(format!("root/usr/lib/systemd/{scope}/{unit}")));
+    }
+    let manager = unit(at(format!("root/usr/lib/systemd/system.conf.d/50-{product}.conf")));
+    let hardware = ("Manager", "RuntimeWatchdogSec", values.get("hardware"));
+    rest(manager, [hardware, ("Manager", "RebootWatchdogSec", "10min")].into_iter());
     sysusers(values, at(format!("root/usr/lib/sysusers.d/{product}.conf")));
     tmpfiles(values, at(format!("root/usr/lib/tmpfiles.d/{product}.conf")));
     variables(values, at(format!("root/etc/{product}/.env.{}", values.get("role"))));
@@ -40,8 +47,19 @@ pub(super) fn check(values: &Values, tree: &Tree, ordinary: &Tree) {
 
 /// Names stand in scripts, paths and JavaScript as they are.
 fn names(values: &Values) {
-    let names =
-        ["product", "package", "account", "account-group", "group", "role", "lock", "kind", "web", "drive"];
+    let names = [
+        "product",
+        "package",
+        "account",
+        "account-group",
+        "group",
+        "role",
+        "lock",
+        "kind",
+        "web",
+        "drive",
+        "bus",
+    ];
     for name in
         names.map(|name| values.get(name)).into_iter().chain([values.get("variable"), values.get("version")])
     {
@@ -53,7 +71,7 @@ fn names(values: &Values) {
     }
 }
 
-type Entry = (String, String, String);
+pub(super) type Entry = (String, String, String);
 
 fn web(values: &Values, text: &str) {
     let mut found = unit(text);
@@ -143,6 +161,15 @@ fn tray(values: &Values, text: &str) {
         ("Unit", "StartLimitIntervalSec", "0".to_owned()),
         ("Service", "Type", "exec".to_owned()),
         ("Service", "Restart", "no".to_owned()),
+        // What a user's manager can do by itself.
+        ("Service", "NoNewPrivileges", "yes".to_owned()),
+        ("Service", "LockPersonality", "yes".to_owned()),
+        ("Service", "RestrictNamespaces", "yes".to_owned()),
+        ("Service", "RestrictRealtime", "yes".to_owned()),
+        ("Service", "RestrictSUIDSGID", "yes".to_owned()),
+        ("Service", "SystemCallArchitectures", "native".to_owned()),
+        ("Service", "SystemCallFilter", "@system-service".to_owned()),
+        ("Service", "SystemCallErrorNumber", "EPERM".to_owned()),
     ];
     rest(found, expected.iter().map(|(section, name, value)| (*section, *name, value.as_str())));
 }
@@ -157,13 +184,13 @@ fn description(values: &Values, field: &str, found: &mut Vec<Entry>) {
 }
 
 /// Takes the first assignment of that name out and looks at its value.
-fn read(found: &mut Vec<Entry>, name: &str, look: impl FnOnce(&str)) {
+pub(super) fn read(found: &mut Vec<Entry>, name: &str, look: impl FnOnce(&str)) {
     let at = found.iter().position(|(_, n, _)| n == name).unwrap_or_else(|| panic!("no {name}: {found:?}"));
     look(&found.remove(at).2);
 }
 
 /// Everything else: nothing is missing, nothing was added.
-fn rest<'a>(mut found: Vec<Entry>, expected: impl Iterator<Item = (&'a str, &'a str, &'a str)>) {
+pub(super) fn rest<'a>(mut found: Vec<Entry>, expected: impl Iterator<Item = (&'a str, &'a str, &'a str)>) {
     let mut expected: Vec<Entry> =
         expected.map(|(s, n, v)| (s.to_owned(), n.to_owned(), v.to_owned())).collect();
     expected.sort();
@@ -270,7 +297,7 @@ fn table(values: &Values, text: &str) {
     let table: Table = serde_json::from_str(text).unwrap();
     let service = |name: &str| table.service(name).unwrap_or_else(|| panic!("no {name}"));
     assert_eq!(table.operators.as_deref(), Some(values.get("group")));
-    assert_eq!(table.services.len(), 3);
+    assert_eq!(table.services.len(), 6);
     let web = service(values.get("web"));
     assert_eq!(web.description, values.get("web-description"));
     assert_eq!(web.processes, [values.get("process")]);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 /// The fields and their ordinary values.
-pub(super) const FIELDS: [(&str, &str); 63] = [
+pub(super) const FIELDS: [(&str, &str); 72] = [
     ("product", "demo"),
     ("package", "demo-services"),
     ("summary", "services of a demonstration"),
@@ -67,6 +67,15 @@ pub(super) const FIELDS: [(&str, &str); 63] = [
     ("expected", "1"),
     ("tray-description", "Tray icon"),
     ("tray-argument", "x"),
+    ("hardware", "1min"),
+    ("bus", "bus"),
+    ("bus-argument", "x"),
+    ("probe", "http://127.0.0.1:80/up"),
+    ("status", "200-299"),
+    ("body", "up"),
+    ("every", "30s"),
+    ("health", "exec:test -e /srv/up"),
+    ("client-probe", "connected:80"),
     ("why", "Operators start and stop it."),
 ];
 
@@ -90,6 +99,9 @@ depends.rpm = [@rpm@]
 version = @version@
 date = @date@
 changes = [@change@]
+
+[machine]
+hardware-watchdog = @hardware@
 
 [account.@account@]
 description = @account-description@
@@ -171,6 +183,34 @@ exec = [
 ]
 environment.@environment@ = @environment-value@
 
+[service.all]
+description = "All"
+scope = "both"
+hardening = "none"
+
+[service.@bus@]
+description = "Bus"
+scope = "both"
+user = @account@
+hardening = "none"
+parent = "all"
+exec = [
+  "/usr/bin/bus",
+  @bus-argument@,
+]
+ready = { probe = @probe@, status = @status@, body = @body@ }
+watchdog = { every = @every@, probe = @health@ }
+
+[service.client]
+description = "Client"
+scope = "both"
+user = @account@
+hardening = "none"
+parent = "all"
+once-ready = [@bus@]
+exec = ["/usr/bin/client"]
+ready = @client-probe@
+
 [[permit]]
 why = @why@
 group = @group@
@@ -226,7 +266,8 @@ impl Values {
 
     /// The name of a service's unit.
     pub(super) fn unit(&self, service: &str) -> String {
-        format!("{}-{service}.service", self.get("product"))
+        let product = self.get("product");
+        if product == service { format!("{product}.service") } else { format!("{product}-{service}.service") }
     }
 }
 

@@ -138,11 +138,8 @@ impl Builder<'_, '_> {
             let line = ["--ready", literal, option, &value, "--"].map(OsString::from);
             if let Err(failure) = Options::parse(line.into_iter()) {
                 // `--option value`: why: what to do.
-                let why = failure
-                    .message
-                    .split("`: ")
-                    .nth(1)
-                    .and_then(|w| w.strip_suffix(": see `notify-helper --help"));
+                let why = failure.message.split_once("`: ").map(|(_, why)| why);
+                let why = why.and_then(|w| w.strip_suffix(": see `notify-helper --help`"));
                 self.fault(
                     &at,
                     &format!("does not fit the probe: {}", why.unwrap_or("see notify-helper(1)")),

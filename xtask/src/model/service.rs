@@ -38,7 +38,7 @@ pub fn unit_name(product: &str, service: &str) -> String {
 pub(super) fn mirrored(spec: &catalog::Service) -> catalog::Service {
     let mut spec = catalog::Service {
         user: None,
-        hardening: None,
+        hardening: spec.hardening.filter(|h| *h == Hardening::None),
         write_paths: Vec::new(),
         devices: Vec::new(),
         ..spec.clone()
