@@ -1,0 +1,92 @@
+//! One job of systemd's, from the request to its real end.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::PollFlags;
+use zbus::zvariant::OwnedObjectPath;
+
+use crate::executor::systemd::{Call, Event, MANAGER, PATH, Systemd, Unanswered, Woken};
+
+/// How long nothing is heard of a job before systemd is asked whether it is still there: it may have been replaced by a
+/// new systemd, which tells only who subscribes again.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// How somebody waits: what they show meanwhile, and what they listen to.
+pub struct Wait<'a> {
+    /// Something is to be read here when they do not want to wait any longer.
+    pub interrupt: Option<&'a OwnedFd>,
+    /// How often `tick` is called; never, for who shows nothing.
+    pub every: Option<Duration>,
+    /// Called meanwhile, with what is being done.
+    pub tick: &'a mut dyn FnMut(&str),
+}
+
+/// How a wait for a job ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// With this result: `done`, `failed`, …
+    Result(String),
+    /// systemd has forgotten the job: the unit's state is all that is known.
+    Unknown,
+    /// Not yet; they wait no longer.
+    Interrupted,
+}
+
+/// What is asked of systemd.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// `StartUnit`, `StopUnit` or `RestartUnit`.
+    pub method: &'a str,
+    /// The unit.
+    pub unit: &'a str,
+    /// `fail`: somebody else's job is not thrown out; `replace`: it is.
+    pub mode: &'a str,
+    /// What is being done, for people.
+    pub shown: &'a str,
+}
+
+/// Queues the job and waits for its end.
+pub fn run(systemd: &mut Systemd, request: Request<'_>, wait: &mut Wait<'_>) -> Result<End, Unanswered> {
+    systemd.follow_jobs()?;
+    let answer = systemd.call(Call::new(PATH, MANAGER, request.method, &(request.unit, request.mode))?)?;
+    let path: OwnedObjectPath = answer.body().deserialize().map_err(|e| Unanswered::Lost(e.to_string()))?;
+    let number = path.as_str().rsplit('/').next().and_then(|n| n.parse::<u32>().ok());
+    let Some(number) = number else { return Err(Unanswered::Lost(format!("`{path}` is no job"))) };
+    let mut ask = Instant::now() + SILENCE;
+    loop {
+        let tick = wait.every.map(|every| Instant::now() + every);
+        let others: Vec<_> = wait.interrupt.iter().map(|fd| (*fd, PollFlags::IN)).collect();
+        match systemd.wait(&others, Some(tick.map_or(ask, |tick| tick.min(ask))))? {
+            Woken::Event(Event::Job { id, result, .. }) if id == number => return Ok(End::Result(result)),
+            Woken::Event(Event::Everything) => systemd.subscribe()?,
+            Woken::Event(_) => {}
+            Woken::Other => return Ok(End::Interrupted),
+            Woken::Late => {
+                if wait.every.is_some() {
+                    (wait.tick)(request.shown);
+                }
+                if Instant::now() < ask {
+                    continue;
+                }
+                ask = Instant::now() + SILENCE;
+                if let Err(Unanswered::Refused(..)) =
+                    systemd.call(Call::new(PATH, MANAGER, "GetJob", &number)?)
+                {
+                    return Ok(told(systemd, number)?.map_or(End::Unknown, End::Result));
+                }
+            }
+        }
+    }
+}
+
+/// Its end, if it came while systemd was asked about it.
+fn told(systemd: &mut Systemd, number: u32) -> Result<Option<String>, Unanswered> {
+    loop {
+        match systemd.wait(&[], Some(Instant::now()))? {
+            Woken::Event(Event::Job { id, result, .. }) if id == number => return Ok(Some(result)),
+            Woken::Event(_) => {}
+            Woken::Other | Woken::Late => return Ok(None),
+        }
+    }
+}
