@@ -30,9 +30,9 @@ pub fn told(table: &Table, service: &str, environment: &Environment) -> String {
 
 /// What a status line says of a variable: its value, that it is not set, or nothing.
 pub fn read(line: &str, name: &str) -> Option<Option<String>> {
-    let mut words = line.split(' ').skip_while(|w| !matches!(*w, "with" | "without")).peekable();
+    let words = line.split(' ').skip_while(|w| !matches!(*w, "with" | "without"));
     let mut set = true;
-    while let Some(word) = words.next() {
+    for word in words {
         match word {
             "with" => set = true,
             "without" => set = false,

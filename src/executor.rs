@@ -10,6 +10,7 @@ pub mod control;
 pub mod guard;
 pub mod job;
 pub mod log;
+pub mod message;
 pub mod presence;
 pub mod refusal;
 pub mod running;

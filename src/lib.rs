@@ -9,6 +9,8 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod effective;
 pub mod env_file;
 pub mod environment;

@@ -46,7 +46,7 @@ pub struct Service {
     pub load: String,
     /// The job that systemd has queued or runs for the unit: `start`, `stop`, …
     pub job: Option<String>,
-    /// When it got into this state, as UTC with microseconds; absent when it never was in another one.
+    /// When it got into this state, as UTC with microseconds; absent for what is stopped.
     pub since: Option<String>,
     /// The main process.
     pub pid: Option<i32>,

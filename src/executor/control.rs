@@ -4,8 +4,9 @@
 //! decides is what happens: the lock is taken by run_stack, permission is given by polkit.
 
 use crate::executor::job::{self, End, Request, Wait};
+use crate::executor::message::Unanswered;
 use crate::executor::refusal::{self, Refusal};
-use crate::executor::systemd::{Systemd, Unanswered};
+use crate::executor::systemd::Systemd;
 use crate::executor::unit::Unit;
 use crate::executor::{guard, presence, running, snapshot};
 use crate::failure::Failure;
@@ -164,7 +165,7 @@ impl<'t> Control<'t> {
         let name = &service.name;
         let ran = self.job("StopUnit", "replace", service, &format!("stopping {name}"), wait)?;
         let after = self.unit(service)?;
-        if let End::Result(result) = &ran
+        if let End::Result { result, .. } = &ran
             && result != "done"
         {
             return Err(refusal::job(service, &after, result, "stop").into());
@@ -187,7 +188,7 @@ impl<'t> Control<'t> {
         let name = &service.name;
         let notes = std::mem::take(notes);
         match ran {
-            End::Result(result) if result != "done" => {
+            End::Result { result, .. } if result != "done" => {
                 let refusal = Refusal::from(refusal::job(service, &unit, result, "start"));
                 return Err(refusal.with_log(&unit).noting(notes));
             }
@@ -204,6 +205,9 @@ impl<'t> Control<'t> {
             state if *ran == End::Unknown => {
                 let why = format!("systemd has forgotten the job, and {name} is {}", state.shown());
                 Err(Failure::failed(format!("{name}: {why}: `rovi status {name}`")).into())
+            }
+            State::Stopped if matches!(ran, End::Result { ran: false, .. }) => {
+                Err(Refusal::from(refusal::job(service, &unit, "skipped", "start")).noting(notes))
             }
             state => {
                 let message = format!(

@@ -1,12 +1,11 @@
 //! One job of systemd's, from the request to its real end.
 
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use rustix::event::PollFlags;
 use zbus::zvariant::OwnedObjectPath;
 
-use crate::executor::systemd::{Call, Event, MANAGER, PATH, Systemd, Unanswered, Woken};
+use crate::executor::message::{Call, Event, MANAGER, PATH, Unanswered, path_of};
+use crate::executor::systemd::{Source, Systemd, Woken};
 
 /// How long nothing is heard of a job before systemd is asked whether it is still there: it may have been replaced by a
 /// new systemd, which tells only who subscribes again.
@@ -15,7 +14,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// How somebody waits: what they show meanwhile, and what they listen to.
 pub struct Wait<'a> {
     /// Something is to be read here when they do not want to wait any longer.
-    pub interrupt: Option<&'a OwnedFd>,
+    pub interrupt: Option<&'a Source>,
     /// How often `tick` is called; never, for who shows nothing.
     pub every: Option<Duration>,
     /// Called meanwhile, with what is being done.
@@ -25,8 +24,13 @@ pub struct Wait<'a> {
 /// How a wait for a job ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
-    /// With this result: `done`, `failed`, …
-    Result(String),
+    /// systemd says how.
+    Result {
+        /// `done`, `failed`, …
+        result: String,
+        /// Whether the unit was active or about to be meanwhile: a start is `done` too when a condition was not met.
+        ran: bool,
+    },
     /// systemd has forgotten the job: the unit's state is all that is known.
     Unknown,
     /// Not yet; they wait no longer.
@@ -48,18 +52,26 @@ pub struct Request<'a> {
 
 /// Queues the job and waits for its end.
 pub fn run(systemd: &mut Systemd, request: Request<'_>, wait: &mut Wait<'_>) -> Result<End, Unanswered> {
+    let path = path_of(request.unit);
+    systemd.follow_units(std::slice::from_ref(&path))?;
     systemd.follow_jobs()?;
     let answer = systemd.call(Call::new(PATH, MANAGER, request.method, &(request.unit, request.mode))?)?;
-    let path: OwnedObjectPath = answer.body().deserialize().map_err(|e| Unanswered::Lost(e.to_string()))?;
-    let number = path.as_str().rsplit('/').next().and_then(|n| n.parse::<u32>().ok());
-    let Some(number) = number else { return Err(Unanswered::Lost(format!("`{path}` is no job"))) };
+    let job: OwnedObjectPath = answer.body().deserialize().map_err(|e| Unanswered::Lost(e.to_string()))?;
+    let number = job.as_str().rsplit('/').next().and_then(|n| n.parse::<u32>().ok());
+    let Some(number) = number else { return Err(Unanswered::Lost(format!("`{job}` is no job"))) };
     let mut ask = Instant::now() + SILENCE;
+    let mut ran = false;
     loop {
         let tick = wait.every.map(|every| Instant::now() + every);
-        let others: Vec<_> = wait.interrupt.iter().map(|fd| (*fd, PollFlags::IN)).collect();
+        let others: Vec<&Source> = wait.interrupt.into_iter().collect();
         match systemd.wait(&others, Some(tick.map_or(ask, |tick| tick.min(ask))))? {
-            Woken::Event(Event::Job { id, result, .. }) if id == number => return Ok(End::Result(result)),
+            Woken::Event(Event::Job { id, result, .. }) if id == number => {
+                return Ok(End::Result { result, ran });
+            }
             Woken::Event(Event::Everything) => systemd.subscribe()?,
+            Woken::Event(Event::Unit { path: of, active }) => {
+                ran |= of == path && active.is_some_and(|state| matches!(&*state, "activating" | "active"));
+            }
             Woken::Event(_) => {}
             Woken::Other => return Ok(End::Interrupted),
             Woken::Late => {
@@ -73,7 +85,8 @@ pub fn run(systemd: &mut Systemd, request: Request<'_>, wait: &mut Wait<'_>) -> 
                 if let Err(Unanswered::Refused(..)) =
                     systemd.call(Call::new(PATH, MANAGER, "GetJob", &number)?)
                 {
-                    return Ok(told(systemd, number)?.map_or(End::Unknown, End::Result));
+                    let told = told(systemd, number)?;
+                    return Ok(told.map_or(End::Unknown, |result| End::Result { result, ran }));
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! The state of a product's services at one moment: takes the table and a connection, makes a [`Status`].
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::executor::systemd::Systemd;
@@ -134,7 +135,7 @@ fn failure(unit: &Unit) -> report::Failure {
 /// What the session file says, for who may read it.
 fn session(service: &Service, unit: &Unit) -> Option<String> {
     let session = service.launch.as_ref()?.session.as_ref()?;
-    let home = standing::home(unit.user.as_deref()?)?;
+    let home = standing::home(std::fs::metadata(format!("/proc/{}", unit.pid?)).ok()?.uid())?;
     let text = fs::read_to_string(Path::new(&home).join(&session.path)).ok()?;
     Some(text.trim_end().to_owned())
 }

@@ -25,9 +25,9 @@ pub fn user() -> String {
 }
 
 /// The home directory of a user.
-pub fn home(user: &str) -> Option<String> {
+pub fn home(uid: u32) -> Option<String> {
     entry("/etc/passwd", |fields| {
-        (fields[0] == user).then(|| fields.get(5).map(|home| (*home).to_owned()))?
+        (number(fields.get(2)) == Some(uid)).then(|| fields.get(5).map(|home| (*home).to_owned()))?
     })
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use zbus::zvariant::{OwnedObjectPath, OwnedValue};
 
-use crate::executor::systemd::{Call, MANAGER, PATH, Systemd, Unanswered, path_of};
+use crate::executor::message::{Call, MANAGER, PATH, Unanswered, path_of};
+use crate::executor::systemd::Systemd;
 use crate::report::State;
 
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
@@ -43,8 +44,6 @@ pub struct Unit {
     pub text: Option<String>,
     /// Names this run of the unit in the journal.
     pub invocation: Option<String>,
-    /// The user of its processes.
-    pub user: Option<String>,
 }
 
 /// A row of `ListUnitsByNames`: name, description, load, active and sub state, followed unit, path, job number, job type,
@@ -103,18 +102,21 @@ impl Unit {
     /// What is to be asked about it: little where nothing runs and nothing went wrong.
     fn wanted(&self) -> &'static [(&'static str, &'static str)] {
         match self.state() {
-            State::Missing => &[],
-            State::Stopped => &[(UNIT, "StateChangeTimestamp")],
-            _ => &[
+            // systemd unloads what is stopped, and forgets since when it is.
+            State::Missing | State::Stopped => &[],
+            State::Failed => &[
                 (UNIT, "StateChangeTimestamp"),
                 (UNIT, "InvocationID"),
-                (SERVICE, "MainPID"),
-                (SERVICE, "MemoryCurrent"),
-                (SERVICE, "ControlGroup"),
                 (SERVICE, "Result"),
                 (SERVICE, "ExecMainStatus"),
                 (SERVICE, "StatusText"),
-                (SERVICE, "User"),
+            ],
+            _ => &[
+                (UNIT, "StateChangeTimestamp"),
+                (SERVICE, "MainPID"),
+                (SERVICE, "MemoryCurrent"),
+                (SERVICE, "ControlGroup"),
+                (SERVICE, "StatusText"),
             ],
         }
     }
@@ -132,7 +134,6 @@ impl Unit {
             "ControlGroup" => self.cgroup = text(value).unwrap_or_default(),
             "Result" => self.result = text(value).unwrap_or_default(),
             "StatusText" => self.text = text(value).filter(|t| !t.is_empty()),
-            "User" => self.user = text(value).filter(|t| !t.is_empty()),
             "InvocationID" => {
                 let bytes = Vec::<u8>::try_from(value).unwrap_or_default();
                 let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();

@@ -2,14 +2,14 @@
 //! nothing happens, and no time passes in here.
 
 use std::collections::BTreeSet;
-use std::os::fd::OwnedFd;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::event::PollFlags;
 use rustix::fs::inotify;
 
+use crate::executor::message::path_of;
 use crate::executor::snapshot;
-use crate::executor::systemd::{Systemd, Woken, path_of};
+use crate::executor::systemd::{Source, Systemd, Woken};
 use crate::failure::{Failure, reason};
 use crate::report::Status;
 use crate::table::Table;
@@ -19,7 +19,7 @@ use crate::table::Table;
 pub struct Watch<'t> {
     table: &'t Table,
     systemd: Systemd,
-    files: Option<OwnedFd>,
+    files: Option<Source>,
     only: Option<String>,
     last: Option<Status>,
 }
@@ -33,13 +33,13 @@ impl<'t> Watch<'t> {
         systemd.follow_units(&paths)?;
         let files = files(table).map_err(|e| {
             let todo = "raise `fs.inotify.max_user_instances`";
-            Failure::failed(format!("inotify: {}: {todo}", reason(&e.into())))
+            Failure::failed(format!("inotify: {}: {todo}", reason(&e)))
         })?;
         Ok(Watch { table, systemd, files, only: only.map(str::to_owned), last: None })
     }
 
     /// The state now, and after that the next one that differs; `None` when one of `ends` has something.
-    pub fn next(&mut self, ends: &[(&OwnedFd, PollFlags)]) -> Result<Option<&Status>, Failure> {
+    pub fn next(&mut self, ends: &[&Source]) -> Result<Option<&Status>, Failure> {
         loop {
             if self.last.is_some() && !self.changed(ends)? {
                 return Ok(None);
@@ -56,9 +56,9 @@ impl<'t> Watch<'t> {
     }
 
     /// Waits; false when it is over.
-    fn changed(&mut self, ends: &[(&OwnedFd, PollFlags)]) -> Result<bool, Failure> {
+    fn changed(&mut self, ends: &[&Source]) -> Result<bool, Failure> {
         let mut others = ends.to_vec();
-        others.extend(self.files.iter().map(|fd| (fd, PollFlags::IN)));
+        others.extend(&self.files);
         loop {
             match self.systemd.wait(&others, None)? {
                 Woken::Event(_) => return Ok(true),
@@ -92,7 +92,7 @@ fn differ(last: &Status, now: &Status) -> bool {
 }
 
 /// The folders of locks and of what an upgrade notes; none where there is none.
-fn files(table: &Table) -> rustix::io::Result<Option<OwnedFd>> {
+fn files(table: &Table) -> io::Result<Option<Source>> {
     let locks = table.launchable().filter_map(|(_, launch)| launch.lock.clone());
     let pending = snapshot::pending(table);
     let folders: BTreeSet<PathBuf> = locks
@@ -112,5 +112,5 @@ fn files(table: &Table) -> rustix::io::Result<Option<OwnedFd>> {
     for folder in folders {
         inotify::add_watch(&fd, &folder, flags)?;
     }
-    Ok(Some(fd))
+    Source::new(fd).map(Some)
 }

@@ -52,8 +52,7 @@ impl Arguments {
                 let flag = verb.options.iter().find(|flag| flag.long == long).ok_or_else(unknown)?;
                 found.options.insert(flag.long, value(flag, own)?);
             } else {
-                let mut letters = text[1..].char_indices();
-                while let Some((at, letter)) = letters.next() {
+                for (at, letter) in text[1..].char_indices() {
                     let flag =
                         verb.options.iter().find(|flag| flag.short == Some(letter)).ok_or_else(unknown)?;
                     let rest = &text[1 + at + letter.len_utf8()..];

@@ -1,6 +1,7 @@
 //! What `start`, `stop`, `restart` and `switch` have in common: they wait, may be interrupted, and say what came of it.
 
-use std::os::fd::OwnedFd;
+use std::io;
+use std::os::fd::AsFd;
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -8,6 +9,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use crate::executor::control::{Control, Done};
 use crate::executor::job::Wait;
 use crate::executor::refusal::Refusal;
+use crate::executor::systemd::Source;
 use crate::failure::{Failure, reason};
 use crate::report::{Outcome, SCHEMA};
 use crate::rovi::arguments::Arguments;
@@ -44,19 +46,17 @@ pub fn run(arguments: &Arguments, act: Act) -> Result<u8, Failure> {
 }
 
 /// SIGINT and SIGTERM, to be read instead of being ended by them: who waits says first that the job goes on.
-pub fn interrupts() -> Result<OwnedFd, Failure> {
+pub fn interrupts() -> Result<Source, Failure> {
+    let no = |e: io::Error| Failure::failed(format!("signals: {}: try again", reason(&e)));
     let mut signals = SigSet::empty();
     [Signal::SIGINT, Signal::SIGTERM].into_iter().for_each(|s| signals.add(s));
-    let fd = signals
-        .thread_block()
-        .and_then(|()| SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK));
-    let fd = fd.map_err(|e| Failure::failed(format!("signals: {}: try again", reason(&e.into()))))?;
-    std::os::fd::AsFd::as_fd(&fd)
-        .try_clone_to_owned()
-        .map_err(|e| Failure::failed(format!("signals: {}: try again", reason(&e))))
+    signals.thread_block().map_err(|e| no(e.into()))?;
+    let fd = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+        .map_err(|e| no(e.into()))?;
+    fd.as_fd().try_clone_to_owned().and_then(Source::new).map_err(no)
 }
 
-fn act_on(arguments: &Arguments, act: Act, interrupt: &OwnedFd) -> Result<Done, Refusal> {
+fn act_on(arguments: &Arguments, act: Act, interrupt: &Source) -> Result<Done, Refusal> {
     let table = table()?;
     // Before anything is connected: a mistyped name needs no systemd.
     if let Some(name) = &arguments.word {

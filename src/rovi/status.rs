@@ -1,11 +1,11 @@
 //! `rovi status`: what is, once or with every change.
 
 use std::io::{self, IsTerminal};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
-use rustix::event::PollFlags;
+use rustix::fs::FileType;
 
-use crate::executor::systemd::Systemd;
+use crate::executor::systemd::{Source, Systemd};
 use crate::executor::watch::Watch;
 use crate::executor::{refusal, snapshot};
 use crate::failure::{Failure, reason};
@@ -51,13 +51,8 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         return print(&text).map(|()| 0);
     }
     let interrupt = outcome::interrupts()?;
-    let out = io::stdout();
-    let reader = out
-        .as_fd()
-        .try_clone_to_owned()
-        .map_err(|e| Failure::failed(format!("standard output: {}", reason(&e))))?;
-    // A terminal that is gone and a pipe that nobody reads say so without being asked for anything.
-    let ends: [(&OwnedFd, PollFlags); 2] = [(&interrupt, PollFlags::IN), (&reader, PollFlags::empty())];
+    let reader = reader()?;
+    let ends: Vec<&Source> = [&interrupt].into_iter().chain(&reader).collect();
     let mut watch = Watch::new(&table, only)?;
     let mut shown = Shown { json: arguments.has("json"), whole: only.is_some(), lines: 0, last: Vec::new() };
     while let Some(status) = watch.next(&ends)? {
@@ -65,6 +60,18 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         print(&text)?;
     }
     Ok(0)
+}
+
+/// Standard output, if it is a pipe: one that nobody reads any more says so without being written to. A terminal that
+/// goes away sends a signal.
+fn reader() -> Result<Option<Source>, Failure> {
+    let out = io::stdout();
+    let pipe = rustix::fs::fstat(&out).is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Fifo);
+    if !pipe {
+        return Ok(None);
+    }
+    let source = out.as_fd().try_clone_to_owned().and_then(Source::new);
+    source.map(Some).map_err(|e| Failure::failed(format!("standard output: {}: try again", reason(&e))))
 }
 
 fn json(status: &Status) -> Result<String, Failure> {

@@ -7,8 +7,11 @@ use serde_json::{Value, json};
 use crate::catalog::Catalog;
 
 /// Where the schemas are checked in, and what makes them.
-pub const FILES: [(&str, fn() -> String); 2] =
+pub const FILES: [(&str, Text); 2] =
     [("catalog/schema.json", || text(&schema())), ("src/report.schema.json", || text(&report()))];
+
+/// Makes the text of a schema.
+pub type Text = fn() -> String;
 
 /// The schema of a catalog.
 pub fn schema() -> Value {
