@@ -198,6 +198,10 @@ impl<'t> Control<'t> {
             State::Running => {
                 Ok(Done { notes, ..done(service, &unit, true, format!("{name} runs{}", process(&unit))) })
             }
+            // It may have failed before.
+            _ if matches!(ran, End::Result { ran: false, .. }) => {
+                Err(Refusal::from(refusal::job(service, &unit, "skipped", "start")).noting(notes))
+            }
             State::Failed => {
                 let failure = refusal::ended(service, &unit, "it started, but");
                 Err(Refusal::from(failure).with_log(&unit).noting(notes))
@@ -205,9 +209,6 @@ impl<'t> Control<'t> {
             state if *ran == End::Unknown => {
                 let why = format!("systemd has forgotten the job, and {name} is {}", state.shown());
                 Err(Failure::failed(format!("{name}: {why}: `rovi status {name}`")).into())
-            }
-            State::Stopped if matches!(ran, End::Result { ran: false, .. }) => {
-                Err(Refusal::from(refusal::job(service, &unit, "skipped", "start")).noting(notes))
             }
             state => {
                 let message = format!(

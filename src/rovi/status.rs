@@ -100,20 +100,21 @@ impl Shown {
             self.lines = picture.lines().count();
             return Ok(up + &picture);
         }
-        let changed = Status {
-            services: status.services.iter().filter(|s| !self.last.contains(s)).cloned().collect(),
-            ..status.clone()
-        };
-        self.last = status.services.clone();
-        Ok(text(&changed, self.whole, screen))
+        let last = std::mem::replace(&mut self.last, status.services.clone());
+        Ok(part(status, |service| !last.contains(service), self.whole, screen))
     }
 }
 
 /// The picture: a line for each service, and below it what a person has to know.
 fn text(status: &Status, whole: bool, screen: Screen) -> String {
+    part(status, |_| true, whole, screen)
+}
+
+/// What it says of some of the services.
+fn part(status: &Status, of: impl Fn(&Service) -> bool, whole: bool, screen: Screen) -> String {
     let mut lines = Vec::new();
     let width = status.services.iter().map(|s| s.name.chars().count()).max().unwrap_or_default();
-    for service in &status.services {
+    for service in status.services.iter().filter(|service| of(service)) {
         let state = screen.state(service.state, 8);
         let line = format!("{:width$}  {state}{}", service.name, facts(service));
         lines.push(line.trim_end().to_owned());
@@ -128,7 +129,7 @@ fn text(status: &Status, whole: bool, screen: Screen) -> String {
     }
     let yellow = |line: String| screen.paint(&line, Colour::Yellow);
     lines.extend(status.locks.iter().filter_map(|lock| locked(lock, status)).map(yellow));
-    for service in &status.services {
+    for service in status.services.iter().filter(|service| of(service)) {
         if service.restart_pending {
             let unit = &service.unit;
             lines.push(yellow(format!(

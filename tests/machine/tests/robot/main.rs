@@ -2,6 +2,7 @@
 //! package manager do, and what must never happen.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod executor;
 mod life;
 mod lifecycle;
 mod lifecycle_chroot;
