@@ -163,6 +163,11 @@ impl<'t> Control<'t> {
     /// Stops a unit; nothing of it is left afterwards.
     fn stopped(&mut self, service: &Service, before: &Unit, wait: &mut Wait<'_>) -> Result<Unit, Refusal> {
         let name = &service.name;
+        let processes = |unit: &Unit| match &*unit.cgroup {
+            "" => Vec::new(),
+            cgroup => presence::processes(cgroup),
+        };
+        let begun = processes(before);
         let ran = self.job("StopUnit", "replace", service, &format!("stopping {name}"), wait)?;
         let after = self.unit(service)?;
         if let End::Result { result, .. } = &ran
@@ -170,10 +175,10 @@ impl<'t> Control<'t> {
         {
             return Err(refusal::job(service, &after, result, "stop").into());
         }
-        // systemd gives up on processes that even SIGKILL does not end.
-        let left = if before.cgroup.is_empty() { Vec::new() } else { presence::processes(&before.cgroup) };
-        if !left.is_empty() && matches!(after.state(), State::Stopped | State::Failed) {
-            let pids: Vec<String> = left.iter().map(|p| p.pid.to_string()).collect();
+        // systemd gives up on processes that even SIGKILL does not end. Others may be there already, of the next start.
+        let left = processes(before).into_iter().filter(|p| begun.iter().any(|b| b.pid == p.pid));
+        let pids: Vec<String> = left.map(|p| p.pid.to_string()).collect();
+        if !pids.is_empty() && matches!(after.state(), State::Stopped | State::Failed) {
             let why = format!("processes {} do not end", pids.join(" "));
             return Err(
                 Failure::failed(format!("{name}: {why}: see `systemctl status {}`", service.unit)).into()
@@ -270,10 +275,10 @@ fn stop_told(service: &Service, after: &Unit) -> (String, Vec<String>) {
     let name = &service.name;
     match after.state() {
         State::Stopped | State::Missing => (format!("{name} is stopped"), vec![]),
-        State::Failed => (
-            format!("{name} is stopped"),
-            vec![format!("it did not end by itself: {}", snapshot::reason(after))],
-        ),
+        State::Failed => {
+            let how = if after.result == "timeout" { "it did not end by itself" } else { "it had failed" };
+            (format!("{name} is stopped"), vec![format!("{how}: {}", snapshot::reason(after))])
+        }
         state => {
             (format!("{name} was stopped, and is {} again: somebody has started it", state.shown()), vec![])
         }
