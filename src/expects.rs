@@ -18,20 +18,25 @@ fn differences(table: &Table, name: &str, expects: &Expects, manager: &mut Manag
             environ.split(|&b| b == 0).find_map(|e| e.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
         entry.map(|v| String::from_utf8_lossy(v).into_owned())
     };
-    let file = table.service(&expects.service).and_then(|s| s.launch.as_ref()?.env_file.as_ref());
-    let place = file.map(|f| format!("sets it in `{}` and ", f.display())).unwrap_or_default();
     let differs = expects.environment.iter().filter_map(|(variable, expected)| {
-        let has = match value(variable) {
-            Some(value) if value == *expected => return None,
-            Some(value) => format!("with {variable}={value}"),
-            None => format!("without {variable}"),
-        };
-        Some(format!(
-            "`{unit}` runs {has}: {service} expects {variable}={expected}: an administrator {place}runs \
-             `systemctl restart {unit}`",
-            unit = expects.unit,
-            service = name,
-        ))
+        let has = value(variable);
+        (has.as_ref() != Some(expected)).then(|| warning(table, name, expects, variable, has.as_deref()))
     });
     differs.collect()
+}
+
+/// The line about a variable that the running service has with another value, or has not.
+pub fn warning(table: &Table, name: &str, expects: &Expects, variable: &str, has: Option<&str>) -> String {
+    let file = table.service(&expects.service).and_then(|s| s.launch.as_ref()?.env_file.as_ref());
+    let place = file.map(|f| format!("sets it in `{}` and ", f.display())).unwrap_or_default();
+    let has = match has {
+        Some(value) => format!("with {variable}={value}"),
+        None => format!("without {variable}"),
+    };
+    let expected = expects.environment.get(variable).map(String::as_str).unwrap_or_default();
+    format!(
+        "`{unit}` runs {has}: {name} expects {variable}={expected}: an administrator {place}runs \
+         `systemctl restart {unit}`",
+        unit = expects.unit,
+    )
 }

@@ -7,6 +7,10 @@
 pub const FAILED: u8 = 1;
 /// The command line is wrong.
 pub const USAGE: u8 = 2;
+/// polkit or the kernel does not permit it to this user.
+pub const NOT_PERMITTED: u8 = 3;
+/// There is no service of that name.
+pub const UNKNOWN: u8 = 4;
 /// Not now: the lock is held, or the unit it depends on does not run (`EX_TEMPFAIL`).
 pub const REFUSED: u8 = 75;
 /// Something has to be installed or corrected first (`EX_CONFIG`).
@@ -35,6 +39,16 @@ impl Failure {
     /// [`REFUSED`], with this line.
     pub fn refused(message: impl Into<String>) -> Failure {
         Failure { status: REFUSED, message: message.into() }
+    }
+
+    /// [`NOT_PERMITTED`], with this line.
+    pub fn not_permitted(message: impl Into<String>) -> Failure {
+        Failure { status: NOT_PERMITTED, message: message.into() }
+    }
+
+    /// [`UNKNOWN`], with this line.
+    pub fn unknown(message: impl Into<String>) -> Failure {
+        Failure { status: UNKNOWN, message: message.into() }
     }
 
     /// [`CONFIGURATION`], with this line.

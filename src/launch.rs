@@ -16,7 +16,7 @@ use crate::program::Program;
 use crate::say::say;
 use crate::supervisor::{Ended, Guard, Supervisor};
 use crate::table::{Launch, Service, Table};
-use crate::{expects, leftovers, only_while, processes, session, setup};
+use crate::{effective, expects, leftovers, only_while, processes, session, setup};
 
 /// What the person asked for.
 #[derive(Debug)]
@@ -88,13 +88,14 @@ pub fn run(
                 (Some(session), Some(path)) => Some(session::write(session, path)?),
                 _ => None,
             };
-            Ok(start(&prepared, supervisor)?.map(|pid| (pid, session)))
+            let told = effective::told(request.table, &service.name, &prepared.environment);
+            Ok(start(&prepared, supervisor)?.map(|pid| (pid, told, session)))
         }
         None => Ok(None),
     });
     let ended = match started {
-        Ok(Some((pid, session))) => {
-            notifier.ready(&format!("{} runs as process {pid}", service.name));
+        Ok(Some((pid, told, session))) => {
+            notifier.ready(&format!("{} runs as process {pid}{told}", service.name));
             let ended = supervisor.wait_for(pid);
             wait_for_the_rest(supervisor, notifier, ended);
             drop(session);

@@ -4,12 +4,17 @@
 //!
 //! No templates and no packaging live here; see `ARCHITECTURE.md`. [`table`] is what programs and toolchain
 //! share; [`launch`] is `run_stack` from beginning to end,
-//! [`watch`] is `notify-helper run`; the rest is what they are made of.
+//! [`watch`] is `notify-helper run`; [`executor`] is what `rovi` does and [`rovi`] its command line; the rest is what
+//! they are made of.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod effective;
 pub mod env_file;
 pub mod environment;
+#[cfg(feature = "executor")]
+pub mod executor;
 pub mod expects;
 pub mod failure;
 pub mod launch;
@@ -21,6 +26,9 @@ pub mod notify;
 pub mod only_while;
 pub mod processes;
 pub mod program;
+pub mod report;
+#[cfg(feature = "executor")]
+pub mod rovi;
 pub mod say;
 pub mod session;
 pub mod setup;

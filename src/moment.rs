@@ -7,6 +7,13 @@ pub(crate) fn now() -> String {
     utc(clock_gettime(ClockId::Realtime).tv_sec)
 }
 
+/// A point in microseconds since 1970, with all of them.
+#[cfg(feature = "executor")]
+pub(crate) fn precise(microseconds: u64) -> String {
+    let whole = utc(i64::try_from(microseconds / 1_000_000).unwrap_or_default());
+    format!("{}.{:06}Z", whole.trim_end_matches('Z'), microseconds % 1_000_000)
+}
+
 /// Seconds since 1970 as a date of the Gregorian calendar, counted from the 1st of March, so that a leap day
 /// is the last of its year.
 fn utc(seconds: i64) -> String {

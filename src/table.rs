@@ -57,6 +57,12 @@ pub struct Service {
     /// Fixed frame for visualisation.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub frame: Option<String>,
+    /// What members of [`Table::operators`] may do with it: `start`, `stop`, …
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub permits: Vec<String>,
+    /// A command of the site that is asked before the service is stopped for somebody.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub guard: Option<Guard>,
     /// Environment that other services should be running with.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub expects: Vec<Expects>,
@@ -103,6 +109,15 @@ pub struct Session {
     pub path: PathBuf,
     /// The whole content, without the final newline.
     pub content: String,
+}
+
+/// Asked before a stop: status 0 is a yes; with any other one the output is the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guard {
+    /// The command. It finds what is asked in its environment: `GUARD_VERB` and `GUARD_SERVICE`.
+    pub command: Vec<String>,
+    /// How long it may take, as units write spans; a guard that takes longer has said no.
+    pub timeout: String,
 }
 
 /// What a service needs another one to have been started with.

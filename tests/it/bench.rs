@@ -26,6 +26,21 @@ fn run_stack_costs_a_fraction_of_a_launcher_in_bash() {
 }
 
 #[test]
+fn a_status_costs_a_tenth_of_asking_for_each_field() {
+    let mut shown = String::new();
+    for rounds in ["20", "40", "80"] {
+        shown = ok(&mut xtask(&["bench", "status", "--json", "--rounds", rounds]));
+        let report: Value = serde_json::from_str(&shown).unwrap();
+        let row = &report["rows"][0];
+        assert!(row["what"].as_str().unwrap().starts_with("CPU time"), "{shown}");
+        if row["ratio"].as_f64().unwrap() <= 0.1 {
+            return;
+        }
+    }
+    panic!("{shown}");
+}
+
+#[test]
 fn a_bench_is_a_table_and_an_unknown_one_is_refused() {
     let table = ok(&mut xtask(&["bench", "run_stack", "--rounds", "1"]));
     assert!(table.starts_with("medians of 1 rounds") && table.contains("resident set"), "{table}");
@@ -33,6 +48,6 @@ fn a_bench_is_a_table_and_an_unknown_one_is_refused() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "error: `bash` is no bench: known: dist, run_stack\n"
+        "error: `bash` is no bench: known: dist, run_stack, status\n"
     );
 }

@@ -13,6 +13,7 @@ mod lint;
 mod manager;
 mod notify_helper;
 mod reproducible;
+mod rovi;
 mod run_stack;
 mod scratch;
 mod tryout;

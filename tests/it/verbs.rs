@@ -120,9 +120,10 @@ fn two_products_cannot_ship_one_path() {
 
 #[test]
 fn a_schema_that_is_not_current_is_found() {
-    let schema = xtask::schema::text();
-    let kept = fs::read_to_string(crate::command::root().join("catalog/schema.json")).unwrap();
-    assert!(schema == kept, "run `cargo xtask schema`");
+    for (file, text) in xtask::schema::FILES {
+        let kept = fs::read_to_string(crate::command::root().join(file)).unwrap();
+        assert!(text() == kept, "{file}: run `cargo xtask schema`");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub mod dist;
 pub mod run_stack;
+pub mod status;
 
 use std::fmt;
 

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use crate::extra::Extra;
 use crate::finding::{Faults, Findings};
 use crate::model::Product;
 use crate::render::render;
 
 /// Compares the files of every product with those of the others; `files` are their names in messages.
-pub fn check(files: &[&str], products: &[Product], pages: &[(String, String)]) -> Result<(), Faults> {
+pub fn check(files: &[&str], products: &[Product], extras: &[Extra]) -> Result<(), Faults> {
     let mut owners: BTreeMap<String, usize> = BTreeMap::new();
     let mut faults = Vec::new();
     for (i, product) in products.iter().enumerate() {
         let mut findings = Findings::of(files[i]);
-        let tree = render(product, pages);
+        let tree = render(product, extras);
         let programs = product.programs.iter().map(|p| format!("{}/{p}", product.program_dir));
         for path in tree.installed().map(|(path, _)| path.to_owned()).chain(programs) {
             match owners.get(&path) {

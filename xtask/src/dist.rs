@@ -70,7 +70,7 @@ fn product_packages(
     crates: &Crates,
 ) -> Result<Vec<Package>> {
     let dir = package::stage_dir(&workspace.target_dir(), product, target);
-    let stage = package::stage(product, &workspace.pages()?, programs, &dir)?;
+    let stage = package::stage(product, &workspace.extras()?, programs, &dir)?;
     eprintln!("packing {} {} for {target}", product.package, product.release().version);
     thread::scope(|scope| {
         let stage = &stage;

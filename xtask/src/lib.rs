@@ -8,6 +8,7 @@ pub mod date;
 pub mod deb;
 pub mod dist;
 pub mod docs;
+pub mod extra;
 pub mod finding;
 pub mod golden;
 pub mod manifest;

@@ -26,7 +26,7 @@ enum Verb {
     Render(verb::render::Args),
     /// Make packages, checksums and bills of materials
     Dist(verb::dist::Args),
-    /// Write the JSON Schema of a catalog
+    /// Write the JSON Schemas of a catalog and of what programs print
     Schema,
     /// A booted machine with the packages installed, and a shell in it
     Try(verb::tryout::Args),

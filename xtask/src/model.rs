@@ -15,6 +15,7 @@ mod reference;
 mod resolve;
 mod service;
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use serde::Serialize;
@@ -358,6 +359,7 @@ impl Product {
 
     /// The table that its programs read.
     pub fn table(&self) -> table::Table {
+        let operators = self.permits.iter().find_map(|p| p.group.as_deref());
         let service = |s: &Service| table::Service {
             name: s.name.clone(),
             unit: s.unit.clone(),
@@ -367,6 +369,8 @@ impl Product {
             only_while: s.only_while.clone(),
             processes: s.processes.clone(),
             frame: s.frame.clone(),
+            permits: operators.map(|group| self.permitted(group, &s.unit)).unwrap_or_default(),
+            guard: None,
             expects: s.expects.clone(),
         };
         table::Table {
@@ -374,8 +378,16 @@ impl Product {
             product: self.name.clone(),
             package: self.package.clone(),
             version: self.release().version.clone(),
-            operators: self.permits.iter().find_map(|p| p.group.clone()),
+            operators: operators.map(str::to_owned),
             services: self.services.iter().map(service).collect(),
         }
+    }
+
+    /// What the members of a group may do with a unit.
+    fn permitted(&self, group: &str, unit: &str) -> Vec<String> {
+        let permits = self.permits.iter().filter(|p| p.group.as_deref() == Some(group));
+        let of_unit = permits.filter(|p| p.units.iter().any(|u| u == unit));
+        let verbs: BTreeSet<String> = of_unit.flat_map(|p| p.verbs.iter().cloned()).collect();
+        verbs.into_iter().collect()
     }
 }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use xshell::{Shell, cmd};
 
 use crate::deb;
+use crate::extra::Extra;
 use crate::manifest;
 use crate::model::Product;
 use crate::output;
@@ -54,13 +55,8 @@ pub struct Package {
 }
 
 /// Packs a product once: the same stage for every format.
-pub fn stage(
-    product: &Product,
-    pages: &[(String, String)],
-    programs: &[Program],
-    dir: &Path,
-) -> Result<Stage> {
-    let mut tree = compressed(render(product, pages))?;
+pub fn stage(product: &Product, extras: &[Extra], programs: &[Program], dir: &Path) -> Result<Stage> {
+    let mut tree = compressed(render(product, extras))?;
     for program in programs.iter().filter(|p| product.programs.contains(&p.name)) {
         tree.add(format!("root{}/{}", product.program_dir, program.name), 0o755, program.bytes.clone());
     }

@@ -9,15 +9,16 @@ use minijinja::{Environment, Value, context};
 use rovi_services::table;
 
 use crate::catalog::Manager;
+use crate::extra::{Extra, Kind};
 use crate::model::Product;
 use crate::tree::Tree;
 pub(crate) use filter::wrap;
 use plan::Plan;
 
-/// Renders everything that does not depend on a processor. `pages` are the man pages of the programs.
-pub fn render(product: &Product, pages: &[(String, String)]) -> Tree {
+/// Renders everything that does not depend on a processor. `extras` are what the programs bring along.
+pub fn render(product: &Product, extras: &[Extra]) -> Tree {
     Renderer { product, env: template::environment(), plan: Plan::of(product), tree: Tree::default() }
-        .run(pages)
+        .run(extras)
 }
 
 struct Renderer<'a> {
@@ -28,7 +29,7 @@ struct Renderer<'a> {
 }
 
 impl Renderer<'_> {
-    fn run(mut self, pages: &[(String, String)]) -> Tree {
+    fn run(mut self, extras: &[Extra]) -> Tree {
         let p = self.product;
         let (name, package) = (&p.name, &p.package);
         for service in p.units() {
@@ -97,19 +98,8 @@ impl Renderer<'_> {
                 context! { command },
             );
         }
-        for (program, page) in pages.iter().filter(|(program, _)| p.programs.contains(program)) {
-            if p.commands.contains(program) {
-                self.tree.add(format!("root/usr/share/man/man1/{program}.1"), 0o644, page.as_bytes());
-            } else {
-                // Not a command here, and other products may bring it too: a page of this product about it.
-                let title = |s: &str| format!(".Dt {} {s}\n", program.to_uppercase());
-                let page = page.replacen(
-                    &title("1"),
-                    &format!(".Dt {}\\-{} 7\n", name.to_uppercase(), program.to_uppercase()),
-                    1,
-                );
-                self.tree.add(format!("root/usr/share/man/man7/{name}-{program}.7"), 0o644, page);
-            }
+        for extra in extras.iter().filter(|extra| p.programs.contains(&extra.program)) {
+            self.extra(extra);
         }
         self.file(
             &format!("root/usr/share/man/man7/{package}.7"),
@@ -148,6 +138,31 @@ impl Renderer<'_> {
         let units: Vec<_> = self.product.units().collect();
         let extra = context! { manager, units };
         self.file(&path, 0o644, "packaging/system-preset/product.preset", extra);
+    }
+
+    fn extra(&mut self, extra: &Extra) {
+        let Extra { program, kind, text } = extra;
+        let name = &self.product.name;
+        let is_command = self.product.commands.contains(program);
+        match kind {
+            Kind::Page if is_command => {
+                self.tree.add(format!("root/usr/share/man/man1/{program}.1"), 0o644, text.as_bytes());
+            }
+            Kind::Page => {
+                // Not a command here, and other products may bring it too: a page of this product about it.
+                let title = format!(".Dt {} 1\n", program.to_uppercase());
+                let own = format!(".Dt {}\\-{} 7\n", name.to_uppercase(), program.to_uppercase());
+                let path = format!("root/usr/share/man/man7/{name}-{program}.7");
+                self.tree.add(path, 0o644, text.replacen(&title, &own, 1));
+            }
+            Kind::Completion(_) if is_command => {
+                for path in extra.paths() {
+                    self.tree.add(format!("root{path}"), 0o644, text.as_bytes());
+                }
+            }
+            // Nobody types it.
+            Kind::Completion(_) => {}
+        }
     }
 
     fn file(&mut self, path: &str, mode: u32, template: &str, extra: Value) {

@@ -1,14 +1,19 @@
-//! The JSON Schema of a catalog: takes the types of [`crate::catalog`], makes `catalog/schema.json`, which editors use
-//! to complete and check a catalog, and against which [`crate::structure`] checks it.
+//! JSON Schemas, made from types: of a catalog, which editors use to complete and check one, and against which
+//! [`crate::structure`] checks it; and of what programs on the machine print for other programs.
 
-use serde_json::Value;
+use rovi_services::report::{Outcome, Status};
+use serde_json::{Value, json};
 
 use crate::catalog::Catalog;
 
-/// Where it is checked in.
-pub const FILE: &str = "catalog/schema.json";
+/// Where the schemas are checked in, and what makes them.
+pub const FILES: [(&str, Text); 2] =
+    [("catalog/schema.json", || text(&schema())), ("src/report.schema.json", || text(&report()))];
 
-/// The schema of the running toolchain.
+/// Makes the text of a schema.
+pub type Text = fn() -> String;
+
+/// The schema of a catalog.
 pub fn schema() -> Value {
     let mut schema = schemars::schema_for!(Catalog);
     let comment = "Made from xtask/src/catalog.rs by `cargo xtask schema`; do not edit.";
@@ -16,9 +21,21 @@ pub fn schema() -> Value {
     schema.to_value()
 }
 
-/// Its text, as checked in.
-pub fn text() -> String {
-    let mut text = serde_json::to_string_pretty(&schema()).expect("a schema has only text keys");
+/// The schema of a report: a status, or what came of an action.
+fn report() -> Value {
+    let mut generator = schemars::SchemaGenerator::default();
+    let kinds = [generator.subschema_for::<Status>(), generator.subschema_for::<Outcome>()];
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$comment": "Made from src/report.rs by `cargo xtask schema`; do not edit.",
+        "title": "Report",
+        "anyOf": kinds,
+        "$defs": generator.take_definitions(true),
+    })
+}
+
+fn text(schema: &Value) -> String {
+    let mut text = serde_json::to_string_pretty(schema).expect("a schema has only text keys");
     text.push('\n');
     text
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::collision;
+use crate::extra::{Extra, Kind};
 use crate::finding::Faults;
 use crate::model::Product;
 
@@ -55,13 +56,15 @@ impl Workspace {
         self.stems("src/bin", "rs")
     }
 
-    /// Man page of each program that has one.
-    pub fn pages(&self) -> Result<Vec<(String, String)>> {
-        let names = self.stems("src/bin", "1")?;
-        names
-            .into_iter()
-            .map(|name| Ok((name.clone(), read(&self.path(&format!("src/bin/{name}.1")))?)))
-            .collect()
+    /// Man page and completions of each program that has them.
+    pub fn extras(&self) -> Result<Vec<Extra>> {
+        let mut extras = Vec::new();
+        for program in self.stems("src/bin", "1")? {
+            let text = read(&self.path(&format!("src/bin/{program}.1")))?;
+            extras.extend(Extra::completions(&self.path(&format!("src/{program}/completions")), &program));
+            extras.push(Extra { program, kind: Kind::Page, text });
+        }
+        Ok(extras)
     }
 
     /// Names of the products that have a catalog here.
@@ -124,7 +127,7 @@ impl Selection {
             return Err(Faults(faults).into());
         }
         let shown: Vec<&str> = files.iter().map(|(shown, _)| shown.as_str()).collect();
-        collision::check(&shown, &products, &workspace.pages()?)?;
+        collision::check(&shown, &products, &workspace.extras()?)?;
         Ok(products)
     }
 }

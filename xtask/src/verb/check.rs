@@ -15,23 +15,21 @@ pub struct Args {
 
 /// Checks everything, and says how much that was.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
-    let path = workspace.path(schema::FILE);
-    let kept = std::fs::read_to_string(&path).with_context(|| format!("`{}`", schema::FILE))?;
-    if kept != schema::text() {
-        bail!(
-            "`{}` is not that of the types in xtask/src/catalog.rs: run `cargo xtask schema`",
-            schema::FILE
-        );
+    for (file, text) in schema::FILES {
+        let kept = std::fs::read_to_string(workspace.path(file)).with_context(|| format!("`{file}`"))?;
+        if kept != text() {
+            bail!("`{file}` is not that of the types that it comes from: run `cargo xtask schema`");
+        }
     }
     let own = workspace.products()?;
     let products = args.selection.read(workspace)?;
     if args.selection.catalog.is_empty() {
         docs::check(workspace, &products)?;
     }
-    let pages = workspace.pages()?;
+    let extras = workspace.extras()?;
     let _turn = workspace.turn()?;
     for product in &products {
-        let tree = render(product, &pages);
+        let tree = render(product, &extras);
         if args.selection.catalog.is_empty() && own.contains(&product.name) {
             golden::check(&tree, &workspace.path("tests/golden").join(&product.name))?;
         }

@@ -23,7 +23,7 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let out = args.out.unwrap_or_else(|| workspace.target_dir().join("render"));
     for product in args.selection.read(workspace)? {
         let dir = out.join(&product.name);
-        Stage::write(&render(&product, &workspace.pages()?), product.release().epoch, &dir)?;
+        Stage::write(&render(&product, &workspace.extras()?), product.release().epoch, &dir)?;
         println!("{}", dir.display());
     }
     Ok(())

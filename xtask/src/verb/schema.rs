@@ -1,4 +1,4 @@
-//! `cargo xtask schema`: writes the JSON Schema of a catalog.
+//! `cargo xtask schema`: writes the JSON Schemas.
 
 use anyhow::Result;
 
@@ -6,10 +6,11 @@ use crate::output;
 use crate::schema;
 use crate::workspace::Workspace;
 
-/// Writes it; `cargo xtask check` verifies that it is current.
+/// Writes them; `cargo xtask check` verifies that they are current.
 pub fn run(workspace: &Workspace) -> Result<()> {
-    let path = workspace.path(schema::FILE);
-    output::replace(&path, schema::text().as_bytes())?;
-    println!("{}", schema::FILE);
+    for (file, text) in schema::FILES {
+        output::replace(&workspace.path(file), text().as_bytes())?;
+        println!("{file}");
+    }
     Ok(())
 }

@@ -118,7 +118,9 @@ fn b13_an_upgrade_never_stops_a_moving_robot() -> Result<()> {
         assert!(all.len() == 6 && all.iter().all(|p| p.signals.is_empty() && p.status.is_none()), "{all:?}");
         is_next(&robot, GATEWAY, true);
         // Everybody may know that the old one still runs.
-        robot.run_as("op", &format!("cat {PENDING}")).ok();
+        let pending = "restart pending: gateway: an upgrade has left it running as it was: when nothing may move, an \
+                       administrator runs `systemctl restart rovi-gateway.service`";
+        robot.run_as("op", "rovi status").ok().says(pending);
         assert_eq!(robot.read(PENDING).unwrap(), format!("{GATEWAY}\n"));
         // Once more, back, and it is said once.
         dpkg(&robot, package("deb")).ok();
@@ -139,6 +141,7 @@ fn b13_an_upgrade_never_stops_a_moving_robot() -> Result<()> {
         assert_eq!(robot.read(PENDING).unwrap(), format!("{GATEWAY}\n"));
         robot.run(&format!("systemctl stop rovi-teleop && systemctl restart {GATEWAY}")).ok();
         assert_eq!(robot.read(PENDING).unwrap(), "");
+        assert!(!robot.run_as("op", "rovi status").ok().stdout.contains("restart pending"));
         is_next(&robot, GATEWAY, false);
     }
     Ok(())

@@ -4,6 +4,7 @@
 
 #[path = "../packages/dist.rs"]
 mod dist;
+mod executor;
 mod life;
 mod lifecycle;
 mod lifecycle_chroot;

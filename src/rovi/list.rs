@@ -1,0 +1,27 @@
+//! `rovi list`: what there is; asks nobody but the table.
+
+use crate::failure::Failure;
+use crate::rovi::arguments::Arguments;
+use crate::rovi::{JSON, Takes, Verb, print, table};
+
+/// The verb.
+pub const VERB: Verb = Verb {
+    name: "list",
+    takes: Takes::Nothing,
+    options: &[JSON],
+    about: "what can be started, and what it is",
+    more: "--json prints the table of the package, services.json, on one line.",
+    examples: &[("rovi list", "names and descriptions")],
+    run,
+};
+
+fn run(arguments: &Arguments) -> Result<u8, Failure> {
+    let table = table()?;
+    if arguments.has("json") {
+        let line = serde_json::to_string(&table).map_err(|e| Failure::failed(e.to_string()))?;
+        return print(&format!("{line}\n")).map(|()| 0);
+    }
+    let width = table.services.iter().map(|s| s.name.chars().count()).max().unwrap_or_default();
+    let line = |s: &crate::table::Service| format!("{:width$}  {}\n", s.name, s.description);
+    print(&table.services.iter().map(line).collect::<String>()).map(|()| 0)
+}

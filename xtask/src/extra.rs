@@ -1,0 +1,48 @@
+//! What a program brings along beside itself: its page and what shells need to complete its command line.
+
+use std::path::Path;
+
+/// One file of it.
+#[derive(Debug, Clone)]
+pub struct Extra {
+    /// The program.
+    pub program: String,
+    /// What it is.
+    pub kind: Kind,
+    /// The file.
+    pub text: String,
+}
+
+/// What an extra is, and so where it belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A man page of section 1.
+    Page,
+    /// Completion in a shell, by the shell's name.
+    Completion(&'static str),
+}
+
+/// Each shell, and where a package puts what is to be completed in it; `{}` is the program. Two families of
+/// distributions disagree about zsh.
+const SHELLS: [(&str, &[&str]); 3] = [
+    ("bash", &["/usr/share/bash-completion/completions/{}"]),
+    ("zsh", &["/usr/share/zsh/vendor-completions/_{}", "/usr/share/zsh/site-functions/_{}"]),
+    ("fish", &["/usr/share/fish/vendor_completions.d/{}.fish"]),
+];
+
+impl Extra {
+    /// The completions of a program: files named like the shell in `folder`.
+    pub fn completions(folder: &Path, program: &str) -> impl Iterator<Item = Extra> {
+        SHELLS.iter().filter_map(move |(shell, _)| {
+            let text = std::fs::read_to_string(folder.join(shell)).ok()?;
+            Some(Extra { program: program.to_owned(), kind: Kind::Completion(shell), text })
+        })
+    }
+
+    /// Where it is installed for a program that people call by its name; none for a page, whose place depends on that.
+    pub fn paths(&self) -> Vec<String> {
+        let Kind::Completion(shell) = self.kind else { return Vec::new() };
+        let places = SHELLS.iter().filter(|(name, _)| *name == shell).flat_map(|(_, places)| places.iter());
+        places.map(|place| place.replace("{}", &self.program)).collect()
+    }
+}
