@@ -5,7 +5,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use xtask::model::Product;
 
@@ -56,11 +55,18 @@ fn a_long_chain_of_defaults_is_followed_quickly() {
         text += &format!("[default.d{number}]\nuse = \"d{}\"\n", number + 1);
     }
     text += "[default.d1500]\nuse = \"stack\"\n[service.far]\nuse = \"d0\"\ndescription = \"far away\"\n";
-    let begin = Instant::now();
-    let product = Product::read("catalog.toml", &text, &PROGRAMS.map(str::to_owned)).unwrap();
-    let took = begin.elapsed().div_f64(machine::host::busy());
+    let begin = used();
+    let programs = ["notify-helper", "rovi", "run_stack"].map(str::to_owned);
+    let product = Product::read("catalog.toml", &text, &programs).unwrap();
+    let took = used() - begin;
     assert!(product.services.iter().any(|s| s.name == "far" && s.frame.as_deref() == Some("odom")));
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < 5.0, "{took} s");
+}
+
+/// Seconds that the processor has given this thread: how much others want does not count.
+fn used() -> f64 {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    used.tv_sec as f64 + used.tv_nsec as f64 / 1e9
 }
 
 fn cases(prefix: &str) -> Vec<PathBuf> {
