@@ -4,10 +4,11 @@
 //!
 //! No templates and no packaging live here; see `ARCHITECTURE.md`. [`table`] is what programs and toolchain
 //! share; [`launch`] is `run_stack` from beginning to end,
-//! [`watch`] is `notify-helper run`; the rest is what they are made of.
+//! [`watch`] is `notify-helper run`, [`alert`] is `notify-helper alert`; the rest is what they are made of.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod alert;
 pub mod env_file;
 pub mod environment;
 pub mod expects;
