@@ -234,7 +234,7 @@ fn a_unit_that_keeps_failing_is_told_once_and_then_counted() {
     assert!(told[1].contains(" failed 6 more times on "), "{told:?}");
     let asked = place.read("asked");
     assert!(
-        asked.contains(&format!("--since=@")) && asked.contains(&format!("_PID=1 UNIT={UNIT} MESSAGE_ID=")),
+        asked.contains("--since=@") && asked.contains(&format!("_PID=1 UNIT={UNIT} MESSAGE_ID=")),
         "{asked}"
     );
 }

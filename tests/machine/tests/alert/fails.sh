@@ -1,0 +1,6 @@
+#!/bin/sh
+# Says a few last words, some of which nobody should have to read, and fails.
+echo "$1: the first line"
+printf '%s: \033[31mred\033[0m \377 "quoted" \\ {}\n' "$1"
+echo "$1: the last line" >&2
+exit 7
