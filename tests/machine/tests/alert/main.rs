@@ -82,7 +82,9 @@ fn a_failure_reaches_mail_web_and_command() -> Result<()> {
         let mark = robot.mark();
         fail_and_wait(&robot, [1, 1, 1]);
         let invocation = show(&robot, "demo-web", "InvocationID");
-        let boot = robot.read("/proc/sys/kernel/random/boot_id").unwrap().trim().replace('-', "");
+        // A container's own number of its boot is hidden from a process that is locked in as this one is.
+        let boot = "systemd-run --quiet --pipe -p ProtectProc=invisible cat /proc/sys/kernel/random/boot_id";
+        let boot = robot.run(boot).ok().text().replace('-', "");
         let mail = robot.read("/run/got/mail-0").unwrap();
         let command = robot.run("cat /run/demo-alert/command.*").ok().stdout;
         let web = robot.read("/run/got/web-0").unwrap();
@@ -202,9 +204,10 @@ fn an_alert_that_fails_is_in_the_journal_and_alerts_nobody() -> Result<()> {
                 .is_empty()
         });
         let journal = robot.journal_since(&mark);
-        let own = "demo-alert@demo-alert@demo-web.service.service.service";
-        assert!(journal.contains(&format!("`{}`", &own[11..own.len() - 8])), "{suite}: {journal}");
-        assert!(!journal.contains(&format!("demo-alert@{own}")), "{suite}: {journal}");
+        // systemd loads names without end because of that drop-in, but nothing is started about what was the second.
+        let started = journal.matches("Started demo-alert").count();
+        assert!((3..=6).contains(&started), "{suite}: {started}: {journal}");
+        assert!(!journal.contains("Started demo-alert@demo-alert@demo-alert"), "{suite}: {journal}");
         // One that hangs holds up neither the service nor a stop.
         robot.run("rm -f /run/demo-alert/*; systemctl reset-failed").ok();
         robot.put("/etc/demo/alert.conf", 0o600, "MailTo=ana@example.org\nTimeout=1min\n");
