@@ -79,6 +79,9 @@ fn fail_and_wait(robot: &Machine, expected: [usize; 3]) {
 fn a_failure_reaches_mail_web_and_command() -> Result<()> {
     for suite in SUITES {
         let robot = boot(suite, CONFIG)?;
+        let size =
+            robot.run("stat -c %s /usr/libexec/demo/notify-helper").ok().text().parse::<u32>().unwrap();
+        assert!(size < 700_000, "{size}");
         let mark = robot.mark();
         fail_and_wait(&robot, [1, 1, 1]);
         let invocation = show(&robot, "demo-web", "InvocationID");
