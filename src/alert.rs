@@ -23,6 +23,7 @@ pub mod post;
 use std::time::SystemTime;
 
 use crate::failure::{Failure, reason};
+use crate::say::say;
 use config::Config;
 use facts::Facts;
 use limit::{Limit, Turn};
@@ -37,18 +38,18 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let began = SystemTime::now();
     let unit = &options.unit;
     if ITSELF.iter().any(|own| unit.contains(own)) {
-        eprintln!("warning: `{unit}`: it is an alert itself, and nobody is told of it: see its journal");
+        say(format!("warning: `{unit}`: it is an alert itself, and nobody is told of it: see its journal"));
         return Ok(());
     }
     let (config, faults) = Config::read(&options.config);
-    faults.iter().for_each(|fault| eprintln!("error: {fault}"));
+    faults.iter().for_each(|fault| say(format!("error: {fault}")));
     let limit = Limit::of_environment(unit, config.interval);
     // A unit that is unknown shall not be counted either.
     let mut facts = Facts::of(options)?;
     if let Some(limit) = &limit {
         let turn = limit.turn(began);
         if let Turn::Later { left, since } = turn {
-            eprintln!("`{unit}` has failed again: it is counted, and told in {} s", left.as_secs());
+            say(format!("`{unit}` has failed again: it is counted, and told in {} s", left.as_secs()));
             std::thread::sleep(left);
             facts = Facts::of_now(options)?;
             facts.again = Some(journal::failures(options, since).max(1));
@@ -57,7 +58,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         let noted = if turn == Turn::Now { began } else { SystemTime::now() };
         if let Err(e) = limit.note(noted) {
             let todo = "make room there, or it may be told too often";
-            eprintln!("error: `{}`: {}: {todo}", limit.path().display(), reason(&e));
+            say(format!("error: `{}`: {}: {todo}", limit.path().display(), reason(&e)));
         }
     }
     let lines = journal::lines(options, &facts, config.lines);

@@ -9,6 +9,7 @@ use super::message::Message;
 use super::options::Options;
 use super::{child, mail, post};
 use crate::failure::reason;
+use crate::say::say;
 
 /// Before the second try; before each further one four times as long.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -38,7 +39,7 @@ enum Way<'a> {
 pub fn deliver(options: &Options, config: &Config, facts: &Facts, lines: &[String]) -> bool {
     let message = &Message::of(facts, lines, options.user);
     // The journal is told of every alert, and its lines are in there already.
-    eprintln!("{}", message.summary);
+    say(&message.summary);
     let mail = message.mail(config.mail_from.as_deref(), &config.mail_to);
     let mut told = true;
     // What takes longest comes last.
@@ -48,7 +49,7 @@ pub fn deliver(options: &Options, config: &Config, facts: &Facts, lines: &[Strin
         None => ways.push(Way::Mail),
         Some(file) => {
             if let Err(e) = mail::leave(file, &mail) {
-                eprintln!("error: mail: `{}`: {}: make room there", file.display(), reason(&e));
+                say(format!("error: mail: `{}`: {}: make room there", file.display(), reason(&e)));
                 told = false;
             }
         }
@@ -56,7 +57,7 @@ pub fn deliver(options: &Options, config: &Config, facts: &Facts, lines: &[Strin
     if config.desktop && options.user {
         ways.push(Way::Desktop);
     } else if config.desktop {
-        eprintln!("warning: `Desktop`: the machine's own services have none: it is for those of users");
+        say("warning: `Desktop`: the machine's own services have none: it is for those of users");
     }
     ways.extend(config.commands.iter().map(|command| Way::Command(command)));
     ways.extend(config.webhooks.iter().map(|url| Way::Webhook(url)));
@@ -93,7 +94,7 @@ fn tried(mut ways: Vec<Way<'_>>, tries: u32, send: impl Fn(Way<'_>) -> Result<()
                 Way::Command(_) => "command",
                 Way::Webhook(url) => post::shown(url),
             };
-            eprintln!("error: {name}: {why}: nobody is told this way");
+            say(format!("error: {name}: {why}: nobody is told this way"));
             all = false;
             false
         });

@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 use super::child;
 use super::options::Options;
 use crate::failure::{Failure, reason};
+use crate::say::say;
 
 /// How long systemd may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -94,7 +95,10 @@ impl Facts {
             Ok((status, answer)) if status.success() => answer,
             other => {
                 let why = other.map_or_else(|e| reason(&e), |(status, _)| status.to_string());
-                eprintln!("warning: `systemctl show {}`: {why}: it is told without its state", options.unit);
+                say(format!(
+                    "warning: `systemctl show {}`: {why}: it is told without its state",
+                    options.unit
+                ));
                 return Ok(facts);
             }
         };

@@ -12,6 +12,7 @@ use super::facts::Facts;
 use super::options::Options;
 use crate::failure::reason;
 use crate::moment;
+use crate::say::say;
 
 /// How long one look may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -38,7 +39,7 @@ pub fn lines(options: &Options, facts: &Facts, count: u32) -> Vec<String> {
         let entries = match ask(&matches(options, facts), count, None) {
             Ok(entries) => entries,
             Err(why) => {
-                eprintln!("warning: `journalctl`: {why}: it is told without its last lines");
+                say(format!("warning: `journalctl`: {why}: it is told without its last lines"));
                 return Vec::new();
             }
         };
@@ -59,7 +60,7 @@ pub fn failures(options: &Options, since: SystemTime) -> u64 {
     match ask(&matches, 100_000, Some(since)) {
         Ok(entries) => entries.len() as u64,
         Err(why) => {
-            eprintln!("warning: `journalctl`: {why}: nobody knows how often it has failed");
+            say(format!("warning: `journalctl`: {why}: nobody knows how often it has failed"));
             0
         }
     }

@@ -13,6 +13,7 @@ use std::process::Command;
 use super::config::Config;
 use super::delivery::{Refusal, ended};
 use crate::failure::{Failure, reason};
+use crate::say::say;
 
 /// More than any mail of ours.
 const LONGEST: u64 = 4 << 20;
@@ -56,7 +57,7 @@ pub fn post(config: &[PathBuf], file: &Path) -> Result<(), Failure> {
         // Its faults have been told by whoever left the mail.
         let (config, _) = Config::read(config);
         if config.mail_to.is_empty() {
-            eprintln!("warning: mail: `MailTo` names nobody any more: nothing is sent");
+            say("warning: mail: `MailTo` names nobody any more: nothing is sent");
         } else {
             all &= super::delivery::mail(&config, &mail);
         }

@@ -153,7 +153,12 @@ impl Renderer<'_> {
         for scope in &self.product.alerts {
             let manager = scope.name();
             let path = format!("root/usr/lib/systemd/{manager}/{name}-alert@.service");
-            self.file(&path, 0o644, "units/alert@.service", context! { scope });
+            self.file(
+                &path,
+                0o644,
+                "units/alert@.service",
+                context! { scope, s => context! { devices => [(); 0] } },
+            );
         }
         if self.product.alerts.contains(&Manager::System) {
             let path = format!("root/usr/lib/systemd/system/{name}-alert-mail@.service");
