@@ -35,6 +35,7 @@ pub fn lines(options: &Options, facts: &Facts, count: u32) -> Vec<String> {
         return Vec::new();
     }
     let until = Instant::now() + SETTLING;
+    let mut before = Vec::new();
     loop {
         let entries = match ask(&matches(options, facts), count, None) {
             Ok(entries) => entries,
@@ -43,11 +44,14 @@ pub fn lines(options: &Options, facts: &Facts, count: u32) -> Vec<String> {
                 return Vec::new();
             }
         };
+        // What the unit itself said comes another way than what is said of it: both are there once a second look
+        // finds nothing new.
         let settled = entries.iter().any(|e| e.is_failure) || !facts.has_failed();
-        if settled || Instant::now() >= until {
+        if settled && entries == before || Instant::now() >= until {
             return entries.iter().rev().map(Entry::shown).collect();
         }
-        std::thread::sleep(Duration::from_millis(100));
+        before = entries;
+        std::thread::sleep(Duration::from_millis(200));
     }
 }
 
