@@ -4,12 +4,13 @@
 //!
 //! No templates and no packaging live here; see `ARCHITECTURE.md`. [`table`] is what programs and toolchain
 //! share; [`launch`] is `run_stack` from beginning to end,
-//! [`watch`] is `notify-helper run`; [`executor`] is what `rovi` does and [`rovi`] its command line; the rest is what
-//! they are made of.
+//! [`watch`] is `notify-helper run`, [`alert`] is `notify-helper alert`; [`executor`] is what `rovi` does and [`rovi`] its
+//! command line; the rest is what they are made of.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod alert;
 pub mod effective;
 pub mod env_file;
 pub mod environment;

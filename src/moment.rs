@@ -16,7 +16,7 @@ pub(crate) fn precise(microseconds: u64) -> String {
 
 /// Seconds since 1970 as a date of the Gregorian calendar, counted from the 1st of March, so that a leap day
 /// is the last of its year.
-fn utc(seconds: i64) -> String {
+pub(crate) fn utc(seconds: i64) -> String {
     let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let days = days + 719_468;
     let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));

@@ -56,25 +56,37 @@ impl Notifier {
         self.send(&format!("STOPPING=1\nSTATUS={status}"));
     }
 
-    /// Assignments, one a line.
+    /// Assignments, one a line; waits until the manager has confirmed them.
     pub fn send(&self, message: &str) {
-        let Some((socket, address)) = &self.0 else { return };
+        drop(self.begin(message));
+    }
+
+    /// Assignments likewise, for a sender that lives on: it need not wait at once, only before it ends.
+    pub fn begin(&self, message: &str) -> Option<Unconfirmed> {
+        let (socket, address) = self.0.as_ref()?;
         let plain = &mut SendAncillaryBuffer::default();
         let message = [IoSlice::new(message.as_bytes())];
-        if sendmsg_addr(socket, address, &message, plain, SendFlags::NOSIGNAL).is_err() {
-            return;
-        }
-        let Ok((ours, theirs)) = pipe_with(PipeFlags::CLOEXEC) else { return };
+        sendmsg_addr(socket, address, &message, plain, SendFlags::NOSIGNAL).ok()?;
+        let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC).ok()?;
         let fds = [theirs.as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         control.push(SendAncillaryMessage::ScmRights(&fds));
         let barrier = [IoSlice::new(b"BARRIER=1")];
-        if sendmsg_addr(socket, address, &barrier, &mut control, SendFlags::NOSIGNAL).is_ok() {
-            drop(theirs);
-            // Signals are blocked, so that this is cut short by nothing; they wait for their turn.
-            let _ = poll(&mut [PollFd::new(&ours, PollFlags::empty())], Some(&CONFIRMATION));
-        }
+        sendmsg_addr(socket, address, &barrier, &mut control, SendFlags::NOSIGNAL).ok()?;
+        Some(Unconfirmed(ours))
+    }
+}
+
+/// A message that the manager may not have read yet. Dropping it waits for that, within bounds.
+#[derive(Debug)]
+#[must_use = "dropped at once, it is waited for"]
+pub struct Unconfirmed(OwnedFd);
+
+impl Drop for Unconfirmed {
+    fn drop(&mut self) {
+        // Signals are blocked, so that this is cut short by nothing; they wait for their turn.
+        let _ = poll(&mut [PollFd::new(&self.0, PollFlags::empty())], Some(&CONFIRMATION));
     }
 }
 

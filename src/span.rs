@@ -34,7 +34,8 @@ pub fn parse(text: &str) -> Option<Duration> {
 /// As a person reads it: tenths of a second while they matter.
 pub fn shown(span: Duration) -> String {
     if span < Duration::from_secs(10) && span.subsec_millis() >= 50 {
-        format!("{:.1} s", span.as_secs_f64())
+        let tenths = (span.as_millis() + 50) / 100;
+        format!("{}.{} s", tenths / 10, tenths % 10)
     } else {
         format!("{} s", span.as_secs())
     }

@@ -8,13 +8,14 @@
 //! disturb every program that waits for all of its children.
 //!
 //! The parts: [`options`] is the command line of both, [`probe`] what can be asked, [`attempt`] one asking that
-//! takes time, [`listener`] whose socket it is, [`copy`] the output that is looked through, [`handover`] the
+//! takes time, [`listener`] whose socket it is, [`copy`] the output that is looked through, [`line`] what is looked for in it, [`handover`] the
 //! way from one process to the other, [`watcher`] what the second does.
 
 pub mod attempt;
 pub mod copy;
 pub mod handover;
 pub mod http;
+pub mod line;
 pub mod listener;
 pub mod options;
 pub mod probe;

@@ -1,12 +1,12 @@
 //! `notify-helper run … -- CMD…` makes a program that knows nothing of systemd a service that says when it is
-//! ready; `notify-helper alert UNIT` is for now its command line only, because nothing may believe that somebody
-//! is told when nobody is. See notify-helper(1).
+//! ready; `notify-helper alert UNIT` tells people that a unit has failed. See notify-helper(1).
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use rovi_services::alert;
 use rovi_services::failure::{Failure, reason};
 use rovi_services::say::say;
 use rovi_services::watch::options::{Options, usage};
@@ -17,7 +17,8 @@ const HELP: &str = "\
 Tell systemd when a program is ready, and a person when it has failed.
 
 usage: notify-helper run --ready PROBE... [--watchdog PROBE] [OPTIONS] -- COMMAND [ARGS...]
-       notify-helper alert UNIT
+       notify-helper alert [--user] [--config FILE]... [--leave-mail FILE] UNIT
+       notify-helper mail [--config FILE]... FILE
        notify-helper --help | --version
 
 PROBE is one of
@@ -38,7 +39,11 @@ PROBE is one of
   --http-body REGEX    what the text must contain, for the http probe before it
 
 Without NOTIFY_SOCKET, run only runs the command. In a unit it needs NotifyAccess=all.
-This version cannot alert yet: alert exits with 1.
+
+alert tells people that a unit has failed, as OnFailure= would have it:
+  --user               a unit of the user's own manager
+  --config FILE        who is told, and how; the first that exists counts
+  --leave-mail FILE    leave a mail there for `mail`, which sends it
 ";
 
 fn main() -> ExitCode {
@@ -57,13 +62,16 @@ fn run(mut args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         Some("--help") => written(io::stdout().write_all(HELP.as_bytes())),
         Some("--version") => written(writeln!(io::stdout(), "notify-helper {}", env!("CARGO_PKG_VERSION"))),
         Some("run") => run_command(args),
-        Some("alert") => alert(args),
+        Some("alert") => alert::run(&alert::options::Options::parse(args)?),
+        Some("mail") => {
+            alert::options::mail(args).and_then(|(config, file)| alert::mail::post(&config, &file))
+        }
         Some(handover::DETACH) => handover::detach(args),
         Some(handover::WATCH) => watch(&task(args)?),
         Some(handover::KEEP) => keep(),
         _ => Err(usage(
             &format!("`{}`", verb.unwrap_or_default().to_string_lossy()),
-            "run and alert are known",
+            "run, alert and mail are known",
         )),
     }
 }
@@ -87,17 +95,6 @@ fn task(mut args: impl Iterator<Item = OsString>) -> Result<Task, Failure> {
     let (options, _) = Options::parse(args)?;
     let watchdog = (usec > 0).then(|| Duration::from_micros(usec));
     Ok(Task { options, pid: pid as i32, watchdog })
-}
-
-/// `alert`: the unit, and nothing else.
-fn alert(mut args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
-    let unit = args.next().filter(|u| !u.is_empty()).ok_or_else(|| usage("`alert`", "no unit is named"))?;
-    if let Some(more) = args.next() {
-        return Err(usage(&format!("`{}`", more.to_string_lossy()), "`alert` takes one unit"));
-    }
-    let unit = unit.to_string_lossy();
-    let todo = format!("see `journalctl --unit={unit}`");
-    Err(Failure::failed(format!("`{unit}`: this version cannot deliver an alert yet: {todo}")))
 }
 
 fn written(result: io::Result<()>) -> Result<(), Failure> {

@@ -3,12 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
-use regex_lite::Regex;
-
 use super::attempt::{Answer, Attempt, Begun, no};
 use super::http::Request;
+use super::line::Line;
 use super::listener::{self, Service, Socket};
-use super::options::one_line;
 
 /// A question with the answers yes and no.
 #[derive(Debug)]
@@ -24,7 +22,7 @@ pub enum Probe {
     /// Does this file exist?
     File(PathBuf),
     /// Has a line of the output matched?
-    Log(Regex),
+    Log(Line),
     /// Does this command succeed?
     Exec(String),
 }
@@ -59,7 +57,7 @@ impl Probe {
             "http" => Probe::Http(Request::parse(of)?),
             "https" => return Err("TLS is not spoken: probe a plain http address, or use exec:curl".into()),
             "file" => Probe::File(of.into()),
-            "log" => Probe::Log(Regex::new(of).map_err(|e| one_line(&e))?),
+            "log" => Probe::Log(Line::parse(of)?),
             _ => Probe::Exec(of.to_owned()),
         })
     }
@@ -73,7 +71,7 @@ impl Probe {
             Probe::Unix(path) => format!("socket {path}"),
             Probe::Http(request) => request.name.clone(),
             Probe::File(path) => format!("file {}", path.display()),
-            Probe::Log(regex) => format!("a line of output like {}", regex.as_str()),
+            Probe::Log(line) => format!("a line of output like {}", line.as_str()),
             Probe::Exec(command) => format!("command {command}"),
         }
     }

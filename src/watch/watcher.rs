@@ -19,7 +19,7 @@ use super::listener::Service;
 use super::options::Options;
 use super::probe::Probe;
 use crate::failure::{Failure, reason};
-use crate::notify::Notifier;
+use crate::notify::{Notifier, Unconfirmed};
 use crate::say::say;
 use crate::signals::Signals;
 use crate::span::shown;
@@ -70,6 +70,7 @@ pub fn watch(task: &Task) -> Result<(), Failure> {
         ask_at: now,
         tell_at: now,
         said: false,
+        unconfirmed: None,
     }
     .run();
     Ok(())
@@ -111,6 +112,8 @@ struct Watcher<'t> {
     tell_at: Instant,
     /// Why the start has failed has been said.
     said: bool,
+    /// The last sign of life; dropped, and waited for, when the next one is sent or at the end.
+    unconfirmed: Option<Unconfirmed>,
 }
 
 impl Watcher<'_> {
@@ -213,7 +216,8 @@ impl Watcher<'_> {
         match answer {
             Answer::Yes => {
                 let well = if self.why_not.take().is_some() { "\nSTATUS=answers again" } else { "" };
-                self.notifier.send(&format!("WATCHDOG=1{well}"));
+                // Awake once for it: this process is there until the next one, which is when the last is confirmed.
+                self.unconfirmed = self.notifier.begin(&format!("WATCHDOG=1{well}"));
                 self.ask_at = Instant::now() + watchdog / 2;
             }
             Answer::No(why) => {
@@ -325,7 +329,7 @@ impl Watcher<'_> {
         for (stream, _) in self.streams.iter_mut().zip(written).filter(|(_, written)| **written) {
             let mut look = |line: &str| {
                 for (probe, passed) in ready.iter().zip(passed.iter_mut()).filter(|(_, passed)| !**passed) {
-                    if matches!(probe, Probe::Log(regex) if regex.is_match(line)) {
+                    if matches!(probe, Probe::Log(wanted) if wanted.is_like(line)) {
                         *passed = true;
                         found = true;
                     }

@@ -41,6 +41,29 @@ fn a_status_costs_a_tenth_of_asking_for_each_field() {
 }
 
 #[test]
+fn notify_helper_is_as_quick_as_a_service_that_says_it_itself() {
+    let mut shown = String::new();
+    // The same: a second opinion is heard.
+    for rounds in ["10", "20", "40"] {
+        shown = ok(&mut xtask(&["bench", "notify", "--json", "--rounds", rounds]));
+        let report: Value = serde_json::from_str(&shown).unwrap();
+        let sides = |what: &str| {
+            let row = report["rows"].as_array().unwrap().iter().find(|row| row["what"] == what).unwrap();
+            (row["ours"].as_f64().unwrap(), row["theirs"].as_f64().unwrap())
+        };
+        let never_later = ["shell loop, median", "shell loop, worst"]
+            .map(sides)
+            .iter()
+            .all(|(ours, theirs)| ours <= theirs);
+        let (ours, theirs) = sides("sdnotify in the service, median");
+        if never_later && ours - theirs <= 15.0 {
+            return;
+        }
+    }
+    panic!("{shown}");
+}
+
+#[test]
 fn a_bench_is_a_table_and_an_unknown_one_is_refused() {
     let table = ok(&mut xtask(&["bench", "run_stack", "--rounds", "1"]));
     assert!(table.starts_with("medians of 1 rounds") && table.contains("resident set"), "{table}");
@@ -48,6 +71,7 @@ fn a_bench_is_a_table_and_an_unknown_one_is_refused() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "error: `bash` is no bench: known: dist, run_stack, status\n"
+        "error: `bash` is no bench: known: dist, notify, run_stack, status
+"
     );
 }

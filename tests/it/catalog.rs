@@ -69,6 +69,17 @@ fn used() -> f64 {
     used.tv_sec as f64 + used.tv_nsec as f64 / 1e9
 }
 
+/// A case with a directory `tree` says the whole of what is rendered of it; `UPDATE=1` rewrites it.
+#[test]
+fn what_is_rendered_of_a_case_is_known() {
+    let trees: Vec<PathBuf> = cases("good-").into_iter().filter(|case| case.join("tree").is_dir()).collect();
+    assert!(!trees.is_empty());
+    for case in trees {
+        let tree = xtask::render::render(&read(&case).unwrap(), &[]);
+        xtask::golden::check(&tree, &case.join("tree")).unwrap();
+    }
+}
+
 fn cases(prefix: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
     let mut cases: Vec<PathBuf> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -2,6 +2,7 @@
 //!
 //! Needs python3 and sh.
 
+mod alert;
 mod command;
 mod life;
 mod many;

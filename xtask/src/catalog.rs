@@ -11,8 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use service::{
-    Answer, Boot, BootWhen, Directive, Directives, Hardening, LimitAction, Limits, Manager, OnUpgrade, Ready,
-    Restart, Scope, Service, ServiceType, Session, Setup, StartLimit, Watchdog,
+    Answer, Boot, BootWhen, Directive, Directives, Hardening, LimitAction, Limits, Manager, Notice,
+    OnFailure, OnUpgrade, Ready, Restart, Scope, Service, ServiceType, Session, Setup, StartLimit, Watchdog,
 };
 
 /// One product: what `catalog/<product>.toml` holds.

@@ -52,7 +52,7 @@ fn deb(product: &Product, tree: &Tree) -> Value {
         assets.push(vec!["deb/lintian-overrides".to_owned(), path, "644".to_owned()].into());
     }
     let mut depends = product.depends_deb.clone();
-    if !product.accounts.is_empty() || !product.groups.is_empty() {
+    if tree.installed().any(|(path, _)| path.starts_with("/usr/lib/sysusers.d/")) {
         depends.push("systemd | systemd-standalone-sysusers | systemd-sysusers".to_owned());
     }
     if !product.permits.is_empty() {

@@ -3,6 +3,7 @@
 //!
 //! Decisions are taken here, so that templates hold nothing but loops and presence tests.
 
+mod alert;
 mod bounds;
 mod command;
 mod hatch;
@@ -87,6 +88,8 @@ pub struct Product {
     pub asks: bool,
     /// Rules of polkit.
     pub permits: Vec<Permit>,
+    /// Where its services' failures are told to people.
+    pub alerts: Vec<Manager>,
 }
 
 /// One release.

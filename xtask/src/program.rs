@@ -80,8 +80,10 @@ fn flags(workspace: &Workspace) -> Result<String> {
     let home = home.to_str().context("cargo's home is not UTF-8")?;
     // Without relocations the same pages serve every process that runs a program, on every processor alike; these
     // programs have no unsafe code that a random address would protect.
+    // Nothing unwinds: a panic ends them at once, and without symbols there is no trace to show either.
     Ok([
         "-Crelocation-model=static",
+        "-Cforce-unwind-tables=no",
         &format!("--remap-path-prefix={root}=."),
         &format!("--remap-path-prefix={home}=/cargo"),
     ]

@@ -33,13 +33,10 @@ impl Renderer<'_> {
         let p = self.product;
         let (name, package) = (&p.name, &p.package);
         for service in p.units() {
-            let manager = match service.scope {
-                Manager::System => "system",
-                Manager::User => "user",
-            };
-            let path = format!("root/usr/lib/systemd/{manager}/{}", service.unit);
+            let path = format!("root/usr/lib/systemd/{}/{}", service.scope.name(), service.unit);
             self.file(&path, 0o644, "units/service", context! { s => service });
         }
+        self.alerts();
         if !p.permits.is_empty() {
             self.file(
                 &format!("root/usr/share/polkit-1/rules.d/50-{name}.rules"),
@@ -110,7 +107,7 @@ impl Renderer<'_> {
         self.file("deb/copyright", 0o644, "packaging/deb/copyright", context! {});
         self.file("deb/changelog", 0o644, "packaging/deb/changelog", context! {});
         self.file("rpm/rpmlint.toml", 0o644, "packaging/rpm/rpmlint.toml", context! {});
-        if !p.programs.is_empty() || !self.plan.on_demand.is_empty() {
+        if !p.programs.is_empty() || !self.plan.on_demand.is_empty() || !p.alerts.is_empty() {
             self.file("deb/lintian-overrides", 0o644, "packaging/deb/lintian-overrides", context! {});
         }
         let mut scripts = vec!["postinst", "postrm"];
@@ -162,6 +159,28 @@ impl Renderer<'_> {
             }
             // Nobody types it.
             Kind::Completion(_) => {}
+        }
+    }
+
+    /// What tells people of failures.
+    fn alerts(&mut self) {
+        let name = &self.product.name;
+        for scope in &self.product.alerts {
+            let manager = scope.name();
+            let path = format!("root/usr/lib/systemd/{manager}/{name}-alert@.service");
+            self.file(
+                &path,
+                0o644,
+                "units/alert@.service",
+                context! { scope, s => context! { devices => [(); 0] } },
+            );
+        }
+        if self.product.alerts.contains(&Manager::System) {
+            let path = format!("root/usr/lib/systemd/system/{name}-alert-mail@.service");
+            self.file(&path, 0o644, "units/alert-mail@.service", context! {});
+        }
+        if !self.product.alerts.is_empty() {
+            self.file(&format!("root/etc/{name}/alert.conf"), 0o644, "packaging/alert.conf", context! {});
         }
     }
 

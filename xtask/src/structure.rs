@@ -164,6 +164,8 @@ fn types(rule: &Json) -> Vec<&str> {
     match &rule["type"] {
         Json::String(one) => vec![one],
         Json::Array(several) => several.iter().filter_map(Json::as_str).filter(|t| *t != "null").collect(),
+        // An enumeration whose values are explained has no type of its own.
+        _ if constants(rule).is_some() => vec!["string"],
         _ => Vec::new(),
     }
 }

@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use xshell::{Shell, cmd};
 
 use crate::catalog::{Hardening, Manager};
-use crate::model::{Product, Service};
+use crate::model::Product;
 use crate::stage::Stage;
 use crate::tree::Tree;
 use machine::host;
@@ -31,7 +31,14 @@ pub fn verify(product: &Product, tree: &Tree, dir: &Path) -> Result<()> {
     stand_ins(product, &root)?;
     let sh = Shell::new()?;
     for service in product.units() {
-        unit(&sh, service, &root)?;
+        unit(&sh, service.scope, &service.unit, service.hardening != Hardening::None, &root)?;
+    }
+    for manager in &product.alerts {
+        unit(&sh, *manager, &format!("{}-alert@.service", product.name), true, &root)?;
+    }
+    if product.alerts.contains(&Manager::System) {
+        // A mail system needs what hardening takes away.
+        unit(&sh, Manager::System, &format!("{}-alert-mail@.service", product.name), false, &root)?;
     }
     for path in tree.0.keys() {
         let file = dir.join(path);
@@ -52,17 +59,14 @@ fn is_scriptlet(path: &str) -> bool {
     path.starts_with("rpm/") && !path.ends_with(".toml")
 }
 
-fn unit(sh: &Shell, service: &Service, root: &Path) -> Result<()> {
-    let unit = &service.unit;
-    let (folder, scope) = match service.scope {
-        Manager::System => ("system", "--system"),
-        Manager::User => ("user", "--user"),
-    };
+fn unit(sh: &Shell, manager: Manager, unit: &str, hardened: bool, root: &Path) -> Result<()> {
+    let folder = manager.name();
+    let scope = format!("--{folder}");
     let path = format!("/usr/lib/systemd/{folder}/{unit}");
     // A user's manager cannot look into another root.
-    if service.scope == Manager::System {
+    if manager == Manager::System {
         quiet(&path, cmd!(sh, "systemd-analyze verify --root={root} {scope} --man=no {path}"))?;
-        if service.hardening != Hardening::None {
+        if hardened {
             let analysis = cmd!(
                 sh,
                 "systemd-analyze security --offline=true --root={root} --threshold={EXPOSURE} --no-pager {unit}"
@@ -113,7 +117,8 @@ fn stand_ins(product: &Product, root: &Path) -> Result<()> {
         let r = &s.relations;
         [&r.after, &r.before, &r.wants, &r.requires, &r.part_of, &r.on_failure].into_iter().flatten()
     });
-    for unit in named.map(String::as_str).chain(IMPLIED) {
+    // The notice of the product's own is there.
+    for unit in named.map(String::as_str).filter(|unit| !unit.contains('%')).chain(IMPLIED) {
         let path = root.join("usr/lib/systemd/system").join(unit);
         if !path.exists() {
             fs::create_dir_all(path.parent().unwrap_or(root))?;

@@ -33,6 +33,7 @@ pub(super) fn check(values: &Values, tree: &Tree, ordinary: &Tree) {
     let manager = unit(at(format!("root/usr/lib/systemd/system.conf.d/50-{product}.conf")));
     let hardware = ("Manager", "RuntimeWatchdogSec", values.get("hardware"));
     rest(manager, [hardware, ("Manager", "RebootWatchdogSec", "10min")].into_iter());
+    alert(values, &at, ordinary);
     sysusers(values, at(format!("root/usr/lib/sysusers.d/{product}.conf")));
     tmpfiles(values, at(format!("root/usr/lib/tmpfiles.d/{product}.conf")));
     variables(values, at(format!("root/etc/{product}/.env.{}", values.get("role"))));
@@ -118,11 +119,29 @@ fn web(values: &Values, text: &str) {
         ("Service", "SyslogIdentifier", values.get("service-directive")),
         // For the one that runs only while this does.
         ("Service", "ExecStop", &format!("-+/usr/bin/systemctl stop {}", values.unit(values.get("drive")))),
+        ("Unit", "OnFailure", &format!("{}-alert@%n.service", values.get("product"))),
         ("Unit", "IgnoreOnIsolate", "yes"),
         ("Unit", "Conflicts", "rescue.target emergency.target"),
     ];
     let has_state = values.get("home").starts_with("/var/lib/");
     rest(found, expected.into_iter().filter(|(_, name, _)| has_state || !name.starts_with("StateDirectory")));
+}
+
+/// Its units have the directives that they always have, and its configuration sets nothing.
+fn alert<'a>(values: &Values, at: &impl Fn(String) -> &'a str, ordinary: &Tree) {
+    let product = values.get("product");
+    for name in ["alert@.service", "alert-mail@.service"] {
+        let path = |product: &str| format!("root/usr/lib/systemd/system/{product}-{name}");
+        let directives = |text: &str| unit(text).into_iter().map(|(s, n, _)| (s, n)).collect::<Vec<_>>();
+        let found = at(path(product));
+        assert_eq!(directives(found), directives(text(ordinary, &path("demo"))), "{name}");
+        read(&mut unit(found), "User", |user| assert_eq!(user, format!("{product}-alert")));
+    }
+    let settings = at(format!("root/etc/{product}/alert.conf"));
+    let set = settings
+        .split(['\n', '\r', '\0', '\u{85}', '\u{2028}', '\u{2029}'])
+        .find(|l| !l.is_empty() && !l.starts_with('#'));
+    assert_eq!(set, None, "a line that sets something");
 }
 
 fn drive(values: &Values, text: &str) {
@@ -209,11 +228,14 @@ fn lines(text: &str) -> Vec<Vec<String>> {
 
 fn sysusers(values: &Values, text: &str) {
     let [account, home, shell] = ["account", "home", "shell"].map(|name| values.get(name));
+    let alert = format!("{}-alert", values.get("product"));
+    let alerts = format!("Alerts of {}", values.get("product"));
     let expected = [
         vec!["g", values.get("group"), "-"],
         vec!["u", account, "-", values.get("account-description"), home, shell],
         vec!["g", values.get("account-group"), "-"],
         vec!["m", account, values.get("account-group")],
+        vec!["u", &alert, "-", &alerts, "-", "-"],
     ];
     assert_eq!(lines(text), expected);
     assert!(!values.get("account-description").contains([':', '%']), "another field of /etc/passwd");
@@ -262,7 +284,10 @@ fn useradd(values: &Values, text: &str) {
     let found = run(Command::new(which("dash")).arg("-c").arg(script).env_clear(), text);
     let [account, home, shell, who] =
         ["account", "home", "shell", "account-description"].map(|name| values.get(name));
-    let expected = ["-r", "-g", account, "-d", home, "-s", shell, "-c", who, account];
+    let alert = format!("{}-alert", values.get("product"));
+    let alerts = format!("Alerts of {}", values.get("product"));
+    let own = ["-r", "-g", &alert, "-d", "/", "-s", "/sbin/nologin", "-c", &alerts, &alert];
+    let expected = [["-r", "-g", account, "-d", home, "-s", shell, "-c", who, account], own].concat();
     assert_eq!(found.split_terminator('\0').collect::<Vec<_>>(), expected);
 }
 

@@ -146,6 +146,7 @@ timeout-stop = @timeout-stop@
 start-limit.burst = 3
 start-limit.interval = @interval@
 kill-signal = @signal@
+on-failure = "alert"
 limits.cpu-quota = @cpu@
 limits.memory-max = @memory@
 hardening = "none"

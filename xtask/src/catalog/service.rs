@@ -115,9 +115,9 @@ pub struct Service {
     /// Longest time until it is gone; then it is killed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_stop: Option<String>,
-    /// Services or units started when it fails.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub on_failure: Vec<String>,
+    /// Services or units started when it fails; or `"alert"`: people are told, as `/etc/<product>/alert.conf` says.
+    #[serde(skip_serializing_if = "OnFailure::is_empty")]
+    pub on_failure: OnFailure,
     /// What an upgrade of the package does to it while it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_upgrade: Option<OnUpgrade>,
@@ -242,6 +242,46 @@ pub struct Watchdog {
     /// Regular expression that the text must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
+}
+
+impl Manager {
+    /// Its name, and that of the folder of its units.
+    pub fn name(self) -> &'static str {
+        match self {
+            Manager::System => "system",
+            Manager::User => "user",
+        }
+    }
+}
+
+/// What happens when a service has failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OnFailure {
+    /// The product's own notice.
+    Notice(Notice),
+    /// These are started.
+    Units(Vec<String>),
+}
+
+/// A notice about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Notice {
+    /// People are told, as `/etc/<product>/alert.conf` says.
+    Alert,
+}
+
+impl Default for OnFailure {
+    fn default() -> OnFailure {
+        OnFailure::Units(Vec::new())
+    }
+}
+
+impl OnFailure {
+    fn is_empty(&self) -> bool {
+        *self == OnFailure::default()
+    }
 }
 
 /// How systemd learns that a service is up.

@@ -9,8 +9,8 @@ use crate::finding::{Findings, known, shown};
 use crate::model::place::Place;
 use crate::model::service::{Known, build as build_service, extend, mirrored};
 use crate::model::{
-    Account, Group, Lock, Permit, Product, Release, Role, Service, Variable, order, permit, program_dir,
-    resolve,
+    Account, Group, Lock, Permit, Product, Release, Role, Service, Variable, alert, order, permit,
+    program_dir, resolve,
 };
 use crate::rule::{about, name, path, quantity, text};
 use crate::source::Source;
@@ -59,6 +59,7 @@ pub(super) fn build(
     let permits = permit::permits(catalog, &services, place);
     own_locks(&mut locks, &services, &permits, place);
     guard(&mut services, &permits);
+    let alerts = alert::managers(catalog, services.iter().chain(&mirrors), place);
     let spec = &catalog.product;
     Product {
         name: spec.name.clone(),
@@ -86,6 +87,7 @@ pub(super) fn build(
         services,
         mirrors,
         permits,
+        alerts,
     }
 }
 

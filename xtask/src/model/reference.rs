@@ -1,7 +1,7 @@
 //! What a service says of other units: takes the names as written, makes units that the package ships or that somebody
 //! else may.
 
-use crate::catalog::Scope;
+use crate::catalog::{Notice, OnFailure, Scope};
 use crate::finding::{known, shown};
 use crate::model::Relations;
 use crate::model::service::{Builder, unit_name};
@@ -24,7 +24,10 @@ impl Builder<'_, '_> {
             wants: self.references("wants", &spec.wants),
             requires: self.references("requires", &spec.requires),
             part_of: self.references("part-of", &spec.part_of),
-            on_failure: self.references("on-failure", &spec.on_failure),
+            on_failure: match &spec.on_failure {
+                OnFailure::Units(units) => self.references("on-failure", units),
+                OnFailure::Notice(Notice::Alert) => self.alert(),
+            },
         }
     }
 

@@ -65,7 +65,9 @@ impl Plan {
         };
         let words: Vec<&str> = product.license.split([' ', '(', ')']).collect();
         Plan {
-            users: !product.accounts.is_empty() || !product.groups.is_empty(),
+            users: !product.accounts.is_empty()
+                || !product.groups.is_empty()
+                || product.alerts.contains(&Manager::System),
             system: units(|_| true),
             boot: units(|s| s.install),
             user: of(Manager::User, |_| true),

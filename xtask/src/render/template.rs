@@ -11,8 +11,11 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 26] = templates![
+const TEMPLATES: [(&str, &str); 29] = templates![
     "units/service",
+    "units/alert@.service",
+    "units/alert-mail@.service",
+    "packaging/alert.conf",
     "polkit/product.rules",
     "env/.env",
     "env/env.sh",

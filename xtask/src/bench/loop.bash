@@ -1,0 +1,7 @@
+# What people write: loop.bash PORT COMMAND. Ten times a second it asks whether the port is open.
+port=$1
+shift
+"$@" &
+until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do sleep 0.1; done
+systemd-notify --ready
+wait
