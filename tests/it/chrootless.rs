@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use crate::command::{dist, sh};
 use crate::scratch::scratch;
@@ -13,6 +14,30 @@ const TRACES: &str = "getent passwd rovi || true; getent group rovi rovi-ops || 
 #[test]
 fn an_arm64_package_goes_into_an_image_and_never_calls_this_machines_systemctl() {
     let dir = scratch("chrootless");
+    let before = sh(&dir, TRACES);
+    let image = image_with(&dir, "rovi-services");
+    let read = |path: &str| fs::read_to_string(image.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+    assert!(read("etc/group").contains("rovi-ops:x:"), "the group is made");
+    assert!(read("etc/passwd").contains("rovi:x:"), "the user is made");
+    let link =
+        fs::read_link(image.join("etc/systemd/system/multi-user.target.wants/rovi-gateway.service")).unwrap();
+    assert_eq!(link.to_str(), Some("/usr/lib/systemd/system/rovi-gateway.service"));
+    assert_eq!(sh(&dir, TRACES), before, "this machine is as it was");
+}
+
+#[test]
+fn services_of_users_go_into_an_image_and_nobody_has_them_yet() {
+    let dir = scratch("chrootless-user");
+    let image = image_with(&dir, "mycroft-services");
+    let links = "find image/etc/systemd -type l 2>/dev/null || true";
+    assert_eq!(sh(&dir, links), "");
+    // What somebody enables there is enabled by systemctl, which needs nothing but the image.
+    let enable = "systemctl --root=image --global enable mycroft.service 2>&1; readlink image/etc/systemd/user/*.wants/*";
+    assert!(sh(&dir, enable).ends_with("/usr/lib/systemd/user/mycroft.service\n"));
+}
+
+/// An image in which that package is configured, without a call of this machine's systemctl.
+fn image_with(dir: &Path, package: &str) -> PathBuf {
     let image = dir.join("image");
     for path in ["var/lib/dpkg/info", "var/lib/dpkg/updates", "etc"] {
         fs::create_dir_all(image.join(path)).unwrap();
@@ -23,7 +48,6 @@ fn an_arm64_package_goes_into_an_image_and_never_calls_this_machines_systemctl()
     let calls = dir.join("calls");
     fs::write(&recorder, format!("#!/bin/sh\necho \"$0 $*\" >>{}\nexit 1\n", calls.display())).unwrap();
     fs::set_permissions(&recorder, fs::Permissions::from_mode(0o755)).unwrap();
-    let before = sh(&dir, TRACES);
     // The recorder takes the real one's place, by whatever path it is called, for this command alone. It must work,
     // or the test would prove nothing: it is called once on purpose.
     let install = format!(
@@ -32,20 +56,12 @@ fn an_arm64_package_goes_into_an_image_and_never_calls_this_machines_systemctl()
          dpkg --root={image} --force-script-chrootless --force-depends --force-architecture --install {deb}",
         recorder = recorder.display(),
         image = image.display(),
-        deb = dist().package("rovi-services", "arm64.deb").display(),
+        deb = dist().package(package, "arm64.deb").display(),
     );
-    sh(&dir, &format!("exec unshare --mount --map-root-user sh -euc '{install}' 2>&1"));
+    sh(dir, &format!("exec unshare --mount --map-root-user sh -euc '{install}' 2>&1"));
     let calls = fs::read_to_string(calls).unwrap();
     assert_eq!(calls.lines().count(), 1, "systemctl was called: {calls}");
-    let read = |path: &str| fs::read_to_string(image.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
-    assert!(read("etc/group").contains("rovi-ops:x:"), "the group is made");
-    assert!(read("etc/passwd").contains("rovi:x:"), "the user is made");
-    let link =
-        fs::read_link(image.join("etc/systemd/system/multi-user.target.wants/rovi-gateway.service")).unwrap();
-    assert_eq!(link.to_str(), Some("/usr/lib/systemd/system/rovi-gateway.service"));
-    assert!(
-        read("var/lib/dpkg/status").contains("Status: install ok installed"),
-        "configured, not only unpacked"
-    );
-    assert_eq!(sh(&dir, TRACES), before, "this machine is as it was");
+    let status = fs::read_to_string(image.join("var/lib/dpkg/status")).unwrap();
+    assert!(status.contains("Status: install ok installed"), "configured, not only unpacked");
+    image
 }
