@@ -142,7 +142,8 @@ impl<'t> Control<'t> {
         }
         let mut notes = Vec::new();
         for (other, unit) in &others {
-            let after = self.stopped(other, unit, wait)?;
+            let after =
+                self.stopped(other, unit, wait).map_err(|r| r.and(&format!("{name} is not started")))?;
             let (message, more) = stop_told(other, &after);
             notes.push(message);
             notes.extend(more);
