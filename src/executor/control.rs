@@ -194,7 +194,8 @@ impl<'t> Control<'t> {
         let name = &service.name;
         let notes = std::mem::take(notes);
         match ran {
-            End::Result { result, .. } if result != "done" => {
+            End::Result { result, told, .. } if result != "done" => {
+                let unit = unit.as_told(told);
                 let refusal = Refusal::from(refusal::job(service, &unit, result, "start"));
                 return Err(refusal.with_log(&unit).noting(notes));
             }
