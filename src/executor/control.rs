@@ -260,7 +260,7 @@ impl<'t> Control<'t> {
     }
 
     fn units(&mut self) -> Result<Vec<Unit>, Failure> {
-        snapshot::units(self.table, &mut self.systemd)
+        Ok(snapshot::units(self.table, &mut self.systemd)?)
     }
 
     fn unit(&mut self, service: &Service) -> Result<Unit, Failure> {
