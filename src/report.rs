@@ -11,7 +11,6 @@ pub const SCHEMA: u32 = 1;
 /// What `rovi status --json` prints; with `--watch` once more whenever something has changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Status {
     /// Number of this schema.
     pub schema: u32,
@@ -28,7 +27,6 @@ pub struct Status {
 /// One service as it is now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Service {
     /// The name people type.
     pub name: String,
@@ -92,7 +90,6 @@ pub enum State {
 /// A process of a unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Process {
     /// Its number.
     pub pid: i32,
@@ -103,7 +100,6 @@ pub struct Process {
 /// Whether a process of a name is among those of the unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Presence {
     /// The name, compared as a whole.
     pub name: String,
@@ -114,7 +110,6 @@ pub struct Presence {
 /// How a service failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Failure {
     /// systemd's `Result`: `exit-code`, `signal`, `timeout`, …
     pub result: String,
@@ -131,7 +126,6 @@ pub struct Failure {
 /// One lock: at most one of the services that share it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Lock {
     /// The file.
     pub path: String,
@@ -146,7 +140,6 @@ pub struct Lock {
 /// Who has a lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Holder {
     /// The service.
     pub service: String,
@@ -161,7 +154,6 @@ pub struct Holder {
 /// What `start`, `stop`, `restart` and `switch` print with `--json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// Number of this schema.
     pub schema: u32,
@@ -171,7 +163,7 @@ pub struct Outcome {
     pub service: Option<String>,
     /// The exit status: 0 done, 1 failed, 3 not permitted, 4 no such service, 75 refused, 78 something to correct.
     pub exit: u8,
-    /// Whether anything was done; it may already have been so.
+    /// Whether anything is otherwise than before: it may have been so already, or have been refused.
     pub changed: bool,
     /// The state afterwards, where it is known.
     pub state: Option<State>,

@@ -142,7 +142,8 @@ impl<'t> Control<'t> {
         }
         let mut notes = Vec::new();
         for (other, unit) in &others {
-            let after = self.stopped(other, unit, wait)?;
+            let after =
+                self.stopped(other, unit, wait).map_err(|r| r.and(&format!("{name} is not started")))?;
             let (message, more) = stop_told(other, &after);
             notes.push(message);
             notes.extend(more);
@@ -193,7 +194,8 @@ impl<'t> Control<'t> {
         let name = &service.name;
         let notes = std::mem::take(notes);
         match ran {
-            End::Result { result, .. } if result != "done" => {
+            End::Result { result, told, .. } if result != "done" => {
+                let unit = unit.as_told(told);
                 let refusal = Refusal::from(refusal::job(service, &unit, result, "start"));
                 return Err(refusal.with_log(&unit).noting(notes));
             }
@@ -258,7 +260,7 @@ impl<'t> Control<'t> {
     }
 
     fn units(&mut self) -> Result<Vec<Unit>, Failure> {
-        snapshot::units(self.table, &mut self.systemd)
+        Ok(snapshot::units(self.table, &mut self.systemd)?)
     }
 
     fn unit(&mut self, service: &Service) -> Result<Unit, Failure> {

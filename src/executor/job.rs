@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use zbus::zvariant::OwnedObjectPath;
 
-use crate::executor::message::{Call, Event, MANAGER, PATH, Unanswered, path_of};
+use crate::executor::message::{Call, Event, MANAGER, PATH, Told, Unanswered, path_of};
 use crate::executor::systemd::{Source, Systemd, Woken};
 
 /// How long nothing is heard of a job before systemd is asked whether it is still there: it may have been replaced by a
@@ -30,6 +30,8 @@ pub enum End {
         result: String,
         /// Whether the unit was active or about to be meanwhile: a start is `done` too when a condition was not met.
         ran: bool,
+        /// What was told of the unit until then. Afterwards somebody else's next request may have changed it.
+        told: Told,
     },
     /// systemd has forgotten the job: the unit's state is all that is known.
     Unknown,
@@ -60,17 +62,18 @@ pub fn run(systemd: &mut Systemd, request: Request<'_>, wait: &mut Wait<'_>) -> 
     let number = job.as_str().rsplit('/').next().and_then(|n| n.parse::<u32>().ok());
     let Some(number) = number else { return Err(Unanswered::Lost(format!("`{job}` is no job"))) };
     let mut ask = Instant::now() + SILENCE;
-    let mut ran = false;
+    let (mut ran, mut last) = (false, Told::default());
     loop {
         let tick = wait.every.map(|every| Instant::now() + every);
         let others: Vec<&Source> = wait.interrupt.into_iter().collect();
         match systemd.wait(&others, Some(tick.map_or(ask, |tick| tick.min(ask))))? {
             Woken::Event(Event::Job { id, result, .. }) if id == number => {
-                return Ok(End::Result { result, ran });
+                return Ok(End::Result { result, ran, told: last });
             }
             Woken::Event(Event::Everything) => systemd.subscribe()?,
-            Woken::Event(Event::Unit { path: of, active }) => {
-                ran |= of == path && active.is_some_and(|state| matches!(&*state, "activating" | "active"));
+            Woken::Event(Event::Unit { path: of, told }) if of == path => {
+                ran |= told.active.as_deref().is_some_and(|state| matches!(state, "activating" | "active"));
+                last = last.then(told);
             }
             Woken::Event(_) => {}
             Woken::Other => return Ok(End::Interrupted),
@@ -86,7 +89,7 @@ pub fn run(systemd: &mut Systemd, request: Request<'_>, wait: &mut Wait<'_>) -> 
                     systemd.call(Call::new(PATH, MANAGER, "GetJob", &number)?)
                 {
                     let told = told(systemd, number)?;
-                    return Ok(told.map_or(End::Unknown, |result| End::Result { result, ran }));
+                    return Ok(told.map_or(End::Unknown, |result| End::Result { result, ran, told: last }));
                 }
             }
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustix::fs::{Access, access};
 
 use crate::executor::ask;
+use crate::executor::standing;
 use crate::executor::unit::Unit;
 
 /// A journal that takes longer to read is on a card that fails.
@@ -50,7 +51,8 @@ pub fn readable() -> bool {
 pub fn hidden(unit: &str) -> String {
     format!(
         "you may not read what system services log: an administrator runs `journalctl --unit={unit}`, or lets you: \
-         `usermod --append --groups systemd-journal USER`"
+         `usermod --append --groups systemd-journal {}`",
+        standing::user()
     )
 }
 

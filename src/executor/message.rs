@@ -24,8 +24,8 @@ pub enum Event {
     Unit {
         /// Its object path.
         path: String,
-        /// Its `ActiveState`, if that was told.
-        active: Option<String>,
+        /// What was told of it.
+        told: Told,
     },
     /// A job is over.
     Job {
@@ -38,6 +38,46 @@ pub enum Event {
     },
     /// systemd was reloaded or replaced: anything may be different.
     Everything,
+}
+
+/// What systemd tells of a unit when it changes: each interface by itself, and so never all of it at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// `ActiveState`
+    pub active: Option<String>,
+    /// `Result`
+    pub result: Option<String>,
+    /// `ExecMainStatus`
+    pub status: Option<i32>,
+    /// `StatusText`
+    pub text: Option<String>,
+    /// `InvocationID`
+    pub invocation: Option<Vec<u8>>,
+}
+
+impl Told {
+    /// What is known with a later one.
+    pub fn then(self, later: Told) -> Told {
+        Told {
+            active: later.active.or(self.active),
+            result: later.result.or(self.result),
+            status: later.status.or(self.status),
+            text: later.text.or(self.text),
+            invocation: later.invocation.or(self.invocation),
+        }
+    }
+
+    fn of(changed: &BTreeMap<&str, zbus::zvariant::Value<'_>>) -> Told {
+        let text = |name: &str| changed.get(name).and_then(|value| String::try_from(value).ok());
+        let invocation = changed.get("InvocationID").and_then(|value| value.try_clone().ok());
+        Told {
+            active: text("ActiveState"),
+            result: text("Result"),
+            status: changed.get("ExecMainStatus").and_then(|value| i32::try_from(value).ok()),
+            text: text("StatusText"),
+            invocation: invocation.and_then(|value| value.try_into().ok()),
+        }
+    }
 }
 
 /// Why a call has no answer.
@@ -129,9 +169,8 @@ pub(super) fn event(message: &Message) -> Option<Event> {
     match header.member()?.as_str() {
         "PropertiesChanged" => {
             let body = message.body();
-            let changed = body.deserialize::<Changed<'_>>().ok();
-            let active = changed.and_then(|(_, changed, _)| changed.get("ActiveState")?.try_into().ok());
-            Some(Event::Unit { path: header.path()?.to_string(), active })
+            let (_, changed, _) = body.deserialize::<Changed<'_>>().ok()?;
+            Some(Event::Unit { path: header.path()?.to_string(), told: Told::of(&changed) })
         }
         "JobRemoved" => {
             let body = message.body();

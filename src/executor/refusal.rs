@@ -18,6 +18,8 @@ pub const INTERRUPTED: u8 = 130;
 pub struct Refusal {
     /// Status and line.
     pub failure: Failure,
+    /// Whether something is otherwise than before all the same.
+    pub changed: bool,
     /// The state afterwards, where it was looked at.
     pub state: Option<State>,
     /// What else is worth knowing.
@@ -29,6 +31,7 @@ pub struct Refusal {
 impl Refusal {
     /// With the last lines of the unit's run.
     pub fn with_log(mut self, unit: &Unit) -> Refusal {
+        self.changed = true;
         self.state = Some(unit.state());
         match log::last(unit, snapshot::LINES) {
             Ok(lines) => self.log = lines,
@@ -43,8 +46,14 @@ impl Refusal {
         self
     }
 
-    /// With what is otherwise than before.
+    /// With what has been done before it.
     pub fn but(mut self, what: &str) -> Refusal {
+        self.changed = true;
+        self.and(what)
+    }
+
+    /// With what follows from it.
+    pub fn and(mut self, what: &str) -> Refusal {
         self.failure.message = format!("{}; {what}", self.failure.message);
         self
     }
@@ -52,7 +61,7 @@ impl Refusal {
 
 impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Refusal {
-        Refusal { failure, state: None, notes: Vec::new(), log: Vec::new() }
+        Refusal { failure, changed: false, state: None, notes: Vec::new(), log: Vec::new() }
     }
 }
 

@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::executor::message::Unanswered;
 use crate::executor::systemd::Systemd;
 use crate::executor::unit::Unit;
 use crate::executor::{log, presence, running, standing};
-use crate::failure::Failure;
 use crate::lock::{self, Seen};
 use crate::moment;
 use crate::report::{self, Holder, Lock, Presence, SCHEMA, State, Status};
@@ -20,7 +20,7 @@ pub const LINES: usize = 10;
 const RUNS: &str = " runs as process ";
 
 /// Everything about all services, or about the one of that name.
-pub fn take(table: &Table, systemd: &mut Systemd, only: Option<&str>) -> Result<Status, Failure> {
+pub fn take(table: &Table, systemd: &mut Systemd, only: Option<&str>) -> Result<Status, Unanswered> {
     let units = units(table, systemd)?;
     let pending = fs::read_to_string(pending(table)).unwrap_or_default();
     let wanted = |service: &&Service| only.is_none_or(|name| service.name == name);
@@ -42,9 +42,9 @@ pub fn take(table: &Table, systemd: &mut Systemd, only: Option<&str>) -> Result<
 }
 
 /// Every unit of the table, in its order.
-pub fn units(table: &Table, systemd: &mut Systemd) -> Result<Vec<Unit>, Failure> {
+pub fn units(table: &Table, systemd: &mut Systemd) -> Result<Vec<Unit>, Unanswered> {
     let names: Vec<&str> = table.services.iter().map(|s| s.unit.as_str()).collect();
-    Ok(Unit::read(systemd, &names)?)
+    Unit::read(systemd, &names)
 }
 
 /// Where an upgrade notes what is still to be restarted.

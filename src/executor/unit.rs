@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use zbus::zvariant::{OwnedObjectPath, OwnedValue};
 
-use crate::executor::message::{Call, MANAGER, PATH, Unanswered, path_of};
+use crate::executor::message::{Call, MANAGER, PATH, Told, Unanswered, path_of};
 use crate::executor::systemd::Systemd;
 use crate::report::State;
 
@@ -99,6 +99,15 @@ impl Unit {
         State::of(&self.load, &self.active)
     }
 
+    /// As it was told to be, where it was.
+    pub fn as_told(mut self, told: &Told) -> Unit {
+        self.result = told.result.clone().unwrap_or(self.result);
+        self.status = told.status.unwrap_or(self.status);
+        self.text = told.text.clone().map_or(self.text, |text| Some(text).filter(|t| !t.is_empty()));
+        self.invocation = told.invocation.as_deref().map_or(self.invocation, hex);
+        self
+    }
+
     /// What is to be asked about it: little where nothing runs and nothing went wrong.
     fn wanted(&self) -> &'static [(&'static str, &'static str)] {
         match self.state() {
@@ -135,13 +144,16 @@ impl Unit {
             "Result" => self.result = text(value).unwrap_or_default(),
             "StatusText" => self.text = text(value).filter(|t| !t.is_empty()),
             "InvocationID" => {
-                let bytes = Vec::<u8>::try_from(value).unwrap_or_default();
-                let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-                self.invocation = (bytes.len() == 16).then_some(hex);
+                self.invocation = hex(&Vec::<u8>::try_from(value).unwrap_or_default());
             }
             _ => {}
         }
     }
+}
+
+/// As the journal writes it; there is none before the first run.
+fn hex(bytes: &[u8]) -> Option<String> {
+    (bytes.len() == 16).then(|| bytes.iter().map(|b| format!("{b:02x}")).collect())
 }
 
 fn unexpected(error: &zbus::Error) -> Unanswered {

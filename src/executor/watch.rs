@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::inotify;
 
-use crate::executor::message::path_of;
+use crate::executor::message::{Event, Unanswered, path_of};
 use crate::executor::snapshot;
 use crate::executor::systemd::{Source, Systemd, Woken};
 use crate::failure::{Failure, reason};
@@ -22,7 +22,16 @@ pub struct Watch<'t> {
     files: Option<Source>,
     only: Option<String>,
     last: Option<Status>,
+    /// systemd was reloaded or exchanged since the last look.
+    renewed: bool,
 }
+
+/// What the bus answers for a systemd that is not there, or goes before it has answered.
+const AWAY: [&str; 3] = [
+    "org.freedesktop.DBus.Error.NoReply",
+    "org.freedesktop.DBus.Error.ServiceUnknown",
+    "org.freedesktop.DBus.Error.NameHasNoOwner",
+];
 
 impl<'t> Watch<'t> {
     /// Begins to watch everything, or the service of that name.
@@ -35,24 +44,34 @@ impl<'t> Watch<'t> {
             let todo = "raise `fs.inotify.max_user_instances`";
             Failure::failed(format!("inotify: {}: {todo}", reason(&e)))
         })?;
-        Ok(Watch { table, systemd, files, only: only.map(str::to_owned), last: None })
+        Ok(Watch { table, systemd, files, only: only.map(str::to_owned), last: None, renewed: false })
     }
 
     /// The state now, and after that the next one that differs; `None` when one of `ends` has something.
     pub fn next(&mut self, ends: &[&Source]) -> Result<Option<&Status>, Failure> {
+        let mut wait = self.last.is_some();
         loop {
-            if self.last.is_some() && !self.changed(ends)? {
+            if wait && !self.changed(ends)? {
                 return Ok(None);
             }
+            wait = true;
             self.drain();
-            if self.systemd.forget()? {
-                self.systemd.subscribe()?;
-            }
-            let now = snapshot::take(self.table, &mut self.systemd, self.only.as_deref())?;
+            let now = match self.look() {
+                // It is being exchanged, and tells when it is back.
+                Err(Unanswered::Refused(name, _)) if AWAY.contains(&name.as_str()) => continue,
+                other => other?,
+            };
             if self.last.as_ref().is_none_or(|last| differ(last, &now)) {
                 return Ok(Some(self.last.insert(now)));
             }
         }
+    }
+
+    fn look(&mut self) -> Result<Status, Unanswered> {
+        if self.systemd.forget()? || std::mem::take(&mut self.renewed) {
+            self.systemd.subscribe()?;
+        }
+        snapshot::take(self.table, &mut self.systemd, self.only.as_deref())
     }
 
     /// Waits; false when it is over.
@@ -61,7 +80,10 @@ impl<'t> Watch<'t> {
         others.extend(&self.files);
         loop {
             match self.systemd.wait(&others, None)? {
-                Woken::Event(_) => return Ok(true),
+                Woken::Event(event) => {
+                    self.renewed |= event == Event::Everything;
+                    return Ok(true);
+                }
                 Woken::Late => {}
                 Woken::Other => return Ok(self.drain()),
             }

@@ -85,12 +85,12 @@ fn outcome(arguments: &Arguments, ended: Result<Done, Refusal>) -> Outcome {
             notes,
             log: Vec::new(),
         },
-        Err(Refusal { failure, state, notes, log }) => Outcome {
+        Err(Refusal { failure, changed, state, notes, log }) => Outcome {
             schema: SCHEMA,
             verb,
             service: arguments.word.clone(),
             exit: failure.status,
-            changed: false,
+            changed,
             state,
             pid: None,
             message: failure.message,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use xtask::model::Product;
 
 /// The programs that a catalog of the cases can pack.
-pub(crate) const PROGRAMS: [&str; 2] = ["notify-helper", "run_stack"];
+pub(crate) const PROGRAMS: [&str; 3] = ["notify-helper", "rovi", "run_stack"];
 
 #[test]
 fn every_fault_of_a_bad_catalog_is_reported() {

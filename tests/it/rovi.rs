@@ -22,7 +22,8 @@ struct Program {
 /// The program beside a table of its own.
 fn program(test: &str) -> Program {
     let dir = scratch(test);
-    fs::copy(env!("CARGO_BIN_EXE_rovi"), dir.join("rovi")).unwrap();
+    // Not a copy: another test's child could still hold it open for writing, and then it cannot be run.
+    fs::hard_link(env!("CARGO_BIN_EXE_rovi"), dir.join("rovi")).unwrap();
     let service =
         |name: &str| json!({ "name": name, "unit": format!("demo-{name}.service"), "description": name });
     let table = json!({

@@ -114,7 +114,7 @@ fn two_products_cannot_ship_one_path() {
     assert_eq!(status, Some(78));
     assert_eq!(
         said.lines().next().unwrap(),
-        "error: DIR/two.toml:1: `/usr/bin/run_stack` is shipped by DIR/one.toml as well: leave the program out of product.commands in one of them"
+        "error: DIR/two.toml:1: `/usr/bin/rovi` is shipped by DIR/one.toml as well: leave the program out of product.commands in one of them"
     );
 }
 

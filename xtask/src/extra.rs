@@ -22,12 +22,12 @@ pub enum Kind {
     Completion(&'static str),
 }
 
-/// Each shell, and where a package puts what is to be completed in it; `{}` is the program. Two families of
-/// distributions disagree about zsh.
-const SHELLS: [(&str, &[&str]); 3] = [
-    ("bash", &["/usr/share/bash-completion/completions/{}"]),
-    ("zsh", &["/usr/share/zsh/vendor-completions/_{}", "/usr/share/zsh/site-functions/_{}"]),
-    ("fish", &["/usr/share/fish/vendor_completions.d/{}.fish"]),
+/// Each shell, and where a package puts what is to be completed in it; `{}` is the program. Where zsh looks is each
+/// distribution's own; this is the place of Debian's packages.
+const SHELLS: [(&str, &str); 3] = [
+    ("bash", "/usr/share/bash-completion/completions/{}"),
+    ("zsh", "/usr/share/zsh/vendor-completions/_{}"),
+    ("fish", "/usr/share/fish/vendor_completions.d/{}.fish"),
 ];
 
 impl Extra {
@@ -40,9 +40,9 @@ impl Extra {
     }
 
     /// Where it is installed for a program that people call by its name; none for a page, whose place depends on that.
-    pub fn paths(&self) -> Vec<String> {
-        let Kind::Completion(shell) = self.kind else { return Vec::new() };
-        let places = SHELLS.iter().filter(|(name, _)| *name == shell).flat_map(|(_, places)| places.iter());
-        places.map(|place| place.replace("{}", &self.program)).collect()
+    pub fn path(&self) -> Option<String> {
+        let Kind::Completion(shell) = self.kind else { return None };
+        let (_, place) = SHELLS.iter().find(|(name, _)| *name == shell)?;
+        Some(place.replace("{}", &self.program))
     }
 }

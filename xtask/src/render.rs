@@ -153,7 +153,7 @@ impl Renderer<'_> {
                 self.tree.add(path, 0o644, text.replacen(&title, &own, 1));
             }
             Kind::Completion(_) if is_command => {
-                for path in extra.paths() {
+                if let Some(path) = extra.path() {
                     self.tree.add(format!("root{path}"), 0o644, text.as_bytes());
                 }
             }

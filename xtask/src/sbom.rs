@@ -30,7 +30,9 @@ impl Crates {
             sh,
             "cargo tree --locked --edges normal,no-proc-macro --target {triple} --prefix none --format {format}"
         );
-        let lines: BTreeSet<String> = tree.quiet().read()?.lines().skip(1).map(str::to_owned).collect();
+        // A mark says that what a crate needs stands above already.
+        let line = |line: &str| line.trim_end_matches(" (*)").to_owned();
+        let lines: BTreeSet<String> = tree.quiet().read()?.lines().skip(1).map(line).collect();
         let lock: toml::Table = toml::from_str(&std::fs::read_to_string(workspace.path("Cargo.lock"))?)?;
         let rustc = cmd!(sh, "rustc --version").quiet().read()?;
         let version = rustc.split_whitespace().nth(1).unwrap_or_default();

@@ -17,7 +17,7 @@ use crate::life::{SOON, of, up};
 /// A launch that does not start before somebody writes a line here.
 const GATE: &str = "/etc/gate";
 
-/// What `rovi status --json` says, read by the types that it is written from, which take no unknown field.
+/// What `rovi status --json` says, read by the types that it is written from.
 #[track_caller]
 fn status(session: &mut Session<'_>) -> Status {
     let output = session.run("rovi status --json").ok();

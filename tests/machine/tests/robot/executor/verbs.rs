@@ -70,7 +70,7 @@ fn logs_are_the_journal_for_who_may_read_it() -> Result<()> {
     on_every_suite(|robot| {
         let op = &mut robot.login_session("op");
         start(robot, op, "nav");
-        op.run("rovi logs nav").exits(3).says("`usermod --append --groups systemd-journal USER`");
+        op.run("rovi logs nav").exits(3).says("`usermod --append --groups systemd-journal op`");
         robot.run("journalctl --sync; usermod --append --groups systemd-journal op").ok();
         let op = &mut robot.login_session("op");
         op.run("SYSTEMD_PAGER= rovi logs -n 200 nav").ok().says("rovi_bringup rovi.launch.py");

@@ -81,6 +81,15 @@ fn a_stop_that_takes_its_time_is_waited_for_and_told() -> Result<()> {
         robot.run("systemctl daemon-reload").ok();
         let [op, other] = &mut [robot.login_session("op"), robot.login_session("op")];
         start(robot, op, "nav");
+        op.type_line("rovi switch camera");
+        robot.wait_for_unit("rovi-nav.service", "deactivating", SOON);
+        op.interrupt();
+        let (status, screen) = op.finish(SOON);
+        assert!(status == 130 && screen.trim_end().ends_with("; camera is not started"), "{status} {screen}");
+        robot.wait_for_unit("rovi-nav.service", "failed", SOON);
+        assert_eq!(state(robot, "rovi-camera"), "inactive");
+
+        start(robot, op, "nav");
         op.type_line("rovi switch camera --json");
         robot.wait_for_unit("rovi-nav.service", "deactivating", SOON);
         assert_eq!(service(other, "nav").state, State::Stopping);
