@@ -11,6 +11,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod alert;
+pub mod cksum;
 pub mod effective;
 pub mod env_file;
 pub mod environment;
