@@ -7,6 +7,7 @@
 
 pub mod ask;
 pub mod control;
+pub mod doctor;
 pub mod guard;
 pub mod job;
 pub mod log;

@@ -12,6 +12,7 @@
 
 pub mod alert;
 pub mod cksum;
+pub mod diagnosis;
 pub mod effective;
 pub mod env_file;
 pub mod environment;

@@ -134,7 +134,8 @@ impl Builder<'_, '_> {
         if program.starts_with('/') {
             self.rule(&["guard", "command", "0"], path::program(program));
         } else {
-            let text = format!("{} is no absolute path: whoever asks has a PATH of their own", shown(program));
+            let text =
+                format!("{} is no absolute path: whoever asks has a PATH of their own", shown(program));
             self.fault(&["guard", "command", "0"], &text);
         }
         self.length("guard", &guard.command);

@@ -69,8 +69,8 @@ fn everybody(suite: Suite) -> Vec<Ends> {
     robot.run("gpasswd --add late rovi-ops && gpasswd --delete gone rovi-ops").ok();
     // Those without power first, while everything is as it was.
     let script = format!("cd /opt/policy && python3 calls.py {}", witness.id());
-    let rovi = calls(&robot, || robot.script(&script).user("rovi").within(60 * SECOND).run().ok().stdout);
     let other = at_terminal(&robot, other, &script);
+    let rovi = calls(&robot, || robot.script(&script).user("rovi").within(120 * SECOND).run().ok().stdout);
     let late = at_terminal(&robot, late, &script);
     let gone = at_terminal(&robot, gone, &script);
     let op = at_terminal(&robot, op, &script);
