@@ -8,6 +8,7 @@
 pub mod ask;
 pub mod control;
 pub mod doctor;
+pub mod fields;
 pub mod guard;
 pub mod job;
 pub mod log;

@@ -20,6 +20,7 @@ pub mod environment;
 pub mod executor;
 pub mod expects;
 pub mod failure;
+pub mod field;
 pub mod launch;
 pub mod leftovers;
 pub mod lock;

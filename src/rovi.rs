@@ -6,6 +6,7 @@
 pub mod arguments;
 pub mod completions;
 pub mod doctor;
+pub mod fields;
 pub mod help;
 pub mod list;
 pub mod logs;
@@ -71,7 +72,7 @@ pub struct Flag {
 }
 
 /// Every verb, in the order of the help text.
-pub const VERBS: [&Verb; 9] = [
+pub const VERBS: [&Verb; 10] = [
     &list::VERB,
     &status::VERB,
     &start::VERB,
@@ -80,6 +81,7 @@ pub const VERBS: [&Verb; 9] = [
     &switch::VERB,
     &logs::VERB,
     &doctor::VERB,
+    &fields::VERB,
     &completions::VERB,
 ];
 

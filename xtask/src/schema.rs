@@ -2,6 +2,7 @@
 //! [`crate::structure`] checks it; and of what programs on the machine print for other programs.
 
 use rovi_services::diagnosis::Diagnosis;
+use rovi_services::field::FieldLine;
 use rovi_services::report::{Outcome, Status};
 use serde_json::{Value, json};
 
@@ -29,6 +30,7 @@ fn report() -> Value {
         generator.subschema_for::<Status>(),
         generator.subschema_for::<Outcome>(),
         generator.subschema_for::<Diagnosis>(),
+        generator.subschema_for::<FieldLine>(),
     ];
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

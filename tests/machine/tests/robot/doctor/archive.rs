@@ -51,7 +51,7 @@ cd /srv/archive
 chmod 755 /srv/ros /srv/ntp
 for tree in ros ntp; do dpkg-deb --root-owner-group -Znone --build /srv/$tree $tree.deb >/dev/null; done
 for deb in *.deb; do
-    dpkg-deb --field $deb
+    dpkg-deb --field $deb | sed '/^$/d'
     printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' $deb "$(stat --format=%s $deb)" "$(sha256sum $deb | cut -d' ' -f1)"
 done >Packages
 rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
