@@ -54,7 +54,8 @@ fn one(
     let file = other.launch.as_ref()?.env_file.as_deref()?;
     let restart = format!("systemctl restart {unit}");
     let with = |value: Option<&str>| value.map_or(format!("without {name}"), |v| format!("with {name}={v}"));
-    let says = value_in(file, name);
+    // What is wrong with the file itself is found elsewhere, and comes first.
+    let says = value_in(file, name)?;
     if says.as_deref() != has {
         let what = format!(
             "`{unit}` runs {}, and `{}` has been changed since: it is read at the start, which also stops what runs \
@@ -81,8 +82,10 @@ fn one(
     Some(Finding::problem("expectation", unit, what, format!("{} && {restart}", assign(file, name, value))))
 }
 
-fn value_in(file: &Path, name: &str) -> Option<String> {
-    let entries = env_file::parse(&std::fs::read(file).ok()?);
-    let (_, value) = entries.into_iter().rfind(|(n, _)| n.as_bytes() == name.as_bytes())?;
-    Some(value.to_string_lossy().into_owned())
+/// What the file sets, if it can be read and says what it seems to.
+fn value_in(file: &Path, name: &str) -> Option<Option<String>> {
+    let content = std::fs::read(file).ok().filter(|content| env_file::faults(content).is_empty())?;
+    let entries = env_file::parse(&content);
+    let entry = entries.into_iter().rfind(|(n, _)| n.as_bytes() == name.as_bytes());
+    Some(entry.map(|(_, value)| value.to_string_lossy().into_owned()))
 }

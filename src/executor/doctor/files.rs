@@ -79,19 +79,22 @@ pub(super) fn locks(table: &Table) -> Vec<Finding> {
     for lock in &table.locks {
         let Some(folder) = lock.path.parent().filter(|folder| folders.insert(*folder)) else { continue };
         let shown = folder.display();
-        let what = match fs::symlink_metadata(folder) {
-            Ok(m) if !m.is_dir() => format!("`{shown}` is no directory"),
-            Ok(m) if m.uid() != 0 || m.mode() & 0o022 != 0 => {
+        let (what, fix) = match fs::symlink_metadata(folder) {
+            Ok(m) if !m.is_dir() => {
+                (format!("`{shown}` is no directory"), format!("rm {} && {make}", word(folder)))
+            }
+            Ok(m) if m.uid() != 0 || m.mode() & 0o022 != 0 => (
                 format!(
                     "others than root may write in `{shown}`, and so replace a lock while somebody holds it"
-                )
-            }
+                ),
+                make.clone(),
+            ),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                format!("`{shown}` is gone, and nothing can be started")
+                (format!("`{shown}` is gone, and nothing can be started"), make.clone())
             }
             _ => continue,
         };
-        findings.push(Finding::problem("lock", shown, what, make.clone()));
+        findings.push(Finding::problem("lock", shown, what, fix));
     }
     if findings.is_empty() {
         findings.extend(table.locks.iter().filter_map(|lock| lock_file(lock, &make)));

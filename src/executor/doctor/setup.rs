@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::diagnosis::Finding;
+use crate::env_file;
 use crate::environment::Environment;
 use crate::executor::doctor::word;
 use crate::table::{Launch, Setup, Table};
@@ -54,6 +55,8 @@ fn environment(launch: &Launch) -> Option<Environment> {
     let mut environment = Environment::default();
     launch.environment.iter().for_each(|(name, value)| environment.set(name, value));
     if let Some(file) = &launch.env_file {
+        // What is wrong with the file itself is found elsewhere, and comes first.
+        std::fs::read(file).ok().filter(|content| env_file::faults(content).is_empty())?;
         environment.load(file, false).ok()?;
     }
     Some(environment)

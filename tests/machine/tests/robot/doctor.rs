@@ -138,23 +138,28 @@ fn clock(robot: &Machine) {
 fn packaged(robot: &Machine) {
     let rules = "/usr/share/polkit-1/rules.d/50-rovi.rules";
     let unit = |name: &str| format!("/usr/lib/systemd/system/rovi-{name}.service");
-    robot.run(&format!("echo // >>{rules}; rm {} {ENV}; echo '#' >>{}", unit("camera"), unit("nav"))).ok();
-    robot.run("systemctl daemon-reload; echo '#' >>/usr/lib/systemd/system/rovi-nav.service").ok();
-    let found = ill(
-        robot,
-        Some("op"),
-        &[
-            ("files", &unit("camera")),
-            ("files", &unit("nav")),
-            ("rule", rules),
-            ("env-file", ENV),
-            ("unit", "rovi-nav.service"),
-            ("unit", "rovi-camera.service"),
-        ],
-    );
+    robot.run(&format!("echo // >>{rules}; rm {} {ENV}; systemctl daemon-reload", unit("camera"))).ok();
+    robot.run(&format!("echo '#' >>{}", unit("gateway"))).ok();
+    let (camera, gateway) = (unit("camera"), unit("gateway"));
+    let expected = [
+        ("files", camera.as_str()),
+        ("files", gateway.as_str()),
+        ("rule", rules),
+        ("env-file", ENV),
+        ("unit", GATEWAY),
+        ("unit", "rovi-camera.service"),
+    ];
+    if robot.suite() == Suite::Bookworm {
+        // There, only polkit and root look into the folder of the rules.
+        let others: Vec<Expected<'_>> = expected.into_iter().filter(|(check, _)| *check != "rule").collect();
+        ill(robot, Some("op"), &others);
+    } else {
+        ill(robot, Some("op"), &expected);
+    }
+    let found = ill(robot, None, &expected);
     well(robot, found);
     robot.run(&format!("rm {rules}")).ok();
-    let found = ill(robot, Some("op"), &[("rule", rules)]);
+    let found = ill(robot, None, &[("rule", rules)]);
     well(robot, found);
 }
 
@@ -319,8 +324,8 @@ fn well(robot: &Machine, mut found: Diagnosis) {
         for fix in fixes {
             robot.script(fix).within(60 * SECOND).run().ok();
         }
-        found = look(robot, Some("op"));
-        if found.findings.is_empty() {
+        found = look(robot, None);
+        if found.findings.is_empty() && look(robot, Some("op")).findings.is_empty() {
             return;
         }
     }

@@ -4,6 +4,7 @@
 
 #[path = "../packages/dist.rs"]
 mod dist;
+mod bridge;
 mod doctor;
 mod executor;
 mod life;

@@ -16,6 +16,7 @@ pub(crate) fn make(robot: &Machine) {
     }
     robot.put("/srv/ros/opt/ros/jazzy/setup.sh", 0o644, "PATH=/opt/ros/jazzy/bin:$PATH\n");
     robot.put("/srv/ros/DEBIAN/control", 0o644, control("ros-jazzy-ros-base"));
+    robot.run("cp /opt/rovi/ros_ws/install/setup.bash /srv/").ok();
     robot.put("/usr/local/bin/colcon", 0o755, COLCON);
     // Who sets the clock; when it knows the time, it says so by touching a file, as the real one does.
     robot.put(
@@ -38,8 +39,7 @@ fn control(package: &str) -> String {
     )
 }
 
-const COLCON: &str = "#!/bin/sh\n\
-    test \"$1\" = build && mkdir -p install && echo 'PATH=/opt/rovi/ros_ws/bin:$PATH' >install/setup.bash\n";
+const COLCON: &str = "#!/bin/sh\ntest \"$1\" = build && mkdir -p install && cp /srv/setup.bash install/\n";
 
 const TIMESYNCD: &str = "[Service]\n\
     ExecStart=/bin/sh -c 'mkdir -p /var/lib/systemd/timesync; touch /var/lib/systemd/timesync/clock; exec sleep infinity'\n\
