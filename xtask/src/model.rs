@@ -371,7 +371,7 @@ impl Product {
             description: s.description.clone(),
             kinds: s.kinds.clone(),
             user: s.user.clone(),
-            boot: s.boot,
+            boot: s.boot && s.scope == Manager::System,
             launch: s.launch.clone(),
             only_while: s.only_while.clone(),
             processes: s.processes.clone(),

@@ -2,9 +2,9 @@
 //! package manager do, and what must never happen.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod bridge;
 #[path = "../packages/dist.rs"]
 mod dist;
-mod bridge;
 mod doctor;
 mod executor;
 mod life;
