@@ -43,11 +43,18 @@ pub(super) fn journal() -> Option<Finding> {
         return None;
     }
     let user = standing::user();
-    if standing::of(READERS) == Standing::LogInAgain {
-        return Some(Finding { check: "journal".to_owned(), ..log_in_again(READERS).note() });
-    }
-    let what = format!("{user} may not read what system services log, and so sees no reason when one fails");
-    let fix = format!("usermod --append --groups {READERS} {}", word(user));
+    let may_not =
+        format!("{user} may not read what system services log, and so sees no reason when one fails");
+    let (what, fix) = match standing::of(READERS) {
+        Standing::LogInAgain => {
+            return Some(Finding { check: "journal".to_owned(), ..log_in_again(READERS).note() });
+        }
+        Standing::Member => (
+            format!("{may_not}: the files do not belong to {READERS}"),
+            "systemd-tmpfiles --create --prefix=/var/log/journal --prefix=/run/log/journal".to_owned(),
+        ),
+        _ => (may_not, format!("usermod --append --groups {READERS} {}", word(user))),
+    };
     Some(Finding::problem("journal", READERS, what, fix).note())
 }
 

@@ -104,7 +104,7 @@ fn r25_status_fields_are_served_as_they_change() {
         up(&robot, &of("nav"));
         sees(&robot, "nav", "active");
         sees(&robot, "talker", "running");
-        robot.run("kill -KILL $(pgrep --full rovi_bringup/talker --newest)").ok();
+        robot.run("pkill -KILL --newest --exact talker").ok();
         sees(&robot, "talker", "missing");
         robot.run_as("op", "rovi stop").ok();
         sees(&robot, "nav", "inactive");
