@@ -18,6 +18,30 @@ pub fn parse(content: &[u8]) -> Vec<(OsString, OsString)> {
     reader.found
 }
 
+/// What systemd ignores in the file or reads otherwise than it was meant: the line, and why.
+pub fn faults(content: &[u8]) -> Vec<(usize, &'static str)> {
+    let mut reader = Reader { line: 1, ..Reader::default() };
+    for &byte in content.iter().take_while(|&&b| b != 0) {
+        reader.read(byte);
+        reader.line += usize::from(byte == b'\n');
+    }
+    let quoted =
+        matches!(reader.state, State::SingleQuotes | State::DoubleQuotes | State::DoubleQuotesEscape);
+    if content.contains(&0) {
+        reader.faults.push((reader.line, "there is a NUL byte, where the file ends for systemd"));
+    } else if quoted {
+        reader
+            .faults
+            .push((reader.begun, "a quote is not closed, and the rest of the file belongs to the value"));
+    } else if reader.state == State::Key {
+        reader.faults.push((reader.begun, NO_ASSIGNMENT));
+    }
+    reader.end();
+    reader.faults
+}
+
+const NO_ASSIGNMENT: &str = "there is no `=`";
+
 #[derive(Default, Clone, Copy, PartialEq)]
 enum State {
     #[default]
@@ -41,6 +65,10 @@ struct Reader {
     /// How much of the value stays when the line ends here: blanks at the end of unquoted text go.
     keep: usize,
     found: Vec<(OsString, OsString)>,
+    /// The present line, and the one on which the present key began; counted where faults are asked for.
+    line: usize,
+    begun: usize,
+    faults: Vec<(usize, &'static str)>,
 }
 
 impl Reader {
@@ -51,11 +79,13 @@ impl Reader {
             State::BeforeKey if matches!(byte, b'#' | b';') => State::Comment,
             State::BeforeKey if blank => State::BeforeKey,
             State::BeforeKey => {
+                self.begun = self.line;
                 self.key.push(byte);
                 State::Key
             }
             State::Key if newline => {
                 self.key.clear();
+                self.faults.push((self.begun, NO_ASSIGNMENT));
                 State::BeforeKey
             }
             State::Key if byte == b'=' => State::BeforeValue,
@@ -126,6 +156,11 @@ impl Reader {
         let legal = !key.is_empty()
             && !key[0].is_ascii_digit()
             && key.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+        if !legal {
+            self.faults.push((self.begun, "what stands before the `=` is no name of a variable"));
+        } else if std::str::from_utf8(&value).is_err() {
+            self.faults.push((self.begun, "the value is not UTF-8"));
+        }
         if legal {
             self.found.push((OsString::from_vec(key.to_vec()), OsString::from_vec(value)));
         }
@@ -165,6 +200,17 @@ mod tests {
         check("A='two\nlines'\nB=1\n", &[("A", "two\nlines"), ("B", "1")]);
         check("A='never closed\nB=1", &[("A", "never closed\nB=1")]);
         check("A=it's\n", &[("A", "it's")]);
+    }
+
+    #[test]
+    fn what_is_ignored_is_found() {
+        let at = |content: &[u8]| faults(content).into_iter().map(|(line, _)| line).collect::<Vec<_>>();
+        assert_eq!(at(b"# c\nA=1\n\nB='x\ny'\nC=\n; d\n"), [0; 0]);
+        assert_eq!(at(b"A=1\nno assignment\nexport B=2\n9C=3\n"), [2, 3, 4]);
+        assert_eq!(at(b"A=1\nB='never\nC=2\n"), [2]);
+        assert_eq!(at(b"A=1\nB=\"never\\"), [2]);
+        assert_eq!(at(b"A=1\nlast"), [2]);
+        assert_eq!(at(b"A=\xff\nB=1\0\n"), [1, 2]);
     }
 
     #[test]

@@ -7,6 +7,8 @@
 
 pub mod ask;
 pub mod control;
+pub mod doctor;
+pub mod fields;
 pub mod guard;
 pub mod job;
 pub mod log;

@@ -11,6 +11,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod alert;
+pub mod cksum;
+pub mod diagnosis;
 pub mod effective;
 pub mod env_file;
 pub mod environment;
@@ -18,6 +20,7 @@ pub mod environment;
 pub mod executor;
 pub mod expects;
 pub mod failure;
+pub mod field;
 pub mod launch;
 pub mod leftovers;
 pub mod lock;

@@ -14,6 +14,18 @@ pub(crate) fn precise(microseconds: u64) -> String {
     format!("{}.{:06}Z", whole.trim_end_matches('Z'), microseconds % 1_000_000)
 }
 
+/// Seconds since 1970 of the beginning of a day, `2026-11-20`.
+#[cfg(feature = "executor")]
+pub(crate) fn day(date: &str) -> Option<u64> {
+    let mut parts = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
+    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+    // From the 1st of March on, as below.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let of_era = year.rem_euclid(400) * 365 + year.rem_euclid(400) / 4 - year.rem_euclid(400) / 100;
+    let days = year.div_euclid(400) * 146_097 + of_era + (153 * month + 2) / 5 + day - 1 - 719_468;
+    u64::try_from(days * 86_400).ok()
+}
+
 /// Seconds since 1970 as a date of the Gregorian calendar, counted from the 1st of March, so that a leap day
 /// is the last of its year.
 pub(crate) fn utc(seconds: i64) -> String {
@@ -36,6 +48,10 @@ mod tests {
 
     #[test]
     fn dates() {
+        for date in ["1970-01-01", "2000-02-29", "2026-11-20", "2099-12-31"] {
+            assert_eq!(utc(super::day(date).unwrap() as i64), format!("{date}T00:00:00Z"));
+        }
+        assert_eq!(super::day("soon"), None);
         assert_eq!(utc(0), "1970-01-01T00:00:00Z");
         assert_eq!(utc(951_782_400), "2000-02-29T00:00:00Z");
         assert_eq!(utc(1_795_169_823), "2026-11-20T10:17:03Z");

@@ -5,6 +5,8 @@
 
 pub mod arguments;
 pub mod completions;
+pub mod doctor;
+pub mod fields;
 pub mod help;
 pub mod list;
 pub mod logs;
@@ -70,7 +72,7 @@ pub struct Flag {
 }
 
 /// Every verb, in the order of the help text.
-pub const VERBS: [&Verb; 8] = [
+pub const VERBS: [&Verb; 10] = [
     &list::VERB,
     &status::VERB,
     &start::VERB,
@@ -78,6 +80,8 @@ pub const VERBS: [&Verb; 8] = [
     &restart::VERB,
     &switch::VERB,
     &logs::VERB,
+    &doctor::VERB,
+    &fields::VERB,
     &completions::VERB,
 ];
 

@@ -26,11 +26,23 @@ pub struct Table {
     pub package: String,
     /// Version of that package.
     pub version: String,
+    /// Day of its release, `YYYY-MM-DD`: no machine that has it lives before that.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub date: String,
     /// Group whose members may control services without sudo, if the product has one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub operators: Option<String>,
     /// In the order of the catalog.
     pub services: Vec<Service>,
+    /// Lock files, which tmpfiles.d makes.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub locks: Vec<LockFile>,
+    /// Environment files as they are shipped; an administrator changes them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub env_files: Vec<EnvFile>,
+    /// Files that work only as they are shipped: units, rules and the like.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub files: Vec<Shipped>,
 }
 
 /// One service: its unit, and for a launched one everything that `run_stack` does around the launch.
@@ -45,6 +57,12 @@ pub struct Service {
     /// The default tables that the catalog's entry comes from, nearest first (`stack`, …).
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub kinds: Vec<String>,
+    /// Account that it runs as.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub user: Option<String>,
+    /// Whether it starts at boot.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub boot: bool,
     /// What `run_stack` starts and how; absent where the unit runs its program directly.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub launch: Option<Launch>,
@@ -100,6 +118,9 @@ pub struct Setup {
     pub path: String,
     /// What a person does when it is missing or fails; `${NAME}` is expanded.
     pub hint: String,
+    /// The same as a shell command, where one is enough; `${NAME}` is expanded.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fix: Option<String>,
 }
 
 /// The session file: there while the launch runs.
@@ -118,6 +139,38 @@ pub struct Guard {
     pub command: Vec<String>,
     /// How long it may take, as units write spans; a guard that takes longer has said no.
     pub timeout: String,
+}
+
+/// A lock file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whom it belongs to.
+    pub user: String,
+    /// The group that may take it.
+    pub group: String,
+}
+
+/// An environment file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Variable → value, as shipped.
+    #[serde(rename = "env")]
+    pub environment: BTreeMap<String, String>,
+}
+
+/// A file of the package that nobody changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shipped {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Bytes.
+    pub size: u64,
+    /// What `cksum` says of it.
+    pub cksum: u32,
 }
 
 /// What a service needs another one to have been started with.

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::processes;
 use crate::report::Process;
 
 /// Where systemd's hierarchy may be: alone, beside others, or in the oldest layout.
@@ -32,6 +33,11 @@ pub fn processes(cgroup: &str) -> Vec<Process> {
     }
     pids.sort_unstable();
     pids.into_iter().filter_map(process).collect()
+}
+
+/// Every process that this user may see.
+pub fn everywhere() -> Vec<Process> {
+    processes::all().into_iter().filter_map(|p| process(p.pid)).collect()
 }
 
 /// Whether one of them has this name.

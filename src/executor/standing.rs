@@ -31,6 +31,21 @@ pub fn home(uid: u32) -> Option<String> {
     })
 }
 
+/// The number of a user.
+pub fn uid(user: &str) -> Option<u32> {
+    entry("/etc/passwd", |fields| (fields[0] == user).then(|| number(fields.get(2)))?)
+}
+
+/// The number of a group.
+pub fn gid(group: &str) -> Option<u32> {
+    entry("/etc/group", |fields| (fields[0] == group).then(|| number(fields.get(2)))?)
+}
+
+/// Whether nothing is refused to this process.
+pub fn is_root() -> bool {
+    geteuid().is_root()
+}
+
 /// What this process's user is to the group. Only files are read: this program is static and asks no directory service.
 pub fn of(group: &str) -> Standing {
     let user = user();

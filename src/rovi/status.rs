@@ -64,7 +64,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
 
 /// Standard output, if it is a pipe: one that nobody reads any more says so without being written to. A terminal that
 /// goes away sends a signal.
-fn reader() -> Result<Option<Source>, Failure> {
+pub(super) fn reader() -> Result<Option<Source>, Failure> {
     let out = io::stdout();
     let pipe = rustix::fs::fstat(&out).is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Fifo);
     if !pipe {

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use service::{
-    Answer, Boot, BootWhen, Directive, Directives, Hardening, LimitAction, Limits, Manager, Notice,
+    Answer, Boot, BootWhen, Directive, Directives, Guard, Hardening, LimitAction, Limits, Manager, Notice,
     OnFailure, OnUpgrade, Ready, Restart, Scope, Service, ServiceType, Session, Setup, StartLimit, Watchdog,
 };
 

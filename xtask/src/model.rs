@@ -261,6 +261,8 @@ pub struct Service {
     pub write_paths: Vec<String>,
     /// `DeviceAllow=`.
     pub devices: Vec<String>,
+    /// What is asked before it is stopped for somebody.
+    pub guard: Option<table::Guard>,
     /// Names of processes that show that it works.
     pub processes: Vec<String>,
     /// Fixed frame.
@@ -360,7 +362,7 @@ impl Product {
         self.releases.first().expect("a validated product has a release")
     }
 
-    /// The table that its programs read.
+    /// The table that its programs read, but for the files that are rendered beside it.
     pub fn table(&self) -> table::Table {
         let operators = self.permits.iter().find_map(|p| p.group.as_deref());
         let service = |s: &Service| table::Service {
@@ -368,13 +370,24 @@ impl Product {
             unit: s.unit.clone(),
             description: s.description.clone(),
             kinds: s.kinds.clone(),
+            user: s.user.clone(),
+            boot: s.boot && s.scope == Manager::System,
             launch: s.launch.clone(),
             only_while: s.only_while.clone(),
             processes: s.processes.clone(),
             frame: s.frame.clone(),
             permits: operators.map(|group| self.permitted(group, &s.unit)).unwrap_or_default(),
-            guard: None,
+            guard: s.guard.clone(),
             expects: s.expects.clone(),
+        };
+        let lock = |l: &Lock| table::LockFile {
+            path: l.path.clone().into(),
+            user: l.user.clone(),
+            group: l.group.clone(),
+        };
+        let env_file = |r: &Role| table::EnvFile {
+            path: r.file.clone().into(),
+            environment: r.variables.iter().map(|v| (v.name.clone(), v.value.clone())).collect(),
         };
         table::Table {
             schema: table::SCHEMA,
@@ -382,7 +395,11 @@ impl Product {
             package: self.package.clone(),
             version: self.release().version.clone(),
             operators: operators.map(str::to_owned),
+            date: self.release().date.clone(),
             services: self.services.iter().map(service).collect(),
+            locks: self.locks.iter().map(lock).collect(),
+            env_files: self.roles.iter().map(env_file).collect(),
+            files: Vec::new(),
         }
     }
 

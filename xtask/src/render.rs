@@ -6,7 +6,8 @@ mod plan;
 mod template;
 
 use minijinja::{Environment, Value, context};
-use rovi_services::table;
+use rovi_services::cksum;
+use rovi_services::table::{self, Shipped, Table};
 
 use crate::catalog::Manager;
 use crate::extra::{Extra, Kind};
@@ -14,6 +15,9 @@ use crate::model::Product;
 use crate::tree::Tree;
 pub(crate) use filter::wrap;
 use plan::Plan;
+
+/// Where systemd and polkit look for what nobody changes: an administrator's own goes to `/etc`.
+const FIXED: [&str; 2] = ["/usr/lib/", "/usr/share/polkit-1/"];
 
 /// Renders everything that does not depend on a processor. `extras` are what the programs bring along.
 pub fn render(product: &Product, extras: &[Extra]) -> Tree {
@@ -84,7 +88,14 @@ impl Renderer<'_> {
             let path = format!("root{}/{}_env.sh", p.share_dir, name.replace('-', "_"));
             self.file(&path, 0o644, "env/env.sh", context! {});
         }
-        let mut table = serde_json::to_string_pretty(&p.table()).expect("a table has only text keys");
+        let files = self.tree.installed().filter(|(path, _)| FIXED.iter().any(|dir| path.starts_with(dir)));
+        let shipped = files.map(|(path, file)| Shipped {
+            path: path.into(),
+            size: file.bytes.len() as u64,
+            cksum: cksum::of(&file.bytes),
+        });
+        let table = Table { files: shipped.collect(), ..p.table() };
+        let mut table = serde_json::to_string_pretty(&table).expect("a table has only text keys");
         table.push('\n');
         self.tree.add(format!("root{}/{}", p.share_dir, table::FILE), 0o644, table);
         for command in &p.commands {

@@ -1,6 +1,8 @@
 //! JSON Schemas, made from types: of a catalog, which editors use to complete and check one, and against which
 //! [`crate::structure`] checks it; and of what programs on the machine print for other programs.
 
+use rovi_services::diagnosis::Diagnosis;
+use rovi_services::field::FieldLine;
 use rovi_services::report::{Outcome, Status};
 use serde_json::{Value, json};
 
@@ -24,7 +26,12 @@ pub fn schema() -> Value {
 /// The schema of a report: a status, or what came of an action.
 fn report() -> Value {
     let mut generator = schemars::SchemaGenerator::default();
-    let kinds = [generator.subschema_for::<Status>(), generator.subschema_for::<Outcome>()];
+    let kinds = [
+        generator.subschema_for::<Status>(),
+        generator.subschema_for::<Outcome>(),
+        generator.subschema_for::<Diagnosis>(),
+        generator.subschema_for::<FieldLine>(),
+    ];
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$comment": "Made from src/report.rs by `cargo xtask schema`; do not edit.",

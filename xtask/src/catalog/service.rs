@@ -135,6 +135,11 @@ pub struct Service {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<String>,
 
+    /// A command that `rovi` asks before it stops or restarts the service or switches to another one ("not while
+    /// moving"). It keeps people from mistakes; systemctl does not ask it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Guard>,
+
     /// Processes whose presence shows that it works: names of programs or of interpreted scripts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub processes: Vec<String>,
@@ -342,6 +347,21 @@ pub struct Setup {
     pub path: String,
     /// What a person does when it is missing or fails; `${NAME}` is expanded.
     pub hint: String,
+    /// The same as a shell command for root, where one is enough: `rovi doctor` prints it; `${NAME}` is expanded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+/// The site's say before something is stopped.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Guard {
+    /// A program by its absolute path, and its arguments. It finds `GUARD_VERB` and `GUARD_SERVICE` in its
+    /// environment; status 0 is a yes, with any other one its output is the reason.
+    pub command: Vec<String>,
+    /// How long it may take: without an answer by then the answer is no. Five seconds when left out, at most a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<String>,
 }
 
 /// The file that names a running launch.

@@ -1,8 +1,9 @@
 //! What a service runs: takes its `exec` or `launch`, makes the command line of its unit and what `run_stack` does.
 
-use rovi_services::table::{Launch, Session, Setup};
+use rovi_services::span;
+use rovi_services::table::{Guard, Launch, Session, Setup};
 
-use crate::catalog::Manager;
+use crate::catalog::{self, Manager};
 use crate::finding::{known, shown};
 use crate::model::service::{Builder, LAUNCHER};
 use crate::model::{Role, program_dir};
@@ -102,6 +103,10 @@ impl Builder<'_, '_> {
             self.rule(&["setup", &i, "hint"], text::line(&setup.hint));
             self.variables(&["setup", &i, "path"], &setup.path, role, &[]);
             self.variables(&["setup", &i, "hint"], &setup.hint, role, &[]);
+            if let Some(fix) = &setup.fix {
+                self.rule(&["setup", &i, "fix"], text::line(fix));
+                self.variables(&["setup", &i, "fix"], fix, role, &[]);
+            }
         }
         if let Some(directory) = &spec.working_directory {
             self.rule(&["working-directory"], path::launched(directory));
@@ -112,11 +117,40 @@ impl Builder<'_, '_> {
             argv,
             environment: spec.environment.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
             env_file: role.map(|r| r.file.clone().into()),
-            setup: spec.setup.iter().map(|s| Setup { path: s.path.clone(), hint: s.hint.clone() }).collect(),
+            setup: spec.setup.iter().map(written).collect(),
             directory: spec.working_directory.clone(),
             lock: self.lock(),
             session,
         }
+    }
+
+    /// What is asked before it is stopped.
+    pub(super) fn guard(&mut self) -> Option<Guard> {
+        let guard = self.spec.guard.as_ref()?;
+        let Some(program) = guard.command.first() else {
+            self.fault(&["guard", "command"], "is empty: write the program and its arguments");
+            return None;
+        };
+        if program.starts_with('/') {
+            self.rule(&["guard", "command", "0"], path::program(program));
+        } else {
+            let text =
+                format!("{} is no absolute path: whoever asks has a PATH of their own", shown(program));
+            self.fault(&["guard", "command", "0"], &text);
+        }
+        self.length("guard", &guard.command);
+        for (i, word) in guard.command.iter().enumerate().skip(1) {
+            self.rule(&["guard", "command", &i.to_string()], text::free(word));
+        }
+        let timeout = guard.timeout.clone().unwrap_or_else(|| "5s".to_owned());
+        if span::parse(&timeout).is_none_or(|span| span.as_secs() > 60) {
+            let text = format!(
+                "{} is no time that people wait for an answer: write it like 5s, at most 1min",
+                shown(&timeout)
+            );
+            self.fault(&["guard", "timeout"], &text);
+        }
+        Some(Guard { command: guard.command.clone(), timeout })
     }
 
     fn session(&mut self) {
@@ -170,6 +204,10 @@ impl Builder<'_, '_> {
             }
         }
     }
+}
+
+fn written(setup: &catalog::Setup) -> Setup {
+    Setup { path: setup.path.clone(), hint: setup.hint.clone(), fix: setup.fix.clone() }
 }
 
 /// One word of a command line as systemd splits it again.

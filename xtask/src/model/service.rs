@@ -129,6 +129,7 @@ pub(super) fn build(
         hardening,
         write_paths: builder.write_paths(),
         devices: builder.list("devices", &spec.devices, name::device),
+        guard: builder.guard(),
         processes: builder.list("processes", &spec.processes, name::process),
         frame: spec.frame.clone(),
         expects: builder.expects(),

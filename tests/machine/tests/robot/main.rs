@@ -2,8 +2,10 @@
 //! package manager do, and what must never happen.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod bridge;
 #[path = "../packages/dist.rs"]
 mod dist;
+mod doctor;
 mod executor;
 mod life;
 mod lifecycle;

@@ -21,7 +21,7 @@ const HEAD: &str = "\
 #   late   became a member after the login, in that same session
 #   gone   was a member at the login and is no longer, in that same session
 #   other  a user without any group
-#   rovi   the user that the services run as
+#   rovi   the user that the services run as: an operator, because the UI bridge is one of them
 #   root   shows that the call is a real one: `y` is any answer but a denial and `no such call`
 #
 #   .  denied
