@@ -12,6 +12,7 @@ mod inject;
 mod lint;
 mod manager;
 mod notify_helper;
+mod repo;
 mod reproducible;
 mod rovi;
 mod run_stack;

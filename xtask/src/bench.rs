@@ -2,6 +2,7 @@
 
 pub mod dist;
 pub mod notify;
+pub mod repo;
 pub mod run_stack;
 pub mod status;
 

@@ -31,6 +31,27 @@ impl Date {
         Some(Date { days: years + months + day - 1, year, month, day })
     }
 
+    /// The day of a moment, in seconds since 1970.
+    pub fn of(epoch: u64) -> Date {
+        let days = epoch / 86_400;
+        let (mut year, mut rest) = (1970, days);
+        while rest >= 365 + u64::from(leap(year)) {
+            rest -= 365 + u64::from(leap(year));
+            year += 1;
+        }
+        let mut month = 1;
+        while rest >= length(year, month) {
+            rest -= length(year, month);
+            month += 1;
+        }
+        Date { days, year, month, day: rest + 1 }
+    }
+
+    /// `YYYY-MM-DD`.
+    pub fn iso(self) -> String {
+        format!("{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+
     /// Seconds since 1970 at the day's start.
     pub fn epoch(self) -> u64 {
         self.days * 86_400
@@ -45,6 +66,14 @@ impl Date {
         let month = MONTHS[usize::try_from(self.month - 1).expect("below twelve")];
         format!("{weekday}, {:02} {month} {} 00:00:00 +0000", self.day, self.year)
     }
+}
+
+/// A moment in the form that indices have: `Fri, 20 Nov 2026 13:30:00 UTC`.
+pub fn moment(epoch: u64) -> String {
+    let (date, seconds) = (Date::of(epoch), epoch % 86_400);
+    let day = date.rfc2822();
+    let day = day.strip_suffix(" 00:00:00 +0000").unwrap_or(&day);
+    format!("{day} {:02}:{:02}:{:02} UTC", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 fn leap(year: u64) -> bool {
@@ -62,7 +91,7 @@ fn length(year: u64, month: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::Date;
+    use super::{Date, moment};
 
     #[test]
     fn days_are_counted_as_date_1_counts_them() {
@@ -70,6 +99,13 @@ mod tests {
         assert_eq!(day("1970-01-01"), Some((0, "Thu, 01 Jan 1970 00:00:00 +0000".to_owned())));
         assert_eq!(day("2024-02-29"), Some((1_709_164_800, "Thu, 29 Feb 2024 00:00:00 +0000".to_owned())));
         assert_eq!(day("2026-11-20"), Some((1_795_132_800, "Fri, 20 Nov 2026 00:00:00 +0000".to_owned())));
+        for text in
+            ["1970-01-01", "1999-12-31", "2000-02-29", "2000-03-01", "2026-11-20", "2100-02-28", "2100-03-01"]
+        {
+            let date = Date::parse(text).expect("a day");
+            assert_eq!((Date::of(date.epoch() + 86_399), date.iso()), (date, text.to_owned()));
+        }
+        assert_eq!(moment(1_795_181_430), "Fri, 20 Nov 2026 13:30:30 UTC");
         for wrong in ["2026-02-29", "2026-13-01", "26-01-01", "2026-1-01", "2026-01-00", "+026-01-01", ""] {
             assert_eq!(day(wrong), None, "{wrong}");
         }

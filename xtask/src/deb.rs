@@ -1,23 +1,36 @@
 //! A .deb's last touch: takes what cargo-deb made, adds the `md5sums` of its files, by which `dpkg --verify` and
-//! `debsums` find a damaged card. cargo-deb left them out in 3.0.
+//! `debsums` find a damaged card. cargo-deb left them out in 3.0. And what a .deb says of itself.
 
 use std::io::{Cursor, Read, Write};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use flate2::read::MultiGzDecoder;
 use lzma_rust2::{XzOptions, XzReader, XzWriter};
 use md5::{Digest, Md5};
 
 const MAGIC: &[u8] = b"!<arch>\n";
 const HEAD: usize = 60;
+const SUMS: &str = "md5sums";
 
-/// The same package with `md5sums` in its control archive.
-pub fn with_md5sums(deb: &[u8]) -> Result<Vec<u8>> {
+/// The same package with `md5sums` in its control archive, for this processor: cargo-deb knows no `all`.
+pub fn finished(deb: &[u8], architecture: &str) -> Result<Vec<u8>> {
+    with_fields(deb, &[("Architecture: ", architecture)])
+}
+
+/// The same package under another name and as another version.
+pub fn renamed(deb: &[u8], name: &str, version: &str) -> Result<Vec<u8>> {
+    with_fields(deb, &[("Package: ", name), ("Version: ", version)])
+}
+
+/// The same package with fields of its control file changed, and with fresh `md5sums`.
+fn with_fields(deb: &[u8], fields: &[(&str, &str)]) -> Result<Vec<u8>> {
     let members = members(deb).context("cargo-deb made no ar archive")?;
     let find = |name: &str| {
         members.iter().find(|m| m.name == name).with_context(|| format!("cargo-deb made no {name}"))
     };
     let sums = sums(&unxz(find("data.tar.xz")?.bytes)?)?;
-    let control = xz(&with_file(&unxz(find("control.tar.xz")?.bytes)?, "md5sums", sums.as_bytes())?)?;
+    let control = unxz(find("control.tar.xz")?.bytes)?;
+    let control = xz(&with_control(&control, sums.as_bytes(), fields)?)?;
     let mut out = MAGIC.to_vec();
     for member in &members {
         let bytes = if member.name == "control.tar.xz" { &control } else { member.bytes };
@@ -29,6 +42,32 @@ pub fn with_md5sums(deb: &[u8]) -> Result<Vec<u8>> {
         }
     }
     Ok(out)
+}
+
+/// The control file of a package.
+pub fn control(deb: &[u8]) -> Result<String> {
+    let members = members(deb).context("it is no .deb")?;
+    let archive =
+        members.iter().find(|m| m.name.starts_with("control.tar")).context("it has no control.tar")?;
+    let tar = match archive.name {
+        "control.tar.xz" => unxz(archive.bytes)?,
+        "control.tar.gz" => {
+            let mut out = Vec::new();
+            MultiGzDecoder::new(archive.bytes).read_to_end(&mut out)?;
+            out
+        }
+        "control.tar" => archive.bytes.to_vec(),
+        other => bail!("its `{other}` is packed in a way that is not read here: pack it with xz or gzip"),
+    };
+    for entry in tar::Archive::new(tar.as_slice()).entries()? {
+        let mut entry = entry?;
+        if entry.path()?.file_name().is_some_and(|name| name == "control") {
+            let mut text = String::new();
+            entry.read_to_string(&mut text).context("its control file is not UTF-8")?;
+            return Ok(text);
+        }
+    }
+    bail!("it has no control file")
 }
 
 struct Member<'a> {
@@ -66,27 +105,57 @@ fn sums(tar: &[u8]) -> Result<String> {
     Ok(sums)
 }
 
-/// An archive with one more file, dated and owned like its first one.
-fn with_file(tar: &[u8], name: &str, bytes: &[u8]) -> Result<Vec<u8>> {
+/// A control archive with fresh sums, dated and owned like its first file, and fields of its control file changed.
+fn with_control(tar: &[u8], sums: &[u8], fields: &[(&str, &str)]) -> Result<Vec<u8>> {
     let mut builder = tar::Builder::new(Vec::new());
     let mut model = None;
     for entry in tar::Archive::new(tar).entries()? {
         let mut entry = entry?;
-        let header = entry.header().clone();
+        let mut header = entry.header().clone();
         if header.entry_type().is_file() {
             model.get_or_insert(header.clone());
         }
         let mut content = Vec::new();
         entry.read_to_end(&mut content)?;
+        let path = header.path()?.into_owned();
+        if path.file_name().is_some_and(|name| name == SUMS) {
+            continue;
+        }
+        if path.file_name().is_some_and(|name| name == "control") {
+            for (field, value) in fields {
+                content = replaced(&content, field, value);
+            }
+            header.set_size(content.len() as u64);
+            header.set_cksum();
+        }
         builder.append(&header, content.as_slice())?;
     }
     let mut header = model.context("the control archive is empty")?;
-    header.set_path(format!("./{name}"))?;
+    header.set_path(format!("./{SUMS}"))?;
     header.set_mode(0o644);
-    header.set_size(bytes.len() as u64);
+    header.set_size(sums.len() as u64);
     header.set_cksum();
-    builder.append(&header, bytes)?;
+    builder.append(&header, sums)?;
     Ok(builder.into_inner()?)
+}
+
+/// A control file with another value of a field.
+fn replaced(control: &[u8], field: &str, value: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(control.len());
+    for line in control.split_inclusive(|byte| *byte == b'\n') {
+        // cargo-deb writes the field even when there is nothing in it.
+        if line == b"Depends: \n" {
+            continue;
+        }
+        if line.starts_with(field.as_bytes()) {
+            out.extend_from_slice(field.as_bytes());
+            out.extend_from_slice(value.as_bytes());
+            out.push(b'\n');
+        } else {
+            out.extend_from_slice(line);
+        }
+    }
+    out
 }
 
 fn unxz(bytes: &[u8]) -> Result<Vec<u8>> {

@@ -32,8 +32,22 @@ pub struct Plan {
 
 /// `manifest.json`.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Manifest {
-    packages: Vec<Package>,
+pub struct Manifest {
+    /// What was made, and is still there.
+    pub packages: Vec<Package>,
+}
+
+impl Manifest {
+    /// Reads that of a folder; an empty one when nothing was made there.
+    pub fn read(dist: &Path) -> Result<Manifest> {
+        let path = dist.join("manifest.json");
+        match fs::read(&path) {
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).with_context(|| format!("`{}`: remove it", path.display()))
+            }
+            Err(_) => Ok(Manifest::default()),
+        }
+    }
 }
 
 /// Makes everything of the plan; returns the paths of the packages.
@@ -93,12 +107,7 @@ fn product_packages(
 /// Brings `manifest.json` and `SHA256SUMS` up to date: what was made earlier and is still there stays listed.
 fn record(dist: &Path, made: &[Package]) -> Result<()> {
     let path = dist.join("manifest.json");
-    let earlier: Manifest = match fs::read(&path) {
-        Ok(bytes) => {
-            serde_json::from_slice(&bytes).with_context(|| format!("`{}`: remove it", path.display()))?
-        }
-        Err(_) => Manifest::default(),
-    };
+    let earlier = Manifest::read(dist)?;
     let is_made = |p: &Package| made.iter().any(|m| m.file == p.file);
     let kept = earlier.packages.into_iter().filter(|p| !is_made(p) && dist.join(&p.file).exists());
     let mut packages: Vec<Package> = kept.chain(made.iter().cloned()).collect();

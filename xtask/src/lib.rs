@@ -17,6 +17,7 @@ pub mod output;
 pub mod package;
 pub mod program;
 pub mod render;
+pub mod repo;
 pub mod rpm;
 pub mod rule;
 pub mod sbom;

@@ -26,6 +26,10 @@ enum Verb {
     Render(verb::render::Args),
     /// Make packages, checksums and bills of materials
     Dist(verb::dist::Args),
+    /// Publish packages in signed apt and dnf repositories
+    Repo(verb::repo::Args),
+    /// Make or show a key to sign repositories with
+    Key(verb::key::Args),
     /// Write the JSON Schemas of a catalog and of what programs print
     Schema,
     /// A booted machine with the packages installed, and a shell in it
@@ -42,6 +46,8 @@ fn main() -> ExitCode {
         Verb::Check(args) => verb::check::run(&workspace, args),
         Verb::Render(args) => verb::render::run(&workspace, args),
         Verb::Dist(args) => verb::dist::run(&workspace, args),
+        Verb::Repo(args) => verb::repo::run(&workspace, args),
+        Verb::Key(args) => verb::key::run(&workspace, args),
         Verb::Schema => verb::schema::run(&workspace),
         Verb::Try(args) => verb::tryout::run(&workspace, args),
         Verb::Bench(args) => verb::bench::run(&workspace, args),

@@ -92,7 +92,10 @@ fn rpm(product: &Product, tree: &Tree) -> Value {
         ("dest", format!("/usr/share/licenses/{}/copyright", product.package).into()),
         ("mode", "644".into()),
     ]));
-    let mut requires = Table::from_iter([("systemd".to_owned(), "*".into())]);
+    let mut requires = Table::new();
+    if !product.services.is_empty() {
+        requires.insert("systemd".to_owned(), "*".into());
+    }
     if !product.permits.is_empty() {
         requires.insert("polkit".to_owned(), "*".into());
     }

@@ -20,6 +20,7 @@ use crate::rpm;
 use crate::stage::{Stage, compressed};
 use crate::target::Target;
 use crate::tool;
+use crate::tree::Tree;
 
 /// A kind of package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
@@ -60,6 +61,11 @@ pub fn stage(product: &Product, extras: &[Extra], programs: &[Program], dir: &Pa
     for program in programs.iter().filter(|p| product.programs.contains(&p.name)) {
         tree.add(format!("root{}/{}", product.program_dir, program.name), 0o755, program.bytes.clone());
     }
+    staged(product, tree, dir)
+}
+
+/// Stages a product whose files are made already, compressed where they have to be.
+pub fn staged(product: &Product, mut tree: Tree, dir: &Path) -> Result<Stage> {
     let manifest = manifest::manifest(product, &tree);
     tree.add("Cargo.toml".to_owned(), 0o644, manifest);
     tree.add("nothing.rs".to_owned(), 0o644, "");
@@ -83,7 +89,7 @@ pub fn pack(
     sh.change_dir(&stage.dir);
     let epoch = epoch(product)?.to_string();
     sh.set_var("SOURCE_DATE_EPOCH", &epoch);
-    let triple = target.triple;
+    let (triple, arch) = (target.triple, target.rpm);
     match format {
         Format::Deb => {
             let tool = tool::CARGO_DEB.path()?;
@@ -94,14 +100,14 @@ pub fn pack(
         }
         Format::Rpm => {
             let tool = tool::CARGO_GENERATE_RPM.path()?;
-            cmd!(sh, "{tool} --target {triple} --source-date {epoch} --auto-req disabled --output {made}")
+            cmd!(sh, "{tool} --target {triple} --arch {arch} --source-date {epoch} --auto-req disabled --output {made}")
                 .quiet()
                 .run()?;
         }
     }
     let packed = fs::read(&made).with_context(|| format!("`{}`", made.display()))?;
     let bytes = match format {
-        Format::Deb => deb::with_md5sums(&packed)?,
+        Format::Deb => deb::finished(&packed, target.deb)?,
         Format::Rpm => rpm::with_head(&packed, &rpm::head(product))?,
     };
     fs::remove_file(&made)?;

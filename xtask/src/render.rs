@@ -25,6 +25,21 @@ pub fn render(product: &Product, extras: &[Extra]) -> Tree {
         .run(extras)
 }
 
+/// What every package has, whatever else is in it: its copyright and its changes.
+pub(crate) fn documents(product: &Product) -> Tree {
+    let mut renderer =
+        Renderer { product, env: template::environment(), plan: Plan::of(product), tree: Tree::default() };
+    renderer.documents();
+    renderer.tree
+}
+
+/// The text that a template makes of values that are no product's.
+pub(crate) fn text(template: &str, values: Value) -> String {
+    let env = template::environment();
+    let text = env.get_template(template).and_then(|template| template.render(values));
+    text.unwrap_or_else(|e| panic!("template {template}.j2 does not fit its values: {e}"))
+}
+
 struct Renderer<'a> {
     product: &'a Product,
     env: Environment<'static>,
@@ -115,8 +130,7 @@ impl Renderer<'_> {
             "packaging/man/product.7",
             context! {},
         );
-        self.file("deb/copyright", 0o644, "packaging/deb/copyright", context! {});
-        self.file("deb/changelog", 0o644, "packaging/deb/changelog", context! {});
+        self.documents();
         self.file("rpm/rpmlint.toml", 0o644, "packaging/rpm/rpmlint.toml", context! {});
         if !p.programs.is_empty() || !self.plan.on_demand.is_empty() || !p.alerts.is_empty() {
             self.file("deb/lintian-overrides", 0o644, "packaging/deb/lintian-overrides", context! {});
@@ -193,6 +207,11 @@ impl Renderer<'_> {
         if !self.product.alerts.is_empty() {
             self.file(&format!("root/etc/{name}/alert.conf"), 0o644, "packaging/alert.conf", context! {});
         }
+    }
+
+    fn documents(&mut self) {
+        self.file("deb/copyright", 0o644, "packaging/deb/copyright", context! {});
+        self.file("deb/changelog", 0o644, "packaging/deb/changelog", context! {});
     }
 
     fn file(&mut self, path: &str, mode: u32, template: &str, extra: Value) {

@@ -17,9 +17,14 @@ const ENTRY: usize = 16;
 
 const SIGNATURES: u32 = 62;
 const IMMUTABLE: u32 = 63;
+const SIG_RSA: u32 = 268;
+const SIG_LONG_UNPACKED: u32 = 271;
 const SIG_SHA1: u32 = 269;
 const SIG_SHA256: u32 = 273;
 const SIG_SIZE: u32 = 1000;
+const SIG_UNPACKED: u32 = 1007;
+const NAME: u32 = 1000;
+const VERSION: u32 = 1001;
 const DESCRIPTION: u32 = 1005;
 const BUILD_HOST: u32 = 1007;
 const PACKAGER: u32 = 1015;
@@ -33,7 +38,9 @@ const CHANGELOG_TIME: u32 = 1080;
 const CHANGELOG_NAME: u32 = 1081;
 const CHANGELOG_TEXT: u32 = 1082;
 
+const INT16: u32 = 3;
 const INT32: u32 = 4;
+const INT64: u32 = 5;
 const STRING: u32 = 6;
 const BINARY: u32 = 7;
 const STRINGS: u32 = 8;
@@ -76,11 +83,7 @@ pub fn head(product: &Product) -> Vec<Entry> {
 /// The same package with these entries in its header, in place of earlier ones of the same tags.
 pub fn with_head(rpm: &[u8], head: &[Entry]) -> Result<Vec<u8>> {
     let context = "cargo-generate-rpm made no rpm that can be read";
-    let (lead, rest) = rpm.split_at_checked(LEAD).context(context)?;
-    let (mut signature, used) = parse(rest).context(context)?;
-    let rest = rest.get(used.next_multiple_of(8)..).context(context)?;
-    let (mut main, used) = parse(rest).context(context)?;
-    let payload = &rest[used..];
+    let Rpm { lead, mut signature, mut main, payload, .. } = Rpm::parse(rpm).context(context)?;
     main.retain(|entry| head.iter().all(|new| new.tag != entry.tag) && !REASONS.contains(&entry.tag));
     main.extend_from_slice(head);
     // Of `m` lines rpm 4.20 makes the members before their `u` lines, by its sysusers.sh with the wrong group and home.
@@ -99,9 +102,92 @@ pub fn with_head(rpm: &[u8], head: &[Entry]) -> Result<Vec<u8>> {
             _ => continue,
         };
     }
-    let mut signature = write(signature, SIGNATURES);
-    signature.resize(signature.len().next_multiple_of(8), 0);
-    Ok([lead, &signature, &main, payload].concat())
+    Ok([lead, &padded(signature), &main, payload].concat())
+}
+
+/// The same package with a signature of its main header, which names the digest of everything else.
+pub fn signed(rpm: &[u8], sign: impl FnOnce(&[u8]) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
+    let Rpm { lead, mut signature, header, payload, .. } = Rpm::parse(rpm)?;
+    let bytes = sign(header)?;
+    signature.retain(|entry| entry.tag != SIG_RSA);
+    signature.push(Entry { tag: SIG_RSA, kind: BINARY, count: length(&bytes), bytes });
+    Ok([lead, &padded(signature), header, payload].concat())
+}
+
+/// The same package under another name and as another version; its relations still speak of the one before.
+pub fn renamed(rpm: &[u8], name: &str, version: &str) -> Result<Vec<u8>> {
+    let text = |tag, text: &str| texts_entry(tag, STRING, &[text.to_owned()]);
+    with_head(rpm, &[text(NAME, name), text(VERSION, version)])
+}
+
+/// The parts of a package.
+#[derive(Debug)]
+pub struct Rpm<'a> {
+    lead: &'a [u8],
+    signature: Vec<Entry>,
+    main: Vec<Entry>,
+    /// The main header as it stands in the file: what a signature covers.
+    pub header: &'a [u8],
+    /// Where that begins.
+    pub start: usize,
+    payload: &'a [u8],
+}
+
+impl<'a> Rpm<'a> {
+    /// Finds them.
+    pub fn parse(rpm: &'a [u8]) -> Result<Rpm<'a>> {
+        let (lead, rest) = rpm.split_at_checked(LEAD).context("it is shorter than any rpm")?;
+        let (signature, used) = parse(rest)?;
+        let start = LEAD + used.next_multiple_of(8);
+        let rest = rpm.get(start..).context("it ends before its main header")?;
+        let (main, used) = parse(rest)?;
+        let (header, payload) = rest.split_at(used);
+        Ok(Rpm { lead, signature, main, header, start, payload })
+    }
+
+    /// A text of the main header; empty when it has none.
+    pub fn text(&self, tag: u32) -> String {
+        self.texts(tag).into_iter().next().unwrap_or_default()
+    }
+
+    /// A list of texts of the main header.
+    pub fn texts(&self, tag: u32) -> Vec<String> {
+        let entry =
+            self.main.iter().find(|e| e.tag == tag && [STRING, STRINGS, TRANSLATED].contains(&e.kind));
+        let Some(entry) = entry else { return Vec::new() };
+        let texts = entry.bytes.split(|byte| *byte == 0).take(entry.count as usize);
+        texts.map(|text| String::from_utf8_lossy(text).into_owned()).collect()
+    }
+
+    /// A list of numbers of the main header.
+    pub fn numbers(&self, tag: u32) -> Vec<u64> {
+        numbers(&self.main, tag)
+    }
+
+    /// The size of the payload, unpacked: written beside the signatures.
+    pub fn unpacked(&self) -> Option<u64> {
+        [SIG_UNPACKED, SIG_LONG_UNPACKED]
+            .iter()
+            .find_map(|tag| numbers(&self.signature, *tag).first().copied())
+    }
+}
+
+fn numbers(entries: &[Entry], tag: u32) -> Vec<u64> {
+    let Some(entry) = entries.iter().find(|entry| entry.tag == tag) else { return Vec::new() };
+    let width = match entry.kind {
+        INT16 => 2,
+        INT32 => 4,
+        INT64 => 8,
+        _ => return Vec::new(),
+    };
+    entry.bytes.chunks(width).map(|bytes| bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b))).collect()
+}
+
+/// A signature header, up to where the main header may begin.
+fn padded(signature: Vec<Entry>) -> Vec<u8> {
+    let mut bytes = write(signature, SIGNATURES);
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    bytes
 }
 
 /// Takes out the relations whose name is meant; each is the same place in three lists.
@@ -155,9 +241,9 @@ fn write(mut entries: Vec<Entry>, region: u32) -> Vec<u8> {
     let (mut index, mut store) = (Vec::new(), Vec::new());
     for entry in &entries {
         let alignment = match entry.kind {
-            3 => 2,
+            INT16 => 2,
             INT32 => 4,
-            5 => 8,
+            INT64 => 8,
             _ => 1,
         };
         store.resize(store.len().next_multiple_of(alignment), 0);
@@ -189,9 +275,9 @@ fn number(bytes: &[u8], at: usize) -> u32 {
 fn size(kind: u32, count: usize, value: &[u8]) -> usize {
     let texts = |n: usize| value.split_inclusive(|b| *b == 0).take(n).map(<[u8]>::len).sum();
     match kind {
-        3 => count * 2,
+        INT16 => count * 2,
         INT32 => count * 4,
-        5 => count * 8,
+        INT64 => count * 8,
         STRING => texts(1),
         STRINGS | TRANSLATED => texts(count),
         _ => count,

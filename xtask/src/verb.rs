@@ -3,7 +3,9 @@
 pub mod bench;
 pub mod check;
 pub mod dist;
+pub mod key;
 pub mod render;
+pub mod repo;
 pub mod schema;
 pub mod test;
 pub mod tryout;

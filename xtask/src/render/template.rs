@@ -11,7 +11,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 29] = templates![
+const TEMPLATES: [(&str, &str); 35] = templates![
     "units/service",
     "units/alert@.service",
     "units/alert-mail@.service",
@@ -41,6 +41,12 @@ const TEMPLATES: [(&str, &str); 29] = templates![
     "packaging/rpm/post",
     "packaging/rpm/preun",
     "packaging/rpm/postun",
+    "packaging/repo/name.sources",
+    "packaging/repo/name.repo",
+    "packaging/repo/unattended-upgrades.conf",
+    "packaging/repo/dnf-automatic.conf",
+    "packaging/repo/index.html",
+    "packaging/repo/lintian-overrides",
 ];
 
 const HARDENING: [(&str, &str); 3] = [

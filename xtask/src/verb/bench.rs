@@ -2,12 +2,17 @@
 
 use anyhow::{Result, bail};
 
-use crate::bench::{Report, dist, notify, run_stack, status};
+use crate::bench::{Report, dist, notify, repo, run_stack, status};
 use crate::workspace::Workspace;
 
 /// Every bench: its name, and what runs it for so many rounds.
-const BENCHES: [(&str, Bench); 4] =
-    [("dist", dist::run), ("notify", notify::run), ("run_stack", run_stack::run), ("status", status::run)];
+const BENCHES: [(&str, Bench); 5] = [
+    ("dist", dist::run),
+    ("notify", notify::run),
+    ("repo", repo::run),
+    ("run_stack", run_stack::run),
+    ("status", status::run),
+];
 
 type Bench = fn(&Workspace, u32) -> Result<Report>;
 

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use machine::{Plan, Result, Stage};
 
-use crate::lifecycle::{GATEWAY, LINK, bare, gateway, next};
-use crate::package::{SECOND, SUITES, package};
+use crate::lifecycle::{GATEWAY, LINK, bare, gateway};
+use crate::package::{SECOND, SUITES, next, package};
 
 /// A root with both versions in it, and no systemd.
 fn stage(plan: Plan) -> Result<Stage> {

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use machine::{Machine, Plan, Result, Suite, ros};
 
-use crate::lifecycle::{GATEWAY, LINK, PENDING, bare, by_hand, gateway, next, pid, show};
-use crate::package::{SECOND, SUITES, package};
+use crate::lifecycle::{GATEWAY, LINK, PENDING, bare, by_hand, gateway, pid, show};
+use crate::package::{SECOND, SUITES, next, package};
 
 const HELPER: &str = "/usr/lib/systemd/systemd-update-helper";
 const CALLS: &str = "/var/tmp/calls";

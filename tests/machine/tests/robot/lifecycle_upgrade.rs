@@ -2,8 +2,8 @@
 
 use machine::{Machine, Result, ros};
 
-use crate::lifecycle::{GATEWAY, LINK, NEW_LINK, PENDING, bare, by_hand, dpkg, gateway, next, pid, show};
-use crate::package::{SECOND, SUITES, package, robot};
+use crate::lifecycle::{GATEWAY, LINK, NEW_LINK, PENDING, bare, by_hand, dpkg, gateway, pid, show};
+use crate::package::{SECOND, SUITES, next, package, robot};
 
 /// Checks that a unit is the next version's (or the first one's), as systemd has it in memory.
 #[track_caller]

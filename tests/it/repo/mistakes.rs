@@ -1,0 +1,163 @@
+//! Bad input: one clear line, and nothing half-written.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use machine::host;
+
+use super::{key, packages, repo, toolchain};
+use crate::command::{both, ok, root, run, sh};
+use crate::scratch::scratch;
+
+#[test]
+fn what_is_no_key_to_sign_with_is_refused_in_one_line_and_nothing_is_published() {
+    host::need(&[("gpg", "gpg")]).unwrap();
+    let dir = scratch("repo-bad-keys");
+    let good = fs::read_to_string(key()).unwrap();
+    sh(
+        &dir,
+        "export GNUPGHOME=$PWD/gnupg; mkdir -m 700 gnupg; umask 077
+         gpg --quiet --batch --passphrase '' --quick-generate-key ed@example.org ed25519 sign never
+         gpg --quiet --batch --pinentry-mode loopback --passphrase secret --quick-generate-key pass@example.org rsa2048 sign never
+         gpg --quiet --batch --passphrase '' --quick-generate-key short@example.org rsa1024 sign never
+         gpg --quiet --batch --passphrase '' --quick-generate-key cert@example.org rsa2048 cert never
+         gpg --quiet --batch --passphrase '' --faked-system-time 20200101T000000! --quick-generate-key old@example.org rsa2048 sign 1y
+         gpg --quiet --batch --passphrase '' --cert-digest-algo SHA1 --quick-generate-key sha1@example.org rsa2048 sign never
+         for name in ed short cert old sha1; do gpg --batch --armor --export-secret-keys $name@ >$name; done
+         gpg --batch --pinentry-mode loopback --passphrase secret --armor --export-secret-keys pass@ >pass
+         gpg --batch --armor --export ed@ >public",
+    );
+    let put = |name: &str, bytes: &[u8]| {
+        fs::write(dir.join(name), bytes).unwrap();
+        fs::set_permissions(dir.join(name), fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    put("empty", b"");
+    put("text", "Ich bin ein Schlüssel.\n".as_bytes());
+    put("bytes", &[0xff, 0, 3, 9]);
+    put("latin", b"Schl\xfcssel\n");
+    put("cut", &good.as_bytes()[..good.len() / 2]);
+    put("damaged", good.replacen("\n\nx", "\n\ny", 1).as_bytes());
+    put("huge", &vec![b'x'; 2 << 20]);
+    put("open", good.as_bytes());
+    fs::set_permissions(dir.join("open"), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::create_dir(dir.join("folder")).unwrap();
+    fs::create_dir(dir.join("repo")).unwrap();
+    put("repo/served", good.as_bytes());
+    for (name, says) in [
+        ("missing", "make one with `cargo xtask key new FILE`"),
+        ("empty", "no line `-----BEGIN PGP PRIVATE KEY BLOCK-----`"),
+        ("text", "no line `-----BEGIN PGP PRIVATE KEY BLOCK-----`"),
+        ("bytes", "no key to sign with"),
+        ("latin", "neither text nor OpenPGP"),
+        ("cut", "no line `-----END PGP PRIVATE KEY BLOCK-----`"),
+        ("damaged", "the file is damaged"),
+        ("huge", "longer than any key"),
+        ("open", "run `chmod 600 "),
+        ("folder", "is no file"),
+        ("repo/served", "in the folder that is served"),
+        ("public", "no line `-----BEGIN PGP PRIVATE KEY BLOCK-----`"),
+        ("ed", "no RSA key"),
+        ("pass", "has a passphrase"),
+        ("short", "has 1024 bits"),
+        ("cert", "may not sign"),
+        ("old", "has expired"),
+        ("sha1", "certifies itself by a hash that apt refuses"),
+    ] {
+        let mut command = std::process::Command::new(toolchain());
+        command.current_dir(root()).env("CARGO_MANIFEST_DIR", root().join("xtask")).arg("repo");
+        command
+            .arg("--key")
+            .arg(dir.join(name))
+            .arg("--dist")
+            .arg(dir.join("none"))
+            .arg("--out")
+            .arg(dir.join("repo"));
+        let output = run(&mut command);
+        let said = both(&output);
+        assert_eq!(output.status.code(), Some(1), "{name}: {said}");
+        assert!(
+            said.starts_with("error: ") && said.lines().count() == 1 && said.contains(says),
+            "{name}: {said}"
+        );
+        assert!(!said.contains("BEGIN PGP PRIVATE KEY BLOCK-----\n"), "{name}");
+        let left = sh(&dir.join("repo"), "find . -type f");
+        assert_eq!(left.trim(), "./served", "{name}");
+    }
+}
+
+#[test]
+fn a_key_comes_from_the_environment_and_is_never_shown() {
+    let dir = scratch("repo-environment");
+    let mut command = std::process::Command::new(toolchain());
+    command.current_dir(root()).env("CARGO_MANIFEST_DIR", root().join("xtask")).arg("repo");
+    command.arg("--dist").arg(dir.join("none")).arg("--out").arg(dir.join("repo"));
+    let output = run(command.env_remove("REPO_KEY"));
+    assert!(both(&output).contains("no key: nothing would vouch"), "{}", both(&output));
+    assert_eq!(output.status.code(), Some(1));
+    let text = fs::read_to_string(key()).unwrap();
+    let output = run(command.env("REPO_KEY", &text));
+    assert!(output.status.success(), "{}", both(&output));
+    let secret: Vec<&str> = text.lines().filter(|line| line.len() == 64).skip(20).collect();
+    let shown = both(&output) + &sh(&dir, "cat $(find repo -type f) | tr -cd \'[:print:]\\n\'");
+    assert!(secret.len() > 20 && secret.iter().all(|line| !shown.contains(line)));
+    // A key is not replaced, and not made where it would be published.
+    let output = run(crate::command::xtask(&["key", "new", "--name", "A <a@b.c>"]).arg(key()));
+    assert!(both(&output).contains("is there already"), "{}", both(&output));
+    let output = run(&mut crate::command::xtask(&["key", "new", "--name", "A <a@b.c>", "key.asc"]));
+    assert!(both(&output).contains("is in the checkout"), "{}", both(&output));
+    let output =
+        run(crate::command::xtask(&["key", "new", "--name", "A\nB <a@b.c>"]).arg(key().with_file_name("k")));
+    assert!(
+        both(&output).contains("write \"Name <address>\"") && !key().with_file_name("k").exists(),
+        "{}",
+        both(&output)
+    );
+}
+
+#[test]
+fn what_cannot_be_published_is_said_in_one_line() {
+    let dir = scratch("repo-bad");
+    let (given, out) = (dir.join("dist"), dir.join("repo"));
+    packages(&given, "wind", &["1.0.0"]);
+    ok(&mut repo(&given, &out));
+    let before = sh(&out, "find . -type f | sort | xargs sha256sum");
+    let says = |args: &[&str], code: i32, text: &str| {
+        let output = run(repo(&given, &out).args(args));
+        let said = both(&output);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+        assert!(said.contains(text), "{args:?}: {said}");
+        if code == 1 {
+            assert_eq!(said.lines().count(), 1, "{said}");
+        }
+        assert_eq!(sh(&out, "find . -type f | sort | xargs sha256sum"), before, "{args:?}");
+    };
+    says(&["rain"], 1, "`rain`: there are no packages of it");
+    says(&["--withdraw", "wind=2.0.0"], 1, "`wind=2.0.0`: is not published: known: ");
+    says(&["--phase", "wind=2.0.0:10"], 1, "`wind=2.0.0`: is not published");
+    says(&["--withdraw", "wind"], 2, "write NAME=VERSION");
+    says(&["--withdraw", "../x=1"], 2, "NAME=VERSION");
+    says(&["--phase", "wind=1.0.0:0"], 2, "withdraw it");
+    says(&["--phase", "wind=1.0.0:101"], 2, "1 to 100");
+    says(&["--suite", "../x"], 2, "a suite's name");
+    says(&["--valid-for", "0"], 2, "--valid-for");
+    says(&["--url", "ftp://x"], 1, "no address of a repository");
+    says(&["--url", "https://x/\nDeb: y"], 1, "no address of a repository");
+    says(&["--description", "/dev/null"], 1, "describes no repository");
+    says(&["--description", "catalog"], 1, "describes no repository");
+    says(&["--description", "Cargo.toml"], 1, "`Cargo.toml`: ");
+    says(&["--key", key().to_str().unwrap()], 1, "is there twice");
+
+    // The same version with other content: clients have the first one.
+    let manifest = fs::read_to_string(given.join("manifest.json")).unwrap();
+    let (_, rest) = manifest.split_once("\"sha256\":\"").unwrap();
+    let other = manifest.replacen(&rest[..64], &"0".repeat(64), 1);
+    fs::write(given.join("manifest.json"), other).unwrap();
+    says(&[], 1, "was published with other content");
+    packages(&given, "wind", &["1.1.0"]);
+    fs::write(given.join("wind_1.1.0_all.deb"), "no package").unwrap();
+    says(&[], 1, "is not what manifest.json lists");
+    fs::remove_file(given.join("wind_1.1.0_all.deb")).unwrap();
+    says(&[], 1, "cannot be read");
+    fs::write(given.join("manifest.json"), "{").unwrap();
+    says(&[], 1, "manifest.json`");
+}

@@ -1,0 +1,99 @@
+//! OpenPGP's text form: bytes in base64 between two lines that say what they are.
+
+use anyhow::{Context, Result, bail, ensure};
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// The text of something, such as `SIGNATURE`.
+pub(super) fn armored(what: &str, bytes: &[u8]) -> String {
+    let mut text = format!("-----BEGIN PGP {what}-----\n\n");
+    for line in base64(bytes).as_bytes().chunks(64) {
+        text.extend(line.iter().map(|byte| char::from(*byte)));
+        text.push('\n');
+    }
+    // Newer standards leave the checksum out; rpm before 4.18 wants it.
+    let sum = checksum(bytes).to_be_bytes();
+    text.push_str(&format!("={}\n-----END PGP {what}-----\n", base64(&sum[1..])));
+    text
+}
+
+/// The bytes of a text that says it is `what`.
+pub(super) fn bytes(what: &str, text: &str) -> Result<Vec<u8>> {
+    let (begin, end) = (format!("-----BEGIN PGP {what}-----"), format!("-----END PGP {what}-----"));
+    let mut lines = text.lines().map(str::trim).skip_while(|line| *line != begin);
+    ensure!(lines.next().is_some(), "it holds no line `{begin}`");
+    let mut lines = lines.skip_while(|line| line.contains(": ")).peekable();
+    let (mut code, mut sum, mut ended) = (String::new(), None, false);
+    for line in &mut lines {
+        if line == end {
+            ended = true;
+            break;
+        }
+        match line.strip_prefix('=') {
+            Some(given) if given.len() == 4 => sum = Some(decoded(given)?),
+            _ => code.push_str(line),
+        }
+    }
+    ensure!(ended, "it holds no line `{end}`");
+    let bytes = decoded(&code)?;
+    let right = checksum(&bytes).to_be_bytes();
+    ensure!(sum.is_none_or(|sum| sum == right[1..]), "its checksum is wrong: the file is damaged");
+    Ok(bytes)
+}
+
+/// Base64 without line breaks.
+pub(super) fn base64(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let number = (0..3).fold(0_u32, |n, i| n << 8 | u32::from(three.get(i).copied().unwrap_or(0)));
+        for i in 0..4 {
+            let digit = ALPHABET[(number >> (18 - 6 * i) & 63) as usize];
+            text.push(if i > three.len() { '=' } else { char::from(digit) });
+        }
+    }
+    text
+}
+
+fn decoded(code: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(code.len() / 4 * 3);
+    let (mut number, mut bits) = (0_u32, 0);
+    for digit in code.trim_end_matches('=').bytes() {
+        let Some(value) = ALPHABET.iter().position(|known| *known == digit) else {
+            bail!("it holds a character that base64 does not have");
+        };
+        number = number << 6 | u32::try_from(value).context("below 64")?;
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((number >> bits & 0xff) as u8);
+        }
+    }
+    Ok(bytes)
+}
+
+/// The 24 bits that end an armor.
+fn checksum(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x00b7_04ce, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte) << 16, |sum, _| {
+            let next = sum << 1;
+            if next & 0x0100_0000 == 0 { next } else { next ^ 0x0186_4cfb }
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{armored, bytes};
+
+    #[test]
+    fn what_is_written_is_read() {
+        for length in 0..70 {
+            let given: Vec<u8> = (0..length).map(|i| i * 37).collect();
+            let text = armored("SIGNATURE", &given);
+            assert_eq!(bytes("SIGNATURE", &text).ok(), Some(given), "{text}");
+        }
+        let text = armored("SIGNATURE", b"some bytes");
+        assert!(bytes("SIGNATURE", &text.replacen('c', "d", 1)).is_err());
+        assert!(bytes("SIGNATURE", &text[..text.len() - 10]).is_err());
+    }
+}

@@ -1,0 +1,287 @@
+//! A key that repositories are signed with: made here, or read from a file that this or `gpg --export-secret-keys`
+//! wrote. RSA, because RHEL 9 takes no other key for packages.
+//!
+//! Its secret half is written by [`Key::private`] alone, and never shown.
+
+use std::fmt;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use rsa::rand_core::OsRng;
+use rsa::traits::{PrivateKeyParts, PublicKeyParts};
+use rsa::{BigUint, RsaPrivateKey};
+use sha1::{Digest, Sha1};
+use sha2::Sha512;
+
+use super::armor;
+use super::packet::{
+    self, PUBLIC_KEY, PUBLIC_SUBKEY, Packet, Reader, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, USER_ID,
+};
+use super::signature::{self, OF_A_NAME};
+
+const BITS: usize = 4096;
+/// What RHEL and apt's policies still accept.
+const FEWEST_BITS: usize = 2048;
+const RSA: u8 = 1;
+const PRIVATE: &str = "PRIVATE KEY BLOCK";
+const PUBLIC: &str = "PUBLIC KEY BLOCK";
+/// The longest key file that is read.
+const LONGEST: u64 = 1 << 20;
+
+// Properties of a certification.
+const KEY_EXPIRES: u8 = 9;
+const PREFERRED_CIPHERS: u8 = 11;
+const PREFERRED_HASHES: u8 = 21;
+const KEY_FLAGS: u8 = 27;
+const FEATURES: u8 = 30;
+const MAY_CERTIFY_AND_SIGN: u8 = 3;
+const MAY_SIGN: u8 = 2;
+
+/// A key with its secret half.
+#[derive(Clone)]
+pub struct Key {
+    secret: RsaPrivateKey,
+    created: u32,
+    name: String,
+    /// User names and what certifies them, as packets.
+    names: Vec<u8>,
+}
+
+impl Key {
+    /// A new one, for somebody's name and address.
+    pub fn new(name: &str, created: u32) -> Result<Key> {
+        let plain = !name.chars().any(char::is_control);
+        ensure!(
+            plain && name.len() <= 200 && name.ends_with('>') && name.contains(" <") && name.contains('@'),
+            "`{}`: whose key it is: write \"Name <address>\"",
+            name.escape_debug()
+        );
+        let secret = RsaPrivateKey::new(&mut OsRng, BITS).context("no key can be made")?;
+        let mut key = Key { secret, created, name: name.to_owned(), names: Vec::new() };
+        let mut hash = key.hash();
+        hash.update([0xb4]);
+        hash.update(u32::try_from(name.len())?.to_be_bytes());
+        hash.update(name);
+        let further = [
+            packet::property(KEY_FLAGS, &[MAY_CERTIFY_AND_SIGN]),
+            packet::property(PREFERRED_CIPHERS, &[9, 8, 7]),
+            packet::property(PREFERRED_HASHES, &[10, 9, 8]),
+            packet::property(FEATURES, &[1]),
+        ];
+        let certification = signature::signed(&key, OF_A_NAME, created, &further.concat(), hash)?;
+        key.names = [packet::packet(USER_ID, name.as_bytes()), certification].concat();
+        Ok(key)
+    }
+
+    /// Reads a key file that belongs to one person only.
+    pub fn open(path: &Path, now: u32) -> Result<Key> {
+        let shown = path.display();
+        let meta = fs::metadata(path).with_context(|| {
+            format!("`{shown}`: no key can be read: make one with `cargo xtask key new FILE`")
+        })?;
+        ensure!(meta.is_file(), "`{shown}`: is no file: name the key's file");
+        ensure!(meta.len() <= LONGEST, "`{shown}`: is longer than any key: name the key's file");
+        ensure!(
+            meta.mode() & 0o077 == 0,
+            "`{shown}`: others may read it, and a key that others have signs nothing: run `chmod 600 {shown}`"
+        );
+        let bytes = fs::read(path).with_context(|| format!("`{shown}`: cannot be read"))?;
+        Key::read(&bytes, now).with_context(|| format!("`{shown}`: no key to sign with"))
+    }
+
+    /// Reads a key from the content of its file.
+    pub fn read(bytes: &[u8], now: u32) -> Result<Key> {
+        let dearmored;
+        let bytes = if bytes.first().is_some_and(|first| first & 0x80 != 0) {
+            bytes
+        } else {
+            let text = str::from_utf8(bytes).context("it is neither text nor OpenPGP")?;
+            dearmored = armor::bytes(PRIVATE, text)?;
+            &dearmored
+        };
+        let packets = packet::packets(bytes)?;
+        let (first, rest) = packets.split_first().context("it is empty")?;
+        ensure!(first.tag == SECRET_KEY, "it begins with no secret key");
+        let (secret, created) = secret(first.body)?;
+        let mut key = Key { secret, created, name: String::new(), names: Vec::new() };
+        // What follows a subkey belongs to that, and subkeys do not sign here.
+        for packet in rest.iter().take_while(|p| ![SECRET_SUBKEY, PUBLIC_SUBKEY, SECRET_KEY].contains(&p.tag))
+        {
+            match packet.tag {
+                USER_ID if key.name.is_empty() => {
+                    key.name = str::from_utf8(packet.body).context("its name is not UTF-8")?.to_owned();
+                }
+                USER_ID => {}
+                SIGNATURE => check(packet, &key, now)?,
+                _ => continue,
+            }
+            key.names.extend(packet::packet(packet.tag, packet.body));
+        }
+        ensure!(!key.name.is_empty(), "it says nobody's name");
+        Ok(key)
+    }
+
+    /// Writes the secret half into a new file that only its owner may read.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let shown = path.display();
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).with_context(|| {
+                format!("`{shown}`: cannot be made: name a new file in a folder of yours")
+            })?;
+        if let Err(error) = file.write_all(self.private().as_bytes()).and_then(|()| file.sync_all()) {
+            let _ = fs::remove_file(path);
+            return Err(error).with_context(|| format!("`{shown}`: cannot be written"));
+        }
+        Ok(())
+    }
+
+    /// The secret half, armored. Kept without a passphrase: what signs by itself would have to keep that as well.
+    fn private(&self) -> String {
+        let (p, q) = match self.secret.primes() {
+            [p, q, ..] if p < q => (p, q),
+            [q, p, ..] => (p, q),
+            _ => unreachable!("an RSA key has two primes"),
+        };
+        // By Fermat: what p has to be multiplied by to be 1 modulo q.
+        let inverse = p.modpow(&(q - BigUint::from(2_u8)), q);
+        let secret: Vec<u8> = [self.secret.d(), p, q, &inverse]
+            .into_iter()
+            .flat_map(|n| packet::number(&n.to_bytes_be()))
+            .collect();
+        let sum = secret.iter().fold(0_u16, |sum, byte| sum.wrapping_add(u16::from(*byte)));
+        let body = [&self.body()[..], &[0], &secret, &sum.to_be_bytes()].concat();
+        armor::armored(PRIVATE, &[packet::packet(SECRET_KEY, &body), self.names.clone()].concat())
+    }
+
+    /// What everybody may have, armored; of several keys one block, because apt reads one.
+    pub fn public(keys: &[Key]) -> String {
+        armor::armored(PUBLIC, &Key::certificates(keys))
+    }
+
+    /// The same without armor.
+    pub(super) fn certificates(keys: &[Key]) -> Vec<u8> {
+        keys.iter()
+            .flat_map(|key| [packet::packet(PUBLIC_KEY, &key.body()), key.names.clone()].concat())
+            .collect()
+    }
+
+    /// Forty hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        self.fingerprint_bytes().iter().map(|byte| format!("{byte:02X}")).collect()
+    }
+
+    /// Whose it is.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// When it was made, in seconds since 1970: no signature of it may be older.
+    pub(super) fn created(&self) -> u32 {
+        self.created
+    }
+
+    pub(super) fn secret(&self) -> &RsaPrivateKey {
+        &self.secret
+    }
+
+    pub(super) fn fingerprint_bytes(&self) -> [u8; 20] {
+        Sha1::digest(self.framed()).into()
+    }
+
+    /// A hash that has seen the key, as certifications begin.
+    fn hash(&self) -> Sha512 {
+        Sha512::new_with_prefix(self.framed())
+    }
+
+    fn framed(&self) -> Vec<u8> {
+        let body = self.body();
+        let length = u16::try_from(body.len()).expect("a public key is short");
+        [&[0x99][..], &length.to_be_bytes(), &body].concat()
+    }
+
+    /// The public half.
+    fn body(&self) -> Vec<u8> {
+        let mut body = vec![4];
+        body.extend(self.created.to_be_bytes());
+        body.push(RSA);
+        body.extend(packet::number(&self.secret.n().to_bytes_be()));
+        body.extend(packet::number(&self.secret.e().to_bytes_be()));
+        body
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.fingerprint())
+    }
+}
+
+/// The secret half of a version 4 RSA key.
+fn secret(body: &[u8]) -> Result<(RsaPrivateKey, u32)> {
+    let mut reader = Reader(body);
+    ensure!(reader.byte()? == 4, "it is no version 4 key: make one with `cargo xtask key new`");
+    let created = u32::try_from(reader.number(4)?)?;
+    let kind = reader.byte()?;
+    if kind != RSA {
+        bail!("it is no RSA key, and RHEL 9 takes no other: make one with `cargo xtask key new`");
+    }
+    let (n, e) = (reader.large()?, reader.large()?);
+    let protected = reader.byte()?;
+    ensure!(
+        protected == 0,
+        "it has a passphrase: export it without one (gpg: `--edit-key`, `passwd`), or make one with `cargo xtask key new`"
+    );
+    let (d, p, q, _) = (reader.large()?, reader.large()?, reader.large()?, reader.large()?);
+    let number = BigUint::from_bytes_be;
+    let secret = RsaPrivateKey::from_components(number(n), number(e), number(d), vec![number(p), number(q)])
+        .context("its numbers are no RSA key's")?;
+    secret.validate().context("its numbers are no RSA key's")?;
+    let bits = secret.n().bits();
+    ensure!(
+        bits >= FEWEST_BITS,
+        "it has {bits} bits, which nobody accepts: make one with `cargo xtask key new`"
+    );
+    Ok((secret, created))
+}
+
+/// Looks at what the key says of itself: whether it may sign, and until when.
+fn check(packet: &Packet<'_>, key: &Key, now: u32) -> Result<()> {
+    let mut reader = Reader(packet.body);
+    let (version, about) = (reader.byte()?, reader.byte()?);
+    let (_, hash) = (reader.byte()?, reader.byte()?);
+    if version != 4 || !(0x10..=0x13).contains(&about) {
+        return Ok(());
+    }
+    let hashed = reader.number(2)?;
+    let hashed = packet::properties(reader.take(hashed)?)?;
+    let unhashed = reader.number(2)?;
+    let unhashed = packet::properties(reader.take(unhashed)?)?;
+    let own = |(kind, value): &(u8, &[u8])| *kind == 16 && *value == &key.fingerprint_bytes()[12..];
+    if !hashed.iter().chain(&unhashed).any(own) {
+        return Ok(());
+    }
+    ensure!(
+        (8..=10).contains(&hash),
+        "it certifies itself by a hash that apt refuses: make one with `cargo xtask key new`"
+    );
+    for (kind, value) in hashed {
+        match (kind, value) {
+            (KEY_FLAGS, [flags, ..]) => {
+                ensure!(
+                    flags & MAY_SIGN != 0,
+                    "it may not sign, only its subkeys may: make a key for this alone"
+                );
+            }
+            (KEY_EXPIRES, [_, _, _, _]) => {
+                let seconds = value.iter().fold(0_u32, |n, byte| n << 8 | u32::from(*byte));
+                let expired = seconds != 0 && key.created.saturating_add(seconds) <= now;
+                ensure!(!expired, "it has expired: extend it, or make one with `cargo xtask key new`");
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

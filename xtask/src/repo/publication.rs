@@ -1,0 +1,88 @@
+//! What every part of a publication needs to know.
+
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, ensure};
+
+use super::description::Description;
+use super::key::Key;
+use super::site::Site;
+use crate::model::package_version;
+use crate::package::Package;
+use crate::rule::name;
+
+/// One publication.
+pub(super) struct Publication<'a> {
+    pub(super) site: &'a Site,
+    pub(super) description: &'a Description,
+    /// The first one signs where there is room for one signature.
+    pub(super) keys: &'a [Key],
+    pub(super) moment: Moment,
+}
+
+/// When it happens.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// Seconds since 1970, later than at every publication before.
+    pub now: u64,
+    /// For how many days clients may believe it; for ever when not said.
+    pub valid_for: Option<u16>,
+}
+
+impl Moment {
+    /// What the clock says, or the environment in its place.
+    pub fn read(valid_for: Option<u16>) -> Result<Moment> {
+        let now = match std::env::var("SOURCE_DATE_EPOCH") {
+            Ok(text) => text
+                .parse()
+                .with_context(|| format!("SOURCE_DATE_EPOCH is \"{text}\": use seconds since 1970"))?,
+            Err(_) => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+        };
+        Ok(Moment { now, valid_for })
+    }
+
+    /// The same as OpenPGP writes it; no earlier than the keys themselves.
+    pub(super) fn signed(self, keys: &[Key]) -> Result<u32> {
+        let now = u32::try_from(self.now).context("the clock is beyond what OpenPGP can write: set it")?;
+        for key in keys {
+            ensure!(key.created() <= now, "the clock is before the day on which the key was made: set it");
+        }
+        Ok(now)
+    }
+}
+
+/// A version of a package, `NAME=VERSION`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    /// Name of the package.
+    pub name: String,
+    /// Version as the package has it.
+    pub version: String,
+}
+
+impl Version {
+    /// That of a package.
+    pub(super) fn of(package: &Package) -> Version {
+        Version { name: package.package.clone(), version: package_version(&package.version) }
+    }
+
+    /// Reads `NAME=VERSION`.
+    pub fn parse(text: &str) -> Result<Version, String> {
+        let Some((package, version)) = text.split_once('=') else {
+            return Err("write NAME=VERSION".to_owned());
+        };
+        name::package(package).map_err(|why| format!("{package:?} {why}"))?;
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b".+~-".contains(&b);
+        if version.is_empty() || !version.bytes().all(plain) {
+            return Err(format!("{version:?} is no version of a package: write NAME=VERSION"));
+        }
+        Ok(Version { name: package.to_owned(), version: version.to_owned() })
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.name, self.version)
+    }
+}

@@ -1,0 +1,136 @@
+//! The folder that is served: writes into it so that whoever reads meanwhile sees the old state or the new one. A file
+//! appears whole, and what others refer to is there before them.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, FileTimes};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use crate::output;
+
+/// How long what no index names any more is kept: for clients that have read the index before, and for caches of
+/// proxies that keep an index for hours.
+const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A folder of the site.
+#[derive(Debug, Clone)]
+pub(super) struct Site {
+    root: PathBuf,
+}
+
+impl Site {
+    /// The site in a folder, made now if need be, and the right to write to it until the guard is dropped.
+    pub(super) fn open(root: &Path) -> Result<(Site, File)> {
+        let shown = root.display();
+        fs::create_dir_all(root).with_context(|| format!("`{shown}`: cannot be made"))?;
+        // The lock dies with its process, however that ends.
+        let path = root.join(".lock");
+        let lock = File::create(&path).with_context(|| format!("`{}`: cannot be made", path.display()))?;
+        if lock.try_lock().is_err() {
+            eprintln!("waiting for another run in `{shown}`");
+            lock.lock()?;
+        }
+        Ok((Site { root: root.to_owned() }, lock))
+    }
+
+    pub(super) fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// The bytes of a file, if there is one.
+    pub(super) fn read(&self, relative: &str) -> Result<Option<Vec<u8>>> {
+        match fs::read(self.path(relative)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("`{relative}`: cannot be read")),
+        }
+    }
+
+    /// Puts a file into place, with the folders above it.
+    pub(super) fn put(&self, relative: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.path(relative);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).with_context(|| format!("`{}`: cannot be made", parent.display()))?;
+        }
+        output::replace(&path, bytes)
+    }
+
+    /// Gives a file a second name; where the disk knows no such thing, it is copied.
+    pub(super) fn link(&self, from: &str, to: &str) -> Result<()> {
+        let [from, to] = [from, to].map(|relative| self.path(relative));
+        if let Some(parent) = to.parent() {
+            fs::create_dir_all(parent).with_context(|| format!("`{}`: cannot be made", parent.display()))?;
+        }
+        if to.exists() || fs::hard_link(&from, &to).is_ok() {
+            return Ok(());
+        }
+        fs::copy(&from, &to).map(drop).with_context(|| format!("`{}`: cannot be made", to.display()))
+    }
+
+    /// Removes a folder that nobody reads.
+    pub(super) fn clear(&self, relative: &str) -> Result<()> {
+        match fs::remove_dir_all(self.path(relative)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("`{relative}`: cannot be removed"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts a folder in the place of another in one step, and removes that.
+    pub(super) fn replace_folder(&self, place: &str, fresh: &str) -> Result<()> {
+        let [from, to] = [fresh, place].map(|relative| self.path(relative));
+        let moved = if to.exists() {
+            let swapped = renameat_with(CWD, &from, CWD, &to, RenameFlags::EXCHANGE).map_err(io::Error::from);
+            // Some disks over a network cannot; there is a moment without the folder then.
+            swapped.or_else(|_| fs::remove_dir_all(&to).and_then(|()| fs::rename(&from, &to)))
+        } else {
+            fs::rename(&from, &to)
+        };
+        moved.with_context(|| format!("`{place}`: cannot be replaced"))?;
+        self.clear(fresh)
+    }
+
+    /// Names of what is in a folder; none when there is no such folder.
+    pub(super) fn names(&self, relative: &str) -> Result<Vec<String>> {
+        let entries = match fs::read_dir(self.path(relative)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error).with_context(|| format!("`{relative}`: cannot be read")),
+        };
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Removes from a folder what is not among `kept` for longer than clients may still ask for it. When that began is
+    /// kept as the file's own time.
+    pub(super) fn prune(
+        &self,
+        relative: &str,
+        kept: &BTreeSet<String>,
+        leaving: &BTreeSet<String>,
+    ) -> Result<()> {
+        let now = SystemTime::now();
+        for name in self.names(relative)? {
+            let path = self.path(&format!("{relative}/{name}"));
+            if kept.contains(&name) || path.is_dir() {
+                continue;
+            }
+            if leaving.contains(&name) {
+                File::open(&path)?.set_times(FileTimes::new().set_modified(now))?;
+                continue;
+            }
+            let since = fs::metadata(&path)?.modified()?;
+            if now.duration_since(since).is_ok_and(|time| time > GRACE) {
+                fs::remove_file(&path).with_context(|| format!("`{}`: cannot be removed", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,65 @@
+//! `cargo xtask key`: the key that a repository is signed with.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::repo::{Key, Moment};
+use crate::workspace::Workspace;
+
+/// What to do.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Make a key (RSA, 4096 bits) in a new file that only you may read
+    New {
+        /// The file, outside of this checkout
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Who vouches by it, "Name <address>"
+        #[arg(long, value_name = "NAME")]
+        name: String,
+    },
+    /// Print the public half of a key, its fingerprint on standard error
+    Show {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+/// Does it; the secret half is written to the file and nowhere else.
+pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
+    let now = u32::try_from(Moment::read(None)?.now)
+        .context("the clock is beyond what OpenPGP can write: set it")?;
+    match args.what {
+        What::New { file, name } => {
+            let shown = file.display();
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.map_or_else(|| PathBuf::from("."), PathBuf::from);
+            let folder =
+                folder.canonicalize().with_context(|| format!("`{shown}`: there is no such folder"))?;
+            let checkout = workspace.path("").canonicalize()?;
+            ensure!(
+                !folder.starts_with(&checkout),
+                "`{shown}`: is in the checkout, from where keys get published: name a file elsewhere"
+            );
+            ensure!(!file.exists(), "`{shown}`: is there already, and is not replaced: name a new file");
+            let key = Key::new(&name, now)?;
+            key.write(&file)?;
+            eprintln!("fingerprint: {}", key.fingerprint());
+            println!("{shown}");
+        }
+        What::Show { file } => {
+            let key = Key::open(&file, now)?;
+            eprintln!("fingerprint: {}", key.fingerprint());
+            print!("{}", Key::public(&[key]));
+        }
+    }
+    Ok(())
+}

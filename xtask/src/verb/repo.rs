@@ -1,0 +1,128 @@
+//! `cargo xtask repo`: signed repositories of what `dist` made.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::repo::{Description, Key, Moment, Plan, SUITE, Version, publish};
+use crate::workspace::Workspace;
+
+/// Holds a key where there is no file for it.
+const KEY_VARIABLE: &str = "REPO_KEY";
+
+/// What to publish.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Products whose packages are added [default: everything in the folder]
+    #[arg(value_name = "PRODUCT")]
+    products: Vec<String>,
+    /// Key to sign with; of several, the first alone signs where there is room for one signature
+    /// [default: the key in the variable REPO_KEY]
+    #[arg(long, value_name = "FILE")]
+    key: Vec<PathBuf>,
+    /// Name under which machines ask for these packages
+    #[arg(long, value_name = "NAME", default_value = SUITE, value_parser = suite)]
+    suite: String,
+    /// Keep this state for ever as a suite of its own, SUITE-SECONDS
+    #[arg(long)]
+    snapshot: bool,
+    /// Take a version back; may be given several times
+    #[arg(long, value_name = "NAME=VERSION", value_parser = Version::parse)]
+    withdraw: Vec<Version>,
+    /// Offer a version to so many of a hundred machines (with apt); 100 ends it
+    #[arg(long, value_name = "NAME=VERSION:PERCENT", value_parser = phase)]
+    phase: Vec<(Version, u8)>,
+    /// Days after which clients refuse it, unless it is published again before
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..))]
+    valid_for: Option<u16>,
+    /// Folder with packages and their manifest.json [default: dist]
+    #[arg(long, value_name = "DIR")]
+    dist: Option<PathBuf>,
+    /// Folder to publish into [default: dist/repo]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// What the repository is called and where it will be [default: repository.toml]
+    #[arg(long, value_name = "FILE")]
+    description: Option<PathBuf>,
+    /// Address that it will be served at, in place of the file's
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+}
+
+/// Publishes; the paths of the page and of the newest indices go to standard output.
+pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
+    let description = args.description.unwrap_or_else(|| workspace.path("repository.toml"));
+    let description = Description::read(&description, args.url.as_deref())?;
+    let here = args.out.is_none();
+    let out = args.out.unwrap_or_else(|| workspace.path("dist/repo"));
+    let moment = Moment::read(args.valid_for)?;
+    let plan = Plan {
+        description,
+        keys: keys(&args.key, &out, moment)?,
+        suite: args.suite,
+        snapshot: args.snapshot,
+        dist: args.dist.unwrap_or_else(|| workspace.path("dist")),
+        products: args.products,
+        out,
+        withdraw: args.withdraw,
+        phase: args.phase,
+        moment,
+    };
+    for path in publish(workspace, &plan)? {
+        let shown = if here { path.strip_prefix(workspace.path("")).unwrap_or(&path) } else { &path };
+        println!("{}", shown.display());
+    }
+    Ok(())
+}
+
+/// The keys of files, or the one of the environment.
+fn keys(files: &[PathBuf], out: &Path, moment: Moment) -> Result<Vec<Key>> {
+    let now = u32::try_from(moment.now).context("the clock is beyond what OpenPGP can write: set it")?;
+    if files.is_empty() {
+        let Some(text) = env::var_os(KEY_VARIABLE).filter(|text| !text.is_empty()) else {
+            bail!(
+                "no key: nothing would vouch for the packages: name one with --key FILE or put it into {KEY_VARIABLE}, \
+                 or make one with `cargo xtask key new FILE`"
+            );
+        };
+        let text = text.into_encoded_bytes();
+        return Ok(vec![
+            Key::read(&text, now).with_context(|| format!("{KEY_VARIABLE}: no key to sign with"))?,
+        ]);
+    }
+    let served = out.canonicalize().unwrap_or_else(|_| out.to_owned());
+    for file in files {
+        let inside = file.canonicalize().is_ok_and(|file| file.starts_with(&served));
+        ensure!(
+            !inside,
+            "`{}`: is in the folder that is served, where everybody gets it: take it out, and make another key",
+            file.display()
+        );
+    }
+    let keys: Vec<Key> = files.iter().map(|file| Key::open(file, now)).collect::<Result<_>>()?;
+    for (i, key) in keys.iter().enumerate() {
+        let twice = keys[..i].iter().any(|other| other.fingerprint() == key.fingerprint());
+        ensure!(!twice, "`{}`: is there twice: name it once", files[i].display());
+    }
+    Ok(keys)
+}
+
+/// A suite is a word of an address and of a file's name.
+fn suite(name: &str) -> Result<String, String> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if name.starts_with(|c: char| c.is_ascii_lowercase()) && name.len() <= 40 && name.bytes().all(plain) {
+        return Ok(name.to_owned());
+    }
+    Err("a suite's name has lower case letters, digits and hyphens, a letter first".to_owned())
+}
+
+fn phase(text: &str) -> Result<(Version, u8), String> {
+    let (version, percent) = text.rsplit_once(':').ok_or("write NAME=VERSION:PERCENT")?;
+    let percent = match percent.parse() {
+        // What nobody is to get is withdrawn: apt's zero still reaches some.
+        Ok(percent @ 1..=100) => percent,
+        _ => return Err("PERCENT is 1 to 100; to stop a version, withdraw it".to_owned()),
+    };
+    Ok((Version::parse(version)?, percent))
+}
