@@ -28,7 +28,7 @@ fn an_arm64_package_goes_into_an_image_and_never_calls_this_machines_systemctl()
 #[test]
 fn services_of_users_go_into_an_image_and_nobody_has_them_yet() {
     let dir = scratch("chrootless-user");
-    let image = image_with(&dir, "mycroft-services");
+    image_with(&dir, "mycroft-services");
     let links = "find image/etc/systemd -type l 2>/dev/null || true";
     assert_eq!(sh(&dir, links), "");
     // What somebody enables there is enabled by systemctl, which needs nothing but the image.
