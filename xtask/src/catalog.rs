@@ -4,14 +4,16 @@
 //! the format: `cargo xtask schema` turns them into the JSON Schema that editors show and that [`crate::source`]
 //! checks a file against. Field names follow the systemd directive that they become.
 
+mod guard;
 mod service;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use guard::Guard;
 pub use service::{
-    Answer, Boot, BootWhen, Directive, Directives, Guard, Hardening, LimitAction, Limits, Manager, Notice,
+    Answer, Boot, BootWhen, Directive, Directives, Hardening, LimitAction, Limits, Manager, Notice,
     OnFailure, OnUpgrade, Ready, Restart, Scope, Service, ServiceType, Session, Setup, StartLimit, Watchdog,
 };
 

@@ -4,6 +4,8 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::guard::Guard;
+
 /// A service, or a default table: every field may come from either.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -350,18 +352,6 @@ pub struct Setup {
     /// The same as a shell command for root, where one is enough: `rovi doctor` prints it; `${NAME}` is expanded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
-}
-
-/// The site's say before something is stopped.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Guard {
-    /// A program by its absolute path, and its arguments. It finds `GUARD_VERB` and `GUARD_SERVICE` in its
-    /// environment; status 0 is a yes, with any other one its output is the reason.
-    pub command: Vec<String>,
-    /// How long it may take: without an answer by then the answer is no. Five seconds when left out, at most a minute.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<String>,
 }
 
 /// The file that names a running launch.
