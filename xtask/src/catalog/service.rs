@@ -137,7 +137,7 @@ pub struct Service {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<String>,
 
-    /// A command that `rovi` asks before it stops or restarts the service or switches to another one ("not while
+    /// A command that the executor asks before it stops or restarts the service or switches to another one ("not while
     /// moving"). It keeps people from mistakes; systemctl does not ask it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
@@ -349,7 +349,7 @@ pub struct Setup {
     pub path: String,
     /// What a person does when it is missing or fails; `${NAME}` is expanded.
     pub hint: String,
-    /// The same as a shell command for root, where one is enough: `rovi doctor` prints it; `${NAME}` is expanded.
+    /// The same as a shell command for root, where one is enough: what checks a machine prints it; `${NAME}` is expanded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
 }
