@@ -78,6 +78,7 @@ pub fn publish(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     let mut suite = Suite::read(&publication, &plan.suite)?;
     let before = suite.files();
 
+    let earlier = state.withdrawn.clone();
     state.withdrawn.extend(plan.withdraw.iter().map(Version::to_string));
     for package in &chosen {
         if state.withdrawn.contains(&Version::of(package).to_string()) {
@@ -89,7 +90,8 @@ pub fn publish(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     for version in &plan.withdraw {
         let listed = suite.apt.withdraw(version) | suite.dnf.withdraw(version);
         // A run that was killed may have done it already.
-        let again = chosen.iter().any(|package| Version::of(package) == *version);
+        let again = earlier.contains(&version.to_string())
+            || chosen.iter().any(|package| Version::of(package) == *version);
         ensure!(listed || again, "`{version}`: is not published: known: {}", suite.known());
     }
     for (version, percent) in &plan.phase {

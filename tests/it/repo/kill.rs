@@ -68,7 +68,12 @@ fn kill(command: &mut Command, after: Duration) -> bool {
 
 /// `NAME=VERSION` of what apt is offered.
 fn published(out: &Path) -> Vec<String> {
-    let index = fs::read_to_string(out.join("apt/dists/stable/main/binary-amd64/Packages")).unwrap();
+    // By what counts: a killed run may have left newer indices beside it.
+    let suite = out.join("apt/dists/stable");
+    let release = fs::read_to_string(suite.join("InRelease")).unwrap();
+    let line = release.lines().find(|line| line.ends_with(" main/binary-amd64/Packages")).unwrap();
+    let hash = line.split_whitespace().next().unwrap();
+    let index = fs::read_to_string(suite.join("main/binary-amd64/by-hash/SHA256").join(hash)).unwrap();
     let field = |paragraph: &str, name: &str| {
         paragraph.lines().find_map(|line| Some(line.strip_prefix(name)?.to_owned())).unwrap_or_default()
     };
