@@ -37,8 +37,9 @@ pub fn lines(options: &Options, facts: &Facts, count: u32) -> Vec<String> {
     let until = Instant::now() + SETTLING;
     let mut before = Vec::new();
     loop {
-        let entries = match ask(&matches(options, facts), count, None) {
-            Ok(entries) => entries,
+        // More than are told: some may be of another run.
+        let entries = match ask(&matches(options, facts), count.saturating_mul(2).saturating_add(50), None) {
+            Ok(entries) => of_run(entries, &facts.invocation, count as usize),
             Err(why) => {
                 say(format!("warning: `journalctl`: {why}: it is told without its last lines"));
                 return Vec::new();
@@ -72,20 +73,34 @@ pub fn failures(options: &Options, since: SystemTime) -> u64 {
 
 /// What the unit said, and what its manager said of it.
 fn matches(options: &Options, facts: &Facts) -> Vec<String> {
-    let is_id = facts.invocation.len() == 32 && facts.invocation.bytes().all(|b| b.is_ascii_hexdigit());
-    if !is_id {
-        let own = if options.user { "_SYSTEMD_USER_UNIT" } else { "_SYSTEMD_UNIT" };
-        let mut matches = vec![format!("{own}={}", options.unit)];
-        matches.push("+".to_owned());
-        matches.extend(unit_matches(options));
-        return matches;
-    }
-    let id = &facts.invocation;
-    let by_manager = if options.user { "USER_INVOCATION_ID" } else { "INVOCATION_ID" };
-    let mut matches = vec![format!("_SYSTEMD_INVOCATION_ID={id}"), "+".into()];
+    let own = if options.user { "_SYSTEMD_USER_UNIT" } else { "_SYSTEMD_UNIT" };
+    let mut matches = vec![format!("{own}={}", options.unit), "+".to_owned()];
     matches.extend(unit_matches(options));
-    matches.push(format!("{by_manager}={id}"));
+    if is_id(&facts.invocation) {
+        let by_manager = if options.user { "USER_INVOCATION_ID" } else { "INVOCATION_ID" };
+        matches.push(format!("{by_manager}={}", facts.invocation));
+    }
     matches
+}
+
+fn is_id(invocation: &str) -> bool {
+    invocation.len() == 32 && invocation.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// The newest `count` of the entries that are of that run, the newest first.
+///
+/// The journal looks up the run of a line when it gets it. Of a process that is gone by then it knows the unit alone:
+/// such a line is of this run if it came after the manager's first word on the run.
+fn of_run(entries: Vec<Entry>, invocation: &str, count: usize) -> Vec<Entry> {
+    let first = entries.iter().rposition(|e| e.told_of == invocation);
+    let of_run = |at: usize, entry: &Entry| match (&*entry.told_of, &*entry.run) {
+        (told_of, run) if told_of == invocation || run == invocation => true,
+        ("", "") => first.is_none_or(|first| at < first),
+        _ => false,
+    };
+    let known = is_id(invocation);
+    let entries = entries.into_iter().enumerate().filter(|(at, entry)| !known || of_run(*at, entry));
+    entries.map(|(_, entry)| entry).take(count).collect()
 }
 
 /// What a manager says of the unit: anybody can write such a field, and only a manager is believed.
@@ -104,7 +119,11 @@ fn ask(matches: &[String], count: u32, since: Option<String>) -> Result<Vec<Entr
     let mut command = Command::new("journalctl");
     command.args(["--quiet", "--no-pager", "--reverse", "--output=export", "--all"]);
     command.arg(format!("--lines={count}"));
-    command.arg("--output-fields=MESSAGE,MESSAGE_ID,SYSLOG_IDENTIFIER,_COMM,_PID").args(since).args(matches);
+    command.arg(
+        "--output-fields=MESSAGE,MESSAGE_ID,SYSLOG_IDENTIFIER,_COMM,_PID,_SYSTEMD_INVOCATION_ID,INVOCATION_ID,\
+         USER_INVOCATION_ID",
+    );
+    command.args(since).args(matches);
     let (status, output) = child::run(&mut command, b"", LONGEST, PATIENCE).map_err(|e| reason(&e))?;
     // One that said too much was ended by us.
     if !status.success() && output.len() < LONGEST {
@@ -121,6 +140,10 @@ struct Entry {
     pid: String,
     text: String,
     is_failure: bool,
+    /// The run of the unit that said it.
+    run: String,
+    /// The run that it is about, when a manager said it.
+    told_of: String,
 }
 
 impl Entry {
@@ -162,6 +185,8 @@ fn entries(mut rest: &[u8]) -> Vec<Entry> {
             b"SYSLOG_IDENTIFIER" => entry.who = printable(value),
             b"_COMM" if entry.who.is_empty() => entry.who = printable(value),
             b"_PID" => entry.pid = printable(value),
+            b"_SYSTEMD_INVOCATION_ID" => entry.run = printable(value),
+            b"INVOCATION_ID" | b"USER_INVOCATION_ID" => entry.told_of = printable(value),
             _ => {}
         }
     }
@@ -215,6 +240,34 @@ mod tests {
         {
             assert!(entries(garbage).len() <= 2);
         }
+    }
+
+    #[test]
+    fn lines_of_nobodys_run_belong_to_the_one_that_had_begun() {
+        let (this, last) = ("a".repeat(32), "b".repeat(32));
+        let entry = |text: &str, run: &str, told_of: &str| Entry {
+            text: text.into(),
+            run: run.into(),
+            told_of: told_of.into(),
+            ..Entry::default()
+        };
+        let entries = || {
+            vec![
+                entry("failed", "", &this),
+                entry("late", "", ""),
+                entry("said", &this, ""),
+                entry("starting", "", &this),
+                entry("late, of the last", "", ""),
+                entry("of the last", &last, ""),
+            ]
+        };
+        let told = |entries: Vec<Entry>| entries.into_iter().map(|e| e.text).collect::<Vec<_>>().join(" ");
+        assert_eq!(told(of_run(entries(), &this, 9)), "failed late said starting");
+        assert_eq!(told(of_run(entries(), &this, 2)), "failed late");
+        assert_eq!(of_run(entries(), "", 9).len(), 6);
+        // A user's manager is a unit too, and has a run of its own.
+        let by_a_user_manager = vec![entry("failed", &last, &this)];
+        assert_eq!(told(of_run(by_a_user_manager, &this, 9)), "failed");
     }
 
     #[test]

@@ -72,8 +72,7 @@ pub fn publish(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     let chosen = chosen(plan, &manifest)?;
     let (site, _turn) = Site::open(&plan.out)?;
     let mut state = State::read(&plan.out, &plan.suite)?;
-    let now = plan.moment.now.max(state.published + 1);
-    let moment = Moment { now, ..plan.moment };
+    let moment = plan.moment.after(state.published)?;
     let publication = Publication { site: &site, description: &plan.description, keys: &plan.keys, moment };
     let mut suite = Suite::read(&publication, &plan.suite)?;
     let before = suite.files();
@@ -100,8 +99,8 @@ pub fn publish(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     }
 
     let sources = Sources::of(&plan.description, &plan.suite, &plan.keys, &suite.names(&plan.description));
-    state.keyring = sources.version(&state.keyring, now);
-    state.published = now;
+    state.keyring = sources.version(&state.keyring, moment.now);
+    state.published = moment.now;
     // Before anything that follows from it: a run that is killed is repeated with the same words.
     state.write(&plan.out, &plan.suite)?;
     if !suite.has(&keyring::version(&plan.description, &state.keyring)) {
@@ -113,7 +112,7 @@ pub fn publish(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
 
     suite.publish(&publication, &plan.suite)?;
     if plan.snapshot {
-        let snapshot = format!("{}-{now}", plan.suite);
+        let snapshot = format!("{}-{}", plan.suite, moment.now);
         suite.dnf.link(&site, &plan.suite, &snapshot)?;
         suite.publish(&publication, &snapshot)?;
     }
