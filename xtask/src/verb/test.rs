@@ -7,6 +7,10 @@ use crate::tool::CARGO_DENY;
 use crate::verb::check;
 use crate::workspace::Workspace;
 
+/// With signals as a terminal's shell leaves them: one that runs this in the background lets it ignore Ctrl-C, and
+/// `nohup` a hangup, and then what the tests start could not be stopped as a person stops it.
+const CARGO_TEST: [&str; 3] = ["--default-signal=HUP,INT,QUIT", "cargo", "test"];
+
 /// What to run.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -23,17 +27,20 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let sh = Shell::new()?;
     sh.change_dir(workspace.path(""));
     if let Some(name) = args.name {
-        return cmd!(sh, "cargo test --quiet --locked --workspace -- {name}")
+        return cmd!(sh, "env {CARGO_TEST...} --quiet --locked --workspace -- {name}")
             .quiet()
             .run()
             .context("tests fail");
     }
     if args.soak {
-        return cmd!(sh, "cargo test --quiet --locked --package machine --test robot -- soak --nocapture")
-            .env("SOAK", "1000")
-            .quiet()
-            .run()
-            .context("the soak fails");
+        return cmd!(
+            sh,
+            "env {CARGO_TEST...} --quiet --locked --package machine --test robot -- soak --nocapture"
+        )
+        .env("SOAK", "1000")
+        .quiet()
+        .run()
+        .context("the soak fails");
     }
     step("format");
     cmd!(sh, "cargo fmt --all --check").quiet().run().context("run `cargo fmt --all`")?;
@@ -46,7 +53,7 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     step("catalogs, goldens, units, pages");
     check::run(workspace, check::Args::default())?;
     step("tests");
-    cmd!(sh, "cargo test --locked --workspace --no-fail-fast").quiet().run().context("tests fail")
+    cmd!(sh, "env {CARGO_TEST...} --locked --workspace --no-fail-fast").quiet().run().context("tests fail")
 }
 
 fn step(what: &str) {
