@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, FileTimes};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use machine::host;
 
@@ -101,4 +101,23 @@ fn listed(out: &Path) -> Vec<String> {
 fn age(path: &Path) {
     let time = SystemTime::now() - Duration::from_secs(2 * 86_400);
     File::open(path).unwrap().set_times(FileTimes::new().set_modified(time)).unwrap();
+}
+
+/// A web server answers "nothing new" by the time of the file, in seconds, and newer clients refuse what is of the future.
+#[test]
+fn two_publications_within_a_second_are_of_two_moments() {
+    let dir = scratch("repo-moments");
+    let (given, out) = (dir.join("dist"), dir.join("repo"));
+    packages(&given, "wind", &["1.0.0"]);
+    let mut moments = Vec::new();
+    for _ in 0..3 {
+        ok(&mut repo(&given, &out));
+        let of = |index: &str| {
+            let time = fs::metadata(out.join(index)).unwrap().modified().unwrap();
+            assert!(time <= SystemTime::now(), "{index} is of the future");
+            time.duration_since(UNIX_EPOCH).unwrap().as_secs()
+        };
+        moments.push((of("apt/dists/stable/InRelease"), of("rpm/stable/repodata/repomd.xml")));
+    }
+    assert!(moments.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1), "{moments:?}");
 }

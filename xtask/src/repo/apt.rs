@@ -188,10 +188,10 @@ impl Apt {
         let time = publication.moment.signed(publication.keys)?;
         let inline = signature::inline(publication.keys, time, &release)?;
         let detached = signature::detached(publication.keys, time, release.as_bytes())?;
-        site.put(&format!("{dir}/InRelease"), inline.as_bytes())?;
+        site.put_index(&format!("{dir}/InRelease"), inline.as_bytes(), publication.moment)?;
         // For readers that know no InRelease; between these two files they see a wrong signature, and try again.
-        site.put(&format!("{dir}/Release"), release.as_bytes())?;
-        site.put(&format!("{dir}/Release.gpg"), detached.as_bytes())?;
+        site.put_index(&format!("{dir}/Release"), release.as_bytes(), publication.moment)?;
+        site.put_index(&format!("{dir}/Release.gpg"), detached.as_bytes(), publication.moment)?;
         for (folder, kept) in &kept {
             let leaving = self.published.get(folder).cloned().unwrap_or_default();
             site.prune(&format!("{dir}/{folder}/by-hash/SHA256"), kept, &leaving)?;

@@ -185,8 +185,8 @@ impl Dnf {
         // One signature: newer dnfs read no second one.
         let signature = signature::detached(&publication.keys[..1], time, index.as_bytes())?;
         site.put(&format!("{fresh}/repomd.xml.key"), Key::public(publication.keys).as_bytes())?;
-        site.put(&format!("{fresh}/repomd.xml.asc"), signature.as_bytes())?;
-        site.put(&format!("{fresh}/repomd.xml"), index.as_bytes())?;
+        site.put_index(&format!("{fresh}/repomd.xml.asc"), signature.as_bytes(), publication.moment)?;
+        site.put_index(&format!("{fresh}/repomd.xml"), index.as_bytes(), publication.moment)?;
         for file in ["repomd.xml", "repomd.xml.asc", "repomd.xml.key"] {
             kept.insert(file.to_owned());
         }

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
+use super::publication::Moment;
 use crate::output;
 
 /// How long what no index names any more is kept: for clients that have read the index before, and for caches of
@@ -57,6 +58,15 @@ impl Site {
             fs::create_dir_all(parent).with_context(|| format!("`{}`: cannot be made", parent.display()))?;
         }
         output::replace(&path, bytes)
+    }
+
+    /// Puts an index into place, with the publication's moment as its time: a web server goes by that when a client
+    /// asks whether there is something new, and two publications within a second would have the same.
+    pub(super) fn put_index(&self, relative: &str, bytes: &[u8], moment: Moment) -> Result<()> {
+        self.put(relative, bytes)?;
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(moment.now);
+        let dated = File::options().write(true).open(self.path(relative)).and_then(|f| f.set_modified(time));
+        dated.with_context(|| format!("`{relative}`: its time cannot be set"))
     }
 
     /// Gives a file a second name; where the disk knows no such thing, it is copied.
