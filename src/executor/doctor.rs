@@ -50,11 +50,16 @@ pub fn examine(table: &Table, systemd: &mut Systemd) -> Result<Diagnosis, Failur
 /// How the package is installed anew, with the configuration files that are gone; those that are there stay.
 fn reinstall(table: &Table) -> String {
     let package = &table.package;
-    if Path::new("/var/lib/dpkg/info").join(format!("{package}.list")).exists() {
+    if is_debian() {
         format!("apt-get install --reinstall --yes -o Dpkg::Options::=--force-confmiss {package}")
     } else {
         format!("dnf --assumeyes reinstall {package}")
     }
+}
+
+/// Whether packages are Debian's here. dpkg's own folder is not for others to look into.
+fn is_debian() -> bool {
+    Path::new("/etc/debian_version").exists()
 }
 
 /// A path or word as a shell reads it back.

@@ -99,9 +99,10 @@ pub(super) fn clock(table: &Table, systemd: &mut Systemd) -> Result<Option<Findi
         value.map(|v| v.and_then(|v| bool::try_from(v).ok()))
     };
     if ask("CanNTP")? == Some(false) {
-        let deb = Path::new("/var/lib/dpkg/info").is_dir();
-        let fix =
-            if deb { "apt-get install --yes systemd-timesyncd" } else { "dnf --assumeyes install chrony" };
+        let fix = match super::is_debian() {
+            true => "apt-get install --yes systemd-timesyncd",
+            false => "dnf --assumeyes install chrony",
+        };
         let what = "nothing on this machine sets the clock from the network";
         return Ok(Some(Finding::problem("clock", "clock", what, fix).note()));
     }
