@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         for length in 0..70 {
-            let given: Vec<u8> = (0..length).map(|i| i * 37).collect();
+            let given: Vec<u8> = (0..length).map(|i: u8| i.wrapping_mul(37)).collect();
             let text = armored("SIGNATURE", &given);
             assert_eq!(bytes("SIGNATURE", &text).ok(), Some(given), "{text}");
         }
