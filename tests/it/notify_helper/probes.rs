@@ -32,12 +32,18 @@ fn tcp() {
         let name = if host.is_empty() { format!("port {port}") } else { format!("{host}{port}") };
         assert_eq!(place.manager.told(), format!("STATUS=waiting for {name}, 0 s: nobody listens"));
         // Bound is not listening.
-        not_ready(&place);
-        std::fs::write(place.path("go"), "").unwrap();
-        assert!(place.manager.wait_for("READY=1").starts_with("READY=1\nSTATUS=ready after "));
-        std::fs::remove_file(place.path("go")).unwrap();
+        ready_once_let_go(&place);
         drop(running);
     }
+}
+
+/// Not ready before the service may go on, and then soon.
+#[track_caller]
+fn ready_once_let_go(place: &Place) {
+    not_ready(place);
+    std::fs::write(place.path("go"), "").unwrap();
+    assert!(place.manager.wait_for("READY=1").starts_with("READY=1\nSTATUS=ready after "));
+    std::fs::remove_file(place.path("go")).unwrap();
 }
 
 /// A client is ready when it has its server.
@@ -56,10 +62,7 @@ fn connected() {
         );
         let told = format!("STATUS=waiting for a connection to {host}{port}, 0 s: it is not connected");
         assert_eq!(place.manager.told(), told);
-        not_ready(&place);
-        std::fs::write(place.path("go"), "").unwrap();
-        assert!(place.manager.wait_for("READY=1").starts_with("READY=1\nSTATUS=ready after "));
-        std::fs::remove_file(place.path("go")).unwrap();
+        ready_once_let_go(&place);
         drop(running);
     }
 }

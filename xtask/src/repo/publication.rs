@@ -9,7 +9,6 @@ use anyhow::{Context, Result, ensure};
 use super::description::Description;
 use super::key::Key;
 use super::site::Site;
-use crate::model::package_version;
 use crate::package::Package;
 use crate::rule::name;
 
@@ -92,7 +91,7 @@ pub struct Version {
 impl Version {
     /// That of a package.
     pub(super) fn of(package: &Package) -> Version {
-        Version { name: package.package.clone(), version: package_version(&package.version) }
+        Version { name: package.package.clone(), version: package.version.clone() }
     }
 
     /// Reads `NAME=VERSION`.

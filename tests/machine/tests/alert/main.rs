@@ -1,11 +1,14 @@
 //! `on-failure = "alert"` on booted machines of both suites: an installed package, a real mail system, real receivers.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "../packages/dist.rs"]
+mod dist;
+
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use dist::dist;
 use machine::{Machine, Result, Suite};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -19,18 +22,8 @@ Command=cat >$RUNTIME_DIRECTORY/command.$$
 
 /// The product's package, as anybody would make it.
 fn package() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
-        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("alert");
-        let _ = std::fs::remove_dir_all(&out);
-        let mut command = Command::new(env!("CARGO"));
-        command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["xtask", "dist", "--target", &triple]);
-        command.args(["--format", "deb", "--catalog", "tests/alert/catalog.toml", "--out"]).arg(&out);
-        let made = command.output().unwrap();
-        assert!(made.status.success(), "{command:?}: {}", String::from_utf8_lossy(&made.stderr));
-        PathBuf::from(String::from_utf8(made.stdout).unwrap().trim())
-    })
+    static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    &BUILT.get_or_init(|| dist(&["--format", "deb", "--catalog", "tests/alert/catalog.toml"], "alert"))[0]
 }
 
 /// With the receivers running, and msmtp as the mail system: set-gid, and its settings closed to everybody else.

@@ -40,6 +40,19 @@ pub(crate) fn pid(robot: &Machine, unit: &str) -> String {
     show(robot, unit, "MainPID")
 }
 
+/// The user has its groups, in whatever order they were made, and the directories their owners and modes.
+#[track_caller]
+pub(crate) fn has_users_and_directories(robot: &Machine) {
+    assert_eq!(
+        robot.run("id -nG rovi | xargs -n1 | sort | xargs").ok().text(),
+        "dialout input rovi rovi-ops video"
+    );
+    robot
+        .run("stat -c '%a %U %G' /run/rovi /run/rovi/stack.lock /var/lib/rovi")
+        .ok()
+        .says("755 root root\n660 rovi rovi-ops\n750 rovi rovi\n");
+}
+
 /// What `is-active` and `is-enabled` say of the gateway, in one line.
 #[track_caller]
 pub(crate) fn gateway(robot: &Machine) -> String {
