@@ -23,7 +23,7 @@ use serde::Serialize;
 
 use rovi_services::table;
 
-use crate::catalog::{Catalog, Manager, OnUpgrade};
+use crate::catalog::{Catalog, Manager, OnUpgrade, Power};
 use crate::finding::Findings;
 use crate::source::Source;
 use crate::{schema, structure};
@@ -314,6 +314,8 @@ pub struct Permit {
     pub units: Vec<String>,
     /// Verbs as systemd tells them to polkit.
     pub verbs: Vec<String>,
+    /// What they may do to the machine.
+    pub powers: Vec<Power>,
 }
 
 /// It is the same for every catalog.

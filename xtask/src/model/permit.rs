@@ -37,7 +37,9 @@ pub(super) fn permits(catalog: &Catalog, services: &[Service], place: &mut Place
             }
             (None, None) => place.fault(&["permit", &i], "is for nobody: write `group` or `user`"),
         }
-        if permit.verbs.is_empty() {
+        let no_service = permit.kinds.is_empty() && permit.services.is_empty();
+        let only_powers = !permit.powers.is_empty() && no_service;
+        if permit.verbs.is_empty() && !only_powers {
             place.fault(&["permit", &i], "permits nothing: write `verbs = [\"start\", …]`");
         }
         place.list(&at("kinds"), &permit.kinds);
@@ -69,7 +71,7 @@ pub(super) fn permits(catalog: &Catalog, services: &[Service], place: &mut Place
             );
             place.fault(&["permit", &i], &text);
         }
-        if permit.kinds.is_empty() && permit.services.is_empty() {
+        if no_service && !(only_powers && permit.verbs.is_empty()) {
             place.fault(&["permit", &i], "is about no service: write `kinds` or `services`");
         }
         permits.push(Permit {
@@ -78,6 +80,7 @@ pub(super) fn permits(catalog: &Catalog, services: &[Service], place: &mut Place
             user: permit.user.clone(),
             units: services.iter().map(|s| s.unit.clone()).filter(|u| units.contains(u)).collect(),
             verbs: BTreeSet::from_iter(&permit.verbs).into_iter().map(|v| verb(*v).to_owned()).collect(),
+            powers: BTreeSet::from_iter(permit.powers.iter().copied()).into_iter().collect(),
         });
     }
     permits
