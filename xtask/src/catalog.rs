@@ -4,18 +4,29 @@
 //! the format: `cargo xtask schema` turns them into the JSON Schema that editors show and that [`crate::source`]
 //! checks a file against. Field names follow the systemd directive that they become.
 
+mod bounds;
+mod directive;
+mod failure;
 mod guard;
+mod instances;
+mod machine;
+mod permit;
 mod service;
+mod watch;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use bounds::{Hardening, Limits};
+pub use directive::{Directive, Directives};
+pub use failure::{LimitAction, Notice, OnFailure, OnUpgrade, Restart, StartLimit};
 pub use guard::Guard;
-pub use service::{
-    Answer, Boot, BootWhen, Directive, Directives, Hardening, LimitAction, Limits, Manager, Notice,
-    OnFailure, OnUpgrade, Ready, Restart, Scope, Service, ServiceType, Session, Setup, StartLimit, Watchdog,
-};
+pub use instances::{Instances, Socket};
+pub use machine::{Account, Config, Directory, Group, Machine, Slice};
+pub use permit::{Permit, Power, Verb};
+pub use service::{Boot, BootWhen, Manager, Scope, Service, ServiceType, Session, Setup};
+pub use watch::{Answer, Ready, Watchdog};
 
 /// One product: what `catalog/<product>.toml` holds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +49,15 @@ pub struct Catalog {
     /// What a machine can be (a robot, a developer's PC): each role is one environment file.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub role: IndexMap<String, Role>,
+    /// Slices, by name: bounds for several services together.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub slice: IndexMap<String, Slice>,
+    /// Directories that have to be there, by path.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub directory: IndexMap<String, Directory>,
+    /// Configuration files below `/etc/<product>`, by path from there.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub config: IndexMap<String, Config>,
     /// Exclusive locks, by name: of the services that name one lock, one runs at a time.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub lock: IndexMap<String, Lock>,
@@ -114,50 +134,6 @@ pub struct Release {
     pub changes: Vec<String>,
 }
 
-/// What is asked of the machine itself.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Machine {
-    /// The hardware resets the machine when its service manager has not been heard of for this time; from the next
-    /// boot on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hardware_watchdog: Option<String>,
-}
-
-/// A system user.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Account {
-    /// Who this is, for `getent passwd`.
-    pub description: String,
-    /// Home directory of its own, below `/var/lib`, `/srv`, `/opt` or `/home`, made with mode 0750; none when left
-    /// out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub home: Option<String>,
-    /// Login shell; no login when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shell: Option<String>,
-    /// Further groups, made when they do not exist yet.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub groups: Vec<String>,
-    /// Its own service manager runs from boot on, so that user services of it need no login (`loginctl
-    /// enable-linger`). Taken back when the package goes.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub linger: bool,
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
-}
-
-/// A system group of people.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Group {
-    /// What its members may do.
-    pub description: String,
-}
-
 /// What a machine can be: an environment file `/etc/<product>/.env.<role>`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -194,59 +170,4 @@ pub struct ExplainedVariable {
 pub struct Lock {
     /// What must not happen twice at once.
     pub description: String,
-}
-
-/// Who may control which services.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Permit {
-    /// One sentence: what this is for. It opens the polkit rule.
-    pub why: String,
-    /// Members of this group.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub group: Option<String>,
-    /// This account.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
-    /// Every service of these kinds: those that use the default table, directly or through another.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub kinds: Vec<String>,
-    /// These services.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub services: Vec<String>,
-    /// What they may do to them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub verbs: Vec<Verb>,
-    /// What they may do to the machine itself.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub powers: Vec<Power>,
-}
-
-/// What may be done to a unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verb {
-    /// Start it.
-    Start,
-    /// Stop it.
-    Stop,
-    /// Restart it.
-    Restart,
-    /// Reload its configuration.
-    Reload,
-    /// Forget that it failed.
-    ResetFailed,
-}
-
-/// What may be done to the machine, through logind: without sudo, which a service with no new privileges cannot use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Power {
-    /// Power it off, at once or at a later time, and take that back; also while others are logged in, but not while
-    /// something inhibits it.
-    PowerOff,
-    /// Reboot it, likewise.
-    Reboot,
-    /// Tell everybody who is logged in that it is about to happen.
-    Warn,
 }

@@ -4,7 +4,12 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::bounds::{Hardening, Limits};
+use crate::catalog::directive::Directives;
+use crate::catalog::failure::{OnFailure, OnUpgrade, Restart, StartLimit};
 use crate::catalog::guard::Guard;
+use crate::catalog::instances::{Instances, Socket};
+use crate::catalog::watch::{Ready, Watchdog};
 
 /// A service, or a default table: every field may come from either.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +29,12 @@ pub struct Service {
     /// cannot do (`user`, hardening, devices, a reboot) is for the system's alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
+
+    /// One table, many units: `runner@1`, `runner@2`. Each instance is a file that root writes,
+    /// `/etc/<product>/<service>/<instance>.env`, loaded after the role's; without it, it does not start. `%i` is its
+    /// name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instances: Option<Instances>,
 
     /// What `run_stack` launches, after the setup and under the lock: program and arguments, literally; `{name}`
     /// becomes the service's name.
@@ -51,6 +62,9 @@ pub struct Service {
     /// Role whose environment file it loads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// Further environment files, each read later than those before it; with a `-` in front it may be missing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub environment_files: Vec<String>,
     /// Variables besides those of the role.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub environment: IndexMap<String, String>,
@@ -66,6 +80,21 @@ pub struct Service {
     /// File below the user's home that names the running launch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<Session>,
+
+    /// Its door: systemd listens there, starts the service at the first connection, and passes connections on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub socket: Option<Socket>,
+    /// Slice of this catalog that it runs in, together with all others that do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slice: Option<String>,
+    /// It is a service manager of its user, in which that user starts tasks: see `task-manager`.
+    /// It runs nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<bool>,
+    /// The service that its tasks run in: with `task` in `/usr/libexec/<product>`, or as `sudo systemd-run --scope` of
+    /// a program that knows nothing else, without any privilege.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_manager: Option<String>,
 
     /// Runs only while that service is active: the start fails at once when it is not (and never starts it), and
     /// it is stopped when that one stops, crashes or is restarted, and does not come back by itself.
@@ -191,6 +220,16 @@ pub enum Manager {
     User,
 }
 
+impl Manager {
+    /// Its name, and that of the folder of its units.
+    pub fn name(self) -> &'static str {
+        match self {
+            Manager::System => "system",
+            Manager::User => "user",
+        }
+    }
+}
+
 /// Whether a service is started at boot, or at login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -209,88 +248,6 @@ pub enum BootWhen {
     OnRequest,
 }
 
-/// A probe, with or without what it expects of an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Ready {
-    /// The probe.
-    Probe(String),
-    /// The probe and what it expects.
-    Answer(Answer),
-}
-
-/// A probe and what it expects of an answer over http.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Answer {
-    /// As on the command line of `notify-helper run`.
-    pub probe: String,
-    /// Statuses that pass, such as `404` or `200-499`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<String>,
-    /// Regular expression that the text must contain.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<String>,
-}
-
-/// How it is noticed that a service hangs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Watchdog {
-    /// Time within which a sign of life must come.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub every: Option<String>,
-    /// The probe that is such a sign; when left out, the program itself reports.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub probe: Option<String>,
-    /// Statuses that pass, such as `404` or `200-499`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<String>,
-    /// Regular expression that the text must contain.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<String>,
-}
-
-impl Manager {
-    /// Its name, and that of the folder of its units.
-    pub fn name(self) -> &'static str {
-        match self {
-            Manager::System => "system",
-            Manager::User => "user",
-        }
-    }
-}
-
-/// What happens when a service has failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum OnFailure {
-    /// The product's own notice.
-    Notice(Notice),
-    /// These are started.
-    Units(Vec<String>),
-}
-
-/// A notice about a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Notice {
-    /// People are told, as `/etc/<product>/alert.conf` says.
-    Alert,
-}
-
-impl Default for OnFailure {
-    fn default() -> OnFailure {
-        OnFailure::Units(Vec::new())
-    }
-}
-
-impl OnFailure {
-    fn is_empty(&self) -> bool {
-        *self == OnFailure::default()
-    }
-}
-
 /// How systemd learns that a service is up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -303,42 +260,6 @@ pub enum ServiceType {
     Notify,
     /// When it has ended; it stays active.
     Oneshot,
-}
-
-/// Whether systemd starts a service again by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Restart {
-    /// Never: a person decides.
-    No,
-    /// After a crash, an error or a hang.
-    OnFailure,
-    /// Whenever it ends.
-    Always,
-}
-
-/// What an upgrade of the package does to a running service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnUpgrade {
-    /// Restart it, unless that would stop a service that is kept.
-    Restart,
-    /// Leave it alone; it is new at its next start.
-    Keep,
-}
-
-/// How much a service is locked out of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Hardening {
-    /// Everything that a ROS 2 graph with DDS and serial devices still works under.
-    Ros,
-    /// For a network service without devices but those that it names.
-    Strict,
-    /// What a user's own manager can do; the default there, and for nowhere else.
-    User,
-    /// Nothing.
-    None,
 }
 
 /// A shell script to source.
@@ -362,83 +283,4 @@ pub struct Session {
     pub path: String,
     /// What it holds; `{name}` becomes the service's name.
     pub content: String,
-}
-
-/// How many starts in which time, and what then.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct StartLimit {
-    /// How many starts.
-    pub burst: u32,
-    /// Time in which they are counted.
-    pub interval: String,
-    /// What the machine does when that is exceeded; nothing when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub action: Option<LimitAction>,
-}
-
-/// What the machine does when a service was started too often.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum LimitAction {
-    /// Nothing; the service stays failed.
-    None,
-    /// An orderly reboot of the machine.
-    Reboot,
-}
-
-/// Bounds of what a service may use.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Limits {
-    /// Share of one processor, such as `200%`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cpu_quota: Option<String>,
-    /// Memory, such as `4G`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_max: Option<String>,
-    /// Processes and threads.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tasks_max: Option<u32>,
-    /// Open files of a process.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub nofile: Option<u32>,
-    /// Processes of the user.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub nproc: Option<u32>,
-}
-
-/// Directives without a field of their own, by section.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Directives {
-    /// Of `[Unit]`.
-    #[serde(rename = "Unit", skip_serializing_if = "IndexMap::is_empty")]
-    pub unit: IndexMap<String, Directive>,
-    /// Of `[Service]`.
-    #[serde(rename = "Service", skip_serializing_if = "IndexMap::is_empty")]
-    pub service: IndexMap<String, Directive>,
-    /// Of `[Install]`.
-    #[serde(rename = "Install", skip_serializing_if = "IndexMap::is_empty")]
-    pub install: IndexMap<String, Directive>,
-}
-
-impl Directives {
-    fn is_empty(&self) -> bool {
-        *self == Directives::default()
-    }
-}
-
-/// A directive's value; a list becomes one line each.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Directive {
-    /// `yes` or `no`.
-    Switch(bool),
-    /// A number.
-    Number(i64),
-    /// Text, as it stands in the unit.
-    Text(String),
-    /// One line each.
-    Lines(Vec<String>),
 }
