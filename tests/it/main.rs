@@ -17,5 +17,6 @@ mod reproducible;
 mod rovi;
 mod run_stack;
 mod scratch;
+mod settings;
 mod tryout;
 mod verbs;
