@@ -8,6 +8,8 @@ mod bounds;
 mod command;
 mod facts;
 mod hatch;
+mod instances;
+mod machine;
 mod order;
 mod permit;
 mod place;
@@ -16,20 +18,22 @@ mod readiness;
 mod reference;
 mod resolve;
 mod service;
+mod socket;
+mod tasks;
+mod unit;
 
 use std::sync::LazyLock;
 
 use serde::Serialize;
 
-use rovi_services::table;
-
-use crate::catalog::{Catalog, Manager, OnUpgrade, Power};
+use crate::catalog::{Catalog, Manager, Power};
 use crate::finding::Findings;
 use crate::setting::{self, Setting, Written};
 use crate::source::Source;
 use crate::{schema, structure};
 
 pub use service::{LAUNCHER, unit_name};
+pub use unit::{Directives, Instance, Instances, Relations, Service, Socket};
 
 /// Where a product's programs are installed: each product has its own, so that two on one machine do not meet.
 pub fn program_dir(product: &str) -> String {
@@ -81,6 +85,12 @@ pub struct Product {
     pub roles: Vec<Role>,
     /// Lock files.
     pub locks: Vec<Lock>,
+    /// Bounds for several services together.
+    pub slices: Vec<Slice>,
+    /// Directories that have to be there.
+    pub directories: Vec<Directory>,
+    /// Configuration files.
+    pub configs: Vec<Config>,
     /// In the catalog's order.
     pub services: Vec<Service>,
     /// Those of them that are in both scopes, as a user's own.
@@ -121,8 +131,41 @@ pub struct Account {
     pub shell: Option<String>,
     /// Further groups.
     pub groups: Vec<String>,
+    /// Groups that it belongs to where they exist.
+    pub groups_if_present: Vec<String>,
     /// Whether its own manager runs from boot on.
     pub linger: bool,
+}
+
+/// A slice.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Slice {
+    /// The name of its unit.
+    pub unit: String,
+    /// One line.
+    pub description: String,
+    /// Its bounds: name and value of each directive.
+    pub limits: Vec<(String, String)>,
+}
+
+/// A directory that has to be there.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Directory {
+    /// Where it is.
+    pub path: String,
+    /// Whom it belongs to, and the group of that name.
+    pub user: String,
+    /// Its mode, four digits.
+    pub mode: String,
+}
+
+/// A configuration file.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Config {
+    /// Where it is.
+    pub path: String,
+    /// All of it.
+    pub text: String,
 }
 
 /// A group of people.
@@ -175,133 +218,6 @@ pub struct Lock {
     pub group: String,
 }
 
-/// A unit and everything about it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Service {
-    /// The name that people type.
-    pub name: String,
-    /// The name of its unit.
-    pub unit: String,
-    /// One line.
-    pub description: String,
-    /// The default tables that it comes from, nearest first.
-    pub kinds: Vec<String>,
-    /// Which service manager runs it.
-    pub scope: Manager,
-    /// `Documentation=`, one string each.
-    pub documentation: Vec<String>,
-    /// `ExecStart=`, quoted.
-    pub exec: String,
-    /// What `run_stack` does, if it is launched by it.
-    pub launch: Option<table::Launch>,
-    /// The lock that the launch holds.
-    pub lock: Option<String>,
-    /// `Type=`.
-    pub r#type: String,
-    /// Whether it runs under notify-helper, which reports for it.
-    pub watched: bool,
-    /// `SyslogIdentifier=`, where it is not the program's name.
-    pub identifier: Option<String>,
-    /// `WatchdogSec=`.
-    pub watchdog: Option<String>,
-    /// `User=`.
-    pub user: Option<String>,
-    /// `EnvironmentFile=`.
-    pub environment_file: Option<String>,
-    /// A user's own file beside it, which wins.
-    pub own_environment_file: Option<String>,
-    /// `Environment=`, quoted, one string each.
-    pub environment: Vec<String>,
-    /// `WorkingDirectory=`, where it is not run_stack that goes there.
-    pub working_directory: Option<String>,
-    /// `StateDirectory=`, where it has a user to own it.
-    pub state_directory: Option<String>,
-    /// The unit that it cannot be without.
-    pub only_while: Option<String>,
-    /// The units that cannot be without it.
-    pub dependents: Vec<String>,
-    /// The unit that stands for it and others.
-    pub parent: Option<String>,
-    /// The units that this one stands for.
-    pub children: Vec<String>,
-    /// The units that must be ready for its start.
-    pub once_ready: Vec<String>,
-    /// Its place among other units.
-    pub relations: Relations,
-    /// Whether it starts at boot, or at login.
-    pub boot: bool,
-    /// Whether it can be enabled.
-    pub install: bool,
-    /// The unit that `WantedBy=` names when it does.
-    pub boot_target: String,
-    /// `Restart=`.
-    pub restart: String,
-    /// `RestartSec=`.
-    pub restart_sec: Option<String>,
-    /// Whether its starts are not counted: nothing but a person starts it again.
-    pub uncounted: bool,
-    /// `StartLimit…=`: name and value.
-    pub start_limit: Vec<(String, String)>,
-    /// `KillSignal=`.
-    pub kill_signal: Option<String>,
-    /// `TimeoutStartSec=`.
-    pub timeout_start: Option<String>,
-    /// `TimeoutStopSec=`.
-    pub timeout_stop: Option<String>,
-    /// What an upgrade does to it.
-    pub on_upgrade: OnUpgrade,
-    /// Whether a restart of it would stop a service that an upgrade must not touch.
-    pub holds_kept: bool,
-    /// Whether somebody who may not control it may start a service that cannot be without it.
-    pub guarded: bool,
-    /// Resource limits: name and value of each directive.
-    pub limits: Vec<(String, String)>,
-    /// Name of the hardening profile.
-    pub hardening: crate::catalog::Hardening,
-    /// `ReadWritePaths=`.
-    pub write_paths: Vec<String>,
-    /// `DeviceAllow=`.
-    pub devices: Vec<String>,
-    /// What is asked before it is stopped for somebody.
-    pub guard: Option<table::Guard>,
-    /// Names of processes that show that it works.
-    pub processes: Vec<String>,
-    /// Fixed frame.
-    pub frame: Option<String>,
-    /// What other services should be running with.
-    pub expects: Vec<table::Expects>,
-    /// The escape hatch.
-    pub directives: Directives,
-}
-
-/// Lists of units.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Relations {
-    /// `After=`
-    pub after: Vec<String>,
-    /// `Before=`
-    pub before: Vec<String>,
-    /// `Wants=`
-    pub wants: Vec<String>,
-    /// `Requires=`
-    pub requires: Vec<String>,
-    /// `PartOf=`
-    pub part_of: Vec<String>,
-    /// `OnFailure=`
-    pub on_failure: Vec<String>,
-}
-
-/// Lines of the escape hatch, by section.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Directives {
-    /// Of `[Unit]`.
-    pub unit: Vec<(String, String)>,
-    /// Of `[Service]`.
-    pub service: Vec<(String, String)>,
-    /// Of `[Install]`.
-    pub install: Vec<(String, String)>,
-}
-
 /// A rule of polkit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Permit {
@@ -311,8 +227,10 @@ pub struct Permit {
     pub group: Option<String>,
     /// … or this user.
     pub user: Option<String>,
-    /// Exact names of units.
+    /// Exact names of units …
     pub units: Vec<String>,
+    /// … and templates, any instance of which is meant: `name@.service`.
+    pub templates: Vec<String>,
     /// Verbs as systemd tells them to polkit.
     pub verbs: Vec<String>,
     /// What they may do to the machine.

@@ -9,9 +9,10 @@ use minijinja::{Environment, Value, context};
 use rovi_services::cksum;
 use rovi_services::table::{self, Shipped, Table};
 
-use crate::catalog::Manager;
+use crate::catalog::{Manager, OnUpgrade};
 use crate::extra::{Extra, Kind};
 use crate::model::Product;
+use crate::rule::name;
 use crate::tree::Tree;
 pub(crate) use filter::wrap;
 use plan::Plan;
@@ -55,13 +56,14 @@ impl Renderer<'_> {
             let path = format!("root/usr/lib/systemd/{}/{}", service.scope.name(), service.unit);
             self.file(&path, 0o644, "units/service", context! { s => service });
         }
+        self.around_services();
         self.alerts();
         if !p.permits.is_empty() {
             self.file(
                 &format!("root/usr/share/polkit-1/rules.d/50-{name}.rules"),
                 0o644,
                 "polkit/product.rules",
-                context! {},
+                context! { instance => name::INSTANCE },
             );
         }
         if self.plan.users {
@@ -92,9 +94,15 @@ impl Renderer<'_> {
             let path = format!("root{}/are-up", p.program_dir);
             self.file(&path, 0o755, "packaging/libexec/are-up", context! {});
         }
-        if !self.plan.kept.is_empty() {
+        if p.services
+            .iter()
+            .any(|s| s.scope == Manager::System && s.on_upgrade == OnUpgrade::Keep && s.r#type != "oneshot")
+        {
             let path = format!("root/etc/needrestart/conf.d/50-{name}.conf");
             self.file(&path, 0o644, "packaging/needrestart/product.conf", context! {});
+        }
+        for config in &p.configs {
+            self.tree.add(format!("root{}", config.path), 0o644, config.text.as_bytes());
         }
         for role in &p.roles {
             self.file(&format!("root{}", role.file), 0o644, "env/.env", context! { role });
@@ -152,6 +160,36 @@ impl Renderer<'_> {
             self.file(&format!("rpm/{script}"), 0o644, &format!("packaging/rpm/{script}"), context! {});
         }
         self.tree
+    }
+
+    /// Doors, slices, files of instances, and the way to tasks.
+    fn around_services(&mut self) {
+        let p = self.product;
+        for slice in &p.slices {
+            let path = format!("root/usr/lib/systemd/system/{}", slice.unit);
+            self.file(&path, 0o644, "units/slice", context! { slice });
+        }
+        for service in &p.services {
+            for instance in service.instances.iter().flat_map(|i| &i.shipped) {
+                let path = format!("root{}", instance.file);
+                self.file(&path, 0o644, "packaging/instance.env", context! { s => service, instance });
+            }
+            let Some(socket) = &service.socket else { continue };
+            for (unit, template) in
+                [(&socket.unit, "units/service.socket"), (&socket.proxy, "units/proxy.service")]
+            {
+                let path = format!("root/usr/lib/systemd/system/{unit}");
+                let plain = context! { devices => [(); 0] };
+                self.file(&path, 0o644, template, context! { of => service, s => plain });
+            }
+        }
+        if p.services.iter().any(|s| s.tasks.is_some()) {
+            for (file, template) in
+                [("task", "packaging/libexec/task"), ("tasks/sudo", "packaging/libexec/sudo")]
+            {
+                self.file(&format!("root{}/{file}", p.program_dir), 0o755, template, context! {});
+            }
+        }
     }
 
     /// What starts by itself, for one kind of manager.

@@ -6,5 +6,6 @@ pub mod directive;
 pub mod name;
 pub mod path;
 pub mod quantity;
+pub mod socket;
 pub mod specifier;
 pub mod text;

@@ -33,6 +33,13 @@ pub fn verify(product: &Product, tree: &Tree, dir: &Path) -> Result<()> {
     for service in product.units() {
         unit(&sh, service.scope, &service.unit, service.hardening != Hardening::None, &root)?;
     }
+    for socket in product.services.iter().filter_map(|s| s.socket.as_ref()) {
+        unit(&sh, Manager::System, &socket.unit, false, &root)?;
+        unit(&sh, Manager::System, &socket.proxy, true, &root)?;
+    }
+    for slice in &product.slices {
+        unit(&sh, Manager::System, &slice.unit, false, &root)?;
+    }
     for manager in &product.alerts {
         unit(&sh, *manager, &format!("{}-alert@.service", product.name), true, &root)?;
     }
@@ -104,6 +111,7 @@ fn stand_ins(product: &Product, root: &Path) -> Result<()> {
     files.extend(
         product.units().map(|s| s.exec.split(' ').next().unwrap_or_default().trim_matches('"').to_owned()),
     );
+    files.extend(["systemd", "systemd-socket-proxyd"].map(|own| format!("/usr/lib/systemd/{own}")));
     for file in files {
         let path = root.join(file.trim_start_matches('/'));
         if path.exists() {

@@ -56,6 +56,9 @@ pub struct Service {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watchdog: Option<Watchdog>,
 
+    /// Its name in the journal; that of its program or unit when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub syslog_identifier: Option<String>,
     /// Account that it runs as.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
@@ -159,7 +162,7 @@ pub struct Service {
     /// What it is locked out of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hardening: Option<Hardening>,
-    /// Paths that it may write to although the hardening says no.
+    /// Paths that it may write to although the hardening says no; with a `-` in front one may be missing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub write_paths: Vec<String>,
     /// Devices that it may use although the hardening says no, such as `char-ttyUSB`.

@@ -1,9 +1,9 @@
 //! How long, how often and how much: takes a service's times and limits, makes the directives for them.
 
-use crate::catalog::{self, Hardening, LimitAction, Manager, Restart, ServiceType};
+use crate::catalog::{self, Hardening, LimitAction, Limits, Manager, Restart, ServiceType};
 use crate::model::service::Builder;
 use crate::rule::text::Verdict;
-use crate::rule::{directive, name, path, quantity, specifier};
+use crate::rule::{directive, name, path, quantity};
 
 impl Builder<'_, '_> {
     /// Checks the values that need nothing but a rule.
@@ -16,7 +16,7 @@ impl Builder<'_, '_> {
         self.optional(&["frame"], &spec.frame, name::frame);
         if let (Some(directory), true) = (&spec.working_directory, spec.launch.is_empty()) {
             self.rule(&["working-directory"], path::in_unit(directory));
-            self.rule(&["working-directory"], specifier::check(directory, self.scope));
+            self.specifier(&["working-directory"], directory);
         }
         if spec.restart == Some(Restart::Always) && spec.r#type == Some(ServiceType::Oneshot) {
             self.fault(
@@ -59,7 +59,7 @@ impl Builder<'_, '_> {
         }
     }
 
-    fn optional(&mut self, field: &[&str], value: &Option<String>, rule: fn(&str) -> Verdict) {
+    pub(super) fn optional(&mut self, field: &[&str], value: &Option<String>, rule: fn(&str) -> Verdict) {
         if let Some(value) = value {
             self.rule(field, rule(value));
         }
@@ -82,8 +82,8 @@ pub(super) fn start_limit(spec: &catalog::Service) -> Vec<(String, String)> {
 }
 
 /// Resource limits: name and value of each directive.
-pub(super) fn limits(spec: &catalog::Service) -> Vec<(String, String)> {
-    let Some(limits) = spec.limits.clone() else { return Vec::new() };
+pub(super) fn limits(limits: &Limits) -> Vec<(String, String)> {
+    let limits = limits.clone();
     let number = |n: Option<u32>| n.map(|n| n.to_string());
     pairs([
         ("CPUQuota", limits.cpu_quota),

@@ -7,7 +7,7 @@ use crate::catalog::{self, Manager};
 use crate::finding::{known, shown};
 use crate::model::service::{Builder, LAUNCHER};
 use crate::model::{Role, program_dir};
-use crate::rule::{path, specifier, text};
+use crate::rule::{path, text};
 
 /// Variables that systemd sets by itself.
 const GIVEN: [&str; 18] = [
@@ -65,7 +65,7 @@ impl Builder<'_, '_> {
                 self.rule(&at, text::free(word));
                 self.expanded(&at, word, role);
             }
-            self.rule(&at, specifier::check(word, self.scope));
+            self.specifier(&at, word);
             words.push(quote(word));
         }
         words.join(" ")
@@ -183,7 +183,9 @@ impl Builder<'_, '_> {
     fn variables(&mut self, at: &[&str], value: &str, role: Option<&Role>, given: &[&str]) {
         let own = self.spec.environment.iter().map(|(k, v)| (k.as_str(), v.as_str()));
         let of_role = role.iter().flat_map(|r| &r.variables).map(|v| (v.name.as_str(), v.value.as_str()));
-        let set: Vec<(&str, &str)> = of_role.chain(own).collect();
+        let of_instances = self.spec.instances.iter().flat_map(|i| i.variables.keys());
+        let of_instances = of_instances.map(|name| (name.as_str(), "said by each"));
+        let set: Vec<(&str, &str)> = of_role.chain(own).chain(of_instances).collect();
         if value.rsplit_once("${").is_some_and(|(_, rest)| !rest.contains('}')) {
             self.fault(at, "holds a `${` that is not closed: write `${NAME}`");
             return;

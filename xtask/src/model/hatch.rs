@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use crate::catalog::Directive;
 use crate::model::Directives;
 use crate::model::service::Builder;
-use crate::rule::{directive, specifier, text};
+use crate::rule::{directive, text};
 
 impl Builder<'_, '_> {
     /// The lines, by section.
@@ -32,7 +32,7 @@ impl Builder<'_, '_> {
             for value in values {
                 // An empty value resets a list: that is a directive's ordinary use.
                 self.rule(&at, if value.is_empty() { Ok(()) } else { text::setting(&value) });
-                self.rule(&at, specifier::check(&value, self.scope));
+                self.specifier(&at, &value);
                 self.rule(&at, directive::value(key, &value, self.scope, &self.known.catalog.product.name));
                 if directive::names_units(key) {
                     for unit in value.split_whitespace() {

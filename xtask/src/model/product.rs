@@ -9,10 +9,10 @@ use crate::finding::{Findings, known, shown};
 use crate::model::place::Place;
 use crate::model::service::{Known, build as build_service, extend, mirrored};
 use crate::model::{
-    Account, Group, Lock, Permit, Product, Release, Role, Service, Variable, alert, order, permit,
-    program_dir, resolve,
+    Lock, Permit, Product, Release, Role, Service, Variable, alert, machine, order, permit, program_dir,
+    resolve, tasks,
 };
-use crate::rule::{about, name, path, quantity, text};
+use crate::rule::{about, name, text};
 use crate::source::Source;
 
 /// Resolves everything.
@@ -30,8 +30,13 @@ pub(super) fn build(
     let mut locks = locks(catalog, place);
     let scopes =
         specs.iter().map(|(chain, spec)| (chain.name.as_str(), spec.scope.unwrap_or_default())).collect();
-    let parents = specs.iter().filter_map(|(_, spec)| spec.parent.as_deref()).collect();
-    let known = Known { catalog, roles: &roles, locks: &locks, parents, scopes };
+    // Which instances there will be, nobody knows: they go down with it, and it starts none.
+    let single = specs.iter().map(|(_, spec)| spec).filter(|spec| spec.instances.is_none());
+    let parents = single.filter_map(|spec| spec.parent.as_deref()).collect();
+    let named = || specs.iter().map(|(chain, spec)| (chain.name.as_str(), spec));
+    let templates = named().filter(|(_, spec)| spec.instances.is_some()).map(|(name, _)| name).collect();
+    let task_managers = named().filter_map(|(name, spec)| tasks::manager(name, spec)).collect();
+    let known = Known { catalog, roles: &roles, locks: &locks, parents, templates, task_managers, scopes };
     let (mut services, mut mirrors) = (Vec::new(), Vec::new());
     for (chain, spec) in &specs {
         match spec.scope.unwrap_or_default() {
@@ -77,13 +82,16 @@ pub(super) fn build(
         commands: spec.commands.clone(),
         depends_deb: spec.depends.deb.clone(),
         depends_rpm: spec.depends.rpm.clone(),
-        hardware_watchdog: machine(catalog, place),
-        accounts: accounts(catalog, place),
-        groups: groups(catalog, place),
+        hardware_watchdog: machine::watchdog(catalog, place),
+        accounts: machine::accounts(catalog, place),
+        groups: machine::groups(catalog, place),
         selector: selector(&spec.name),
         roles,
         locks,
         asks: services.iter().any(|s| !s.children.is_empty() || !s.once_ready.is_empty()),
+        slices: machine::slices(catalog, place),
+        directories: machine::directories(catalog, place),
+        configs: machine::configs(catalog, place),
         services,
         mirrors,
         permits,
@@ -181,58 +189,6 @@ fn releases(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Release> {
     releases
 }
 
-fn machine(catalog: &Catalog, place: &mut Place<'_>) -> Option<String> {
-    let watchdog = catalog.machine.as_ref()?.hardware_watchdog.clone()?;
-    place.rule(&["machine", "hardware-watchdog"], quantity::timeout(&watchdog));
-    Some(watchdog)
-}
-
-fn accounts(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Account> {
-    let mut accounts = Vec::new();
-    for (name, account) in &catalog.account {
-        place.rule(&["account", name], name::account(name));
-        place.rule(&["account", name, "description"], quotable(&account.description));
-        place.rule(&["account", name, "home"], account.home.as_deref().map_or(Ok(()), path::home));
-        place.rule(&["account", name, "shell"], account.shell.as_deref().map_or(Ok(()), path::shell));
-        place.list(&["account", name, "groups"], &account.groups);
-        for (i, group) in account.groups.iter().enumerate() {
-            place.rule(&["account", name, "groups", &i.to_string()], name::foreign_group(group));
-        }
-        accounts.push(Account {
-            name: name.clone(),
-            description: account.description.clone(),
-            home: account.home.clone(),
-            shell: account.shell.clone(),
-            groups: account.groups.clone(),
-            linger: account.linger,
-        });
-    }
-    accounts
-}
-
-fn groups(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Group> {
-    let mut groups = Vec::new();
-    for (name, group) in &catalog.group {
-        place.rule(&["group", name], name::account(name));
-        place.rule(&["group", name, "description"], text::line(&group.description));
-        if catalog.account.contains_key(name) {
-            place.fault(&["group", name], "is the group of the account of that name already: choose another");
-        }
-        groups.push(Group { name: name.clone(), description: group.description.clone() });
-    }
-    groups
-}
-
-/// A description goes into the fifth field of /etc/passwd.
-fn quotable(value: &str) -> text::Verdict {
-    text::line(value)?;
-    match value.chars().find(|c| matches!(c, ':' | '"' | '%' | '\\')) {
-        Some(c) => Err(format!("holds `{c}`, which the list of users cannot: take it away")),
-        None if value == "-" => Err("is `-`, which means that there is none: write who this is".to_owned()),
-        None => Ok(()),
-    }
-}
-
 fn roles(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Role> {
     let selector = selector(&catalog.product.name);
     let mut roles = Vec::new();
@@ -274,7 +230,7 @@ fn selector(product: &str) -> String {
 }
 
 /// A value that systemd's EnvironmentFile= and every shell read as the same text.
-fn shell_quote(value: &str) -> String {
+pub(super) fn shell_quote(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-".contains(c);
     if value.chars().all(plain) {
         return value.to_owned();
@@ -310,7 +266,7 @@ fn own_locks(locks: &mut [Lock], services: &[Service], permits: &[Permit], place
             lock.group = user.clone();
             lock.user = user;
         }
-        let may_start = |p: &&Permit| holders.iter().any(|s| p.units.contains(&s.unit));
+        let may_start = |p: &&Permit| holders.iter().any(|s| p.covers(&s.unit));
         if let Some(group) = permits.iter().filter(may_start).find_map(|p| p.group.clone()) {
             lock.group = group;
         }
@@ -319,8 +275,11 @@ fn own_locks(locks: &mut [Lock], services: &[Service], permits: &[Permit], place
 
 /// The other end of `parent`.
 fn find_children(services: &mut [Service]) {
-    let ends: Vec<(String, String)> =
-        services.iter().filter_map(|s| Some((s.parent.clone()?, s.unit.clone()))).collect();
+    let ends: Vec<(String, String)> = services
+        .iter()
+        .filter(|s| !s.is_template())
+        .filter_map(|s| Some((s.parent.clone()?, s.unit.clone())))
+        .collect();
     for service in services {
         let of_it = ends.iter().filter(|(unit, _)| *unit == service.unit);
         service.children = of_it.map(|(_, child)| child.clone()).collect();
@@ -332,7 +291,7 @@ fn find_children(services: &mut [Service]) {
 /// The other end of `only-while`.
 fn find_dependents(services: &mut [Service]) {
     let ends: Vec<(String, String)> =
-        services.iter().filter_map(|s| Some((s.only_while.clone()?, s.unit.clone()))).collect();
+        services.iter().filter_map(|s| Some((s.only_while.clone()?, s.pattern()))).collect();
     for service in services {
         let of_it = ends.iter().filter(|(unit, _)| *unit == service.unit);
         service.dependents = of_it.map(|(_, dependent)| dependent.clone()).collect();
@@ -341,7 +300,7 @@ fn find_dependents(services: &mut [Service]) {
 
 /// Who may start a service must get no say over the one that it cannot be without.
 fn guard(services: &mut [Service], permits: &[Permit]) {
-    let permitted = |unit: &String| permits.iter().any(|p| p.units.contains(unit));
+    let permitted = |unit: &String| permits.iter().any(|p| p.covers(unit));
     let needed: Vec<String> =
         services.iter().filter(|s| permitted(&s.unit)).filter_map(|s| s.only_while.clone()).collect();
     for service in services {

@@ -10,7 +10,7 @@ use crate::catalog::{Ready, ServiceType};
 use crate::model::command::quote;
 use crate::model::service::Builder;
 use crate::model::{Role, program_dir};
-use crate::rule::{quantity, specifier, text};
+use crate::rule::{quantity, text};
 
 /// The program that asks.
 const WATCHER: &str = "notify-helper";
@@ -153,7 +153,7 @@ impl Builder<'_, '_> {
     fn word(&mut self, at: &[&str], word: &str, role: Option<&Role>) {
         self.rule(at, text::line(word));
         self.expanded(at, word, role);
-        self.rule(at, specifier::check(word, self.scope));
+        self.specifier(at, word);
     }
 }
 

@@ -35,7 +35,7 @@ impl Builder<'_, '_> {
     pub(super) fn services(&mut self, field: &str, list: &[String]) -> Vec<String> {
         self.whole(field, list);
         let units = list.iter().enumerate();
-        units.filter_map(|(i, wanted)| self.own(&[field, &i.to_string()], wanted, "")).collect()
+        units.filter_map(|(i, wanted)| self.one(&[field, &i.to_string()], wanted, "")).collect()
     }
 
     /// Units: a name without a suffix is a service of this catalog.
@@ -49,7 +49,7 @@ impl Builder<'_, '_> {
                 let own = unit_name(&self.known.catalog.product.name, &self.chain.name);
                 units.extend(Some(wanted.clone()).filter(|unit| *unit != own));
             } else {
-                units.extend(self.own(&at, wanted, "; another unit is written with its suffix"));
+                units.extend(self.one(&at, wanted, "; another unit is written with its suffix"));
             }
         }
         units
@@ -65,17 +65,37 @@ impl Builder<'_, '_> {
         let own = name.and_then(|n| {
             n.strip_prefix(&prefix).or(Some(product).filter(|p| n == *p && services.contains_key(*p)))
         });
-        if own.is_some_and(|n| !services.contains_key(n)) {
+        let stem = own.map(|n| n.split('@').next().unwrap_or(n));
+        if stem.is_some_and(|n| !services.contains_key(n)) {
             let text =
                 format!("{} is no unit that this package ships: {}", shown(wanted), known(services.keys()));
             self.fault(at, &text);
         } else if let Some(own) = own {
-            self.own(at, own, "");
+            self.one(at, own, "");
         }
+    }
+
+    /// The unit of a service of this catalog, or that of an instance.
+    fn one(&mut self, at: &[&str], wanted: &str, hint: &str) -> Option<String> {
+        let (service, instance) = self.named(at, wanted);
+        let Some(instance) = instance else { return self.own(at, wanted, hint) };
+        let unit = self.resolve(at, service, hint)?;
+        Some(unit.replacen(".service", &format!("@{instance}.service"), 1))
     }
 
     /// The unit of a service of this catalog.
     pub(super) fn own(&mut self, at: &[&str], wanted: &str, hint: &str) -> Option<String> {
+        let unit = self.resolve(at, wanted, hint)?;
+        if self.known.templates.contains(wanted) {
+            self.fault(
+                at,
+                &format!("{wanted} has instances: name one, such as {wanted}@NAME, or leave it out"),
+            );
+        }
+        Some(unit)
+    }
+
+    fn resolve(&mut self, at: &[&str], wanted: &str, hint: &str) -> Option<String> {
         let services = &self.known.catalog.service;
         if wanted == self.chain.name {
             self.fault(at, "names the service itself: take it away");

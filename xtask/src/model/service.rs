@@ -8,6 +8,7 @@ use crate::catalog::{self, Boot, Catalog, Hardening, Manager, OnUpgrade, Restart
 use crate::finding::{known, shown};
 use crate::model::bounds::{limits, start_limit};
 use crate::model::command::quote;
+use crate::model::machine::slice_unit;
 use crate::model::place::{Chain, Place, list_faults};
 use crate::model::{Lock, Role, Service};
 use crate::rule::text::{self, Verdict};
@@ -23,6 +24,10 @@ pub(super) struct Known<'a> {
     pub(super) locks: &'a [Lock],
     /// Services that stand for others.
     pub(super) parents: BTreeSet<&'a str>,
+    /// Services with instances.
+    pub(super) templates: BTreeSet<&'a str>,
+    /// The user of each manager for tasks.
+    pub(super) task_managers: BTreeMap<&'a str, Option<&'a str>>,
     /// Where each service runs.
     pub(super) scopes: BTreeMap<&'a str, Scope>,
 }
@@ -31,7 +36,11 @@ pub(super) struct Known<'a> {
 ///
 /// The one that is called like the product is the product: its unit has that name alone.
 pub fn unit_name(product: &str, service: &str) -> String {
-    if product == service { format!("{product}.service") } else { format!("{product}-{service}.service") }
+    format!("{}.service", stem(product, service))
+}
+
+fn stem(product: &str, service: &str) -> String {
+    if product == service { product.to_owned() } else { format!("{product}-{service}") }
 }
 
 /// What a service has in common with the same one in user scope.
@@ -65,9 +74,22 @@ pub(super) fn build(
     let only_while = spec.only_while.as_ref().and_then(|other| builder.own(&["only-while"], other, ""));
     let parent = spec.parent.as_ref().and_then(|other| builder.own(&["parent"], other, ""));
     let once_ready = builder.services("once-ready", &spec.once_ready);
+    let instances = builder.instances();
+    let socket = builder.socket();
+    let task_manager = builder.task_manager();
     let mut relations = builder.relations();
     extend(&mut relations.after, only_while.iter().chain(&once_ready));
     extend(&mut relations.part_of, &parent);
+    if let Some(socket) = &socket {
+        // Who starts it opens its door, too.
+        extend(&mut relations.wants, [&socket.unit]);
+        extend(&mut relations.after, [&socket.unit]);
+    }
+    if let Some(manager) = &task_manager {
+        let manager = format!("{manager}.service");
+        extend(&mut relations.wants, [&manager]);
+        extend(&mut relations.after, [&manager]);
+    }
     let launched = builder.is_launched();
     let home = user.as_ref().and_then(|u| known.catalog.account.get(u)).and_then(|a| a.home.as_deref());
     let hardening = spec.hardening.unwrap_or(match builder.scope {
@@ -78,8 +100,14 @@ pub(super) fn build(
     let launch = if launched { Some(builder.launch(role)) } else { None };
     Service {
         name: chain.name.clone(),
-        unit: unit_name(product, &chain.name),
+        unit: format!("{}{}.service", builder.stem(), if instances.is_some() { "@" } else { "" }),
         description: builder.description(),
+        instances,
+        socket,
+        slice: builder.slice(),
+        tasks: builder.tasks(),
+        task_manager,
+        joins: builder.joins(user.as_deref()),
         kinds: chain.kinds.clone(),
         scope: builder.scope,
         documentation: builder.list("documentation", &spec.documentation, about::documentation),
@@ -96,6 +124,7 @@ pub(super) fn build(
         own_environment_file: role
             .filter(|_| builder.scope == Manager::User)
             .map(|r| format!("%E/{product}/.env.{}", r.name)),
+        environment_files: builder.environment_files(),
         environment: builder.environment(),
         working_directory: if launched { None } else { spec.working_directory.clone() },
         only_while,
@@ -125,7 +154,7 @@ pub(super) fn build(
         on_upgrade: spec.on_upgrade.unwrap_or(OnUpgrade::Restart),
         holds_kept: false,
         guarded: false,
-        limits: limits(spec),
+        limits: spec.limits.as_ref().map(limits).unwrap_or_default(),
         hardening,
         write_paths: builder.write_paths(),
         devices: builder.list("devices", &spec.devices, name::device),
@@ -164,6 +193,10 @@ impl<'a> Builder<'a, '_> {
         self.place.service_rule(self.chain, field, verdict);
     }
 
+    pub(super) fn specifier(&mut self, field: &[&str], value: &str) {
+        self.rule(field, specifier::check(value, self.scope, self.is_template()));
+    }
+
     fn description(&mut self) -> String {
         let Some(description) = &self.spec.description else {
             self.fault(&["description"], "is missing: one line for people");
@@ -174,8 +207,9 @@ impl<'a> Builder<'a, '_> {
     }
 
     fn is_launched(&mut self) -> bool {
+        let stands_alone = self.is_parent() || self.is_task_manager();
         let (launch, exec) = (!self.spec.launch.is_empty(), !self.spec.exec.is_empty());
-        if self.is_parent() {
+        if stands_alone {
             let set = [
                 ("launch", launch),
                 ("exec", exec),
@@ -184,10 +218,12 @@ impl<'a> Builder<'a, '_> {
                 ("watchdog", self.spec.watchdog.is_some()),
             ];
             for (field, _) in set.iter().filter(|(_, set)| *set) {
-                self.fault(
-                    &[field],
-                    "a parent stands for its children and runs nothing itself: leave it out",
-                );
+                let text = if self.is_parent() {
+                    "a parent stands for its children and runs nothing itself: leave it out"
+                } else {
+                    "a manager for tasks runs these and nothing else: leave it out"
+                };
+                self.fault(&[field], text);
             }
             return false;
         }
@@ -228,7 +264,7 @@ impl<'a> Builder<'a, '_> {
             Some(ServiceType::Notify) => "notify",
             Some(ServiceType::Oneshot) => "oneshot",
             None if self.is_parent() => "oneshot",
-            None if launched || self.spec.ready.is_some() => "notify",
+            None if launched || self.is_task_manager() || self.spec.ready.is_some() => "notify",
             None => "exec",
         }
     }
@@ -239,10 +275,42 @@ impl<'a> Builder<'a, '_> {
     }
 
     /// The name in the journal: it would be the watcher's, which is the program that systemd starts.
-    fn identifier(&self) -> Option<String> {
-        let own = self.spec.directives.service.contains_key("SyslogIdentifier");
-        let unit = unit_name(&self.known.catalog.product.name, &self.chain.name);
-        self.spec.ready.as_ref().filter(|_| !own).map(|_| unit.trim_end_matches(".service").to_owned())
+    fn identifier(&mut self) -> Option<String> {
+        if let Some(identifier) = &self.spec.syslog_identifier {
+            self.rule(&["syslog-identifier"], name::process(identifier));
+            self.specifier(&["syslog-identifier"], identifier);
+            return Some(identifier.clone());
+        }
+        let instance = if self.is_template() { "@%i" } else { "" };
+        self.spec.ready.as_ref().map(|_| format!("{}{instance}", self.stem()))
+    }
+
+    /// The name of its unit without suffix and instance.
+    pub(super) fn stem(&self) -> String {
+        self.stem_of(&self.chain.name)
+    }
+
+    pub(super) fn stem_of(&self, service: &str) -> String {
+        stem(&self.known.catalog.product.name, service)
+    }
+
+    fn slice(&mut self) -> Option<String> {
+        let wanted = self.spec.slice.as_ref()?;
+        let catalog = self.known.catalog;
+        if !catalog.slice.contains_key(wanted) {
+            let slices = known(catalog.slice.keys());
+            self.fault(&["slice"], &format!("{} names no slice: {slices}", shown(wanted)));
+        }
+        if self.scope == Manager::User {
+            self.fault(&["slice"], "is one of the machine's, which a user service is not in: leave it out");
+        }
+        Some(slice_unit(&catalog.product.name, wanted))
+    }
+
+    /// Groups that its user belongs to where they exist.
+    fn joins(&self, user: Option<&str>) -> Vec<String> {
+        let account = user.and_then(|user| self.known.catalog.account.get(user));
+        account.map(|a| a.groups_if_present.clone()).unwrap_or_default()
     }
 
     fn role(&mut self) -> Option<&'a Role> {
@@ -305,11 +373,23 @@ impl<'a> Builder<'a, '_> {
     }
 
     fn write_paths(&mut self) -> Vec<String> {
-        let paths = self.list("write-paths", &self.spec.write_paths, path::in_unit);
+        let optional = |path: &str| path::in_unit(path.strip_prefix('-').unwrap_or(path));
+        let paths = self.list("write-paths", &self.spec.write_paths, optional);
         for (i, path) in paths.iter().enumerate() {
-            self.rule(&["write-paths", &i.to_string()], specifier::check(path, self.scope));
+            self.specifier(&["write-paths", &i.to_string()], path);
         }
         paths.iter().map(|path| quote(path)).collect()
+    }
+
+    fn environment_files(&mut self) -> Vec<String> {
+        let files = &self.spec.environment_files;
+        self.whole("environment-files", files);
+        for (i, file) in files.iter().enumerate() {
+            let at = ["environment-files", &i.to_string()];
+            self.rule(&at, path::in_unit(file.strip_prefix('-').unwrap_or(file)));
+            self.specifier(&at, file);
+        }
+        files.clone()
     }
 
     fn environment(&mut self) -> Vec<String> {

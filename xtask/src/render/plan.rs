@@ -10,8 +10,14 @@ use crate::model::{LAUNCHER, Product, Service};
 pub(super) struct Plan {
     /// Whether there are users or groups to make.
     pub(super) users: bool,
-    /// Every unit of the system's manager.
+    /// Every unit of the system's manager that has something to enable or to disable.
     pub(super) system: Vec<String>,
+    /// What ends when the package goes: these, doors and what is behind them, every instance. Words for a shell.
+    pub(super) stopped: Vec<String>,
+    /// Units with instances, which people enable …
+    pub(super) templates: Vec<String>,
+    /// … and the instances of those that an upgrade restarts: patterns.
+    pub(super) restarted_instances: Vec<String>,
     /// Those that can start at boot; a preset says which of them do.
     pub(super) boot: Vec<String>,
     /// Every unit of a user's manager.
@@ -60,6 +66,19 @@ impl Plan {
             units.map(|s| s.unit.clone()).collect()
         };
         let units = |wanted| of(Manager::System, wanted);
+        let single = |wanted: fn(&Service) -> bool| -> Vec<String> {
+            let units =
+                product.units().filter(|s| s.scope == Manager::System && !s.is_template() && wanted(s));
+            units.map(|s| s.unit.clone()).collect()
+        };
+        let templates = || product.services.iter().filter(|s| s.is_template());
+        let sockets = || product.services.iter().filter_map(|s| s.socket.as_ref());
+        let doors = || sockets().map(|s| s.unit.clone());
+        let proxies = || sockets().map(|s| s.proxy.clone());
+        let mut stopped = single(|_| true);
+        stopped.extend(templates().map(|s| format!("'{}'", s.pattern())));
+        stopped.extend(proxies().chain(doors()));
+        let openable = sockets().filter(|s| s.install).map(|s| s.unit.clone());
         let locked = |path: &str, on_upgrade| {
             product.services.iter().any(|s| s.lock.as_deref() == Some(path) && s.on_upgrade == on_upgrade)
         };
@@ -68,13 +87,19 @@ impl Plan {
             users: !product.accounts.is_empty()
                 || !product.groups.is_empty()
                 || product.alerts.contains(&Manager::System),
-            system: units(|_| true),
-            boot: units(|s| s.install),
+            stopped,
+            system: units(|_| true).into_iter().chain(doors()).collect(),
+            templates: templates().map(|s| s.unit.clone()).collect(),
+            restarted_instances: templates()
+                .filter(|s| s.on_upgrade == OnUpgrade::Restart)
+                .map(Service::pattern)
+                .collect(),
+            boot: single(|s| s.install).into_iter().chain(openable).collect(),
             user: of(Manager::User, |_| true),
             user_boot: of(Manager::User, |s| s.install),
-            kept: units(|s| s.on_upgrade == OnUpgrade::Keep && s.r#type != "oneshot"),
-            restarted: units(|s| s.on_upgrade == OnUpgrade::Restart),
-            noted: units(|s| s.on_upgrade == OnUpgrade::Restart || s.install),
+            kept: single(|s| s.on_upgrade == OnUpgrade::Keep && s.r#type != "oneshot"),
+            restarted: single(|s| s.on_upgrade == OnUpgrade::Restart),
+            noted: single(|s| s.on_upgrade == OnUpgrade::Restart || s.install),
             limited: units(|s| !s.start_limit.is_empty()),
             exports: !product.roles.is_empty() && product.programs.iter().any(|p| p == LAUNCHER),
             held: units(|s| s.holds_kept),
@@ -84,7 +109,10 @@ impl Plan {
                 .map(|l| l.path.clone())
                 .filter(|l| locked(l, OnUpgrade::Keep) && !locked(l, OnUpgrade::Restart))
                 .collect(),
-            on_demand: units(|s| !s.install && s.directives.install.is_empty() && s.r#type != "oneshot"),
+            on_demand: units(|s| !s.install && s.directives.install.is_empty() && s.r#type != "oneshot")
+                .into_iter()
+                .chain(proxies())
+                .collect(),
             license_words: words
                 .iter()
                 .filter(|w| !["", "OR", "AND", "WITH"].contains(w))

@@ -11,8 +11,11 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 35] = templates![
+const TEMPLATES: [(&str, &str); 41] = templates![
     "units/service",
+    "units/service.socket",
+    "units/proxy.service",
+    "units/slice",
     "units/alert@.service",
     "units/alert-mail@.service",
     "packaging/alert.conf",
@@ -24,7 +27,10 @@ const TEMPLATES: [(&str, &str); 35] = templates![
     "packaging/system-preset/product.preset",
     "packaging/needrestart/product.conf",
     "packaging/bin/command",
+    "packaging/instance.env",
     "packaging/libexec/are-up",
+    "packaging/libexec/task",
+    "packaging/libexec/sudo",
     "packaging/system.conf.d/product.conf",
     "packaging/man/product.7",
     "packaging/busy.sh",

@@ -8,7 +8,7 @@ use crate::rule::text::Verdict;
 const TABLE: &str = include_str!("directives.txt");
 
 /// Directives that a field of the catalog makes.
-const FIELDS: [(&str, &str, &str); 44] = [
+const FIELDS: [(&str, &str, &str); 49] = [
     ("Unit", "Description", "description"),
     ("Unit", "Documentation", "documentation"),
     ("Unit", "After", "after"),
@@ -34,6 +34,11 @@ const FIELDS: [(&str, &str, &str); 44] = [
     ("Service", "Group", "user"),
     ("Service", "Environment", "environment"),
     ("Service", "EnvironmentFile", "role"),
+    ("Service", "SyslogIdentifier", "syslog-identifier"),
+    ("Service", "Slice", "slice"),
+    ("Service", "Sockets", "socket"),
+    ("Service", "Delegate", "tasks"),
+    ("Service", "SupplementaryGroups", "account.NAME.groups"),
     ("Service", "WorkingDirectory", "working-directory"),
     ("Service", "Restart", "restart"),
     ("Service", "RestartSec", "restart-sec"),

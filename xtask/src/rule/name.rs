@@ -144,6 +144,22 @@ pub fn foreign_unit(value: &str) -> Verdict {
     if fits { Ok(()) } else { Err(malformed(value, "letters, digits and `:-_.\\@`, at most 255")) }
 }
 
+/// What the name of an instance looks like, as a regular expression that every reader has: a file can be called so, and
+/// no program takes it for an option.
+pub const INSTANCE: &str = "[A-Za-z0-9][A-Za-z0-9_.-]{0,62}";
+
+/// The name of an instance: see [`INSTANCE`].
+pub fn instance(value: &str) -> Verdict {
+    let fits = value.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && value.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+        && value.len() <= 63;
+    if fits {
+        Ok(())
+    } else {
+        Err(malformed(value, "letters, digits and `_.-`, at most 63, a letter or digit first"))
+    }
+}
+
 /// The name of a process, as it is compared with the programs of a unit.
 pub fn process(value: &str) -> Verdict {
     super::text::free(value)?;

@@ -109,6 +109,19 @@ pub fn home(value: &str) -> Verdict {
     Ok(())
 }
 
+/// The mode of a directory: four digits, and nothing that everybody may write to.
+pub fn mode(value: &str) -> Verdict {
+    let digits =
+        value.strip_prefix('0').filter(|d| d.len() == 3 && d.chars().all(|c| ('0'..='7').contains(&c)));
+    match digits.and_then(|d| d.chars().last()) {
+        None => Err(format!("{} is no mode of a directory: write four digits, such as 0750", shown(value))),
+        Some('2' | '3' | '6' | '7') => {
+            Err(format!("{} lets everybody write: give it to one account, such as 0750", shown(value)))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
 /// A path below some directory, without detours.
 pub fn relative(value: &str) -> Verdict {
     text::setting(value)?;

@@ -33,6 +33,18 @@ pub fn free(value: &str) -> Verdict {
     value.chars().try_for_each(character)
 }
 
+/// A whole file of text.
+pub fn document(value: &str) -> Verdict {
+    const LONGEST_FILE: usize = 100_000;
+    if value.trim().is_empty() {
+        return Err("is empty: write what the file says".to_owned());
+    }
+    if value.len() > LONGEST_FILE {
+        return Err(format!("is {} bytes long: use at most {LONGEST_FILE}", value.len()));
+    }
+    value.chars().filter(|c| !matches!(c, '\n' | '\t')).try_for_each(character)
+}
+
 fn character(c: char) -> Verdict {
     let code = u32::from(c);
     match c {

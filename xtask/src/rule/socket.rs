@@ -1,0 +1,43 @@
+//! Rules for addresses: where systemd listens, and where a service does.
+
+use std::net::SocketAddr;
+
+use crate::finding::shown;
+use crate::rule::path;
+use crate::rule::text::Verdict;
+
+/// `ListenStream=`: a port, an address with a port, or a path.
+pub fn listen(value: &str) -> Verdict {
+    if value.starts_with('/') {
+        return path::plain(value);
+    }
+    if port(value).is_some() || value.parse::<SocketAddr>().is_ok_and(|a| a.port() != 0) {
+        return Ok(());
+    }
+    Err(format!("{} is no place to listen: write a port, ADDRESS:PORT with numbers, or a path", shown(value)))
+}
+
+/// Where a connection is passed on to.
+pub fn to(value: &str) -> Verdict {
+    if value.starts_with('/') {
+        return path::plain(value);
+    }
+    if value.parse::<SocketAddr>().is_ok_and(|a| a.port() != 0) {
+        return Ok(());
+    }
+    Err(format!("{} is no place to connect to: write ADDRESS:PORT with numbers, or a path", shown(value)))
+}
+
+/// Whether a connection to `to` would come in at `listen`.
+pub fn meet(listen: &str, to: &str) -> bool {
+    let Ok(to) = to.parse::<SocketAddr>() else { return listen == to };
+    match listen.parse::<SocketAddr>() {
+        Ok(listen) => listen.port() == to.port() && (listen.ip() == to.ip() || listen.ip().is_unspecified()),
+        Err(_) => port(listen) == Some(to.port()),
+    }
+}
+
+fn port(value: &str) -> Option<u16> {
+    let plain = value.chars().all(|c| c.is_ascii_digit()) && !value.starts_with('0');
+    value.parse().ok().filter(|_| plain)
+}
