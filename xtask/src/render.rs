@@ -57,6 +57,10 @@ impl Renderer<'_> {
             self.file(&path, 0o644, "units/service", context! { s => service });
         }
         self.around_services();
+        if !self.plan.own.is_empty() {
+            let path = format!("root{}/drop-in.conf", p.share_dir);
+            self.file(&path, 0o644, "packaging/drop-in.conf", context! {});
+        }
         self.alerts();
         if !p.permits.is_empty() {
             self.file(
