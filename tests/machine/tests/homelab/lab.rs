@@ -89,7 +89,7 @@ pub(crate) fn lab(suite: Suite) -> Plan {
 #[must_use = "a command that fails unnoticed proves nothing: say .ok() or .fails()"]
 #[track_caller]
 pub(crate) fn ask<'m>(machine: &'m Machine, what: &str) -> Output<'m> {
-    machine.run(&format!("python3 /opt/home-lab/ask.py {what}"))
+    machine.script(&format!("python3 /opt/home-lab/ask.py {what}")).within(SOON * 5).run()
 }
 
 /// A command as the service itself would run it, in its process's place.
@@ -98,6 +98,20 @@ pub(crate) fn ask<'m>(machine: &'m Machine, what: &str) -> Output<'m> {
 pub(crate) fn within<'m>(machine: &'m Machine, service: &str, script: &str) -> Output<'m> {
     let port = if service == SHUTDOWN { 5001 } else { 5002 };
     ask(machine, &format!("GET {port} /taken-over 'script={}'", script.replace('\'', "'\\''")))
+}
+
+/// The commands that succeed, one a line, of those that must not; `run` runs a script as somebody. One script for all,
+/// because the way into a machine is longer than a refusal.
+#[track_caller]
+pub(crate) fn permitted<'m>(run: impl Fn(&str) -> Output<'m>, commands: &[String]) -> String {
+    let quoted = |command: &String| format!("'{}'", command.replace('\'', "'\\''"));
+    let list: Vec<String> = commands.iter().map(quoted).collect();
+    let script = format!(
+        "for c in {}; do if bash -c \"$c\" >/dev/null 2>&1 </dev/null; then printf '%s\\n' \"$c\"; fi; done; echo all tried",
+        list.join(" ")
+    );
+    let said = run(&script).ok();
+    said.stdout.strip_suffix("all tried\n").unwrap_or_else(|| panic!("{said}")).to_owned()
 }
 
 #[track_caller]

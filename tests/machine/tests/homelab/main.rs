@@ -9,5 +9,6 @@ mod dist;
 mod drop_in;
 mod lab;
 mod models;
+mod policy;
 mod power;
 mod services;
