@@ -1,0 +1,57 @@
+"""What a user could ask of systemd about the units of both products: makes every call and prints, tab-separated, the
+unit, the call, and how it ended: `ok`, or the name of the error. The client is that of the robot's table."""
+import os
+import re
+import subprocess
+
+from bus import Bus, Refused
+
+SYSTEMD, ROOT = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
+UNITS = [
+    "hakuriver-host.service", "hakuriver-host.socket", "hakuriver-runner@1.service", "hakuriver-tasks.service",
+    "hakuriver-tasks.slice", "hakuriver-task-1.service", "kohakuriver-runner@1.service", "lamp.service",
+]
+TRUE = [("ExecStart", ("a(sasb)", [("/bin/true", ["/bin/true"], False)]))]
+
+
+def calls(unit, child):
+    one = lambda member, signature="", *values: (member, (SYSTEMD, ROOT, SYSTEMD + ".Manager", member, signature, *values))
+    for member in ("ReloadUnit", "TryRestartUnit", "ReloadOrRestartUnit", "StartUnit", "RestartUnit", "StopUnit"):
+        yield one(member, "ss", unit, "replace")
+    for mode in ("flush", "ignore-dependencies", "isolate"):
+        yield f"StartUnit {mode}", one("StartUnit", "ss", unit, mode)[1]
+    yield one("ResetFailedUnit", "s", unit)
+    yield one("EnqueueUnitJob", "sss", unit, "start", "replace")
+    yield one("KillUnit", "ssi", unit, "all", 15)
+    yield one("FreezeUnit", "s", unit)
+    yield one("ThawUnit", "s", unit)
+    yield one("CleanUnit", "sas", unit, ["runtime"])
+    yield one("RefUnit", "s", unit)
+    yield one("SetUnitProperties", "sba(sv)", unit, True, [("MemoryMax", ("t", 2**64 - 1))])
+    yield one("BindMountUnit", "sssbb", unit, "/etc", "/tmp", False, True)
+    yield one("AttachProcessesToUnit", "ssau", unit, "", [child])
+    yield one("AttachProcessesToUnit", "ssau", unit, "/app.slice", [child])
+    yield one("EnableUnitFiles", "asbb", [unit], True, True)
+    yield one("DisableUnitFiles", "asb", [unit], True)
+    yield one("MaskUnitFiles", "asbb", [unit], True, False)
+    yield one("UnmaskUnitFiles", "asb", [unit], True)
+    yield "StartTransientUnit", one("StartTransientUnit", "ssa(sv)a(sa(sv))", unit, "fail", TRUE, [])[1]
+    scope = re.sub(r"\.[a-z]+$", ".scope", unit)
+    pids = [("PIDs", ("au", [child]))]
+    yield "StartTransientUnit scope", one("StartTransientUnit", "ssa(sv)a(sa(sv))", scope, "fail", pids, [])[1]
+    aside = [("run-beside.service", TRUE)]
+    yield "StartTransientUnit beside", one("StartTransientUnit", "ssa(sv)a(sa(sv))", unit, "fail", TRUE, aside)[1]
+
+
+bus, child = Bus(), subprocess.Popen(["sleep", "1000"])
+try:
+    for unit in UNITS:
+        for label, call in calls(unit, child.pid):
+            try:
+                bus.call(*call)
+                end = "ok"
+            except Refused as refused:
+                end = refused.name
+            print(unit, label, end, sep="\t", flush=True)
+finally:
+    child.kill()
