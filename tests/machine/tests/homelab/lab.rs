@@ -3,28 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::thread;
 use std::time::Duration;
 
-use machine::{Machine, Output, Plan, Result, Suite};
+use machine::{Machine, Output, Plan, Suite};
 
 use crate::dist::dist;
-
-/// The suites that every scenario runs on.
-const SUITES: [Suite; 2] = [Suite::Trixie, Suite::Bookworm];
-
-/// Plays a scenario on both at once, and returns what each of them has to say.
-pub(crate) fn on_every_suite<T: Send>(scenario: impl Fn(Suite) -> Result<T> + Sync) -> Result<[T; 2]> {
-    let scenario = &scenario;
-    thread::scope(|scope| {
-        let runs = SUITES.map(|suite| scope.spawn(move || scenario(suite)));
-        // Each is waited for, whatever became of the others.
-        let [new, old] = runs.map(thread::ScopedJoinHandle::join);
-        let said =
-            |run: thread::Result<Result<T>>| run.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ok([said(new)?, said(old)?])
-    })
-}
 
 /// How long anything may take that takes no time: a host with other work is slow.
 pub(crate) const SOON: Duration = Duration::from_secs(20);

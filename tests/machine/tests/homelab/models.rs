@@ -1,15 +1,15 @@
 //! Models: each is a file, and one service's user starts and stops exactly these.
 
-use machine::{Machine, Result};
+use machine::{Machine, Result, Suite, at_once};
 
-use crate::lab::{INFERENCE, SHUTDOWN, SOON, ask, lab, on_every_suite, permitted, pid, show, within};
+use crate::lab::{INFERENCE, SHUTDOWN, SOON, ask, lab, permitted, pid, show, within};
 
 const SMALL: &str = "home-lab-model@small.service";
 const BIG: &str = "home-lab-model@big.service";
 
 #[test]
 fn l2_the_inference_service_starts_stops_and_restarts_models() -> Result<()> {
-    on_every_suite(|suite| {
+    at_once(Suite::STABLE, |suite| {
         let machine = lab(suite).boot()?;
         assert_eq!(ask(&machine, "GET 5002 /models").ok().stdout, "big\nbroken\nsmall\n");
         assert_eq!(running(&machine), "");
@@ -48,8 +48,7 @@ fn l2_the_inference_service_starts_stops_and_restarts_models() -> Result<()> {
         machine.run("systemctl restart home-lab").ok();
         assert_eq!(pid(&machine, BIG), before);
         Ok(())
-    })?;
-    Ok(())
+    })
 }
 
 /// Whatever name the service passes on, it starts nothing but a model.
@@ -90,10 +89,8 @@ fn names(machine: &Machine) {
         "smäll",
         &"a".repeat(64),
     ];
-    let commands: Vec<String> = names
-        .iter()
-        .map(|name| format!("systemctl start 'home-lab-model@{name}'"))
-        .collect();
+    let commands: Vec<String> =
+        names.iter().map(|name| format!("systemctl start 'home-lab-model@{name}'")).collect();
     assert_eq!(permitted(|script| within(machine, INFERENCE, script), &commands), "");
     // A pattern is of what is loaded: models that there are, and nothing beside them.
     let _ =

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::Duration;
 
-use machine::{Machine, Result, Suite};
+use machine::{Machine, Result, Suite, at_once};
 
-use crate::lab::{lab, on_every_suite};
+use crate::lab::lab;
 
 /// The columns, in this order; nobody in particular is last.
 const WHO: [&str; 4] = ["home-lab-inference", "home-lab-shutdown", "home-lab-model", "op"];
@@ -38,9 +39,16 @@ type Ends = BTreeMap<(String, String), Vec<String>>;
 
 #[test]
 fn nobody_may_do_more_than_the_table_says() -> Result<()> {
-    let [new, old] = on_every_suite(everybody)?;
+    let ends = Mutex::new(BTreeMap::new());
+    at_once(Suite::STABLE, |suite| {
+        let found = everybody(suite)?;
+        ends.lock().unwrap().insert(suite, found);
+        Ok(())
+    })?;
+    let ends = ends.into_inner().unwrap();
+    let [new, old] = Suite::STABLE.map(|suite| &ends[&suite]);
     let mut text = HEAD.to_owned();
-    for (key, ends) in &new {
+    for (key, ends) in new {
         let (new, old) = (letters(ends), letters(&old[key]));
         let cell: String = new.iter().zip(&old).map(|(new, old)| join(*old, *new)).collect();
         let (class, call) = key;

@@ -1,12 +1,12 @@
 //! The services of a lab: one name for both, their users, journal and bounds.
 
-use machine::{Machine, Result};
+use machine::{Machine, Result, Suite, at_once};
 
-use crate::lab::{INFERENCE, PARENT, SHUTDOWN, SOON, ask, lab, on_every_suite, pid, show, within};
+use crate::lab::{INFERENCE, PARENT, SHUTDOWN, SOON, ask, lab, pid, show, within};
 
 #[test]
 fn l3_one_name_stands_for_both_and_does_not_loop() -> Result<()> {
-    on_every_suite(|suite| {
+    at_once(Suite::STABLE, |suite| {
         let mut machine = lab(suite).boot()?;
         machine.reboot()?;
         for unit in [PARENT, SHUTDOWN, INFERENCE] {
@@ -50,13 +50,12 @@ fn l3_one_name_stands_for_both_and_does_not_loop() -> Result<()> {
             machine.wait_for_unit(unit, "inactive", SOON);
         }
         Ok(())
-    })?;
-    Ok(())
+    })
 }
 
 #[test]
 fn l4_l6_users_journal_restarts_and_bounds() -> Result<()> {
-    on_every_suite(|suite| {
+    at_once(Suite::STABLE, |suite| {
         let machine = lab(suite).boot()?;
         for (unit, name) in [(SHUTDOWN, "shutdown"), (INFERENCE, "inference")] {
             let user = format!("home-lab-{name}");
@@ -125,8 +124,7 @@ fn l4_l6_users_journal_restarts_and_bounds() -> Result<()> {
         assert_eq!(listens.text(), "0.0.0.0:5001\n0.0.0.0:5002", "{suite}");
         ask(&machine, "GET 5002 /models").ok();
         Ok(())
-    })?;
-    Ok(())
+    })
 }
 
 /// Whether the machine's systemd may raise a limit that its host has set.
