@@ -212,6 +212,42 @@ fn every_option_of_other_generators_has_its_setting() {
     }
 }
 
+/// The same with the catalogs of those systems, as README has it: each setting, and the lines that it makes.
+#[test]
+fn the_systems_that_generate_units_have_their_options_here() {
+    for name in ["hakuriver", "kohakuriver"] {
+        let file = format!("catalog/{name}.toml");
+        let text = fs::read_to_string(crate::command::root().join(&file)).unwrap();
+        let upper = name.to_uppercase();
+        for (setting, services, line) in [
+            ("config=/srv/c", &["host", "runner"][..], format!("{upper}_CONFIG=/srv/c")),
+            ("host.config=/srv/c", &["host"], format!("{upper}_CONFIG=/srv/c")),
+            ("runner.config=/srv/c", &["runner"], format!("{upper}_CONFIG=/srv/c")),
+            ("host.working-directory=/srv/w", &["host"], "WorkingDirectory=/srv/w".to_owned()),
+            ("runner.working-directory=/srv/w", &["runner"], "WorkingDirectory=/srv/w".to_owned()),
+            ("host.environment.PATH=/srv/bin:/bin", &["host"], "Environment=PATH=/srv/bin:/bin".to_owned()),
+            (
+                "runner.environment.PATH=/srv/bin:/bin",
+                &["runner"],
+                "Environment=PATH=/srv/bin:/bin".to_owned(),
+            ),
+            ("venv=/srv/venv", &["host", "runner"], format!("{upper}_VENV=/srv/venv")),
+        ] {
+            let settings = [setting.parse().unwrap()];
+            let product = Product::read_with(&file, &text, &PROGRAMS.map(str::to_owned), &settings)
+                .unwrap_or_else(|faults| panic!("{faults}"));
+            for service in ["host", "runner"] {
+                let part = part::of(&product, render(&product, &[]), &[service.to_owned()]).unwrap();
+                let texts = part.0.values().map(|file| String::from_utf8_lossy(&file.bytes).into_owned());
+                let has = texts
+                    .flat_map(|t| t.lines().map(str::to_owned).collect::<Vec<_>>())
+                    .any(|l| l.ends_with(&line));
+                assert_eq!(has, services.contains(&service), "{name}: {setting}: {service}");
+            }
+        }
+    }
+}
+
 /// Lines that went and came, in their order.
 fn changes(old: &str, new: &str) -> String {
     let lines = difference(old, new);

@@ -73,18 +73,23 @@ fn stem(unit: &str) -> &str {
     stem.strip_suffix('@').unwrap_or(stem)
 }
 
-/// How others write the name of a file.
+/// How others write the name of a file; what ends in a sign goes on.
 fn named(path: &str) -> Vec<String> {
     let installed = path.strip_prefix("root").unwrap_or(path).to_owned();
+    let folder = installed.rsplit_once('/').map_or("", |(folder, _)| folder);
     match unit_of(path) {
         Some(unit) => match unit.split_once('@') {
             Some((template, _)) => vec![format!("{template}@")],
             None => vec![unit.to_owned()],
         },
-        // A file for each instance is named once for all.
-        None => match installed.rsplit_once('/') {
-            Some((folder, _)) => vec![format!("{folder}/%i."), installed.clone()],
-            None => vec![installed],
-        },
+        // A file for each instance is named once for all, and a folder of programs as one.
+        None => vec![format!("{folder}/%i."), folder.to_owned(), installed],
     }
+}
+
+/// Whether a text has the name as a whole, and not as the beginning of a longer one.
+fn mentions(text: &str, name: &str) -> bool {
+    let goes_on = |c: char| c.is_ascii_alphanumeric() || "_-/".contains(c);
+    let open = name.ends_with(['@', '.']);
+    text.match_indices(name).any(|(at, _)| open || !text[at + name.len()..].starts_with(goes_on))
 }

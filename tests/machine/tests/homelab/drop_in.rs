@@ -10,7 +10,7 @@ use crate::lab::{INFERENCE, SHUTDOWN, SOON, ask, lab, next, pid, show};
 const EXAMPLE: &str = "/usr/share/home-lab/drop-in.conf";
 
 /// What the administrator does to the example of this unit: `#line` is taken as it is, `#old -> new` with another value.
-const EDITS: [&str; 16] = [
+const EDITS: [&str; 18] = [
     "Requires=docker.service",
     "After=docker.service",
     "CPUQuota=200%",
@@ -19,7 +19,10 @@ const EDITS: [&str; 16] = [
     "MemoryAccounting=yes",
     "TimeoutStartSec=120",
     "TimeoutStopSec=120",
+    "Restart=always",
     "RestartSec=10 -> RestartSec=3",
+    // The file below says otherwise, and wins.
+    "Environment=PYTHONUNBUFFERED=1",
     "Environment=PATH=/opt/site/bin:/usr/local/bin:/usr/bin:/bin",
     "EnvironmentFile=/etc/home-lab/site.env",
     "User=site",
