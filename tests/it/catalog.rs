@@ -102,7 +102,7 @@ fn is_message(line: &str) -> bool {
 }
 
 /// The lines that differ, as `diff -U0` shows them: the texts are short, so the longest common part is found plainly.
-fn difference(old: &str, new: &str) -> String {
+pub(crate) fn difference(old: &str, new: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     let mut common = vec![vec![0; new.len() + 1]; old.len() + 1];
     for i in (0..old.len()).rev() {

@@ -24,7 +24,7 @@ pub use failure::{LimitAction, Notice, OnFailure, OnUpgrade, Restart, StartLimit
 pub use guard::Guard;
 pub use instances::{Instances, Socket};
 pub use machine::{Account, Config, Directory, Group, Machine, Slice};
-pub use permit::{Permit, Verb};
+pub use permit::{Permit, Power, Verb};
 pub use service::{Boot, BootWhen, Manager, Scope, Service, ServiceType, Session, Setup};
 pub use watch::{Answer, Ready, Watchdog};
 

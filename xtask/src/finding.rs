@@ -22,7 +22,7 @@ impl Findings {
         Findings { file: file.to_owned(), list: Vec::new() }
     }
 
-    /// Adds a fault. What several services inherit from one place is one fault.
+    /// Adds a fault; in line 0 it is one of what `--set` says. What several services inherit from one place is one fault.
     pub fn add(&mut self, line: usize, text: String) {
         let finding = Finding { line, text: text.chars().map(visible).collect() };
         if !self.list.contains(&finding) {
@@ -54,7 +54,11 @@ impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, finding) in self.list.iter().enumerate() {
             let newline = if i == 0 { "" } else { "\n" };
-            write!(f, "{newline}error: {}:{}: {}", self.file, finding.line, finding.text)?;
+            match finding.line {
+                // Not of the file, but of the command line.
+                0 => write!(f, "{newline}error: --set {}", finding.text)?,
+                line => write!(f, "{newline}error: {}:{line}: {}", self.file, finding.text)?,
+            }
         }
         Ok(())
     }

@@ -26,8 +26,9 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 
-use crate::catalog::{Catalog, Manager};
+use crate::catalog::{Catalog, Manager, Power};
 use crate::finding::Findings;
+use crate::setting::{self, Setting, Written};
 use crate::source::Source;
 use crate::{schema, structure};
 
@@ -226,10 +227,14 @@ pub struct Permit {
     pub group: Option<String>,
     /// … or this user.
     pub user: Option<String>,
-    /// Exact names of units.
+    /// Exact names of units …
     pub units: Vec<String>,
+    /// … and templates, any instance of which is meant: `name@.service`.
+    pub templates: Vec<String>,
     /// Verbs as systemd tells them to polkit.
     pub verbs: Vec<String>,
+    /// What they may do to the machine.
+    pub powers: Vec<Power>,
 }
 
 /// It is the same for every catalog.
@@ -250,20 +255,39 @@ pub fn package_version(version: &str) -> String {
 impl Product {
     /// Reads and validates a catalog; `file` is its name in messages, `programs` are those that can be packed.
     pub fn read(file: &str, text: &str, programs: &[String]) -> Result<Product, Findings> {
+        Product::read_with(file, text, programs, &[])
+    }
+
+    /// The same, with what a site has otherwise.
+    pub fn read_with(
+        file: &str,
+        text: &str,
+        programs: &[String],
+        settings: &[Setting],
+    ) -> Result<Product, Findings> {
         let mut findings = Findings::of(file);
-        let source = Source::parse(text, &mut findings);
+        let mut source = Source::parse(text, &mut findings);
         findings = findings.or(()).map(|()| Findings::of(file))?;
         structure::check(&source, &SCHEMA, &mut findings);
         findings = findings.or(()).map(|()| Findings::of(file))?;
         let read =
             toml::from_str::<toml::Table>(text).and_then(|t| Ok((toml::from_str::<Catalog>(text)?, t)));
-        let (catalog, text) = match read {
+        let (mut catalog, mut text) = match read {
             Ok(read) => read,
             Err(error) => {
                 findings.add(1, error.to_string().replace('\n', " "));
                 return Err(findings);
             }
         };
+        if !settings.is_empty() {
+            let services = resolve::whole(&catalog, &text);
+            let mut written =
+                Written { table: &mut text, source: &mut source, catalog: &catalog, services: &services };
+            setting::apply(settings, &mut written, &SCHEMA, &mut findings);
+            structure::check(&source, &SCHEMA, &mut findings);
+            findings = findings.or(()).map(|()| Findings::of(file))?;
+            catalog = text.clone().try_into().expect("what the schema accepts is a catalog");
+        }
         let product = product::build(&catalog, &text, &source, programs, &mut findings);
         findings.or(product)
     }

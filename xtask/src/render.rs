@@ -12,6 +12,7 @@ use rovi_services::table::{self, Shipped, Table};
 use crate::catalog::{Manager, OnUpgrade};
 use crate::extra::{Extra, Kind};
 use crate::model::Product;
+use crate::rule::name;
 use crate::tree::Tree;
 pub(crate) use filter::wrap;
 use plan::Plan;
@@ -56,13 +57,17 @@ impl Renderer<'_> {
             self.file(&path, 0o644, "units/service", context! { s => service });
         }
         self.around_services();
+        if !self.plan.own.is_empty() {
+            let path = format!("root{}/drop-in.conf", p.share_dir);
+            self.file(&path, 0o644, "packaging/drop-in.conf", context! {});
+        }
         self.alerts();
         if !p.permits.is_empty() {
             self.file(
                 &format!("root/usr/share/polkit-1/rules.d/50-{name}.rules"),
                 0o644,
                 "polkit/product.rules",
-                context! {},
+                context! { instance => name::INSTANCE },
             );
         }
         if self.plan.users {

@@ -109,6 +109,20 @@ impl Source {
         shown
     }
 
+    /// Puts a value at `path` that is not of the file: its line is none, 0.
+    pub fn set(&mut self, path: &[String], value: &toml::Value) {
+        let mut node = &mut self.root;
+        for step in path {
+            if !matches!(node.value, Value::Table(_)) {
+                *node = Node { line: 0, value: Value::Table(IndexMap::new()) };
+            }
+            let Value::Table(table) = &mut node.value else { return };
+            let empty = || Node { line: 0, value: Value::Table(IndexMap::new()) };
+            node = table.entry(step.clone()).or_insert_with(empty);
+        }
+        *node = foreign(value);
+    }
+
     /// Whether something stands at `path`.
     pub fn has(&self, path: &[&str]) -> bool {
         let mut node = &self.root;
@@ -124,6 +138,21 @@ pub fn below(path: &str, key: &str) -> String {
     let bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     let key = if bare { key.to_owned() } else { shown(key) };
     if path.is_empty() { key } else { format!("{path}.{key}") }
+}
+
+fn foreign(value: &toml::Value) -> Node {
+    let value = match value {
+        toml::Value::String(text) => Value::Text(text.clone()),
+        toml::Value::Integer(number) => Value::Number(*number),
+        toml::Value::Boolean(switch) => Value::Switch(*switch),
+        toml::Value::Array(list) => Value::List(list.iter().map(foreign).collect()),
+        toml::Value::Table(table) => {
+            Value::Table(table.iter().map(|(key, value)| (key.clone(), foreign(value))).collect())
+        }
+        toml::Value::Float(_) => Value::Other("a fraction"),
+        toml::Value::Datetime(_) => Value::Other("a date without quotes"),
+    };
+    Node { line: 0, value }
 }
 
 struct Lines(Vec<usize>);

@@ -11,6 +11,43 @@ pub fn check(source: &Source, schema: &Json, findings: &mut Findings) {
     Checker { schema, findings }.check(source.root(), schema, "");
 }
 
+/// The kinds of value that may stand at a place, by their names in JSON Schema; none where nothing may.
+pub fn kinds_at<'a, S: AsRef<str>>(schema: &'a Json, path: &[S]) -> Vec<&'a str> {
+    rules_at(schema, path).into_iter().flat_map(types).collect()
+}
+
+/// The keys that a table at a place may have, in order.
+pub fn keys_at<S: AsRef<str>>(schema: &Json, path: &[S]) -> Vec<String> {
+    let properties = rules_at(schema, path).into_iter().filter_map(|rule| rule["properties"].as_object());
+    let mut keys: Vec<String> = properties.flat_map(|p| p.keys().cloned()).collect();
+    keys.sort();
+    keys
+}
+
+/// What is said of the value at a place: one rule, or one for each kind of value that it may be.
+fn rules_at<'a, S: AsRef<str>>(schema: &'a Json, path: &[S]) -> Vec<&'a Json> {
+    let mut rules = vec![schema];
+    for step in path {
+        let below = rules.iter().filter_map(|rule| match &rule["properties"][step.as_ref()] {
+            Json::Null => Some(&rule["additionalProperties"]).filter(|any| any.is_object()),
+            rule => Some(rule),
+        });
+        rules = below.flat_map(|rule| plain(schema, rule)).collect();
+    }
+    rules
+}
+
+/// A rule without references and choices.
+fn plain<'a>(schema: &'a Json, rule: &'a Json) -> Vec<&'a Json> {
+    if let Some(name) = rule["$ref"].as_str().and_then(|r| r.strip_prefix("#/$defs/")) {
+        return plain(schema, &schema["$defs"][name]);
+    }
+    match rule["anyOf"].as_array() {
+        Some(choices) => choices.iter().flat_map(|choice| plain(schema, choice)).collect(),
+        None => vec![rule],
+    }
+}
+
 struct Checker<'a> {
     schema: &'a Json,
     findings: &'a mut Findings,

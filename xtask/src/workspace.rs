@@ -9,6 +9,7 @@ use crate::collision;
 use crate::extra::{Extra, Kind};
 use crate::finding::Faults;
 use crate::model::Product;
+use crate::setting::Setting;
 
 /// Longest catalog that is read: a hundred times the largest one there is.
 const LONGEST: u64 = 1 << 20;
@@ -99,8 +100,18 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// Whether it names exactly one product.
+    pub fn is_one(&self) -> bool {
+        self.products.len() + self.catalog.len() == 1
+    }
+
     /// Reads and validates every selected catalog, and what they are together.
     pub fn read(&self, workspace: &Workspace) -> Result<Vec<Product>> {
+        self.read_with(workspace, &[])
+    }
+
+    /// The same, with what a site has otherwise.
+    pub fn read_with(&self, workspace: &Workspace, settings: &[Setting]) -> Result<Vec<Product>> {
         let known = workspace.products()?;
         let mut files: Vec<(String, PathBuf)> = Vec::new();
         let all = self.products.is_empty() && self.catalog.is_empty();
@@ -118,7 +129,7 @@ impl Selection {
         let programs = workspace.programs()?;
         let (mut products, mut faults) = (Vec::new(), Vec::new());
         for (shown, path) in &files {
-            match Product::read(shown, &read(path)?, &programs) {
+            match Product::read_with(shown, &read(path)?, &programs, settings) {
                 Ok(product) => products.push(product),
                 Err(found) => faults.push(found),
             }

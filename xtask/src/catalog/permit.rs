@@ -1,4 +1,4 @@
-//! Who may control what, as it is written.
+//! Who may control what without being an administrator, as it is written.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,8 +21,12 @@ pub struct Permit {
     /// These services.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<String>,
-    /// What they may do.
+    /// What they may do to them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub verbs: Vec<Verb>,
+    /// What they may do to the machine itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub powers: Vec<Power>,
 }
 
 /// What may be done to a unit.
@@ -39,4 +43,17 @@ pub enum Verb {
     Reload,
     /// Forget that it failed.
     ResetFailed,
+}
+
+/// What may be done to the machine, through logind: without sudo, which a service with no new privileges cannot use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Power {
+    /// Power it off, at once or at a later time, and take that back; also while others are logged in, but not while
+    /// something inhibits it.
+    PowerOff,
+    /// Reboot it, likewise.
+    Reboot,
+    /// Tell everybody who is logged in that it is about to happen.
+    Warn,
 }

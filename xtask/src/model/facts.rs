@@ -52,7 +52,7 @@ impl Product {
     /// What the members of a group may do with a unit.
     fn permitted(&self, group: &str, unit: &str) -> Vec<String> {
         let permits = self.permits.iter().filter(|p| p.group.as_deref() == Some(group));
-        let of_unit = permits.filter(|p| p.units.iter().any(|u| u == unit));
+        let of_unit = permits.filter(|p| p.covers(unit));
         let verbs: BTreeSet<String> = of_unit.flat_map(|p| p.verbs.iter().cloned()).collect();
         verbs.into_iter().collect()
     }

@@ -1,5 +1,6 @@
 //! Who may control what: takes the catalog's permits, makes rules with the exact names of units that the package
-//! ships. An exact name whose unit is not installed would let its holder run anything as root.
+//! ships, and with its templates, whose instances' names follow one pattern. A name whose unit is not installed would let
+//! its holder run anything as root; a template that is installed is the unit of every such name.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +38,9 @@ pub(super) fn permits(catalog: &Catalog, services: &[Service], place: &mut Place
             }
             (None, None) => place.fault(&["permit", &i], "is for nobody: write `group` or `user`"),
         }
-        if permit.verbs.is_empty() {
+        let no_service = permit.kinds.is_empty() && permit.services.is_empty();
+        let only_powers = !permit.powers.is_empty() && no_service;
+        if permit.verbs.is_empty() && !only_powers {
             place.fault(&["permit", &i], "permits nothing: write `verbs = [\"start\", …]`");
         }
         place.list(&at("kinds"), &permit.kinds);
@@ -69,18 +72,28 @@ pub(super) fn permits(catalog: &Catalog, services: &[Service], place: &mut Place
             );
             place.fault(&["permit", &i], &text);
         }
-        if permit.kinds.is_empty() && permit.services.is_empty() {
+        if no_service && !(only_powers && permit.verbs.is_empty()) {
             place.fault(&["permit", &i], "is about no service: write `kinds` or `services`");
         }
+        let in_order = services.iter().map(|s| s.unit.clone()).filter(|u| units.contains(u));
         permits.push(Permit {
             why: permit.why.clone(),
             group: permit.group.clone(),
             user: permit.user.clone(),
-            units: services.iter().map(|s| s.unit.clone()).filter(|u| units.contains(u)).collect(),
+            units: in_order.clone().filter(|u| !u.contains('@')).collect(),
+            templates: in_order.filter(|u| u.contains('@')).collect(),
             verbs: BTreeSet::from_iter(&permit.verbs).into_iter().map(|v| verb(*v).to_owned()).collect(),
+            powers: BTreeSet::from_iter(permit.powers.iter().copied()).into_iter().collect(),
         });
     }
     permits
+}
+
+impl Permit {
+    /// Whether it is about a unit, or about any instance of a template.
+    pub fn covers(&self, unit: &str) -> bool {
+        self.units.iter().chain(&self.templates).any(|u| u == unit)
+    }
 }
 
 /// The verb as systemd tells it to polkit.

@@ -266,7 +266,7 @@ fn own_locks(locks: &mut [Lock], services: &[Service], permits: &[Permit], place
             lock.group = user.clone();
             lock.user = user;
         }
-        let may_start = |p: &&Permit| holders.iter().any(|s| p.units.contains(&s.unit));
+        let may_start = |p: &&Permit| holders.iter().any(|s| p.covers(&s.unit));
         if let Some(group) = permits.iter().filter(may_start).find_map(|p| p.group.clone()) {
             lock.group = group;
         }
@@ -300,7 +300,7 @@ fn find_dependents(services: &mut [Service]) {
 
 /// Who may start a service must get no say over the one that it cannot be without.
 fn guard(services: &mut [Service], permits: &[Permit]) {
-    let permitted = |unit: &String| permits.iter().any(|p| p.units.contains(unit));
+    let permitted = |unit: &String| permits.iter().any(|p| p.covers(unit));
     let needed: Vec<String> =
         services.iter().filter(|s| permitted(&s.unit)).filter_map(|s| s.only_while.clone()).collect();
     for service in services {

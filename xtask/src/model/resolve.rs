@@ -35,14 +35,25 @@ pub(super) fn services(catalog: &Catalog, text: &Table, place: &mut Place<'_>) -
             check_use(catalog, &["service", name, "use"], parent, place);
         }
         let kinds = chain(catalog, service);
-        let mut whole = Table::new();
-        for (of, name) in kinds.iter().rev().map(|kind| ("default", kind)).chain([("service", name)]) {
-            merge(&mut whole, text[of][name].as_table().cloned().unwrap_or_default());
-        }
-        let whole = Value::Table(whole).try_into().expect("merged tables have the fields of their parts");
+        let whole = merged(text, name, &kinds);
         services.push((Chain { name: name.clone(), kinds }, whole));
     }
     services
+}
+
+/// The same, of a catalog whose faults are nobody's business yet.
+pub(super) fn whole<'c>(catalog: &'c Catalog, text: &Table) -> Vec<(&'c str, Service)> {
+    let services = catalog.service.iter();
+    services.map(|(name, service)| (name.as_str(), merged(text, name, &chain(catalog, service)))).collect()
+}
+
+fn merged(text: &Table, name: &str, kinds: &[String]) -> Service {
+    let mut whole = Table::new();
+    let kinds = kinds.iter().rev().map(|kind| ("default", kind.as_str()));
+    for (of, name) in kinds.chain([("service", name)]) {
+        merge(&mut whole, text[of][name].as_table().cloned().unwrap_or_default());
+    }
+    Value::Table(whole).try_into().expect("merged tables have the fields of their parts")
 }
 
 /// The default tables of a service, nearest first; a circle is left at its second turn.

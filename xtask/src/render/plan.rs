@@ -38,6 +38,8 @@ pub(super) struct Plan {
     pub(super) exports: bool,
     /// Those that are not started again without end.
     pub(super) limited: Vec<String>,
+    /// Those that run a program themselves: what an administrator may have otherwise is about them.
+    pub(super) own: Vec<String>,
     /// Those that have nothing to enable.
     pub(super) on_demand: Vec<String>,
     /// The licences in the expression, by name.
@@ -109,6 +111,7 @@ impl Plan {
                 .map(|l| l.path.clone())
                 .filter(|l| locked(l, OnUpgrade::Keep) && !locked(l, OnUpgrade::Restart))
                 .collect(),
+            own: units(|s| s.launch.is_none() && s.children.is_empty() && s.tasks.is_none()),
             on_demand: units(|s| !s.install && s.directives.install.is_empty() && s.r#type != "oneshot")
                 .into_iter()
                 .chain(proxies())

@@ -11,7 +11,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 41] = templates![
+const TEMPLATES: [(&str, &str); 42] = templates![
     "units/service",
     "units/service.socket",
     "units/proxy.service",
@@ -19,6 +19,7 @@ const TEMPLATES: [(&str, &str); 41] = templates![
     "units/alert@.service",
     "units/alert-mail@.service",
     "packaging/alert.conf",
+    "packaging/drop-in.conf",
     "polkit/product.rules",
     "env/.env",
     "env/env.sh",

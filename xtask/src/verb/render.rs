@@ -1,10 +1,12 @@
-//! `cargo xtask render`: writes the tree, to look at it.
+//! `cargo xtask render`: writes the tree, to look at it, or the part of it that some services need.
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, bail};
 
+use crate::part;
 use crate::render::render;
+use crate::setting::Setting;
 use crate::stage::Stage;
 use crate::workspace::{Selection, Workspace};
 
@@ -16,15 +18,35 @@ pub struct Args {
     /// Folder to write into, one folder a product [default: target/render]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Only these services, and what they need; may be given several times
+    #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
+    only: Vec<String>,
+    /// What this site has otherwise than the catalog: SERVICE.FIELD, or a
+    /// variable as SERVICE.VARIABLE or VARIABLE; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<Setting>,
 }
 
-/// Writes the trees; the paths of their folders go to standard output.
+/// Writes the trees; the paths of their folders, or of the files of a part, go to standard output. Nothing is installed.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
+    if !(args.only.is_empty() && args.set.is_empty()) && !args.selection.is_one() {
+        bail!("`--only` and `--set` are about one product: name it");
+    }
     let out = args.out.unwrap_or_else(|| workspace.target_dir().join("render"));
-    for product in args.selection.read(workspace)? {
+    for product in args.selection.read_with(workspace, &args.set)? {
         let dir = out.join(&product.name);
-        Stage::write(&render(&product, &workspace.extras()?), product.release().epoch, &dir)?;
-        println!("{}", dir.display());
+        let tree = render(&product, &workspace.extras()?);
+        let epoch = product.release().epoch;
+        if args.only.is_empty() {
+            Stage::write(&tree, epoch, &dir)?;
+            println!("{}", dir.display());
+            continue;
+        }
+        let part = part::of(&product, tree, &args.only).map_err(|what| anyhow!("--only {what}"))?;
+        Stage::write(&part, epoch, &dir)?;
+        for path in part.0.keys() {
+            println!("{}", dir.join(path).display());
+        }
     }
     Ok(())
 }

@@ -1,11 +1,15 @@
 """What a user could ask of systemd and logind: makes every call and prints, tab-separated, the unit's class, the
 unit, the call, and how it ended: `ok`, or the name of the error.
 
-Argument: the session of somebody else. root leaves out the calls that would end the machine. The order matters for
-whoever is permitted something: a stack is stopped last.
+Arguments: the session of somebody else, and for another product a file in JSON: its `units`, for which classes a few
+calls are `enough`, `main`, the unit that is put beside others, and `spared`, what a user does not try because it would end
+the machine. root leaves out the calls that would end the machine. The order matters for whoever is permitted something: a
+stack is stopped last.
 """
 
+import json
 import os
+import pwd
 import re
 import subprocess
 import sys
@@ -238,10 +242,17 @@ def calls(unit, kind, child):
     """The calls for a unit. The rule compares whole names, so a few calls say enough of the odd ones, and the rule is
     one list, so two stacks stand for the others in most calls."""
     every = [*live(unit, child), *files(unit), *transients(unit, child), *jobs_of(unit)]
-    return [call for call in every if kind not in ("others", "odd") or call[0] in ENOUGH[kind]]
+    return [call for call in every if kind not in ENOUGH or call[0] in ENOUGH[kind]]
 
 
 def main():
+    global UNITS, ENOUGH, NAV
+    spared = []
+    if len(sys.argv) > 2:
+        with open(sys.argv[2], encoding="utf-8") as file:
+            given = json.load(file)
+        UNITS, ENOUGH, NAV = given["units"], given["enough"], given["main"]
+        spared = given["spared"].get(pwd.getpwuid(os.getuid()).pw_name, [])
     is_root = os.getuid() == 0
     # Somebody's process to be moved about.
     child = subprocess.Popen(["sleep", "1000"])
@@ -250,7 +261,7 @@ def main():
     every += [("machine", "", call) for call in machine(sys.argv[1])]
     try:
         for kind, unit, (label, call) in every:
-            end = "not tried" if is_root and label.endswith("!") else caller.ends(call)
+            end = "not tried" if is_root and label.endswith("!") or label in spared else caller.ends(call)
             print(kind, ascii(unit), label.removesuffix("!"), end, sep="\t", flush=True)
     finally:
         child.kill()
