@@ -28,6 +28,8 @@ enum Verb {
     Dist(verb::dist::Args),
     /// Publish packages in signed apt and dnf repositories
     Repo(verb::repo::Args),
+    /// Make an image of a memory card, or test one
+    Image(verb::image::Args),
     /// Make or show a key to sign repositories with
     Key(verb::key::Args),
     /// Write the JSON Schemas of a catalog and of what programs print
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Verb::Render(args) => verb::render::run(&workspace, args),
         Verb::Dist(args) => verb::dist::run(&workspace, args),
         Verb::Repo(args) => verb::repo::run(&workspace, args),
+        Verb::Image(args) => verb::image::run(&workspace, args),
         Verb::Key(args) => verb::key::run(&workspace, args),
         Verb::Schema => verb::schema::run(&workspace),
         Verb::Try(args) => verb::tryout::run(&workspace, args),

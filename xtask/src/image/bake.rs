@@ -1,0 +1,1 @@
+//! Packages into an image that somebody else made.

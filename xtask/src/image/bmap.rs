@@ -1,0 +1,1 @@
+//! Block maps, by which bmaptool flashes only what is used.

@@ -1,0 +1,1 @@
+//! Boards: takes `image/boards/*.toml`, makes validated boards.

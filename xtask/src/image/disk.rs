@@ -1,0 +1,1 @@
+//! A disk: takes a tree and a layout, writes an image file.

@@ -1,0 +1,1 @@
+//! What is published of a disk: compressed, with block map and checksum.

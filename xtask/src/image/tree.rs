@@ -1,0 +1,1 @@
+//! A root tree: an ordered map of path to node.

@@ -1,0 +1,49 @@
+//! `cargo xtask image`: memory cards for boards, from packages or from an image that there is.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use crate::workspace::{Selection, Workspace};
+
+/// What to make.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    selection: Selection,
+    /// The machine that it is for, by the name of its file in image/boards/
+    #[arg(long, value_name = "BOARD", required_unless_present = "test")]
+    board: Option<String>,
+    /// What the machine is, a role of the product
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
+    /// Debian's release [default: the board's]
+    #[arg(long, value_name = "SUITE")]
+    suite: Option<String>,
+    /// Install into a copy of this image, instead of making one: .img, .img.xz, .img.zst or .img.gz
+    #[arg(long, value_name = "FILE")]
+    base: Option<PathBuf>,
+    /// Size of the whole image, with K, M or G [default: what is needed]
+    #[arg(long, value_name = "SIZE")]
+    size: Option<String>,
+    /// Kinds of file
+    #[arg(long, value_delimiter = ',', default_value = "img.xz")]
+    format: Vec<String>,
+    /// The file of the first boot, put into the image as if somebody had copied it onto the card
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Take the newest packages and write the lock file anew
+    #[arg(long)]
+    update: bool,
+    /// Boot a finished image in a virtual machine, and check it
+    #[arg(long, value_name = "FILE")]
+    test: Option<PathBuf>,
+    /// Folder to put them in [default: dist]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// Makes the image; paths of what was made go to standard output.
+pub fn run(_workspace: &Workspace, args: Args) -> Result<()> {
+    bail!("no image is made yet: {args:?}")
+}
