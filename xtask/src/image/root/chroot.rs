@@ -138,9 +138,24 @@ impl<'a> Chroot<'a> {
         Ok(lines[lines.len().saturating_sub(25)..].join("\n"))
     }
 
-    /// Lets go of the name that something wrong must not have any more: `update-initramfs` is real from now on.
+    /// From now on a program that always answered yes is what it is.
     pub(super) fn real(&mut self, name: &str) -> Result<()> {
         Ok(fs::remove_file(self.root.join(&FIRST[1..]).join(name))?)
+    }
+
+    /// Takes this machine's libraries off the path that everything sees; only its programs are told where they are. A
+    /// hook of an initramfs takes what fits `/usr/lib/*/libkmod.so.*`, whatever it is for.
+    pub(super) fn hide_libraries(&mut self) -> Result<Vec<(&'static str, String)>> {
+        let here = Processor::of_host()?;
+        let Some(folder) = here.libraries.first() else { return Ok(Vec::new()) };
+        let path = self.root.join(folder.trim_start_matches('/'));
+        let Some(at) = self.mounted.iter().position(|mounted| *mounted == path) else { return Ok(Vec::new()) };
+        unmount(&path, UnmountFlags::DETACH)?;
+        self.mounted.remove(at);
+        self.made.retain(|made| *made != path);
+        fs::remove_dir(&path)?;
+        let moved = format!("{STAND_INS}{folder}");
+        Ok(vec![("PERL5LIB", format!("{moved}/perl-base")), ("LD_LIBRARY_PATH", moved)])
     }
 
     /// Lays a folder of the build over one of the root.
