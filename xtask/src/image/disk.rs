@@ -17,7 +17,9 @@ const ALIGNMENT: u64 = 4 << 20;
 /// What a disk is, beside its files.
 #[derive(Debug, Clone)]
 pub struct Layout {
-    /// What identifiers are derived from: a hash of what the image is made of.
+    /// The number in the partition table, by which the system in the tree names its partitions.
+    pub disk: u32,
+    /// What all other identifiers are derived from: a hash of what the image is made of.
     pub seed: [u8; 32],
     /// When it was made, in seconds since 1970.
     pub epoch: i64,
@@ -47,22 +49,6 @@ pub struct Disk {
 }
 
 impl Layout {
-    /// The disk's signature.
-    pub fn signature(&self) -> u32 {
-        // Zero would mean that there is none.
-        u32::from_le_bytes(self.derived("signature")[..4].try_into().unwrap_or_default()).max(1)
-    }
-
-    /// What `root=PARTUUID=` and fstab name the boot partition by.
-    pub fn boot_partuuid(&self) -> String {
-        format!("{:08x}-01", self.signature())
-    }
-
-    /// What `root=PARTUUID=` and fstab name the root partition by.
-    pub fn root_partuuid(&self) -> String {
-        format!("{:08x}-02", self.signature())
-    }
-
     /// The root file system's UUID.
     pub fn root_uuid(&self) -> [u8; 16] {
         let mut uuid: [u8; 16] = self.derived("root")[..16].try_into().unwrap_or_default();
@@ -118,13 +104,13 @@ pub fn write(tree: &Tree, layout: &Layout, out: &Path) -> Result<Disk> {
     let draft = Draft::new(out, root.end())?;
     let serial = fat::Identity {
         label: layout.boot_label.clone(),
-        serial: layout.signature(),
+        serial: u32::from_le_bytes(layout.derived("boot")[..4].try_into().unwrap_or_default()),
         hidden: (boot.at / 512) as u32,
     };
     let full = || format!("`{}`: cannot be written", out.display());
     fat::write(&files, &serial, boot.size, &draft.file, boot.at).with_context(full)?;
     plan.write(&draft.file, root.at).with_context(full)?;
-    draft.file.write_all_at(&mbr::sector(layout.signature(), &[boot, root])?, 0).with_context(full)?;
+    draft.file.write_all_at(&mbr::sector(layout.disk, &[boot, root])?, 0).with_context(full)?;
     draft.keep()?;
     Ok(Disk { path: out.to_owned(), size: root.end(), partitions: [boot, root] })
 }

@@ -73,6 +73,36 @@ pub fn write(tree: &Tree, identity: &Identity, size: u64, file: &File, at: u64) 
     Ok(())
 }
 
+/// Ranges of bytes that are in use by the FAT32 that is in a file from there on, from its beginning; none if there is no
+/// FAT32.
+pub fn used(file: &File, at: u64) -> io::Result<Option<Vec<(u64, u64)>>> {
+    let mut sector = [0; SECTOR as usize];
+    file.read_exact_at(&mut sector, at)?;
+    let number = |at: usize, size: usize| -> u64 {
+        sector[at..at + size].iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    };
+    let (cluster, table) = (number(13, 1) * number(11, 2), number(36, 4) * number(11, 2));
+    if &sector[82..90] != b"FAT32   " || cluster == 0 || table == 0 {
+        return Ok(None);
+    }
+    let tables = number(14, 2) * number(11, 2);
+    let data = tables + number(16, 1) * table;
+    let clusters = number(32, 4).saturating_mul(number(11, 2)).saturating_sub(data) / cluster;
+    let mut entries = vec![0; ((clusters + 2) * 4).min(table) as usize];
+    file.read_exact_at(&mut entries, at + tables)?;
+    let mut used = vec![(0, data)];
+    for (number, entry) in entries.chunks_exact(4).enumerate().skip(2) {
+        if entry != [0; 4] {
+            let from = data + (number as u64 - 2) * cluster;
+            match used.last_mut() {
+                Some((_, end)) if *end == from => *end += cluster,
+                _ => used.push((from, from + cluster)),
+            }
+        }
+    }
+    Ok(Some(used))
+}
+
 /// How many bytes the entries of a folder need, and so how long it is.
 fn entries(tree: &Tree, folder: &str, root: bool) -> Result<u64> {
     let inside = tree.below(folder).filter(|(path, ..)| tree::parent(path) == folder);
