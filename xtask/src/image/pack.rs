@@ -20,6 +20,7 @@ use super::disk::Draft;
 const PIECE: u64 = 24 << 20;
 /// What is left out if it is zero.
 const HOLE: usize = 64 << 10;
+const ZEROS: [u8; HOLE] = [0; HOLE];
 const XZ_PRESET: u32 = 6;
 const ZSTD_LEVEL: i32 = 3;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -136,7 +137,7 @@ fn sparse(mut input: impl Read, out: &File) -> io::Result<u64> {
             }
         }
         for chunk in buffer[..filled].chunks(HOLE) {
-            if chunk.iter().any(|byte| *byte != 0) {
+            if *chunk != ZEROS[..chunk.len()] {
                 out.write_all_at(chunk, at)?;
             }
             at += chunk.len() as u64;

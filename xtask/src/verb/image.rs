@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
 
+use crate::image::board::{Board, Suite};
+use crate::image::{self, Recipe};
+use crate::model::Product;
 use crate::workspace::{Selection, Workspace};
 
 /// What to make.
@@ -44,6 +47,21 @@ pub struct Args {
 }
 
 /// Makes the image; paths of what was made go to standard output.
-pub fn run(_workspace: &Workspace, args: Args) -> Result<()> {
-    bail!("no image is made yet: {args:?}")
+pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
+    let board = Board::read(workspace, args.board.as_deref().context("--board BOARD: which machine it is for")?)?;
+    let suite = Suite::read(workspace, args.suite.as_deref().unwrap_or(&board.suite))?;
+    image::prepare(board.is_foreign()?.then_some(&board.architecture))?;
+    let products = image::products(workspace, &args.selection)?;
+    let update = if args.update { Some(image::needs(&everything(workspace, &products)?)) } else { None };
+    let recipe = Recipe { board: &board, suite: &suite, needs: image::needs(&products), update };
+    let base = image::base(workspace, &recipe)?;
+    println!("{}", base.tar.display());
+    Ok(())
+}
+
+/// Every product that there is, for the lock: one that is changed for each would never be right for two.
+fn everything(workspace: &Workspace, named: &[Product]) -> Result<Vec<Product>> {
+    let mut all = Selection::default().read(workspace)?;
+    all.extend(named.iter().filter(|p| !all.iter().any(|known| known.name == p.name)).cloned().collect::<Vec<_>>());
+    Ok(all)
 }
