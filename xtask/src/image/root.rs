@@ -27,6 +27,7 @@ use self::database::Entry;
 use self::deb::Unpacked;
 use self::processor::Processor;
 use super::board::Initramfs;
+use super::pattern::Filter;
 
 /// What a root is made of.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -51,6 +52,10 @@ pub struct Plan {
     pub emulator: Option<PathBuf>,
     /// Configuration.
     pub files: Vec<Written>,
+    /// Paths of packages that are left out.
+    pub leave_out: Vec<String>,
+    /// What is kept of those.
+    pub keep: Vec<String>,
     /// Units to enable.
     pub enable: Vec<String>,
     /// Paths to remove at the end.
@@ -134,7 +139,8 @@ impl<'a> Maker<'a> {
     fn make(mut self) -> Result<Made> {
         let (plan, root) = (self.plan, self.root.clone());
         let processor = Processor::of(&plan.architecture)?;
-        let packages = unpack_all(&plan.packages, &root, processor)?;
+        let filter = Filter { leave_out: &plan.leave_out, keep: &plan.keep };
+        let packages = unpack_all(&plan.packages, &root, processor, &filter)?;
         let entries = database::write(&root, &packages)?;
         database::automatic(&root, &plan.architecture, &plan.automatic)?;
         plan.files.iter().try_for_each(|file| written(&root, file))?;
@@ -144,7 +150,7 @@ impl<'a> Maker<'a> {
         if foreign {
             chroot::emulate(processor, plan.emulator.as_deref(), &plan.work.join("binfmt"))?;
             fs::create_dir(&stand_ins)?;
-            unpack_all(&plan.stand_ins, &stand_ins, Processor::of_host()?)?;
+            unpack_all(&plan.stand_ins, &stand_ins, Processor::of_host()?, &Filter::default())?;
             self.lap("stand-ins");
         }
         let log = plan.work.join("log");
@@ -200,7 +206,12 @@ fn configure(chroot: &mut Chroot<'_>, entries: &[Entry]) -> Result<()> {
 }
 
 /// Unpacks packages side by side, the largest first; in the given order again.
-fn unpack_all(packages: &[PathBuf], root: &Path, processor: Processor) -> Result<Vec<Unpacked>> {
+fn unpack_all(
+    packages: &[PathBuf],
+    root: &Path,
+    processor: Processor,
+    filter: &Filter<'_>,
+) -> Result<Vec<Unpacked>> {
     // Since Debian 12 everything is in /usr, and these are links.
     for name in ["bin", "lib", "sbin"].into_iter().chain((processor.deb == "amd64").then_some("lib64")) {
         fs::create_dir_all(root.join("usr").join(name))?;
@@ -214,7 +225,7 @@ fn unpack_all(packages: &[PathBuf], root: &Path, processor: Processor) -> Result
             scope.spawn(|| {
                 while let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let package = &packages[*index];
-                    let unpacked = deb::unpack(package, root).with_context(|| format!("`{}`", package.display()));
+                    let unpacked = deb::unpack(package, root, filter).with_context(|| format!("`{}`", package.display()));
                     done.lock().unwrap_or_else(|e| e.into_inner()).insert(*index, unpacked);
                 }
             });

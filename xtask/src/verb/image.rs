@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
+use rovi_services::first_boot::settings;
 
 use crate::dist::{Plan, dist};
 use crate::image::board::{Board, Suite};
@@ -115,7 +116,12 @@ fn configuration(args: &Args, products: &[Product]) -> Result<Option<String>> {
         Some(path) => {
             let shown = path.display();
             let text = fs::read_to_string(path).with_context(|| format!("`{shown}`: cannot be read as text"))?;
-            toml::from_str::<toml::Table>(&text).with_context(|| format!("`{shown}`"))?;
+            // By the very reader that the machine has: a mistake is found before the card is written.
+            let faults = settings::read(text.as_bytes()).faults;
+            if !faults.is_empty() {
+                let lines: Vec<String> = faults.iter().map(|f| format!("line {}: {}", f.line, f.what)).collect();
+                bail!("`{shown}`: {}", lines.join("; "));
+            }
             Some(text)
         }
         None => None,
