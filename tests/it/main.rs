@@ -9,6 +9,8 @@ mod dist;
 mod docs;
 mod event;
 mod examples;
+mod first_boot;
+mod image_root;
 mod inject;
 mod lint;
 mod manager;

@@ -23,7 +23,7 @@ pub use directive::{Directive, Directives};
 pub use failure::{LimitAction, Notice, OnFailure, OnUpgrade, Restart, StartLimit};
 pub use guard::Guard;
 pub use instances::{Instances, Socket};
-pub use machine::{Account, Config, Directory, Group, Machine, Slice};
+pub use machine::{Account, Config, Directory, DropIn, Group, Machine, Slice};
 pub use permit::{Permit, Power, Verb};
 pub use service::{Boot, BootWhen, Manager, Scope, Service, ServiceType, Session, Setup};
 pub use watch::{Answer, Ready, Watchdog};
@@ -40,6 +40,10 @@ pub struct Catalog {
     /// What is asked of the machine itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<Machine>,
+    /// Settings of the system's own programs and units, by the file that holds them: `/usr/lib/systemd/NAME.conf.d/FILE.conf`,
+    /// `/usr/lib/systemd/system/UNIT.d/FILE.conf`, `/usr/lib/systemd/network/FILE.network`.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub drop_in: IndexMap<String, DropIn>,
     /// System users that the services run as, by name. Each has a group of its own name.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub account: IndexMap<String, Account>,

@@ -11,6 +11,7 @@ pub mod docs;
 pub mod extra;
 pub mod finding;
 pub mod golden;
+pub mod image;
 pub mod manifest;
 pub mod model;
 pub mod output;

@@ -28,6 +28,8 @@ enum Verb {
     Dist(verb::dist::Args),
     /// Publish packages in signed apt and dnf repositories
     Repo(verb::repo::Args),
+    /// Make an image of a memory card, or test one
+    Image(verb::image::Args),
     /// Make or show a key to sign repositories with
     Key(verb::key::Args),
     /// Write the JSON Schemas of a catalog and of what programs print
@@ -36,6 +38,8 @@ enum Verb {
     Try(verb::tryout::Args),
     /// Measure a program against what it replaces
     Bench(verb::bench::Args),
+    #[command(hide = true)]
+    Inside(verb::inside::Args),
     /// Run everything that the README promises
     Test(verb::test::Args),
 }
@@ -47,10 +51,12 @@ fn main() -> ExitCode {
         Verb::Render(args) => verb::render::run(&workspace, args),
         Verb::Dist(args) => verb::dist::run(&workspace, args),
         Verb::Repo(args) => verb::repo::run(&workspace, args),
+        Verb::Image(args) => verb::image::run(&workspace, args),
         Verb::Key(args) => verb::key::run(&workspace, args),
         Verb::Schema => verb::schema::run(&workspace),
         Verb::Try(args) => verb::tryout::run(&workspace, args),
         Verb::Bench(args) => verb::bench::run(&workspace, args),
+        Verb::Inside(args) => verb::inside::run(args),
         Verb::Test(args) => verb::test::run(&workspace, args),
     };
     match result {

@@ -59,7 +59,7 @@ impl Renderer<'_> {
         self.around_services();
         if !self.plan.own.is_empty() {
             let path = format!("root{}/drop-in.conf", p.share_dir);
-            self.file(&path, 0o644, "packaging/drop-in.conf", context! {});
+            self.file(&path, 0o644, "packaging/example.conf", context! {});
         }
         self.alerts();
         if !p.permits.is_empty() {
@@ -93,6 +93,10 @@ impl Renderer<'_> {
         if p.hardware_watchdog.is_some() {
             let path = format!("root/usr/lib/systemd/system.conf.d/50-{name}.conf");
             self.file(&path, 0o644, "packaging/system.conf.d/product.conf", context! {});
+        }
+        for drop_in in &p.drop_ins {
+            let path = format!("root{}", drop_in.path);
+            self.file(&path, 0o644, "packaging/drop-in.conf", context! { d => drop_in });
         }
         if p.asks {
             let path = format!("root{}/are-up", p.program_dir);

@@ -1,9 +1,11 @@
 //! What has to be there on a machine, as it is written: accounts, groups, slices, directories, files.
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::bounds::Limits;
+use crate::catalog::directive::Directive;
 
 /// What is asked of the machine itself.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -13,6 +15,16 @@ pub struct Machine {
     /// boot on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hardware_watchdog: Option<String>,
+}
+
+/// Settings of a program or unit that is not the product's.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DropIn {
+    /// Why the product sets them; becomes a comment at the file's top.
+    pub why: String,
+    /// Section, setting, value; a list becomes one line each.
+    pub settings: IndexMap<String, IndexMap<String, Directive>>,
 }
 
 /// A system user.

@@ -9,8 +9,8 @@ use crate::finding::{Findings, known, shown};
 use crate::model::place::Place;
 use crate::model::service::{Known, build as build_service, extend, mirrored};
 use crate::model::{
-    Lock, Permit, Product, Release, Role, Service, Variable, alert, machine, order, permit, program_dir,
-    resolve, tasks,
+    Lock, Permit, Product, Release, Role, Service, Variable, alert, drop_in, machine, order, permit,
+    program_dir, resolve, tasks,
 };
 use crate::rule::{about, name, text};
 use crate::source::Source;
@@ -83,6 +83,7 @@ pub(super) fn build(
         depends_deb: spec.depends.deb.clone(),
         depends_rpm: spec.depends.rpm.clone(),
         hardware_watchdog: machine::watchdog(catalog, place),
+        drop_ins: drop_in::drop_ins(catalog, place),
         accounts: machine::accounts(catalog, place),
         groups: machine::groups(catalog, place),
         selector: selector(&spec.name),

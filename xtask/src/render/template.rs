@@ -11,7 +11,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 42] = templates![
+const TEMPLATES: [(&str, &str); 43] = templates![
     "units/service",
     "units/service.socket",
     "units/proxy.service",
@@ -19,7 +19,7 @@ const TEMPLATES: [(&str, &str); 42] = templates![
     "units/alert@.service",
     "units/alert-mail@.service",
     "packaging/alert.conf",
-    "packaging/drop-in.conf",
+    "packaging/example.conf",
     "polkit/product.rules",
     "env/.env",
     "env/env.sh",
@@ -33,6 +33,7 @@ const TEMPLATES: [(&str, &str); 42] = templates![
     "packaging/libexec/task",
     "packaging/libexec/sudo",
     "packaging/system.conf.d/product.conf",
+    "packaging/drop-in.conf",
     "packaging/man/product.7",
     "packaging/busy.sh",
     "packaging/deb/stopped.sh",

@@ -1,0 +1,1 @@
+//! The boot test of a finished image.
