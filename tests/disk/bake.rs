@@ -47,7 +47,8 @@ fn refused(base: &Path, deb: &Path) -> String {
     let error = format!("{:#}", bake(base, &[deb.to_owned()], None, &out).unwrap_err());
     assert!(!error.contains('\n'), "one line: {error}");
     let folder = base.parent().unwrap();
-    let left: Vec<_> = fs::read_dir(folder).unwrap().filter(|e| e.as_ref().unwrap().path().starts_with(&out)).collect();
+    let left: Vec<_> =
+        fs::read_dir(folder).unwrap().filter(|e| e.as_ref().unwrap().path().starts_with(&out)).collect();
     assert!(left.is_empty() && !out.with_added_extension("new").exists(), "nothing is left");
     error.replace(&folder.display().to_string(), "DIR")
 }
@@ -70,11 +71,22 @@ fn an_image_gets_packages_and_keeps_all_else() {
     let all_before = fs::read(&base).unwrap();
     let mut start = vec![0; partition.at as usize];
     file.read_exact_at(&mut start, 0).unwrap();
-    assert!(start == all_before[..start.len()], "partition table, boot loader and boot partition are as they were");
+    assert!(
+        start == all_before[..start.len()],
+        "partition table, boot loader and boot partition are as they were"
+    );
     let other = Other::checked(&one, partition.at);
     let about = |image: &Path| {
         let stats = ok("debugfs", &["-R", "stats", &format!("{}?offset={}", image.display(), partition.at)]);
-        let kept = ["volume name", "UUID", "Hash Seed", "Inode count", "Block count", "Reserved block", "Journal size"];
+        let kept = [
+            "volume name",
+            "UUID",
+            "Hash Seed",
+            "Inode count",
+            "Block count",
+            "Reserved block",
+            "Journal size",
+        ];
         let lines = stats.lines().filter(|line| kept.iter().any(|word| line.contains(word)));
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
@@ -87,7 +99,8 @@ fn an_image_gets_packages_and_keeps_all_else() {
     assert_eq!(text(&is, "/usr/share/changed-by-a-script"), "before\nafter\n");
     assert!(is.get("/usr/share/large").is_none(), "a script removed it");
     assert!(is.get("/var/lib/dpkg/arch").is_none(), "what dpkg was told is not in the image");
-    let (changed, copied) = (is.get("/usr/share/changed-by-a-script").unwrap(), is.get("/etc/copied").unwrap());
+    let (changed, copied) =
+        (is.get("/usr/share/changed-by-a-script").unwrap(), is.get("/etc/copied").unwrap());
     assert_eq!((changed.uid, changed.gid, changed.mode), (1234, 4464, 0o600));
     assert_eq!(changed.xattrs["user.kept"], b"yes");
     assert_eq!((copied.uid, copied.gid, copied.modified.seconds), (1, 2, EPOCH));
@@ -96,8 +109,13 @@ fn an_image_gets_packages_and_keeps_all_else() {
     let capability = other.attribute(seen["/usr/bin/tool"].inode, "security.capability", &dir);
     assert_eq!(capability, [1, 0, 0, 2, 0, 4, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     // And nothing else has changed.
-    for path in ["/etc/copied", "/etc/robot.conf", "/usr/share/robot", "/usr/share/large", "/usr/share/changed-by-a-script"]
-    {
+    for path in [
+        "/etc/copied",
+        "/etc/robot.conf",
+        "/usr/share/robot",
+        "/usr/share/large",
+        "/usr/share/changed-by-a-script",
+    ] {
         was.remove(path);
         is.remove(path);
     }
@@ -129,7 +147,10 @@ fn a_root_that_is_too_small_grows_in_either_partition_table() {
         "label: gpt\nlabel-id: 11111111-2222-3333-4444-555555555555\nfirst-lba: 2048\n\
          start={}, size={}, type=uefi, uuid=AAAAAAAA-0000-0000-0000-000000000001, name=boot\n\
          start={}, size={}, type=linux, uuid=AAAAAAAA-0000-0000-0000-000000000002, name=root\n",
-        boot.at / 512, boot.size / 512, partition.at / 512, partition.size / 512
+        boot.at / 512,
+        boot.size / 512,
+        partition.at / 512,
+        partition.size / 512
     );
     fs::write(dir.join("table"), table).unwrap();
     let input = Stdio::from(File::open(dir.join("table")).unwrap());
@@ -202,7 +223,12 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
     let (_, partition) = root(&good);
     let deb = package(&dir, "arm64", NEEDS, 10);
     let foreign = package(&dir, "amd64", "", 10);
-    let needy = package(&dir, "all", "Depends: systemd (>= 258), not-there | nor-this (<< 2), systemd-sysusers\n", 10);
+    let needy = package(
+        &dir,
+        "all",
+        "Depends: systemd (>= 258), not-there | nor-this (<< 2), systemd-sysusers\n",
+        10,
+    );
     assert_eq!(
         refused(&good, &foreign),
         "`DIR/base.img`: is a system for arm64, and `DIR/robot_1.2_amd64.deb` is for amd64: take the package for arm64"
@@ -212,7 +238,10 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
         "`DIR/base.img`: lacks what the packages need: not-there or nor-this (<< 2), systemd (>= 258): install that in \
          the image first, or make one without --base"
     );
-    assert_eq!(refused(&good, &good), "`DIR/base.img`: `DIR/base.img`: it is no .deb: it does not start like one");
+    assert_eq!(
+        refused(&good, &good),
+        "`DIR/base.img`: `DIR/base.img`: it is no .deb: it does not start like one"
+    );
     let same = bake(&good, std::slice::from_ref(&deb), None, &good).unwrap_err();
     assert!(format!("{same:#}").ends_with("would be written over: name another file or folder"), "{same:#}");
 
@@ -240,7 +269,8 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
         )
     );
     assert_eq!(
-        bad("extended.img", &|b| b[446 + 32 + 4..446 + 48].copy_from_slice(&[5, 0, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0])),
+        bad("extended.img", &|b| b[446 + 32 + 4..446 + 48]
+            .copy_from_slice(&[5, 0, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0])),
         "`DIR/extended.img`: has an extended partition, whose layout is not known here: use an image with at most four \
          partitions"
     );
@@ -290,7 +320,8 @@ fn a_script_that_fails_and_a_full_disk_leave_nothing() {
     let dir = scratch("bake-fails");
     let base = base(&dir);
     package(&dir, "arm64", NEEDS, 10);
-    fs::write(dir.join("package/DEBIAN/postinst"), "#!/bin/sh\necho 'robot: error: no motors' >&2\nexit 3\n").unwrap();
+    fs::write(dir.join("package/DEBIAN/postinst"), "#!/bin/sh\necho 'robot: error: no motors' >&2\nexit 3\n")
+        .unwrap();
     ok("sh", &["-euc", &format!("cd {}; dpkg-deb --build package bad.deb", dir.display())]);
     let said = refused(&base, &dir.join("bad.deb"));
     assert!(said.starts_with("the packages were not installed: robot: error: no motors"), "{said}");

@@ -22,8 +22,21 @@ fn paragraph(name: &str, version: &str, rest: &str) -> String {
 pub(crate) fn system() -> Tree {
     let mut tree = Tree::new(Node::new(Kind::Dir, 0o755, EPOCH));
     for path in [
-        "/boot", "/boot/firmware", "/dev", "/etc", "/usr", "/usr/bin", "/usr/share", "/usr/share/doc", "/var", "/var/lib",
-        "/var/lib/dpkg", "/var/lib/dpkg/info", "/var/lib/dpkg/updates", "/var/lib/dpkg/triggers", "/var/log",
+        "/boot",
+        "/boot/firmware",
+        "/dev",
+        "/etc",
+        "/usr",
+        "/usr/bin",
+        "/usr/share",
+        "/usr/share/doc",
+        "/var",
+        "/var/lib",
+        "/var/lib/dpkg",
+        "/var/lib/dpkg/info",
+        "/var/lib/dpkg/updates",
+        "/var/lib/dpkg/triggers",
+        "/var/log",
     ] {
         tree.insert(path, Node::new(Kind::Dir, 0o755, EPOCH)).unwrap();
     }
@@ -89,7 +102,8 @@ pub(crate) fn package(dir: &Path, architecture: &str, control: &str, size: usize
     fs::write(root.join("DEBIAN/control"), fields).unwrap();
     fs::write(root.join("DEBIAN/conffiles"), "/etc/robot.conf\n").unwrap();
     fs::write(root.join("etc/robot.conf"), "speed = 1\n").unwrap();
-    let noise: Vec<u8> = (0..size as u64).map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect();
+    let noise: Vec<u8> =
+        (0..size as u64).map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect();
     fs::write(root.join("usr/share/robot/data"), noise).unwrap();
     fs::write(
         root.join("DEBIAN/postinst"),

@@ -102,7 +102,9 @@ fn a_firmware_s_folder_is_what_others_read() {
         let path = format!("/overlays/overlay-with-a-number-{number}.dtbo");
         tree.insert(&path, Node::new(Kind::File(content), 0o755, LEAP)).unwrap();
     }
-    for (name, size) in [("config.txt", 93), ("KERNEL8.IMG", 30 << 20), ("empty", 0), ("bcm2712-rpi-5-b.dtb", 70_001)] {
+    for (name, size) in
+        [("config.txt", 93), ("KERNEL8.IMG", 30 << 20), ("empty", 0), ("bcm2712-rpi-5-b.dtb", 70_001)]
+    {
         let content = Content::bytes(vec![0x5a; size]);
         tree.insert(&format!("/{name}"), Node::new(Kind::File(content), 0o755, LEAP)).unwrap();
     }
@@ -111,7 +113,9 @@ fn a_firmware_s_folder_is_what_others_read() {
     assert_read(&tree, &path, &dir);
     let image = path.to_str().unwrap();
     let listed = ok("mdir", &["-i", image, "::/"]);
-    for wanted in ["Volume in drive : is BOOT_1", "Serial Number is 1234-ABCD", "2024-02-29  12:34", "KERNEL8  IMG"] {
+    for wanted in
+        ["Volume in drive : is BOOT_1", "Serial Number is 1234-ABCD", "2024-02-29  12:34", "KERNEL8  IMG"]
+    {
         assert!(listed.contains(wanted), "{wanted}: {listed}");
     }
 }
@@ -128,14 +132,8 @@ fn what_no_fat_can_hold_is_refused() {
         format!("{:#}", write(&tree, &path, 64 << 20).unwrap_err())
     };
     let file = || Kind::File(Content::bytes([]));
-    assert_eq!(
-        said("a:b", file(), None),
-        "`/a:b`: has a character in its name that no FAT can have"
-    );
-    assert_eq!(
-        said("end.", file(), None),
-        "`/end.`: ends in a dot or a space, which a FAT forgets"
-    );
+    assert_eq!(said("a:b", file(), None), "`/a:b`: has a character in its name that no FAT can have");
+    assert_eq!(said("end.", file(), None), "`/end.`: ends in a dot or a space, which a FAT forgets");
     assert_eq!(
         said("readme", file(), Some("README")),
         "`/readme`: differs from another name only in capital letters, which is nothing to a FAT: rename one"

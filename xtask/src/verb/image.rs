@@ -48,7 +48,8 @@ pub struct Args {
 
 /// Makes the image; paths of what was made go to standard output.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
-    let board = Board::read(workspace, args.board.as_deref().context("--board BOARD: which machine it is for")?)?;
+    let board =
+        Board::read(workspace, args.board.as_deref().context("--board BOARD: which machine it is for")?)?;
     let suite = Suite::read(workspace, args.suite.as_deref().unwrap_or(&board.suite))?;
     image::prepare(board.is_foreign()?.then_some(&board.architecture))?;
     let products = image::products(workspace, &args.selection)?;
@@ -62,6 +63,8 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
 /// Every product that there is, for the lock: one that is changed for each would never be right for two.
 fn everything(workspace: &Workspace, named: &[Product]) -> Result<Vec<Product>> {
     let mut all = Selection::default().read(workspace)?;
-    all.extend(named.iter().filter(|p| !all.iter().any(|known| known.name == p.name)).cloned().collect::<Vec<_>>());
+    all.extend(
+        named.iter().filter(|p| !all.iter().any(|known| known.name == p.name)).cloned().collect::<Vec<_>>(),
+    );
     Ok(all)
 }

@@ -85,7 +85,9 @@ fn nothing_foreign(chroot: &mut Chroot<'_>, root: &Path, kernel: &str, plan: &Pl
     chroot.run(&["zstd", "--quiet", "--decompress", &packed, "-o", "/tmp/initramfs"], &[])?;
     let bytes = fs::read(root.join("tmp/initramfs"))?;
     fs::remove_file(root.join("tmp/initramfs"))?;
-    let foreign = bytes.windows(20).any(|w| w.starts_with(b"\x7fELF\x02\x01\x01") && w[18..20] == here.elf.to_le_bytes());
+    let foreign = bytes
+        .windows(20)
+        .any(|w| w.starts_with(b"\x7fELF\x02\x01\x01") && w[18..20] == here.elf.to_le_bytes());
     ensure!(!foreign, "the initramfs has programs for {}: a stand-in was copied into it", here.deb);
     Ok(())
 }
