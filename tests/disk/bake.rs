@@ -101,7 +101,7 @@ fn an_image_gets_packages_and_keeps_all_else() {
     assert!(is.get("/var/lib/dpkg/arch").is_none(), "what dpkg was told is not in the image");
     let (changed, copied) =
         (is.get("/usr/share/changed-by-a-script").unwrap(), is.get("/etc/copied").unwrap());
-    assert_eq!((changed.uid, changed.gid, changed.mode), (1234, 4464, 0o600));
+    assert_eq!((changed.uid, changed.gid, changed.mode), (1234, 70_000, 0o600));
     assert_eq!(changed.xattrs["user.kept"], b"yes");
     assert_eq!((copied.uid, copied.gid, copied.modified.seconds), (1, 2, EPOCH));
     let seen = other.paths(&dir);
@@ -327,7 +327,7 @@ fn a_script_that_fails_and_a_full_disk_leave_nothing() {
     assert!(said.starts_with("the packages were not installed: robot: error: no motors"), "{said}");
     assert!(said.contains("exit status 3"), "{said}");
 
-    let deb = package(&dir, "arm64", NEEDS, 10);
+    let deb = package(&dir, "arm64", NEEDS, 3 << 20);
     let full = Full::of(&dir, "1m");
     let out = full.0.join("out.img");
     let error = format!("{:#}", bake(&base, &[deb], None, &out).unwrap_err());

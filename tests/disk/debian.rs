@@ -67,7 +67,8 @@ pub(crate) fn system() -> Tree {
     tool.xattrs.insert("security.capability".to_owned(), capability);
     (tool.uid, tool.gid) = (0, 42);
     let changed = tree.get_mut("/usr/share/changed-by-a-script").unwrap();
-    (changed.uid, changed.gid) = (1234, 70_000 % 65_536);
+    // More than there are in a namespace.
+    (changed.uid, changed.gid) = (1234, 70_000);
     changed.xattrs.insert("user.kept".to_owned(), b"yes".to_vec());
     tree
 }

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use proptest::prelude::{ProptestConfig, proptest};
+use proptest::collection::vec;
+use proptest::prelude::{ProptestConfig, any, proptest};
+use proptest::sample::Index;
 use xtask::image::ext4::{self, Ext4, Identity};
 use xtask::image::tree::{Content, Id, Kind, Node, Tree};
 
@@ -222,6 +224,70 @@ fn mke2fs_and_this_make_one_tree_of_one_folder() {
 fn without_lost(mut tree: Tree) -> Tree {
     tree.remove("/lost+found");
     tree
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn a_damaged_file_system_is_an_error_and_no_panic(
+        at in any::<Index>(),
+        bytes in vec(any::<u8>(), 1..64),
+        checked in any::<bool>(),
+    ) {
+        let (disk, used) = damaged_one();
+        let (mut damaged, size) = (disk.clone(), disk.len());
+        // Without checksums, all of it is believed.
+        if !checked {
+            damaged[1024 + 0x65] &= !4;
+        }
+        let at = *at.get(used);
+        let end = (at + bytes.len()).min(size);
+        damaged[at..end].copy_from_slice(&bytes[..end - at]);
+        let file = nameless(&damaged);
+        // Whatever it says of itself, reading it comes to an end.
+        if let Ok(fs) = Ext4::open(file, 0, size as u64) {
+            let _ = fs.identity();
+            let _ = fs.used();
+            if let Ok(tree) = fs.tree() {
+                for (_, _, node) in tree.iter() {
+                    if let Kind::File(content) = &node.kind && content.size() < 1 << 24 {
+                        let _ = content.read();
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A small file system with something of everything.
+fn damaged_one() -> &'static (Vec<u8>, Vec<usize>) {
+    static MADE: OnceLock<(Vec<u8>, Vec<usize>)> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let dir = scratch("disk-damaged");
+        let mut tree = crate::debian::system();
+        for number in 0..300 {
+            let path = format!("/etc/a-name-for-an-index-of-names-{number}");
+            tree.insert(&path, Node::new(Kind::Symlink("x".repeat(number + 1)), 0o777, EPOCH)).unwrap();
+        }
+        let path = dir.join("disk.img");
+        write(&tree, &path);
+        let disk = fs::read(&path).unwrap()[AT as usize..].to_vec();
+        // Beyond the boot block, where there is something.
+        let used = (1024..disk.len()).filter(|at| disk[*at] != 0).collect();
+        (disk, used)
+    })
+}
+
+fn nameless(bytes: &[u8]) -> Arc<File> {
+    let dir = scratch("disk-damaged-one");
+    let file =
+        File::options().read(true).write(true).create(true).truncate(true).open(dir.join("disk")).unwrap();
+    // Most of it is zero.
+    file.set_len(bytes.len() as u64).unwrap();
+    for (number, block) in bytes.chunks(4096).enumerate().filter(|(_, block)| **block != [0; 4096]) {
+        std::os::unix::fs::FileExt::write_all_at(&file, block, number as u64 * 4096).unwrap();
+    }
+    Arc::new(file)
 }
 
 #[test]
