@@ -8,6 +8,8 @@ mod command;
 mod dist;
 mod docs;
 mod event;
+mod first_boot;
+mod image_root;
 mod inject;
 mod lint;
 mod manager;

@@ -9,6 +9,7 @@ pub mod bill;
 pub mod bmap;
 pub mod board;
 pub mod boot;
+pub mod build;
 pub mod check;
 pub mod disk;
 pub mod ext4;
@@ -17,10 +18,12 @@ pub mod files;
 pub mod lock;
 pub mod mbr;
 pub mod pack;
+mod pattern;
 pub mod report;
 pub mod root;
 pub mod tree;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -35,6 +38,7 @@ use self::board::{Board, Suite};
 use self::lock::Lock;
 use self::root::processor::Processor;
 use self::root::{Made, Plan};
+use self::tree::{Content, Kind, Node, Time, Tree};
 use crate::manifest;
 use crate::model::Product;
 use crate::tool;
@@ -127,8 +131,7 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
     let lock = read(target)?;
     let chosen = lock.solve(&board.wish(suite, &recipe.needs))?;
     let other = if target == here { None } else { Some(read(here)?) };
-    let stand_ins =
-        other.as_ref().map(|lock| lock.solve(&suite.stand_in_wish())).transpose()?.unwrap_or_default();
+    let stand_ins = other.as_ref().map(|lock| lock.solve(&suite.stand_in_wish())).transpose()?.unwrap_or_default();
     let key = key(workspace, recipe, &lock, &chosen, &stand_ins)?;
     let disk = u32::from_str_radix(&key[..8], 16).context("a key is hexadecimal")?;
     let roots = cache.join("roots");
@@ -143,8 +146,7 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
         turn.lock()?;
     }
     if tar.exists() && about.exists() {
-        let made =
-            serde_json::from_slice(&fs::read(&about)?).with_context(|| format!("`{}`", about.display()))?;
+        let made = serde_json::from_slice(&fs::read(&about)?).with_context(|| format!("`{}`", about.display()))?;
         return Ok(Base { tar, disk, epoch: lock.date, packages, made, cached: true, fetched: 0 });
     }
     let begun = Instant::now();
@@ -160,8 +162,11 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
         interpreters: suite.stand_ins.interpreters.clone(),
         never: suite.stand_ins.never.clone(),
         answer_yes: suite.stand_ins.answer_yes.clone(),
+        for_initramfs: suite.stand_ins.for_initramfs.clone(),
         emulator: emulator(target),
         files: files::files(workspace, board, suite, &format!("{disk:08x}"))?,
+        leave_out: [suite.system.leave_out.clone(), board.leave_out.clone()].concat(),
+        keep: [suite.system.keep.clone(), board.keep.clone()].concat(),
         enable: suite.system.enable.clone(),
         remove: suite.system.remove.clone(),
         automatic: automatic(recipe, &chosen),
@@ -169,11 +174,7 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
         work: draft.clone(),
         out: draft.with_extension("tar"),
     };
-    eprintln!(
-        "making the root of {} with {} packages, once for this state of them",
-        board.name,
-        chosen.len()
-    );
+    eprintln!("making the root of {} with {} packages, once for this state of them", board.name, chosen.len());
     let made = root::make(&plan);
     if made.is_err() {
         let _ = fs::remove_file(&plan.out);
@@ -183,6 +184,15 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
     fs::write(&about, serde_json::to_vec(&made)?)?;
     fs::rename(&plan.out, &tar)?;
     Ok(Base { tar, disk, epoch: lock.date, packages, made, cached: false, fetched })
+}
+
+/// Puts the first boot's file where a person would copy it to.
+pub fn first_boot(tree: &mut Tree, path: &str, text: &str, epoch: u64) -> Result<()> {
+    let modified = Time { seconds: i64::try_from(epoch)?, nanoseconds: 0 };
+    let kind = Kind::File(Content::bytes(text.as_bytes()));
+    let node = Node { kind, mode: 0o600, uid: 0, gid: 0, modified, past: None, xattrs: BTreeMap::new() };
+    tree.insert(path, node)?;
+    Ok(())
 }
 
 /// Where packages and roots are kept.
@@ -228,10 +238,7 @@ fn emulator(target: Processor) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&path).chain([PathBuf::from("/usr/bin")]).collect();
     let names = [format!("qemu-{}-static", target.machine), format!("qemu-{}", target.machine)];
-    names
-        .iter()
-        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
-        .find(|path| is_static(path))
+    names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))).find(|path| is_static(path))
 }
 
 /// Whether a program needs no loader: inside of a root, there is none for it.
@@ -247,9 +254,7 @@ pub fn prepare(foreign: Option<&str>) -> Result<()> {
     let mut missing = Vec::new();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let there = |name: &str| {
-        std::env::split_paths(&path)
-            .chain(["/usr/sbin".into(), "/sbin".into()])
-            .any(|f: PathBuf| f.join(name).is_file())
+        std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]).any(|f: PathBuf| f.join(name).is_file())
     };
     let mut needed = vec![("curl", "curl"), ("gpgv", "gpgv"), ("unshare", "util-linux"), ("dpkg", "dpkg")];
     if !rustix::process::geteuid().is_root() {

@@ -22,17 +22,16 @@ pub fn files(workspace: &Workspace, board: &Board, suite: &Suite, disk: &str) ->
         .filter(|pocket| !pocket.on_request || board.from.contains_key(&pocket.suite))
         .map(|pocket| context! { suite => pocket.suite, mirror => pocket.mirror, on_request => pocket.on_request })
         .collect();
-    let from: Vec<Value> = board
-        .from
-        .iter()
-        .map(|(pocket, patterns)| context! { pocket, patterns => patterns.join(" ") })
-        .collect();
+    let from: Vec<Value> =
+        board.from.iter().map(|(pocket, patterns)| context! { pocket, patterns => patterns.join(" ") }).collect();
     let variables = context! {
         disk, pockets, from,
         components => suite.archive.components,
         keyring => suite.archive.keyring.display().to_string(),
         console => board.console,
         command_line => board.command_line,
+        leave_out => [suite.system.leave_out.clone(), board.leave_out.clone()].concat(),
+        keep => [suite.system.keep.clone(), board.keep.clone()].concat(),
     };
     let mut files = Vec::new();
     for name in &board.files {

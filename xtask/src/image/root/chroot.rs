@@ -60,20 +60,19 @@ impl<'a> Chroot<'a> {
         self.folder(&STAND_INS[1..])?;
         self.bind(stand_ins, &STAND_INS[1..])?;
         // A processor's libraries have a folder to themselves, so both kinds can be there at once.
-        for folder in here.libraries {
-            let inner = folder.trim_start_matches('/');
-            if stand_ins.join(inner).is_dir() && !self.root.join(inner).exists() {
-                self.folder(inner)?;
-                self.bind(&stand_ins.join(inner), inner)?;
-            }
-        }
-        for (link, target) in here.links {
+        let libraries = here.libraries.trim_start_matches('/');
+        self.folder(libraries)?;
+        self.bind(&stand_ins.join(libraries), libraries)?;
+        if let Some((link, target)) = here.link {
+            // As base-files wants it.
+            self.folder(target)?;
             let link = self.root.join(link.trim_start_matches('/'));
-            if !link.exists() {
-                symlink(target, &link)?;
-                self.made.push(link);
-            }
+            symlink(target, &link)?;
+            self.made.push(link);
         }
+        let loader = self.root.join(here.loader.trim_start_matches('/'));
+        symlink(format!("{STAND_INS}{}", here.loader), &loader)?;
+        self.made.push(loader);
         for folder in ["usr/bin", "usr/sbin"] {
             for entry in fs::read_dir(stand_ins.join(folder))? {
                 let entry = entry?;
@@ -110,9 +109,7 @@ impl<'a> Chroot<'a> {
     }
 
     fn command(&self, words: &[&str], environment: &[(&str, &str)]) -> Result<Command> {
-        let chroot = ["/usr/sbin/chroot", "/usr/bin/chroot", "/sbin/chroot"]
-            .into_iter()
-            .find(|p| Path::new(p).exists());
+        let chroot = ["/usr/sbin/chroot", "/usr/bin/chroot", "/sbin/chroot"].into_iter().find(|p| Path::new(p).exists());
         let mut command = Command::new(chroot.context("`chroot` is missing: apt-get install coreutils")?);
         command.arg(self.root).args(words).env_clear().current_dir("/");
         command.envs([
@@ -140,9 +137,37 @@ impl<'a> Chroot<'a> {
         Ok(lines[lines.len().saturating_sub(25)..].join("\n"))
     }
 
-    /// Lets go of the name that something wrong must not have any more: `update-initramfs` is real from now on.
+    /// From now on a program that always answered yes is what it is.
     pub(super) fn real(&mut self, name: &str) -> Result<()> {
         Ok(fs::remove_file(self.root.join(&FIRST[1..]).join(name))?)
+    }
+
+    /// Lays some of this machine's programs over the root's own.
+    pub(super) fn stand_in_for(&mut self, names: &[String]) -> Result<()> {
+        let folder = self.root.join(&STAND_INS[1..]);
+        for name in names {
+            let inner = format!("usr/bin/{name}");
+            let (program, own) = (folder.join(&inner), self.root.join(&inner));
+            // A name of several, such as `awk`, is a link in both.
+            if is_program(&program) && !program.is_symlink() && own.is_file() && !own.is_symlink() {
+                self.bind(&program, &inner)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes this machine's libraries off the path that everything sees; only its programs are told where they are. A
+    /// hook of an initramfs takes what fits `/usr/lib/*/libkmod.so.*`, whatever it is for.
+    pub(super) fn hide_libraries(&mut self) -> Result<Vec<(&'static str, String)>> {
+        let folder = Processor::of_host()?.libraries;
+        let path = self.root.join(folder.trim_start_matches('/'));
+        let Some(at) = self.mounted.iter().position(|mounted| *mounted == path) else { return Ok(Vec::new()) };
+        unmount(&path, UnmountFlags::DETACH)?;
+        self.mounted.remove(at);
+        self.made.retain(|made| *made != path);
+        fs::remove_dir(&path)?;
+        let moved = format!("{STAND_INS}{folder}");
+        Ok(vec![("PERL5LIB", format!("{moved}/perl-base")), ("LD_LIBRARY_PATH", moved)])
     }
 
     /// Lays a folder of the build over one of the root.
@@ -179,8 +204,7 @@ impl<'a> Chroot<'a> {
 
     fn bind(&mut self, source: &Path, inner: &str) -> Result<()> {
         let target = self.root.join(inner);
-        mount_bind(source, &target)
-            .with_context(|| format!("`{}` cannot be bound over `/{inner}`", source.display()))?;
+        mount_bind(source, &target).with_context(|| format!("`{}` cannot be bound over `/{inner}`", source.display()))?;
         self.mounted.push(target);
         Ok(())
     }
@@ -196,11 +220,10 @@ impl<'a> Chroot<'a> {
 
 /// Memory as a folder, which is gone with the process.
 pub(super) fn memory(folder: &Path) -> Result<()> {
-    mount("tmpfs", folder, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, Some(c"mode=0755,size=6G"))
-        .with_context(|| {
-            "no memory can be mounted in a user namespace: on Ubuntu run `sysctl -w \
+    mount("tmpfs", folder, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, Some(c"mode=0755,size=6G")).with_context(|| {
+        "no memory can be mounted in a user namespace: on Ubuntu run `sysctl -w \
          kernel.apparmor_restrict_unprivileged_userns=0` as root, in a container allow `mount`"
-        })
+    })
 }
 
 /// Lets the kernel run a foreign processor's programs in this namespace by an emulator, or finds that the host's
@@ -223,15 +246,7 @@ pub(super) fn emulate(processor: Processor, emulator: Option<&Path>, folder: &Pa
             processor.deb
         );
     }
-    let line = [
-        b":image:M::".as_slice(),
-        &processor.magic(),
-        b":",
-        &processor.mask(),
-        b":",
-        emulator.as_os_str().as_encoded_bytes(),
-        b":F",
-    ];
+    let line = [b":image:M::".as_slice(), &processor.magic(), b":", &processor.mask(), b":", emulator.as_os_str().as_encoded_bytes(), b":F"];
     fs::write(folder.join("register"), line.concat()).context("the emulator cannot be registered")
 }
 

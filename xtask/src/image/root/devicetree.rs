@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result, ensure};
 
 use crate::image::archive::solve::fits;
+use crate::image::pattern::matches;
 
 /// Modules for the nodes whose names fit one of the patterns, and for all that those depend on.
 pub(super) fn modules(tree: &[u8], aliases: &str, patterns: &[String]) -> Result<BTreeSet<String>> {
@@ -26,9 +27,7 @@ pub(super) fn modules(tree: &[u8], aliases: &str, patterns: &[String]) -> Result
         for compatible in node.compatible() {
             let name = node.name.split('@').next().unwrap_or_default();
             let asked = format!("of:N{name}T(null)C{compatible}");
-            found.extend(
-                aliases.iter().filter(|(p, _)| matches(p, &asked)).map(|(_, module)| (*module).to_owned()),
-            );
+            found.extend(aliases.iter().filter(|(p, _)| matches(p, &asked)).map(|(_, module)| (*module).to_owned()));
         }
     }
     Ok(found)
@@ -109,8 +108,7 @@ impl Tree {
                 2 => drop(stack.pop()),
                 3 => {
                     let (length, name) = (word(at)? as usize, text(strings + word(at + 4)? as usize)?);
-                    let value =
-                        blob.get(at + 8..at + 8 + length).context("a device tree is cut short")?.to_vec();
+                    let value = blob.get(at + 8..at + 8 + length).context("a device tree is cut short")?.to_vec();
                     at = (at + 8 + length).next_multiple_of(4);
                     let node = *stack.last().context("a device tree has a property without a node")?;
                     nodes[node].properties.insert(name, value);
@@ -176,22 +174,10 @@ fn alias(line: &str) -> Option<(&str, &str)> {
     Some((&line[start..start + 3 + pattern.len()], words.next()?))
 }
 
-/// Whether a text fits a pattern with `*` anywhere.
-fn matches(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
-    let mut open = false;
-    for part in parts {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-        open = part.is_empty();
-    }
-    rest.is_empty() || open
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{alias, matches};
+    use super::alias;
+    use crate::image::pattern::matches;
 
     #[test]
     fn aliases_are_patterns() {
@@ -200,9 +186,7 @@ mod tests {
         assert!(matches(pattern, "of:NmmcT(null)Cbrcm,bcm2711-emmc2"));
         assert!(!matches(pattern, "of:NmmcT(null)Cbrcm,bcm2711-emmc"));
         assert!(!matches(pattern, "of:NmmcT(null)Cbrcm,bcm2711-emmc22"));
-        assert!(
-            matches("of:N*T*Ca,b*", "of:NxT(null)Ca,bc") && !matches("of:N*T*Ca,bC*", "of:NxT(null)Ca,b")
-        );
+        assert!(matches("of:N*T*Ca,b*", "of:NxT(null)Ca,bc") && !matches("of:N*T*Ca,bC*", "of:NxT(null)Ca,b"));
         assert_eq!(alias("alias usb:v0001 x"), None);
     }
 }

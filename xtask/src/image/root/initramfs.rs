@@ -1,7 +1,8 @@
 //! The initramfs: made by the distribution's own tool inside the root, with exactly the modules that the board needs.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -26,9 +27,12 @@ pub(super) fn make(chroot: &mut Chroot<'_>, root: &Path, plan: &Plan, work: &Pat
     chroot.overlay(&folder, "etc/initramfs-tools")?;
     chroot.real("update-initramfs")?;
     // What hooks of the kernel's packages go by.
-    let environment = [("DEB_MAINT_PARAMS", "'configure'")];
+    let mut environment = vec![("DEB_MAINT_PARAMS", "'configure'".to_owned())];
+    chroot.stand_in_for(&plan.for_initramfs)?;
+    environment.extend(chroot.hide_libraries()?);
+    let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
     chroot.run(&["update-initramfs", "-c", "-k", &kernel], &environment)?;
-    nothing_foreign(chroot, root, &kernel, plan)?;
+    nothing_foreign(chroot, root, &kernel, plan, &environment)?;
     Ok(modules)
 }
 
@@ -76,20 +80,30 @@ fn tree_fits(pattern: &str, name: &str) -> bool {
 }
 
 /// A program of this machine in it would not run there, and is only noticed when the board does not boot.
-fn nothing_foreign(chroot: &mut Chroot<'_>, root: &Path, kernel: &str, plan: &Plan) -> Result<()> {
+fn nothing_foreign(
+    chroot: &mut Chroot<'_>,
+    root: &Path,
+    kernel: &str,
+    plan: &Plan,
+    environment: &[(&str, &str)],
+) -> Result<()> {
     let here = Processor::of_host()?;
     if here == Processor::of(&plan.architecture)? {
         return Ok(());
     }
-    let packed = format!("/boot/initrd.img-{kernel}");
-    chroot.run(&["zstd", "--quiet", "--decompress", &packed, "-o", "/tmp/initramfs"], &[])?;
-    let bytes = fs::read(root.join("tmp/initramfs"))?;
-    fs::remove_file(root.join("tmp/initramfs"))?;
-    let foreign = bytes
-        .windows(20)
-        .any(|w| w.starts_with(b"\x7fELF\x02\x01\x01") && w[18..20] == here.elf.to_le_bytes());
-    ensure!(!foreign, "the initramfs has programs for {}: a stand-in was copied into it", here.deb);
-    Ok(())
+    // By the tool that knows how many archives, packed or not, one is made of.
+    chroot.run(&["unmkinitramfs", &format!("/boot/initrd.img-{kernel}"), "/tmp/initramfs"], environment)?;
+    let folder = root.join("tmp/initramfs");
+    for entry in WalkDir::new(&folder) {
+        let entry = entry?;
+        let mut start = [0; 20];
+        let whole = entry.file_type().is_file() && File::open(entry.path())?.read_exact(&mut start).is_ok();
+        if whole && start.starts_with(b"\x7fELF") && start[18..20] == here.elf.to_le_bytes() {
+            let shown = entry.path().strip_prefix(&folder)?.display();
+            bail!("the initramfs has a program for {}, `{shown}`: a stand-in was copied into it", here.deb);
+        }
+    }
+    Ok(fs::remove_dir_all(&folder)?)
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
