@@ -108,6 +108,8 @@ fn an_image_gets_packages_and_keeps_all_else() {
     assert_eq!(seen["/usr/bin/tool"].links, 2);
     let capability = other.attribute(seen["/usr/bin/tool"].inode, "security.capability", &dir);
     assert_eq!(capability, [1, 0, 0, 2, 0, 4, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let given = &is.get("/usr/share/robot/data").unwrap().xattrs["security.capability"];
+    assert_eq!(given, &capability, "a capability of the image's root, not of a namespace's");
     // And nothing else has changed.
     for path in [
         "/etc/copied",

@@ -115,6 +115,8 @@ pub(crate) fn package(dir: &Path, architecture: &str, control: &str, size: usize
          cp \"$DPKG_ROOT/usr/share/read-by-a-script\" \"$DPKG_ROOT/etc/copied\"
          echo after >>\"$DPKG_ROOT/usr/share/changed-by-a-script\"
          rm \"$DPKG_ROOT/usr/share/large\"
+         setfattr -n security.capability -v 0x0100000200040a00000000000000000000000000 \
+             \"$DPKG_ROOT/usr/share/robot/data\"
          chown 1:2 \"$DPKG_ROOT/etc/copied\"
          test ! -e /run/systemd
          touch /var/lib/a-script-was-here 2>/dev/null || true\n",
