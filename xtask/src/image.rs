@@ -5,6 +5,7 @@ pub mod bake;
 pub mod bmap;
 pub mod board;
 pub mod boot;
+pub mod card;
 pub mod check;
 pub mod disk;
 pub mod ext4;

@@ -1,9 +1,10 @@
 //! `cargo xtask image`: memory cards for boards, from packages or from an image that there is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
+use crate::image::boot::{self, Options};
 use crate::workspace::{Selection, Workspace};
 
 /// What to make.
@@ -35,15 +36,33 @@ pub struct Args {
     /// Take the newest packages and write the lock file anew
     #[arg(long)]
     update: bool,
-    /// Boot a finished image in a virtual machine, and check it
+    /// Check a finished image, boot it in a virtual machine, and check that
     #[arg(long, value_name = "FILE")]
     test: Option<PathBuf>,
+    /// With --test: on the board itself, as far as the emulator has it
+    #[arg(long, requires = "test")]
+    on_board: bool,
     /// Folder to put them in [default: dist]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
 /// Makes the image; paths of what was made go to standard output.
-pub fn run(_workspace: &Workspace, args: Args) -> Result<()> {
+pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
+    if let Some(image) = &args.test {
+        let options =
+            Options { board: args.board, products: args.selection.products, on_board: args.on_board };
+        return trial(workspace, image, &options);
+    }
     bail!("no image is made yet: {args:?}")
+}
+
+/// The report goes to standard output, also of an image that fails.
+fn trial(workspace: &Workspace, image: &Path, options: &Options) -> Result<()> {
+    let report = boot::test(workspace, image, options)?;
+    println!("{}", serde_json::to_string_pretty(&report)?);
+    if !report.good {
+        bail!("`{}`: {report}", image.display());
+    }
+    Ok(())
 }
