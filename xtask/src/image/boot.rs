@@ -21,6 +21,7 @@ use self::data::{Board, Model, Probe};
 use self::emulator::{Emulator, Event, Place};
 use self::report::{Answer, Report};
 use super::card::Card;
+use super::card::start::Start;
 use super::card::volume::Volume;
 use super::check;
 use crate::workspace::Workspace;
@@ -78,9 +79,10 @@ impl Trial {
         files.push(("boot-test.tar", bundle.archive(&model)?));
         inject::put(copy.card(), &files)?;
         let volume = card.boot()?;
-        let command_line = command_line(&volume, &model, &bundle)?;
+        let start = Start::read(&volume)?;
+        let command_line = command_line(&start, &model, &bundle)?;
         let folder = copy.folder().to_owned();
-        take_out(&volume, &model, &folder)?;
+        take_out(&volume, &start, &model, &folder)?;
         Ok(Trial { board, model, copy, command_line, probes: bundle.probes, folder })
     }
 
@@ -162,12 +164,12 @@ fn has_extra_units(card: &Card) -> Result<()> {
 }
 
 /// The image's own words for the kernel, but for where messages go, and the unit that asks.
-fn command_line(volume: &Volume<'_>, model: &Model, bundle: &Bundle) -> Result<String> {
+fn command_line(start: &Start, model: &Model, bundle: &Bundle) -> Result<String> {
     /// What the kernel of an Arm has room for, with the zero at its end.
     const MOST: usize = 2048;
-    let own = String::from_utf8(volume.read("cmdline.txt")?).context("`cmdline.txt`")?;
+    let own = start.command_line.split_whitespace();
     let mut words: Vec<String> =
-        own.split_whitespace().filter(|word| !word.starts_with("console=")).map(str::to_owned).collect();
+        own.filter(|word| !word.starts_with("console=")).map(str::to_owned).collect();
     words.push(format!("console={}", model.console));
     words.extend(model.command_line.iter().cloned());
     // A kernel that gives up ends the machine instead of standing still.
@@ -185,11 +187,9 @@ fn command_line(volume: &Volume<'_>, model: &Model, bundle: &Bundle) -> Result<S
 }
 
 /// Kernel, initramfs and device tree, where the emulator takes them from.
-fn take_out(volume: &Volume<'_>, model: &Model, folder: &Path) -> Result<()> {
-    let kernel = data::kernel_name(volume)?;
-    let kernel_bytes = unpack::kernel(volume.read(&kernel.0)?)?;
-    fs::write(folder.join("kernel"), kernel_bytes)?;
-    fs::write(folder.join("initramfs"), volume.read(&kernel.1)?)?;
+fn take_out(volume: &Volume<'_>, start: &Start, model: &Model, folder: &Path) -> Result<()> {
+    fs::write(folder.join("kernel"), unpack::kernel(volume.read(&start.kernel)?)?)?;
+    fs::write(folder.join("initramfs"), volume.read(&start.initramfs)?)?;
     if let Some(name) = &model.device_tree {
         fs::write(folder.join("device-tree"), volume.read(name)?)?;
     }

@@ -4,6 +4,7 @@
 //! It is a reader of its own, which shares nothing with what writes images: a fault of the writer is not repeated here.
 
 pub mod root;
+pub mod start;
 pub mod volume;
 
 use std::fs::File;

@@ -8,7 +8,6 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::image::card::volume::Volume;
 use crate::image::check::{Machine, Needs};
 use crate::workspace::Workspace;
 
@@ -170,17 +169,6 @@ pub(super) fn products(workspace: &Workspace, image: &Path, said: &[String]) -> 
     }
     let file = file_name(image);
     Ok(known.into_iter().filter(|product| file.starts_with(&format!("{product}-"))).collect())
-}
-
-/// Kernel and initramfs as the card's firmware finds them.
-pub(super) fn kernel_name(volume: &Volume<'_>) -> Result<(String, String)> {
-    let names = ("vmlinuz".to_owned(), "initrd.img".to_owned());
-    let Ok(config) = volume.read("config.txt") else { return Ok(names) };
-    let config = String::from_utf8(config).context("`config.txt`")?;
-    let kernel = config.lines().rev().find_map(|line| line.trim().strip_prefix("kernel="));
-    let initramfs = config.lines().rev().find_map(|line| line.trim().strip_prefix("initramfs "));
-    let initramfs = initramfs.and_then(|value| value.split_whitespace().next());
-    Ok((kernel.map_or(names.0, str::to_owned), initramfs.map_or(names.1, str::to_owned)))
 }
 
 fn file_name(path: &Path) -> String {
