@@ -47,6 +47,11 @@ impl Date {
         Date { days, year, month, day: rest + 1 }
     }
 
+    /// Year, month and day, each from 1 on.
+    pub fn parts(self) -> (u64, u64, u64) {
+        (self.year, self.month, self.day)
+    }
+
     /// `YYYY-MM-DD`.
     pub fn iso(self) -> String {
         format!("{:04}-{:02}-{:02}", self.year, self.month, self.day)

@@ -70,13 +70,15 @@ pub fn control(deb: &[u8]) -> Result<String> {
     bail!("it has no control file")
 }
 
-struct Member<'a> {
-    name: &'a str,
+/// A file of a package's outer archive.
+pub(crate) struct Member<'a> {
+    pub(crate) name: &'a str,
     head: &'a [u8],
-    bytes: &'a [u8],
+    pub(crate) bytes: &'a [u8],
 }
 
-fn members(deb: &[u8]) -> Result<Vec<Member<'_>>> {
+/// The files of a package's outer archive.
+pub(crate) fn members(deb: &[u8]) -> Result<Vec<Member<'_>>> {
     let mut rest = deb.strip_prefix(MAGIC).context("it does not start like one")?;
     let mut members = Vec::new();
     while let Some((head, body)) = rest.split_at_checked(HEAD) {

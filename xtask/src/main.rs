@@ -38,6 +38,8 @@ enum Verb {
     Try(verb::tryout::Args),
     /// Measure a program against what it replaces
     Bench(verb::bench::Args),
+    #[command(hide = true)]
+    Inside(verb::inside::Args),
     /// Run everything that the README promises
     Test(verb::test::Args),
 }
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Verb::Schema => verb::schema::run(&workspace),
         Verb::Try(args) => verb::tryout::run(&workspace, args),
         Verb::Bench(args) => verb::bench::run(&workspace, args),
+        Verb::Inside(args) => verb::inside::run(args),
         Verb::Test(args) => verb::test::run(&workspace, args),
     };
     match result {

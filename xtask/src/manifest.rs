@@ -51,14 +51,8 @@ fn deb(product: &Product, tree: &Tree) -> Value {
         let path = format!("usr/share/lintian/overrides/{}", product.package);
         assets.push(vec!["deb/lintian-overrides".to_owned(), path, "644".to_owned()].into());
     }
-    let mut depends = product.depends_deb.clone();
-    if tree.installed().any(|(path, _)| path.starts_with("/usr/lib/sysusers.d/")) {
-        depends.push("systemd | systemd-standalone-sysusers | systemd-sysusers".to_owned());
-    }
-    if !product.permits.is_empty() {
-        // Older ones do not read JavaScript rules, and would permit nothing.
-        depends.push("polkitd (>= 121)".to_owned());
-    }
+    let accounts = tree.installed().any(|(path, _)| path.starts_with("/usr/lib/sysusers.d/"));
+    let depends = depends(product, accounts);
     table([
         ("name", product.package.as_str().into()),
         ("maintainer", product.maintainer.as_str().into()),
@@ -71,6 +65,19 @@ fn deb(product: &Product, tree: &Tree) -> Value {
         ("maintainer-scripts", "deb".into()),
         ("assets", assets.into()),
     ])
+}
+
+/// What a .deb needs to be there, with or without accounts to be made.
+pub fn depends(product: &Product, accounts: bool) -> Vec<String> {
+    let mut depends = product.depends_deb.clone();
+    if accounts {
+        depends.push("systemd | systemd-standalone-sysusers | systemd-sysusers".to_owned());
+    }
+    if !product.permits.is_empty() {
+        // Older ones do not read JavaScript rules, and would permit nothing.
+        depends.push("polkitd (>= 121)".to_owned());
+    }
+    depends
 }
 
 fn rpm(product: &Product, tree: &Tree) -> Value {

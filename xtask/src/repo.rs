@@ -17,7 +17,7 @@ mod publication;
 mod repodata;
 mod signature;
 mod site;
-mod stanza;
+pub(crate) mod stanza;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod check;
 pub mod dist;
 pub mod image;
+pub mod inside;
 pub mod key;
 pub mod render;
 pub mod repo;

@@ -1,1 +1,125 @@
-//! Lock files: which version of which package, with its hash, an image is made of.
+//! Lock files: which version of which package, with its hash, images are made of. One for each suite and processor, for
+//! all boards and products, so that it changes only when somebody asks for it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::archive::fetch::{self, Wanted, fetch};
+use super::archive::index::{Index, Pocket};
+use super::archive::package::Package;
+use super::archive::relation::Relation;
+use super::archive::solve::{Wish, solve};
+use super::board::{Board, Suite};
+use crate::output;
+use crate::repo::stanza::stanzas;
+use crate::workspace::Workspace;
+
+/// What is written down of an archive.
+#[derive(Debug, Clone)]
+pub struct Lock {
+    /// The file, as a person knows it.
+    pub shown: String,
+    /// When the newest of its indices was signed: the time of everything that is made from it.
+    pub date: u64,
+    /// The packages.
+    pub packages: Vec<Package>,
+}
+
+impl Lock {
+    /// Reads that of a suite and a processor.
+    pub fn read(workspace: &Workspace, suite: &Suite, architecture: &str) -> Result<Lock> {
+        let shown = name(suite, architecture);
+        let text = match fs::read_to_string(workspace.path(&shown)) {
+            Ok(text) => text,
+            Err(_) => bail!("`{shown}`: there is none yet: run again with --update"),
+        };
+        Lock::parse(&shown, &text)
+    }
+
+    fn parse(shown: &str, text: &str) -> Result<Lock> {
+        let damaged = || format!("`{shown}`: damaged: run again with --update");
+        let mut paragraphs = stanzas(text);
+        let date = paragraphs.next().and_then(|head| head.field("Date")?.parse().ok()).with_context(damaged)?;
+        let packages: Result<Vec<Package>> = paragraphs.map(|s| Package::read(s, None)).collect();
+        Ok(Lock { shown: shown.to_owned(), date, packages: packages.with_context(damaged)? })
+    }
+
+    /// Writes it anew from what the archive has now: all that boards of this processor need, for any of the products,
+    /// and the stand-ins.
+    pub fn update(
+        workspace: &Workspace,
+        suite: &Suite,
+        architecture: &str,
+        needs: &[Vec<Relation>],
+        cache: &Path,
+    ) -> Result<Lock> {
+        let (mut packages, mut date) = (Vec::new(), 0);
+        for pocket in &suite.archive.pocket {
+            let pocket = Pocket {
+                mirror: &pocket.mirror,
+                suite: &pocket.suite,
+                components: &suite.archive.components,
+                keyring: &suite.archive.keyring,
+            };
+            let index = Index::of(&pocket, architecture, cache)?;
+            packages.extend(index.packages);
+            date = date.max(index.date);
+        }
+        let mut wishes: Vec<Wish> = vec![suite.stand_in_wish()];
+        for board in Board::all(workspace)? {
+            if board.architecture == architecture && board.suite == suite.name {
+                wishes.push(board.wish(suite, needs));
+            }
+        }
+        let of = format!("{}'s archive", suite.name);
+        let mut kept: BTreeMap<(String, String), &Package> = BTreeMap::new();
+        for wish in &wishes {
+            for package in solve(&packages, wish, &of)? {
+                kept.insert((package.name.clone(), package.version.clone()), package);
+            }
+        }
+        let mut text = format!("Suite: {}\nArchitecture: {architecture}\nDate: {date}\n", suite.name);
+        for package in kept.values() {
+            let _ = write!(text, "\n{}", package.text());
+        }
+        let shown = name(suite, architecture);
+        output::replace(&workspace.path(&shown), text.as_bytes())?;
+        Lock::parse(&shown, &text)
+    }
+
+    /// The closure of a wish.
+    pub fn solve(&self, wish: &Wish) -> Result<Vec<&Package>> {
+        let of = format!("`{}`", self.shown);
+        solve(&self.packages, wish, &of)
+            .map_err(|fault| fault.context("packages cannot be chosen (run again with --update)"))
+    }
+}
+
+/// Brings packages into the cache; gives their files, in the same order, and how many bytes had to come.
+pub fn files(suite: &Suite, packages: &[&Package], cache: &Path) -> Result<(Vec<PathBuf>, u64)> {
+    let mut wanted = Vec::new();
+    for package in packages {
+        let pocket = suite.archive.pocket.iter().find(|pocket| pocket.suite == package.pocket);
+        let pocket = pocket.with_context(|| {
+            format!("{}: is from {}, which the suite does not have: run again with --update", package.name, package.pocket)
+        })?;
+        wanted.push(Wanted {
+            url: format!("{}/{}", pocket.mirror, package.filename),
+            sha256: package.sha256.clone(),
+            size: package.size,
+            name: format!("{} {}", package.name, package.version),
+        });
+    }
+    let bytes = fetch(&wanted, cache).context(
+        "packages cannot be had: a mirror keeps only the newest version of each: run again with --update to take those",
+    )?;
+    Ok((wanted.iter().map(|w| fetch::cached(cache, &w.sha256)).collect(), bytes))
+}
+
+fn name(suite: &Suite, architecture: &str) -> String {
+    format!("image/{}-{architecture}.lock", suite.name)
+}

@@ -1,1 +1,269 @@
-//! The base root: takes locked packages, makes one deterministic tar of a configured system.
+//! The base root: takes the files of locked packages, makes one tar of a configured system that is the same on every
+//! day. The distribution's own scripts and dpkg configure it, in a user namespace; only unpacking is ours.
+
+mod chroot;
+mod database;
+mod deb;
+mod devicetree;
+pub mod enter;
+mod initramfs;
+pub(crate) mod processor;
+mod tarball;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde::{Deserialize, Serialize};
+
+use self::chroot::Chroot;
+use self::database::Entry;
+use self::deb::Unpacked;
+use self::processor::Processor;
+use super::board::Initramfs;
+
+/// What a root is made of.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Plan {
+    /// Debian's name of the processor.
+    pub architecture: String,
+    /// Nothing in the root is younger.
+    pub epoch: u64,
+    /// Packages in an order in which they can be installed.
+    pub packages: Vec<PathBuf>,
+    /// Packages with programs for this machine; none where the root's own run here.
+    pub stand_ins: Vec<PathBuf>,
+    /// Programs of those that lie over the root's own.
+    pub interpreters: Vec<String>,
+    /// Programs of those that are not used.
+    pub never: Vec<String>,
+    /// Programs that answer yes.
+    pub answer_yes: Vec<String>,
+    /// What runs the root's own programs, where this machine's processor does not.
+    pub emulator: Option<PathBuf>,
+    /// Configuration.
+    pub files: Vec<Written>,
+    /// Units to enable.
+    pub enable: Vec<String>,
+    /// Paths to remove at the end.
+    pub remove: Vec<String>,
+    /// Packages that nobody asked for by name.
+    pub automatic: Vec<String>,
+    /// What the initramfs needs.
+    pub initramfs: Initramfs,
+    /// An empty folder to work in.
+    pub work: PathBuf,
+    /// The tar.
+    pub out: PathBuf,
+}
+
+/// A file of configuration.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Written {
+    /// Where, from the root.
+    pub path: String,
+    /// Its permissions.
+    pub mode: u32,
+    /// What is in it, or where it leads.
+    pub content: Content,
+}
+
+/// What a file of configuration is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Content {
+    /// Text.
+    Text(String),
+    /// A symbolic link.
+    Link(PathBuf),
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Made {
+    /// What took how many seconds.
+    pub steps: Vec<(String, f64)>,
+    /// The kernel's version.
+    pub kernel: String,
+    /// Modules that the initramfs was asked to have.
+    pub modules: Vec<String>,
+}
+
+/// Makes a root by a plan, in a namespace of its own.
+pub fn make(plan: &Plan) -> Result<Made> {
+    fs::create_dir_all(&plan.work).with_context(|| format!("`{}`: cannot be made", plan.work.display()))?;
+    let file = plan.work.with_extension("json");
+    fs::write(&file, serde_json::to_vec(plan)?)?;
+    let report = enter::run(&file);
+    fs::remove_file(&file)?;
+    let _ = fs::remove_dir(&plan.work);
+    serde_json::from_str(&report?).context("the root's maker said something else")
+}
+
+/// The part of it that runs in the namespace: prints what came of it.
+pub fn inside(plan: &Path) -> Result<()> {
+    let plan: Plan = serde_json::from_slice(&fs::read(plan)?)?;
+    println!("{}", serde_json::to_string(&Maker::new(&plan)?.make()?)?);
+    Ok(())
+}
+
+struct Maker<'a> {
+    plan: &'a Plan,
+    root: PathBuf,
+    begun: Instant,
+    steps: Vec<(String, f64)>,
+}
+
+impl<'a> Maker<'a> {
+    fn new(plan: &'a Plan) -> Result<Self> {
+        chroot::memory(&plan.work)?;
+        let root = plan.work.join("root");
+        fs::create_dir(&root)?;
+        fs::set_permissions(&root, Permissions::from_mode(0o755))?;
+        Ok(Self { plan, root, begun: Instant::now(), steps: Vec::new() })
+    }
+
+    fn make(mut self) -> Result<Made> {
+        let (plan, root) = (self.plan, self.root.clone());
+        let processor = Processor::of(&plan.architecture)?;
+        let packages = unpack_all(&plan.packages, &root, processor)?;
+        let entries = database::write(&root, &packages)?;
+        database::automatic(&root, &plan.architecture, &plan.automatic)?;
+        plan.files.iter().try_for_each(|file| written(&root, file))?;
+        self.lap("unpack");
+        let stand_ins = plan.work.join("stand-ins");
+        let foreign = processor != Processor::of_host()?;
+        if foreign {
+            chroot::emulate(processor, plan.emulator.as_deref(), &plan.work.join("binfmt"))?;
+            fs::create_dir(&stand_ins)?;
+            unpack_all(&plan.stand_ins, &stand_ins, Processor::of_host()?)?;
+            self.lap("stand-ins");
+        }
+        let log = plan.work.join("log");
+        let log = File::options().read(true).append(true).create(true).open(log)?;
+        let mut chroot = Chroot::enter(&root, foreign.then_some(stand_ins.as_path()), plan, log)?;
+        configure(&mut chroot, &entries)?;
+        for unit in &plan.enable {
+            chroot.run(&["systemctl", "enable", unit], &[])?;
+        }
+        self.lap("configure");
+        let modules = initramfs::make(&mut chroot, &root, plan, &plan.work)?;
+        self.lap("initramfs");
+        chroot.leave()?;
+        let unfinished: Vec<String> = database::states(&root)?
+            .into_iter()
+            .filter(|(_, state)| state != "install ok installed")
+            .map(|(name, state)| format!("{name} ({state})"))
+            .collect();
+        if !unfinished.is_empty() {
+            bail!("packages are not installed: {}", unfinished.join(", "));
+        }
+        plan.remove.iter().try_for_each(|pattern| remove(&root, pattern))?;
+        // Once more: some scripts write what must be as it was given, such as the machine's identity.
+        plan.files.iter().try_for_each(|file| written(&root, file))?;
+        tarball::write(&root, plan.epoch, std::io::BufWriter::with_capacity(1 << 20, File::create(&plan.out)?))?;
+        self.lap("tar");
+        Ok(Made { steps: self.steps, kernel: initramfs::kernel(&root)?, modules })
+    }
+
+    fn lap(&mut self, what: &str) {
+        let seconds = self.begun.elapsed().as_secs_f64();
+        eprintln!("{what}: {seconds:.1} s");
+        self.steps.push((what.to_owned(), seconds));
+        self.begun = Instant::now();
+    }
+}
+
+/// What dpkg does with an unpacked package: first the scripts that come before, then everything else by itself.
+fn configure(chroot: &mut Chroot<'_>, entries: &[Entry]) -> Result<()> {
+    for entry in entries.iter().filter(|entry| entry.preinst) {
+        let script = format!("/var/lib/dpkg/info/{}.preinst", entry.prefix);
+        let environment = [
+            ("DPKG_MAINTSCRIPT_PACKAGE", entry.name.as_str()),
+            ("DPKG_MAINTSCRIPT_NAME", "preinst"),
+            ("DPKG_MAINTSCRIPT_ARCH", entry.architecture.as_str()),
+            ("DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT", "1"),
+            ("DPKG_ADMINDIR", "/var/lib/dpkg"),
+            ("DPKG_ROOT", ""),
+        ];
+        chroot.run(&[&script, "install"], &environment)?;
+    }
+    chroot.run(&["dpkg", "--force-confdef", "--force-unsafe-io", "--configure", "--pending"], &[])
+}
+
+/// Unpacks packages side by side, the largest first; in the given order again.
+fn unpack_all(packages: &[PathBuf], root: &Path, processor: Processor) -> Result<Vec<Unpacked>> {
+    // Since Debian 12 everything is in /usr, and these are links.
+    for name in ["bin", "lib", "sbin"].into_iter().chain((processor.deb == "amd64").then_some("lib64")) {
+        fs::create_dir_all(root.join("usr").join(name))?;
+        symlink(format!("usr/{name}"), root.join(name))?;
+    }
+    let mut order: Vec<usize> = (0..packages.len()).collect();
+    order.sort_by_key(|i| std::cmp::Reverse(fs::metadata(&packages[*i]).map(|m| m.len()).unwrap_or_default()));
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let package = &packages[*index];
+                    let unpacked = deb::unpack(package, root).with_context(|| format!("`{}`", package.display()));
+                    done.lock().unwrap_or_else(|e| e.into_inner()).insert(*index, unpacked);
+                }
+            });
+        }
+    });
+    let done = done.into_inner().map_err(|_| anyhow!("a thread died while unpacking"))?;
+    let unpacked: Vec<Unpacked> = done.into_values().collect::<Result<_>>()?;
+    let mut seen = std::collections::BTreeSet::new();
+    for (path, folder) in unpacked.iter().flat_map(|package| &package.folders) {
+        let full = root.join(path);
+        if seen.insert(path) && !fs::symlink_metadata(&full)?.is_symlink() {
+            chown(&full, Some(folder.uid), Some(folder.gid))?;
+            fs::set_permissions(&full, Permissions::from_mode(folder.mode))?;
+        }
+    }
+    Ok(unpacked)
+}
+
+fn written(root: &Path, file: &Written) -> Result<()> {
+    let path = root.join(file.path.trim_start_matches('/'));
+    fs::create_dir_all(path.parent().unwrap_or(root))?;
+    match &file.content {
+        Content::Text(text) => {
+            fs::write(&path, text)?;
+            fs::set_permissions(&path, Permissions::from_mode(file.mode))?;
+        }
+        Content::Link(target) => {
+            if path.is_symlink() || path.exists() {
+                fs::remove_file(&path)?;
+            }
+            symlink(target, &path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes what fits a pattern; `*` is in its last part only.
+fn remove(root: &Path, pattern: &str) -> Result<()> {
+    let (folder, name) = pattern.trim_start_matches('/').rsplit_once('/').unwrap_or(("", pattern));
+    let (start, end) = name.split_once('*').unwrap_or((name, ""));
+    let Ok(entries) = fs::read_dir(root.join(folder)) else { return Ok(()) };
+    for entry in entries {
+        let entry = entry?;
+        let found = entry.file_name();
+        let found = found.to_string_lossy();
+        let long = found.len() >= start.len() + end.len();
+        let fits = if name.contains('*') { long && found.starts_with(start) && found.ends_with(end) } else { found == name };
+        if fits {
+            let folder = entry.file_type()?.is_dir();
+            if folder { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
+        }
+    }
+    Ok(())
+}

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 /// A paragraph, without the empty line that ends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stanza<'a>(pub(super) &'a str);
+pub(crate) struct Stanza<'a>(pub(crate) &'a str);
 
 impl<'a> Stanza<'a> {
     /// The value of a field, with its further lines.
-    pub(super) fn field(self, name: &str) -> Option<&'a str> {
+    pub(crate) fn field(self, name: &str) -> Option<&'a str> {
         let mut rest = self.0;
         loop {
             let end = field_end(rest);
@@ -24,7 +24,7 @@ impl<'a> Stanza<'a> {
     }
 
     /// The same paragraph with one field set in place of an earlier one, or without it.
-    pub(super) fn with(self, name: &str, value: Option<&str>) -> String {
+    pub(crate) fn with(self, name: &str, value: Option<&str>) -> String {
         let mut text = String::new();
         let mut rest = self.0;
         while !rest.is_empty() {
@@ -55,7 +55,7 @@ fn field_end(text: &str) -> usize {
 }
 
 /// The paragraphs of an index.
-pub(super) fn stanzas(index: &str) -> impl Iterator<Item = Stanza<'_>> {
+pub(crate) fn stanzas(index: &str) -> impl Iterator<Item = Stanza<'_>> {
     index.split("\n\n").map(|text| text.trim_matches('\n')).filter(|text| !text.is_empty()).map(Stanza)
 }
 

@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
+use crate::image::board::{Board, Suite};
 use crate::image::boot::{self, Options};
+use crate::image::{self, Recipe};
+use crate::model::Product;
 use crate::workspace::{Selection, Workspace};
 
 /// What to make.
@@ -54,7 +57,22 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
             Options { board: args.board, products: args.selection.products, on_board: args.on_board };
         return trial(workspace, image, &options);
     }
-    bail!("no image is made yet: {args:?}")
+    let board = Board::read(workspace, args.board.as_deref().context("--board BOARD: which machine it is for")?)?;
+    let suite = Suite::read(workspace, args.suite.as_deref().unwrap_or(&board.suite))?;
+    image::prepare(board.is_foreign()?.then_some(&board.architecture))?;
+    let products = image::products(workspace, &args.selection)?;
+    let update = if args.update { Some(image::needs(&everything(workspace, &products)?)) } else { None };
+    let recipe = Recipe { board: &board, suite: &suite, needs: image::needs(&products), update };
+    let base = image::base(workspace, &recipe)?;
+    println!("{}", base.tar.display());
+    Ok(())
+}
+
+/// Every product that there is, for the lock: one that is changed for each would never be right for two.
+fn everything(workspace: &Workspace, named: &[Product]) -> Result<Vec<Product>> {
+    let mut all = Selection::default().read(workspace)?;
+    all.extend(named.iter().filter(|p| !all.iter().any(|known| known.name == p.name)).cloned().collect::<Vec<_>>());
+    Ok(all)
 }
 
 /// The report goes to standard output, also of an image that fails.

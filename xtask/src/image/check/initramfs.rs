@@ -7,6 +7,7 @@ use std::io::Read;
 use anyhow::{Context, Result, bail, ensure};
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
+use structured_zstd::decoding::StreamingDecoder;
 
 use super::{Needs, elf_machine};
 use crate::image::card::root::Root;
@@ -107,9 +108,7 @@ fn unpacked(packed: &[u8]) -> Result<Vec<u8>> {
     let stream: Box<dyn Read + '_> = match packed {
         [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(packed)),
         [0xfd, b'7', b'z', ..] => Box::new(XzReader::new(packed, true)),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            Box::new(ruzstd::decoding::StreamingDecoder::new(packed).context("is no whole zstd stream")?)
-        }
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(StreamingDecoder::new(packed)),
         _ => bail!("is packed in a way that is not known here: gzip, xz and zstd are"),
     };
     let mut whole = Vec::new();

@@ -1,0 +1,154 @@
+//! Files from a mirror: several at once, by curl, into a cache where each is called by its hash. What is not what its
+//! hash says never gets that name.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Read, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+
+/// A file to be had.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wanted {
+    /// Where it is.
+    pub url: String,
+    /// Its hash, by which it is called in the cache.
+    pub sha256: String,
+    /// Its size.
+    pub size: u64,
+    /// What it is to a person.
+    pub name: String,
+}
+
+/// How many come at once: mirrors bear this, and a package is mostly smaller than the way to it is long.
+const AT_ONCE: &str = "12";
+
+/// Makes sure that all are in the folder; returns how many bytes had to come.
+pub fn fetch(wanted: &[Wanted], cache: &Path) -> Result<u64> {
+    fs::create_dir_all(cache).with_context(|| format!("`{}`: cannot be made", cache.display()))?;
+    let missing: BTreeMap<&str, &Wanted> =
+        wanted.iter().filter(|w| !cached(cache, &w.sha256).exists()).map(|w| (w.sha256.as_str(), w)).collect();
+    if missing.is_empty() {
+        return Ok(0);
+    }
+    let bytes = missing.values().map(|w| w.size).sum();
+    eprintln!("fetching {} files, {}", missing.len(), megabytes(bytes));
+    let drafts = Drafts::new(cache)?;
+    let list: Vec<&Wanted> = missing.into_values().collect();
+    let said = curl(&list, &drafts.0)?;
+    let faults = Faults::of(&list, &drafts.0, cache)?;
+    if faults.0.is_empty() { Ok(bytes) } else { bail!("{}{}", faults.0.join("; "), said) }
+}
+
+/// A file's place in the cache.
+pub fn cached(cache: &Path, sha256: &str) -> PathBuf {
+    cache.join(sha256)
+}
+
+/// A small file that has no hash yet.
+pub fn text(url: &str) -> Result<Vec<u8>> {
+    let ended = Command::new("curl")
+        .args(["--fail", "--silent", "--show-error", "--location", "--retry", "3", "--max-time", "60", url])
+        .output()
+        .context("`curl` does not start: apt-get install curl")?;
+    if !ended.status.success() {
+        let said = String::from_utf8_lossy(&ended.stderr);
+        bail!("`{url}`: cannot be fetched: {}", said.trim().trim_start_matches("curl: "));
+    }
+    Ok(ended.stdout)
+}
+
+/// Bytes as people read them.
+pub fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+/// Hexadecimal SHA-256 of a file.
+pub fn sha256(path: &Path) -> Result<String> {
+    let mut file = fs::File::open(path).with_context(|| format!("`{}`", path.display()))?;
+    let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(digest.finalize().iter().map(|b| format!("{b:02x}")).collect()),
+            n => digest.update(&buffer[..n]),
+        }
+    }
+}
+
+/// Where files grow until they are whole; gone with the run.
+struct Drafts(PathBuf);
+
+impl Drafts {
+    fn new(cache: &Path) -> Result<Drafts> {
+        let path = cache.join(format!(".{}", std::process::id()));
+        fs::create_dir_all(&path).with_context(|| format!("`{}`: cannot be made", path.display()))?;
+        Ok(Drafts(path))
+    }
+}
+
+impl Drop for Drafts {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Lets curl get them; what it says when it does not get all.
+fn curl(list: &[&Wanted], drafts: &Path) -> Result<String> {
+    let mut config = String::new();
+    for wanted in list {
+        let output = drafts.join(&wanted.sha256);
+        let _ = writeln!(config, "url = \"{}\"\noutput = \"{}\"", quoted(&wanted.url), quoted(&output.display().to_string()));
+    }
+    let mut child = Command::new("curl")
+        .args(["--fail", "--silent", "--show-error", "--location", "--globoff", "--parallel", "--parallel-max", AT_ONCE])
+        .args(["--retry", "3", "--connect-timeout", "30", "--speed-limit", "1000", "--speed-time", "60", "--config", "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("`curl` does not start: apt-get install curl")?;
+    let mut input = child.stdin.take().context("curl has no input")?;
+    thread::scope(|scope| {
+        // Beside the reading of what it says, or both would wait for the other.
+        scope.spawn(move || input.write_all(config.as_bytes()));
+        let ended = child.wait_with_output()?;
+        let said = String::from_utf8_lossy(&ended.stderr);
+        let last = said.lines().rfind(|line| line.starts_with("curl:")).unwrap_or_default();
+        Ok(if ended.status.success() { String::new() } else { format!(" ({last})") })
+    })
+}
+
+fn quoted(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+struct Faults(Vec<String>);
+
+impl Faults {
+    /// Gives every whole file its name, and says what is wrong with the others.
+    fn of(list: &[&Wanted], drafts: &Path, cache: &Path) -> Result<Faults> {
+        let share = list.len().div_ceil(thread::available_parallelism().map_or(1, usize::from));
+        let sums = thread::scope(|scope| {
+            let jobs: Vec<_> = list
+                .chunks(share.max(1))
+                .map(|part| scope.spawn(move || part.iter().map(|w| sha256(&drafts.join(&w.sha256)).ok()).collect::<Vec<_>>()))
+                .collect();
+            jobs.into_iter().flat_map(|job| job.join().unwrap_or_default()).collect::<Vec<_>>()
+        });
+        let mut faults = Vec::new();
+        for (wanted, sum) in list.iter().zip(sums) {
+            match sum {
+                Some(sum) if sum == wanted.sha256 => {
+                    fs::rename(drafts.join(&wanted.sha256), cached(cache, &wanted.sha256))?;
+                }
+                Some(_) => faults.push(format!("{}: is not what its hash says: `{}` is damaged or was replaced", wanted.name, wanted.url)),
+                None => faults.push(format!("{}: cannot be fetched from `{}`", wanted.name, wanted.url)),
+            }
+        }
+        Ok(Faults(faults))
+    }
+}

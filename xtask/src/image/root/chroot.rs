@@ -1,0 +1,244 @@
+//! The root as packages' scripts see it while they run: `/proc`, a few devices, and for a foreign processor this
+//! machine's programs in the place of its own. Everything that is put in is taken out again by [`Chroot::leave`].
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_bind_recursive, unmount};
+
+use super::Plan;
+use super::processor::Processor;
+
+const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+
+/// Where this machine's programs are, seen from inside.
+const STAND_INS: &str = "/.stand-ins";
+/// First on the PATH.
+const FIRST: &str = "/.first";
+
+/// A root that programs can run in.
+pub(super) struct Chroot<'a> {
+    root: &'a Path,
+    plan: &'a Plan,
+    log: File,
+    mounted: Vec<PathBuf>,
+    made: Vec<PathBuf>,
+}
+
+impl<'a> Chroot<'a> {
+    /// Prepares it; `stand_ins` is a folder with this machine's programs.
+    pub(super) fn enter(root: &'a Path, stand_ins: Option<&Path>, plan: &'a Plan, log: File) -> Result<Self> {
+        let mut chroot = Self { root, plan, log, mounted: Vec::new(), made: Vec::new() };
+        for folder in ["proc", "dev", "sys", "run", "tmp"] {
+            fs::create_dir_all(root.join(folder))?;
+        }
+        chroot.bind_all(Path::new("/proc"), "proc")?;
+        for device in DEVICES {
+            let path = format!("dev/{device}");
+            fs::write(root.join(&path), "")?;
+            chroot.made.push(root.join(&path));
+            chroot.bind(&Path::new("/dev").join(device), &path)?;
+        }
+        chroot.script("usr/sbin/policy-rc.d", include_str!("../../../../image/policy-rc.d"))?;
+        let first = chroot.folder(&FIRST[1..])?;
+        for name in &plan.answer_yes {
+            symlink("/usr/bin/true", first.join(name))?;
+        }
+        if let Some(stand_ins) = stand_ins {
+            chroot.stand_in(stand_ins, &first)?;
+        }
+        Ok(chroot)
+    }
+
+    /// Puts this machine's programs in front of the root's own, and over its interpreters.
+    fn stand_in(&mut self, stand_ins: &Path, first: &Path) -> Result<()> {
+        let here = Processor::of_host()?;
+        self.folder(&STAND_INS[1..])?;
+        self.bind(stand_ins, &STAND_INS[1..])?;
+        // A processor's libraries have a folder to themselves, so both kinds can be there at once.
+        for folder in here.libraries {
+            let inner = folder.trim_start_matches('/');
+            if stand_ins.join(inner).is_dir() && !self.root.join(inner).exists() {
+                self.folder(inner)?;
+                self.bind(&stand_ins.join(inner), inner)?;
+            }
+        }
+        for (link, target) in here.links {
+            let link = self.root.join(link.trim_start_matches('/'));
+            if !link.exists() {
+                symlink(target, &link)?;
+                self.made.push(link);
+            }
+        }
+        for folder in ["usr/bin", "usr/sbin"] {
+            for entry in fs::read_dir(stand_ins.join(folder))? {
+                let entry = entry?;
+                let name = entry.file_name();
+                let text = name.to_string_lossy();
+                let plan = self.plan;
+                let own = plan.never.iter().any(|n| *n == text) || plan.answer_yes.iter().any(|n| *n == text);
+                let over = plan.interpreters.iter().any(|path| path.ends_with(&format!("/{text}")));
+                if !own && !over && is_program(&entry.path()) {
+                    let _ = fs::remove_file(first.join(&name));
+                    symlink(format!("{STAND_INS}/{folder}/{text}"), first.join(&name))?;
+                }
+            }
+        }
+        for path in &self.plan.interpreters {
+            let inner = path.trim_start_matches('/');
+            if stand_ins.join(inner).exists() && self.root.join(inner).exists() {
+                self.bind(&stand_ins.join(inner), inner)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a program in it; what it says goes into the log, and its end into the error.
+    pub(super) fn run(&mut self, words: &[&str], environment: &[(&str, &str)]) -> Result<()> {
+        let from = self.log.seek(SeekFrom::End(0))?;
+        writeln!(self.log, "+ {}", words.join(" "))?;
+        let status = self.command(words, environment)?.status();
+        let status = status.with_context(|| format!("`{}` does not start in the root", words[0]))?;
+        if !status.success() {
+            bail!("`{}` failed in the root:\n{}", words.join(" "), self.tail(from)?);
+        }
+        Ok(())
+    }
+
+    fn command(&self, words: &[&str], environment: &[(&str, &str)]) -> Result<Command> {
+        let chroot = ["/usr/sbin/chroot", "/usr/bin/chroot", "/sbin/chroot"].into_iter().find(|p| Path::new(p).exists());
+        let mut command = Command::new(chroot.context("`chroot` is missing: apt-get install coreutils")?);
+        command.arg(self.root).args(words).env_clear().current_dir("/");
+        command.envs([
+            ("PATH", format!("{FIRST}:/usr/sbin:/usr/bin").as_str()),
+            ("HOME", "/root"),
+            ("LC_ALL", "C.UTF-8"),
+            ("DEBIAN_FRONTEND", "noninteractive"),
+            ("DEBCONF_NONINTERACTIVE_SEEN", "true"),
+            ("SOURCE_DATE_EPOCH", &self.plan.epoch.to_string()),
+            // The kernel's package would make an initramfs, and the next package another.
+            ("INITRD", "No"),
+        ]);
+        command.envs(environment.iter().copied());
+        command.stdin(Stdio::null()).stdout(self.log.try_clone()?).stderr(self.log.try_clone()?);
+        Ok(command)
+    }
+
+    /// The last lines of the log.
+    fn tail(&mut self, from: u64) -> Result<String> {
+        self.log.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        self.log.read_to_end(&mut bytes)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text.lines().collect();
+        Ok(lines[lines.len().saturating_sub(25)..].join("\n"))
+    }
+
+    /// From now on a program that always answered yes is what it is.
+    pub(super) fn real(&mut self, name: &str) -> Result<()> {
+        Ok(fs::remove_file(self.root.join(&FIRST[1..]).join(name))?)
+    }
+
+    /// Takes this machine's libraries off the path that everything sees; only its programs are told where they are. A
+    /// hook of an initramfs takes what fits `/usr/lib/*/libkmod.so.*`, whatever it is for.
+    pub(super) fn hide_libraries(&mut self) -> Result<Vec<(&'static str, String)>> {
+        let here = Processor::of_host()?;
+        let Some(folder) = here.libraries.first() else { return Ok(Vec::new()) };
+        let path = self.root.join(folder.trim_start_matches('/'));
+        let Some(at) = self.mounted.iter().position(|mounted| *mounted == path) else { return Ok(Vec::new()) };
+        unmount(&path, UnmountFlags::DETACH)?;
+        self.mounted.remove(at);
+        self.made.retain(|made| *made != path);
+        fs::remove_dir(&path)?;
+        let moved = format!("{STAND_INS}{folder}");
+        Ok(vec![("PERL5LIB", format!("{moved}/perl-base")), ("LD_LIBRARY_PATH", moved)])
+    }
+
+    /// Lays a folder of the build over one of the root.
+    pub(super) fn overlay(&mut self, source: &Path, inner: &str) -> Result<()> {
+        self.bind(source, inner)
+    }
+
+    /// Takes everything out again.
+    pub(super) fn leave(mut self) -> Result<()> {
+        while let Some(path) = self.mounted.pop() {
+            unmount(&path, UnmountFlags::DETACH).with_context(|| format!("`{}`", path.display()))?;
+        }
+        while let Some(path) = self.made.pop() {
+            let is_folder = fs::symlink_metadata(&path)?.is_dir();
+            if is_folder { fs::remove_dir_all(&path)? } else { fs::remove_file(&path)? }
+        }
+        Ok(())
+    }
+
+    fn folder(&mut self, inner: &str) -> Result<PathBuf> {
+        let path = self.root.join(inner);
+        fs::create_dir(&path).with_context(|| format!("`/{inner}`"))?;
+        self.made.push(path.clone());
+        Ok(path)
+    }
+
+    fn script(&mut self, inner: &str, text: &str) -> Result<()> {
+        let path = self.root.join(inner);
+        fs::write(&path, text)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+        self.made.push(path);
+        Ok(())
+    }
+
+    fn bind(&mut self, source: &Path, inner: &str) -> Result<()> {
+        let target = self.root.join(inner);
+        mount_bind(source, &target).with_context(|| format!("`{}` cannot be bound over `/{inner}`", source.display()))?;
+        self.mounted.push(target);
+        Ok(())
+    }
+
+    fn bind_all(&mut self, source: &Path, inner: &str) -> Result<()> {
+        let target = self.root.join(inner);
+        mount_bind_recursive(source, &target)
+            .with_context(|| format!("`{}` cannot be bound over `/{inner}`", source.display()))?;
+        self.mounted.push(target);
+        Ok(())
+    }
+}
+
+/// Memory as a folder, which is gone with the process.
+pub(super) fn memory(folder: &Path) -> Result<()> {
+    mount("tmpfs", folder, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, Some(c"mode=0755,size=6G")).with_context(|| {
+        "no memory can be mounted in a user namespace: on Ubuntu run `sysctl -w \
+         kernel.apparmor_restrict_unprivileged_userns=0` as root, in a container allow `mount`"
+    })
+}
+
+/// Lets the kernel run a foreign processor's programs in this namespace by an emulator, or finds that the host's
+/// kernel does so already.
+pub(super) fn emulate(processor: Processor, emulator: Option<&Path>, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    let Some(emulator) = emulator else {
+        bail!("programs for {0} cannot run here: apt-get install qemu-user-static", processor.deb)
+    };
+    // Since Linux 6.7 every user namespace has its own list; before, there is the host's.
+    if mount("binfmt_misc", folder, "binfmt_misc", MountFlags::empty(), None).is_err() {
+        let host = format!("/proc/sys/fs/binfmt_misc/qemu-{}", processor.machine);
+        let known = fs::read_to_string(&host).unwrap_or_default();
+        if known.starts_with("enabled") && known.lines().any(|l| l.starts_with("flags:") && l.contains('F')) {
+            return Ok(());
+        }
+        bail!(
+            "programs for {} cannot run here: the kernel is older than 6.7 and has no list of emulators for a \
+             namespace: as root run `apt-get install qemu-user-static binfmt-support`",
+            processor.deb
+        );
+    }
+    let line = [b":image:M::".as_slice(), &processor.magic(), b":", &processor.mask(), b":", emulator.as_os_str().as_encoded_bytes(), b":F"];
+    fs::write(folder.join("register"), line.concat()).context("the emulator cannot be registered")
+}
+
+fn is_program(path: &Path) -> bool {
+    let mut start = [0; 4];
+    File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *b"\x7fELF"
+}

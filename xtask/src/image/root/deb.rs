@@ -1,0 +1,141 @@
+//! One .deb, unpacked: its files into a folder, its control files and what dpkg's database says of it kept.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
+use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, bail, ensure};
+use flate2::read::MultiGzDecoder;
+use lzma_rust2::XzReader;
+use tar::{Archive, Entry, EntryType};
+
+use crate::deb::members;
+
+/// What a package was, and where its files went.
+#[derive(Debug, Default)]
+pub(super) struct Unpacked {
+    /// Its control file.
+    pub(super) control: String,
+    /// Its other control files: scripts, triggers, checksums.
+    pub(super) info: BTreeMap<String, Vec<u8>>,
+    /// Paths in the order of the archive, as dpkg lists them.
+    pub(super) paths: Vec<String>,
+    /// Its folders: the first package that has one says what it is like.
+    pub(super) folders: Vec<(PathBuf, Folder)>,
+}
+
+/// What a folder is like.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Folder {
+    pub(super) mode: u32,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+}
+
+/// Unpacks a package into a root.
+pub(super) fn unpack(deb: &Path, root: &Path) -> Result<Unpacked> {
+    let bytes = fs::read(deb).with_context(|| format!("`{}`", deb.display()))?;
+    let mut unpacked = Unpacked::default();
+    for member in members(&bytes)? {
+        if member.name.starts_with("control.tar") {
+            control(opened(member.name, member.bytes)?, &mut unpacked)?;
+        } else if member.name.starts_with("data.tar") {
+            let mut archive = Archive::new(opened(member.name, member.bytes)?);
+            for entry in archive.entries()? {
+                file(&mut entry?, root, &mut unpacked)?;
+            }
+        }
+    }
+    ensure!(!unpacked.control.is_empty(), "it has no control file");
+    Ok(unpacked)
+}
+
+fn opened<'a>(name: &str, bytes: &'a [u8]) -> Result<Box<dyn Read + 'a>> {
+    Ok(match name.rsplit('.').next() {
+        Some("xz") => Box::new(XzReader::new(bytes, true)),
+        Some("gz") => Box::new(MultiGzDecoder::new(bytes)),
+        Some("tar") => Box::new(bytes),
+        _ => bail!("its `{name}` is packed in a way that is not read here"),
+    })
+}
+
+fn control(tar: impl Read, unpacked: &mut Unpacked) -> Result<()> {
+    for entry in Archive::new(tar).entries()? {
+        let mut entry = entry?;
+        let name = entry.path()?.file_name().map(|name| name.to_string_lossy().into_owned());
+        let (Some(name), true) = (name, entry.header().entry_type().is_file()) else { continue };
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes)?;
+        if name == "control" {
+            unpacked.control = String::from_utf8(bytes).context("its control file is not UTF-8")?;
+        } else {
+            unpacked.info.insert(name, bytes);
+        }
+    }
+    Ok(())
+}
+
+fn file<R: Read>(entry: &mut Entry<'_, R>, root: &Path, unpacked: &mut Unpacked) -> Result<()> {
+    let header = entry.header().clone();
+    let inner = inner(&entry.path()?)?;
+    let path = root.join(&inner);
+    let shown = if inner.as_os_str().is_empty() { "/.".to_owned() } else { format!("/{}", inner.display()) };
+    let (mode, uid, gid) = (header.mode()? & 0o7777, id(header.uid()?)?, id(header.gid()?)?);
+    if let Some(parent) = path.parent().filter(|parent| parent.starts_with(root)) {
+        fs::create_dir_all(parent)?;
+    }
+    let made = match header.entry_type() {
+        EntryType::Directory => {
+            let made = fs::create_dir_all(&path);
+            unpacked.folders.push((inner, Folder { mode, uid, gid }));
+            made
+        }
+        EntryType::Regular | EntryType::Continuous => regular(entry, &path, mode, uid, gid),
+        EntryType::Symlink => {
+            let target = entry.link_name()?.context("a symbolic link without a target")?;
+            // A root begins with those that join `/bin` and `/usr/bin`, and a package has them too.
+            match fs::read_link(&path) {
+                Ok(there) if there == *target => Ok(()),
+                _ => symlink(target, &path).and_then(|()| lchown(&path, Some(uid), Some(gid))),
+            }
+        }
+        EntryType::Link => {
+            let target = entry.link_name()?.context("a hard link without a target")?;
+            fs::hard_link(root.join(self::inner(&target)?), &path)
+        }
+        other => bail!("`{shown}`: is a {other:?}, which is not unpacked here"),
+    };
+    made.with_context(|| format!("`{shown}`: cannot be written"))?;
+    unpacked.paths.push(shown);
+    Ok(())
+}
+
+fn regular<R: Read>(entry: &mut Entry<'_, R>, path: &Path, mode: u32, uid: u32, gid: u32) -> io::Result<()> {
+    // Not over what is there: two packages with one file would depend on who is first.
+    let mut file = File::create_new(path)?;
+    io::copy(entry, &mut file)?;
+    // In this order: a change of owner takes set-uid away.
+    chown(path, Some(uid), Some(gid))?;
+    file.set_permissions(Permissions::from_mode(mode))?;
+    file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(entry.header().mtime()?))
+}
+
+/// A path below the root, which leads nowhere else.
+fn inner(path: &Path) -> Result<PathBuf> {
+    let mut inner = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => inner.push(name),
+            Component::CurDir | Component::RootDir => {}
+            _ => bail!("`{}`: leads out of the root", path.display()),
+        }
+    }
+    Ok(inner)
+}
+
+fn id(number: u64) -> Result<u32> {
+    u32::try_from(number).context("an owner's number is too large")
+}

@@ -1,0 +1,70 @@
+//! Processors: what tells their programs apart, and where Debian puts their libraries.
+
+use anyhow::{Context, Result};
+
+/// A processor that a root can be for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Processor {
+    /// Debian's name of it.
+    pub(crate) deb: &'static str,
+    /// The kernel's, and that of its emulator.
+    pub(crate) machine: &'static str,
+    /// Its number in ELF files.
+    pub(crate) elf: u16,
+    /// Folders that only its libraries are in.
+    pub(crate) libraries: &'static [&'static str],
+    /// Links at the top that its programs need to find their loader.
+    pub(crate) links: &'static [(&'static str, &'static str)],
+}
+
+const ALL: [Processor; 2] = [
+    Processor {
+        deb: "amd64",
+        machine: "x86_64",
+        elf: 62,
+        libraries: &["/usr/lib/x86_64-linux-gnu", "/usr/lib64"],
+        links: &[("/lib64", "usr/lib64")],
+    },
+    Processor {
+        deb: "arm64",
+        machine: "aarch64",
+        elf: 183,
+        libraries: &["/usr/lib/aarch64-linux-gnu"],
+        links: &[("/usr/lib/ld-linux-aarch64.so.1", "aarch64-linux-gnu/ld-linux-aarch64.so.1")],
+    },
+];
+
+impl Processor {
+    /// By Debian's name.
+    pub(crate) fn of(deb: &str) -> Result<Processor> {
+        let known = ALL.map(|p| p.deb).join(", ");
+        ALL.into_iter().find(|p| p.deb == deb).with_context(|| format!("`{deb}`: no images are made for it: known: {known}"))
+    }
+
+    /// That of this machine.
+    pub(crate) fn of_host() -> Result<Processor> {
+        let machine = std::env::consts::ARCH;
+        ALL.into_iter().find(|p| p.machine == machine).with_context(|| format!("no images are made on {machine}"))
+    }
+
+    /// How its programs begin, as binfmt_misc wants it.
+    pub(super) fn magic(&self) -> Vec<u8> {
+        let [low, high] = self.elf.to_le_bytes();
+        let mut start = b"\x7fELF\x02\x01\x01\x00\0\0\0\0\0\0\0\0\x02\x00".to_vec();
+        start.extend([low, high]);
+        escaped(&start)
+    }
+
+    /// Which bits of that count: the system's number does not, and programs and libraries are alike.
+    pub(super) fn mask(&self) -> Vec<u8> {
+        let mut mask = [0xff; 20];
+        mask[7] = 0;
+        mask[8..16].fill(0);
+        mask[16] = 0xfe;
+        escaped(&mask)
+    }
+}
+
+fn escaped(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().flat_map(|byte| format!("\\x{byte:02x}").into_bytes()).collect()
+}
