@@ -10,7 +10,17 @@ fn smoke() {
     let t = Instant::now();
     let tree = Tree::from_tar(Path::new("/tmp/w/img/root.tar")).unwrap();
     eprintln!("tar {:?} {}", t.elapsed(), tree.iter().count());
-    let layout = disk::Layout { disk: 0x1234, seed: [7; 32], epoch: 1760000000, boot: "/boot/firmware".into(), boot_label: "BOOT".into(), boot_size: None, root_label: "root".into(), size: None, free: 64 << 20 };
+    let layout = disk::Layout {
+        disk: 0x1234,
+        seed: [7; 32],
+        epoch: 1760000000,
+        boot: "/boot/firmware".into(),
+        boot_label: "BOOT".into(),
+        boot_size: None,
+        root_label: "root".into(),
+        size: None,
+        free: 64 << 20,
+    };
     let t = Instant::now();
     disk::write(&tree, &layout, Path::new("/tmp/w/img-disk/a.img")).unwrap();
     eprintln!("write {:?}", t.elapsed());

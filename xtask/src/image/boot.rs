@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use self::bundle::Bundle;
+pub use self::bundle::Phase;
 use self::copy::Copy;
-use self::data::{Board, Model, Probe};
+use self::data::{Board, Model};
 use self::emulator::{Emulator, Event, Place};
 use self::report::{Answer, Report};
 use super::card::Card;
@@ -40,7 +41,7 @@ pub struct Trial {
     model: Model,
     copy: Copy,
     command_line: String,
-    probes: Vec<Probe>,
+    bundle: Bundle,
     folder: PathBuf,
 }
 
@@ -51,15 +52,15 @@ pub struct Options {
     pub board: Option<String>,
     /// Products that it shall hold, which bring their own questions.
     pub products: Vec<String>,
+    /// A package to upgrade to.
+    pub next: Option<PathBuf>,
     /// On the board that it is for, as far as the emulator has it, and not on the quickest machine.
     pub on_board: bool,
 }
 
 /// Checks and boots an image; what is wrong with it is in the report.
 pub fn test(workspace: &Workspace, image: &Path, options: &Options) -> Result<Report> {
-    let mut trial = Trial::prepare(workspace, image, options)?;
-    let report = trial.run()?;
-    Ok(report)
+    Trial::prepare(workspace, image, options)?.run(Phase::Boot)
 }
 
 impl Trial {
@@ -76,21 +77,22 @@ impl Trial {
         let bundle = Bundle::read(workspace, &products)?;
         let copy = Copy::of(&card, &workspace.target_dir().join("boot-test"))?;
         let mut files = bundle.custom.iter().map(|text| ("custom.toml", text.clone())).collect::<Vec<_>>();
-        files.push(("boot-test.tar", bundle.archive(&model)?));
+        files.push(("boot-test.tar", bundle.archive(&model, options.next.as_deref())?));
         inject::put(copy.card(), &files)?;
         let volume = card.boot()?;
         let start = Start::read(&volume)?;
         let command_line = command_line(&start, &model, &bundle)?;
         let folder = copy.folder().to_owned();
         take_out(&volume, &start, &model, &folder)?;
-        Ok(Trial { board, model, copy, command_line, probes: bundle.probes, folder })
+        Ok(Trial { board, model, copy, command_line, bundle, folder })
     }
 
     /// Boots the card and waits for every answer.
-    pub fn run(&mut self) -> Result<Report> {
+    pub fn run(&self, phase: Phase) -> Result<Report> {
+        let probes = self.bundle.probes(phase);
         let begin = Instant::now();
         let bound = BOUND.mul_f64(machine::host::busy());
-        let mut emulator = self.start()?;
+        let mut emulator = self.start(phase)?;
         let mut answers: Vec<Answer> = Vec::new();
         loop {
             match emulator.next(begin + bound) {
@@ -101,11 +103,7 @@ impl Trial {
                 }
                 Event::Report(line) => match report::line(&line)? {
                     Some(answer) => {
-                        eprintln!(
-                            "{:7.1} s  {}",
-                            begin.elapsed().as_secs_f64(),
-                            answer.summary(&self.probes)
-                        );
+                        eprintln!("{:7.1} s  {}", begin.elapsed().as_secs_f64(), answer.summary(&probes));
                         answers.push(answer);
                     }
                     None => break,
@@ -124,18 +122,19 @@ impl Trial {
             }
         }
         emulator.kill();
-        Ok(Report::of(&self.board.name, &self.model.name, begin.elapsed(), &self.probes, answers))
+        Ok(Report::of(&self.board.name, &self.model.name, begin.elapsed(), &probes, answers))
     }
 
     /// Switches the machine on, for whoever wants to see what happens.
-    pub fn start(&self) -> Result<Emulator> {
+    pub fn start(&self, phase: Phase) -> Result<Emulator> {
+        let command_line = format!("{} {}", self.command_line, phase.word());
         let place = Place {
             card: self.copy.card(),
             kernel: &self.folder.join("kernel"),
             initramfs: &self.folder.join("initramfs"),
             device_tree: &self.folder.join("device-tree"),
             report: &self.folder.join("report"),
-            command_line: &self.command_line,
+            command_line: &command_line,
         };
         Emulator::start(&self.model, &place)
     }
@@ -177,9 +176,10 @@ fn command_line(start: &Start, model: &Model, bundle: &Bundle) -> Result<String>
         ["panic=-1", "loglevel=4", "systemd.show_status=1", "systemd.log_color=0"].map(str::to_owned),
     );
     words.extend(bundle.unit_words());
+    // With room for the word that says which questions are asked.
     let line = words.join(" ");
     ensure!(
-        line.len() < MOST,
+        line.len() + 32 < MOST,
         "the kernel's command line would have {} characters, and has room for {MOST}",
         line.len()
     );

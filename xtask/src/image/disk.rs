@@ -144,7 +144,8 @@ impl Draft {
 
     /// Gives it its name.
     pub fn keep(self) -> Result<()> {
-        fs::rename(&self.path, &self.place).with_context(|| format!("`{}`: cannot be made", self.place.display()))
+        fs::rename(&self.path, &self.place)
+            .with_context(|| format!("`{}`: cannot be made", self.place.display()))
     }
 }
 

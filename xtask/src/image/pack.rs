@@ -39,9 +39,7 @@ pub fn write_xz(file: &Path, out: &Path) -> Result<()> {
 /// Writes `out`, a zstd of the file.
 pub fn write_zst(file: &Path, out: &Path) -> Result<()> {
     written(file, out, |input, output| {
-        in_pieces(input, output, |piece| {
-            compress_to_vec(piece, CompressionLevel::from_level(ZSTD_LEVEL))
-        })
+        in_pieces(input, output, |piece| compress_to_vec(piece, CompressionLevel::from_level(ZSTD_LEVEL)))
     })
 }
 
@@ -94,9 +92,9 @@ fn written(
     let mut input = File::open(file).with_context(|| format!("`{}`: cannot be read", file.display()))?;
     let draft = Draft::new(out, 0)?;
     let mut output = BufWriter::with_capacity(1 << 20, draft.file.try_clone()?);
-    pack(&mut input, &mut output).and_then(|()| output.flush()).with_context(|| {
-        format!("`{}`: cannot be written", out.display())
-    })?;
+    pack(&mut input, &mut output)
+        .and_then(|()| output.flush())
+        .with_context(|| format!("`{}`: cannot be written", out.display()))?;
     draft.keep()
 }
 

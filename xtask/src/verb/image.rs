@@ -53,11 +53,16 @@ pub struct Args {
 /// Makes the image; paths of what was made go to standard output.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     if let Some(image) = &args.test {
-        let options =
-            Options { board: args.board, products: args.selection.products, on_board: args.on_board };
+        let options = Options {
+            board: args.board,
+            products: args.selection.products,
+            next: None,
+            on_board: args.on_board,
+        };
         return trial(workspace, image, &options);
     }
-    let board = Board::read(workspace, args.board.as_deref().context("--board BOARD: which machine it is for")?)?;
+    let board =
+        Board::read(workspace, args.board.as_deref().context("--board BOARD: which machine it is for")?)?;
     let suite = Suite::read(workspace, args.suite.as_deref().unwrap_or(&board.suite))?;
     image::prepare(board.is_foreign()?.then_some(&board.architecture))?;
     let products = image::products(workspace, &args.selection)?;
@@ -71,7 +76,9 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
 /// Every product that there is, for the lock: one that is changed for each would never be right for two.
 fn everything(workspace: &Workspace, named: &[Product]) -> Result<Vec<Product>> {
     let mut all = Selection::default().read(workspace)?;
-    all.extend(named.iter().filter(|p| !all.iter().any(|known| known.name == p.name)).cloned().collect::<Vec<_>>());
+    all.extend(
+        named.iter().filter(|p| !all.iter().any(|known| known.name == p.name)).cloned().collect::<Vec<_>>(),
+    );
     Ok(all)
 }
 

@@ -31,8 +31,11 @@ const AT_ONCE: &str = "12";
 /// Makes sure that all are in the folder; returns how many bytes had to come.
 pub fn fetch(wanted: &[Wanted], cache: &Path) -> Result<u64> {
     fs::create_dir_all(cache).with_context(|| format!("`{}`: cannot be made", cache.display()))?;
-    let missing: BTreeMap<&str, &Wanted> =
-        wanted.iter().filter(|w| !cached(cache, &w.sha256).exists()).map(|w| (w.sha256.as_str(), w)).collect();
+    let missing: BTreeMap<&str, &Wanted> = wanted
+        .iter()
+        .filter(|w| !cached(cache, &w.sha256).exists())
+        .map(|w| (w.sha256.as_str(), w))
+        .collect();
     if missing.is_empty() {
         return Ok(0);
     }
@@ -102,11 +105,36 @@ fn curl(list: &[&Wanted], drafts: &Path) -> Result<String> {
     let mut config = String::new();
     for wanted in list {
         let output = drafts.join(&wanted.sha256);
-        let _ = writeln!(config, "url = \"{}\"\noutput = \"{}\"", quoted(&wanted.url), quoted(&output.display().to_string()));
+        let _ = writeln!(
+            config,
+            "url = \"{}\"\noutput = \"{}\"",
+            quoted(&wanted.url),
+            quoted(&output.display().to_string())
+        );
     }
     let mut child = Command::new("curl")
-        .args(["--fail", "--silent", "--show-error", "--location", "--globoff", "--parallel", "--parallel-max", AT_ONCE])
-        .args(["--retry", "3", "--connect-timeout", "30", "--speed-limit", "1000", "--speed-time", "60", "--config", "-"])
+        .args([
+            "--fail",
+            "--silent",
+            "--show-error",
+            "--location",
+            "--globoff",
+            "--parallel",
+            "--parallel-max",
+            AT_ONCE,
+        ])
+        .args([
+            "--retry",
+            "3",
+            "--connect-timeout",
+            "30",
+            "--speed-limit",
+            "1000",
+            "--speed-time",
+            "60",
+            "--config",
+            "-",
+        ])
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -135,7 +163,11 @@ impl Faults {
         let sums = thread::scope(|scope| {
             let jobs: Vec<_> = list
                 .chunks(share.max(1))
-                .map(|part| scope.spawn(move || part.iter().map(|w| sha256(&drafts.join(&w.sha256)).ok()).collect::<Vec<_>>()))
+                .map(|part| {
+                    scope.spawn(move || {
+                        part.iter().map(|w| sha256(&drafts.join(&w.sha256)).ok()).collect::<Vec<_>>()
+                    })
+                })
                 .collect();
             jobs.into_iter().flat_map(|job| job.join().unwrap_or_default()).collect::<Vec<_>>()
         });
@@ -145,7 +177,10 @@ impl Faults {
                 Some(sum) if sum == wanted.sha256 => {
                     fs::rename(drafts.join(&wanted.sha256), cached(cache, &wanted.sha256))?;
                 }
-                Some(_) => faults.push(format!("{}: is not what its hash says: `{}` is damaged or was replaced", wanted.name, wanted.url)),
+                Some(_) => faults.push(format!(
+                    "{}: is not what its hash says: `{}` is damaged or was replaced",
+                    wanted.name, wanted.url
+                )),
                 None => faults.push(format!("{}: cannot be fetched from `{}`", wanted.name, wanted.url)),
             }
         }

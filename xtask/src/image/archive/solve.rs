@@ -34,7 +34,8 @@ pub fn solve<'a>(packages: &'a [Package], wish: &Wish, of: &str) -> Result<Vec<&
     }
     for providers in provided.values_mut() {
         // Among many that would do, what Debian itself has everywhere.
-        providers.sort_by_key(|p| (!p.essential, p.priority != "required", p.priority != "important", &p.name));
+        providers
+            .sort_by_key(|p| (!p.essential, p.priority != "required", p.priority != "important", &p.name));
     }
     let world = World { names, provided };
     let mut chosen: BTreeMap<&str, &Package> = BTreeMap::new();
@@ -71,7 +72,8 @@ pub fn solve<'a>(packages: &'a [Package], wish: &Wish, of: &str) -> Result<Vec<&
     }
     for package in chosen.values() {
         for relation in &package.conflicts {
-            let against = chosen.values().find(|other| other.name != package.name && other.satisfies(relation));
+            let against =
+                chosen.values().find(|other| other.name != package.name && other.satisfies(relation));
             if let Some(other) = against {
                 faults.insert(format!("{} and {} cannot be installed together", package.name, other.name));
             }

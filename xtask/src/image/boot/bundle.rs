@@ -14,11 +14,36 @@ use crate::workspace::Workspace;
 /// Where it is, on the machine.
 const HOME: &str = "run/boot-test";
 
+/// Which questions a machine is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Those about a boot.
+    Boot,
+    /// Those about an upgrade, and then the others.
+    Upgrade,
+}
+
+impl Phase {
+    fn name(self) -> &'static str {
+        match self {
+            Phase::Boot => "boot",
+            Phase::Upgrade => "upgrade",
+        }
+    }
+
+    /// The word for the kernel's command line.
+    pub(super) fn word(self) -> String {
+        format!("boot-test={}", self.name())
+    }
+}
+
 /// The questions and all that belongs to them.
 #[derive(Debug)]
 pub struct Bundle {
-    /// In the order in which they are asked.
-    pub probes: Vec<Probe>,
+    /// What is asked after a boot, in this order.
+    boot: Vec<Probe>,
+    /// What is asked before that where a package is upgraded.
+    upgrade: Vec<Probe>,
     /// What a person would write onto the card.
     pub custom: Option<Vec<u8>>,
     /// Paths on the machine, modes and contents.
@@ -36,7 +61,8 @@ impl Bundle {
             fs::read(&path).with_context(|| format!("`{}`", path.display()))
         };
         let mut bundle = Bundle {
-            probes: data::probes(&home.join("probes.toml"))?,
+            boot: data::probes(&home.join("probes.toml"))?,
+            upgrade: data::probes(&home.join("upgrade.toml"))?,
             custom: None,
             files: Vec::new(),
             unit: String::from_utf8(file("boot-test.service")?)?,
@@ -44,7 +70,7 @@ impl Bundle {
         };
         for product in products {
             let folder = home.join("products").join(product);
-            bundle.probes.extend(data::probes(&folder.join("probes.toml"))?);
+            bundle.boot.extend(data::probes(&folder.join("probes.toml"))?);
             // One file says what one machine is: the first product's.
             if bundle.custom.is_none() {
                 bundle.custom = fs::read(folder.join("custom.toml")).ok();
@@ -54,8 +80,14 @@ impl Bundle {
         Ok(bundle)
     }
 
+    /// The questions of a phase.
+    pub fn probes(&self, phase: Phase) -> Vec<Probe> {
+        let before = if phase == Phase::Upgrade { &self.upgrade[..] } else { &[] };
+        [before, &self.boot].concat()
+    }
+
     /// The archive, to be unpacked at the root of the machine.
-    pub fn archive(&self, model: &Model) -> Result<Vec<u8>> {
+    pub fn archive(&self, model: &Model, next: Option<&Path>) -> Result<Vec<u8>> {
         let mut archive = Builder::new(Vec::new());
         let mut add = |path: &str, mode: u32, content: &[u8]| {
             let mut header = Header::new_gnu();
@@ -69,11 +101,17 @@ impl Bundle {
         }
         add(&format!("{HOME}/run.sh"), 0o755, &self.script)?;
         add(&format!("{HOME}/device"), 0o644, format!("{}\n", model.report).as_bytes())?;
-        for (number, probe) in self.probes.iter().enumerate() {
-            let name = format!("{number:03}-{}", probe.name);
-            add(&format!("{HOME}/probe/{name}"), 0o644, format!("{}\n", probe.command).as_bytes())?;
-            if let Some(user) = &probe.user {
-                add(&format!("{HOME}/user/{name}"), 0o644, format!("{user}\n").as_bytes())?;
+        if let Some(next) = next {
+            let package = fs::read(next).with_context(|| format!("`{}`", next.display()))?;
+            add(&format!("{HOME}/next.deb"), 0o644, &package)?;
+        }
+        for phase in [Phase::Boot, Phase::Upgrade] {
+            for (number, probe) in self.probes(phase).iter().enumerate() {
+                let name = format!("{HOME}/{}/{number:03}-{}", phase.name(), probe.name);
+                add(&format!("{name}.sh"), 0o644, format!("{}\n", probe.command).as_bytes())?;
+                if let Some(user) = &probe.user {
+                    add(&format!("{name}.user"), 0o644, format!("{user}\n").as_bytes())?;
+                }
             }
         }
         Ok(archive.into_inner()?)

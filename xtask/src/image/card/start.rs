@@ -57,13 +57,16 @@ fn config(volume: &Volume<'_>) -> Result<Start> {
     while let Some(file) = open.pop() {
         seen += 1;
         ensure!(seen <= MOST_FILES, "boot partition: `{CONFIG}`: includes files without an end");
-        text(volume, &file)?.lines().for_each(|line| line_of(line.trim(), &mut start, &mut open, &mut overlays));
+        text(volume, &file)?
+            .lines()
+            .for_each(|line| line_of(line.trim(), &mut start, &mut open, &mut overlays));
     }
     start.kernel = start.prefixed(&start.kernel);
     start.initramfs = start.prefixed(&start.initramfs);
     start.source = start.prefixed(&start.source);
     start.command_line = text(volume, &start.source)?;
-    let overlays: Vec<String> = overlays.iter().map(|name| start.prefixed(&format!("overlays/{name}.dtbo"))).collect();
+    let overlays: Vec<String> =
+        overlays.iter().map(|name| start.prefixed(&format!("overlays/{name}.dtbo"))).collect();
     start.named.extend(overlays);
     start.named.extend([start.kernel.clone(), start.initramfs.clone()]);
     Ok(start)
@@ -78,7 +81,9 @@ fn line_of(line: &str, start: &mut Start, open: &mut Vec<String>, overlays: &mut
         start.initramfs = names.split(',').next().unwrap_or_default().to_owned();
         start.named.extend(names.split(',').skip(1).map(str::to_owned));
     }
-    let Some((key, value)) = line.split_once('=').map(|(key, value)| (key.trim(), value.trim())) else { return };
+    let Some((key, value)) = line.split_once('=').map(|(key, value)| (key.trim(), value.trim())) else {
+        return;
+    };
     match key {
         "kernel" => start.kernel = value.to_owned(),
         "ramfsfile" => start.initramfs = value.to_owned(),
@@ -99,7 +104,9 @@ fn line_of(line: &str, start: &mut Start, open: &mut Vec<String>, overlays: &mut
 fn entry(volume: &Volume<'_>) -> Result<Start> {
     let entries = volume.names().filter(|name| name.starts_with(ENTRIES) && name.ends_with(".conf"));
     let Some(source) = entries.max().map(str::to_owned) else {
-        bail!("boot partition: there is neither `{CONFIG}` nor a file in `{ENTRIES}`: nothing can start from it");
+        bail!(
+            "boot partition: there is neither `{CONFIG}` nor a file in `{ENTRIES}`: nothing can start from it"
+        );
     };
     let entry = text(volume, &source)?;
     let value = |key: &str| -> Result<String> {

@@ -90,7 +90,11 @@ impl Ext4 {
         ensure!(state & u32::from(ERRORS) == 0, "has errors: run `e2fsck -f` on it");
         let fs = Fs::open(Window(file.clone(), at))?;
         let blocks = fs.superblock().blocks_count;
-        ensure!(blocks <= size / BLOCK, "has {blocks} blocks, and its partition has room for {}", size / BLOCK);
+        ensure!(
+            blocks <= size / BLOCK,
+            "has {blocks} blocks, and its partition has room for {}",
+            size / BLOCK
+        );
         Ok(Ext4 { fs, file, at })
     }
 
@@ -168,7 +172,10 @@ impl Ext4 {
     fn node(&self, number: u32, inode: &Inode) -> Result<Node> {
         let marks: String =
             MARKS.iter().filter(|(bit, _)| inode.flags & bit != 0).map(|(_, letter)| *letter).collect();
-        ensure!(marks.is_empty(), "is marked `{marks}` (lsattr), which would be lost: take that away with chattr");
+        ensure!(
+            marks.is_empty(),
+            "is marked `{marks}` (lsattr), which would be lost: take that away with chattr"
+        );
         let time = |seconds, extra| {
             let (seconds, nanoseconds) = Inode::timestamp(seconds, extra);
             Time { seconds, nanoseconds }
