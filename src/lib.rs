@@ -21,6 +21,7 @@ pub mod executor;
 pub mod expects;
 pub mod failure;
 pub mod field;
+pub mod first_boot;
 pub mod launch;
 pub mod leftovers;
 pub mod lock;

@@ -10,6 +10,7 @@ pub mod bmap;
 pub mod board;
 pub mod boot;
 pub mod card;
+pub mod build;
 pub mod check;
 pub mod disk;
 pub mod ext4;
@@ -22,6 +23,7 @@ pub mod report;
 pub mod root;
 pub mod tree;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -36,6 +38,7 @@ use self::board::{Board, Suite};
 use self::lock::Lock;
 use self::root::processor::Processor;
 use self::root::{Made, Plan};
+use self::tree::{Content, Kind, Node, Time, Tree};
 use crate::manifest;
 use crate::model::Product;
 use crate::tool;
@@ -161,6 +164,7 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
         interpreters: suite.stand_ins.interpreters.clone(),
         never: suite.stand_ins.never.clone(),
         answer_yes: suite.stand_ins.answer_yes.clone(),
+        for_initramfs: suite.stand_ins.for_initramfs.clone(),
         emulator: emulator(target),
         files: files::files(workspace, board, suite, &format!("{disk:08x}"))?,
         enable: suite.system.enable.clone(),
@@ -184,6 +188,15 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
     fs::write(&about, serde_json::to_vec(&made)?)?;
     fs::rename(&plan.out, &tar)?;
     Ok(Base { tar, disk, epoch: lock.date, packages, made, cached: false, fetched })
+}
+
+/// Puts the first boot's file where a person would copy it to.
+pub fn first_boot(tree: &mut Tree, path: &str, text: &str, epoch: u64) -> Result<()> {
+    let modified = Time { seconds: i64::try_from(epoch)?, nanoseconds: 0 };
+    let kind = Kind::File(Content::bytes(text.as_bytes()));
+    let node = Node { kind, mode: 0o600, uid: 0, gid: 0, modified, past: None, xattrs: BTreeMap::new() };
+    tree.insert(path, node)?;
+    Ok(())
 }
 
 /// Where packages and roots are kept.

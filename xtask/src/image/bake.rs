@@ -1,1 +1,142 @@
-//! Packages into an image that somebody else made.
+//! Packages into an image that somebody else made: takes the image and .debs, writes another image. Nothing is mounted,
+//! and the image that was given is only read.
+//!
+//! The root file system becomes a tree, the packages are installed into it, and it is written again with the same
+//! identity into the same partition. Everything outside of that partition is copied as it is.
+
+mod base;
+mod changes;
+mod install;
+mod needs;
+mod partial;
+
+use std::fs::{self, File};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+
+pub use self::base::Base;
+pub use self::install::install;
+use super::disk::Draft;
+use super::ext4::{self, Ext4};
+use super::tree::Tree;
+
+/// What is left free in a root partition that has to grow.
+const FREE: u64 = 64 << 20;
+/// Partitions end at multiples of this.
+const ALIGNMENT: u64 = 1 << 20;
+/// What is copied at once; of that, what is zero stays a hole.
+const CHUNK: usize = 64 << 10;
+const ZEROS: [u8; CHUNK] = [0; CHUNK];
+
+/// An image that was made.
+#[derive(Debug, Clone)]
+pub struct Baked {
+    /// The file.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub size: u64,
+    /// By how many bytes the root partition had to grow.
+    pub grown: u64,
+    /// The system in it.
+    pub tree: Tree,
+}
+
+/// Writes `out`: the image with the packages in it, of that many bytes if a size is given.
+pub fn bake(image: &Path, debs: &[PathBuf], size: Option<u64>, out: &Path) -> Result<Baked> {
+    ensure!(!is_same(image, out), "`{}`: would be written over: name another file or folder", image.display());
+    let base = Base::open(image)?;
+    let shown = image.display();
+    let partition = base.root;
+    let fs = Ext4::open(base.file.clone(), partition.at, partition.size)
+        .with_context(|| format!("`{shown}`: the root file system (partition {})", partition.number))?;
+    let mut tree = fs.tree().with_context(|| format!("`{shown}`: the root file system"))?;
+    let architecture = needs::architecture(&tree).with_context(|| format!("`{shown}`"))?;
+    needs::check(&tree, debs, &architecture).with_context(|| format!("`{shown}`"))?;
+    let epoch = newest(&tree);
+    install(&mut tree, debs, &architecture, epoch)?;
+    let mut identity = fs.identity()?;
+    identity.epoch = identity.epoch.max(epoch);
+    let room = base.room(size)?;
+    let before = fs.size();
+    let root = match room {
+        Some(room) => room,
+        None if ext4::plan(&tree, &identity, before).is_ok() => before,
+        None => ext4::smallest(&tree, &identity, FREE)?.max(before),
+    };
+    let plan = ext4::plan(&tree, &identity, root).with_context(|| match size {
+        Some(size) => format!("{size} bytes are too few for this image: give more, or no size"),
+        None => format!("`{shown}`: the root file system cannot be written again"),
+    })?;
+    let end = partition.end().max((partition.at + root).next_multiple_of(ALIGNMENT));
+    let size = base.write(end, out, |file| plan.write(file, partition.at))?;
+    Ok(Baked { path: out.to_owned(), size, grown: end - partition.end(), tree })
+}
+
+/// The youngest file: what is changed becomes as old as that, because a clock would make every image another one.
+fn newest(tree: &Tree) -> i64 {
+    tree.iter().map(|(_, _, node)| node.modified.seconds).max().unwrap_or_default()
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    let number = |path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino()));
+    number(one).is_ok_and(|one| number(other).is_ok_and(|other| one == other))
+}
+
+impl Base {
+    /// How many bytes the root file system has in an image of that size, if one is given.
+    fn room(&self, size: Option<u64>) -> Result<Option<u64>> {
+        let Some(size) = size else { return Ok(None) };
+        ensure!(
+            size >= self.size,
+            "{size} bytes are fewer than the image has ({}): an image can grow and not shrink",
+            self.size
+        );
+        let end = (size - self.table.tail()) / ALIGNMENT * ALIGNMENT;
+        let end = if self.is_last() { end.max(self.root.end()) } else { self.root.end() };
+        Ok(Some((end - self.root.at) / ext4::BLOCK * ext4::BLOCK))
+    }
+
+    fn is_last(&self) -> bool {
+        self.table.partitions.iter().all(|partition| partition.end() <= self.root.end())
+    }
+
+    /// Copies everything but the root partition, which is written by `root` and ends there.
+    fn write(&self, end: u64, out: &Path, root: impl FnOnce(&File) -> Result<()>) -> Result<u64> {
+        let grows = end > self.root.end();
+        if grows && !self.is_last() {
+            bail!(
+                "the root partition ({}) has to grow and another one lies behind it: use an image with more room in it",
+                self.root.number
+            );
+        }
+        let tail = if grows { self.table.tail() } else { 0 };
+        let size = self.size.max(end + tail);
+        let draft = Draft::new(out, size)?;
+        let full = || format!("`{}`: cannot be written", out.display());
+        for (from, to) in [(0, self.root.at), (self.root.end(), self.size)] {
+            copy(&self.file, &draft.file, from, to).with_context(full)?;
+        }
+        root(&draft.file).with_context(full)?;
+        if grows {
+            let mut table = self.table.clone();
+            table.grow(&draft.file, self.root.number, end, size).with_context(full)?;
+        }
+        draft.keep()?;
+        Ok(size)
+    }
+}
+
+fn copy(from: &Arc<File>, to: &File, start: u64, end: u64) -> std::io::Result<()> {
+    let mut buffer = vec![0; CHUNK];
+    for at in (start..end).step_by(CHUNK) {
+        let chunk = &mut buffer[..(CHUNK as u64).min(end - at) as usize];
+        from.read_exact_at(chunk, at)?;
+        if *chunk != ZEROS[..chunk.len()] {
+            to.write_all_at(chunk, at)?;
+        }
+    }
+    Ok(())
+}

@@ -121,6 +121,8 @@ pub struct StandIns {
     pub never: Vec<String>,
     /// Programs that answer yes to everything.
     pub answer_yes: Vec<String>,
+    /// Programs that lie over the root's own while its initramfs is made.
+    pub for_initramfs: Vec<String>,
 }
 
 impl Board {

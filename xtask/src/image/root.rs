@@ -45,6 +45,8 @@ pub struct Plan {
     pub never: Vec<String>,
     /// Programs that answer yes.
     pub answer_yes: Vec<String>,
+    /// Programs that lie over the root's own while its initramfs is made.
+    pub for_initramfs: Vec<String>,
     /// What runs the root's own programs, where this machine's processor does not.
     pub emulator: Option<PathBuf>,
     /// Configuration.

@@ -115,6 +115,11 @@ impl Ext4 {
         })
     }
 
+    /// Whether a path is in it.
+    pub fn has(&self, path: &str) -> bool {
+        self.fs.resolve(path).is_ok()
+    }
+
     /// How many bytes it has.
     pub fn size(&self) -> u64 {
         self.fs.superblock().blocks_count * BLOCK

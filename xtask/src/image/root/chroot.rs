@@ -60,20 +60,19 @@ impl<'a> Chroot<'a> {
         self.folder(&STAND_INS[1..])?;
         self.bind(stand_ins, &STAND_INS[1..])?;
         // A processor's libraries have a folder to themselves, so both kinds can be there at once.
-        for folder in here.libraries {
-            let inner = folder.trim_start_matches('/');
-            if stand_ins.join(inner).is_dir() && !self.root.join(inner).exists() {
-                self.folder(inner)?;
-                self.bind(&stand_ins.join(inner), inner)?;
-            }
-        }
-        for (link, target) in here.links {
+        let libraries = here.libraries.trim_start_matches('/');
+        self.folder(libraries)?;
+        self.bind(&stand_ins.join(libraries), libraries)?;
+        if let Some((link, target)) = here.link {
+            // As base-files wants it.
+            self.folder(target)?;
             let link = self.root.join(link.trim_start_matches('/'));
-            if !link.exists() {
-                symlink(target, &link)?;
-                self.made.push(link);
-            }
+            symlink(target, &link)?;
+            self.made.push(link);
         }
+        let loader = self.root.join(here.loader.trim_start_matches('/'));
+        symlink(format!("{STAND_INS}{}", here.loader), &loader)?;
+        self.made.push(loader);
         for folder in ["usr/bin", "usr/sbin"] {
             for entry in fs::read_dir(stand_ins.join(folder))? {
                 let entry = entry?;
@@ -145,11 +144,24 @@ impl<'a> Chroot<'a> {
         Ok(fs::remove_file(self.root.join(&FIRST[1..]).join(name))?)
     }
 
+    /// Lays some of this machine's programs over the root's own.
+    pub(super) fn stand_in_for(&mut self, names: &[String]) -> Result<()> {
+        let folder = self.root.join(&STAND_INS[1..]);
+        for name in names {
+            let inner = format!("usr/bin/{name}");
+            let (program, own) = (folder.join(&inner), self.root.join(&inner));
+            // A name of several, such as `awk`, is a link in both.
+            if is_program(&program) && !program.is_symlink() && own.is_file() && !own.is_symlink() {
+                self.bind(&program, &inner)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Takes this machine's libraries off the path that everything sees; only its programs are told where they are. A
     /// hook of an initramfs takes what fits `/usr/lib/*/libkmod.so.*`, whatever it is for.
     pub(super) fn hide_libraries(&mut self) -> Result<Vec<(&'static str, String)>> {
-        let here = Processor::of_host()?;
-        let Some(folder) = here.libraries.first() else { return Ok(Vec::new()) };
+        let folder = Processor::of_host()?.libraries;
         let path = self.root.join(folder.trim_start_matches('/'));
         let Some(at) = self.mounted.iter().position(|mounted| *mounted == path) else {
             return Ok(Vec::new());

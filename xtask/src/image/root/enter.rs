@@ -86,7 +86,7 @@ pub fn step(step: Step, plan: &Path, then: impl FnOnce() -> Result<()>) -> Resul
 
 /// Maps identities of the host to those in there: root's to root's where this is root, else this user's to root's and
 /// the range that the system has set apart for this user to all others.
-fn give_identities(child: u32) -> Result<()> {
+pub(crate) fn give_identities(child: u32) -> Result<()> {
     if geteuid().is_root() {
         for file in ["uid_map", "gid_map"] {
             fs::write(format!("/proc/{child}/{file}"), format!("0 0 {IDENTITIES}")).with_context(|| {

@@ -28,6 +28,7 @@ pub(super) fn make(chroot: &mut Chroot<'_>, root: &Path, plan: &Plan, work: &Pat
     chroot.real("update-initramfs")?;
     // What hooks of the kernel's packages go by.
     let mut environment = vec![("DEB_MAINT_PARAMS", "'configure'".to_owned())];
+    chroot.stand_in_for(&plan.for_initramfs)?;
     environment.extend(chroot.hide_libraries()?);
     let environment: Vec<(&str, &str)> =
         environment.iter().map(|(name, value)| (*name, value.as_str())).collect();

@@ -11,10 +11,12 @@ pub(crate) struct Processor {
     pub(crate) machine: &'static str,
     /// Its number in ELF files.
     pub(crate) elf: u16,
-    /// Folders that only its libraries are in.
-    pub(crate) libraries: &'static [&'static str],
-    /// Links at the top that its programs need to find their loader.
-    pub(crate) links: &'static [(&'static str, &'static str)],
+    /// The folder that only its libraries are in.
+    pub(crate) libraries: &'static str,
+    /// The loader of its programs.
+    pub(crate) loader: &'static str,
+    /// The link by which they look for it.
+    pub(crate) link: Option<(&'static str, &'static str)>,
 }
 
 const ALL: [Processor; 2] = [
@@ -22,15 +24,17 @@ const ALL: [Processor; 2] = [
         deb: "amd64",
         machine: "x86_64",
         elf: 62,
-        libraries: &["/usr/lib/x86_64-linux-gnu", "/usr/lib64"],
-        links: &[("/lib64", "usr/lib64")],
+        libraries: "/usr/lib/x86_64-linux-gnu",
+        loader: "/usr/lib64/ld-linux-x86-64.so.2",
+        link: Some(("/lib64", "usr/lib64")),
     },
     Processor {
         deb: "arm64",
         machine: "aarch64",
         elf: 183,
-        libraries: &["/usr/lib/aarch64-linux-gnu"],
-        links: &[("/usr/lib/ld-linux-aarch64.so.1", "aarch64-linux-gnu/ld-linux-aarch64.so.1")],
+        libraries: "/usr/lib/aarch64-linux-gnu",
+        loader: "/usr/lib/ld-linux-aarch64.so.1",
+        link: None,
     },
 ];
 

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tar::{EntryType, Header};
 
 use super::{Content, Device, Kind, Node, Time, Tree};
+use crate::image::tree;
 
 /// Longest extension that is read: a path and attributes are a few kilobytes.
 const LONGEST_EXTENSION: u64 = 1 << 20;
@@ -22,8 +23,17 @@ impl Tree {
     pub fn from_tar(path: &Path) -> Result<Tree> {
         let shown = path.display();
         let file = File::open(path).with_context(|| format!("`{shown}`: cannot be read"))?;
-        let length = file.metadata()?.len();
-        read(Arc::new(file), length).with_context(|| format!("`{shown}`: is no tar of a system"))
+        Tree::from_tar_file(Arc::new(file)).with_context(|| format!("`{shown}`: is no tar of a system"))
+    }
+
+    /// The tree in a tar file that is open.
+    pub fn from_tar_file(file: Arc<File>) -> Result<Tree> {
+        read(file, false)
+    }
+
+    /// Paths of a system in a tar file, not all of them: folders that are not among them are root's.
+    pub(crate) fn from_partial_tar(file: Arc<File>) -> Result<Tree> {
+        read(file, true)
     }
 }
 
@@ -61,7 +71,8 @@ struct Extensions {
     target: Option<Vec<u8>>,
 }
 
-fn read(file: Arc<File>, length: u64) -> Result<Tree> {
+fn read(file: Arc<File>, partial: bool) -> Result<Tree> {
+    let length = file.metadata()?.len();
     let mut tree = Tree::new(Node::new(Kind::Dir, 0o755, 0));
     let mut archive = tar::Archive::new(Skimmer { file: BufReader::new(file.try_clone()?), at: 0 });
     let mut extensions = Extensions::default();
@@ -91,6 +102,9 @@ fn read(file: Arc<File>, length: u64) -> Result<Tree> {
         ensure!(size == entry.size(), "an entry's size is in an extension: files of 8 GiB are not read");
         ended = entry.raw_file_position() + size;
         let path = about.path(entry.header())?;
+        if partial {
+            make_folders(&mut tree, tree::parent(&path))?;
+        }
         about
             .add(
                 &mut tree,
@@ -102,6 +116,14 @@ fn read(file: Arc<File>, length: u64) -> Result<Tree> {
     }
     ensure!(ended <= length, "cut short");
     Ok(tree)
+}
+
+fn make_folders(tree: &mut Tree, folder: &str) -> Result<()> {
+    if tree.get(folder).is_none() {
+        make_folders(tree, tree::parent(folder))?;
+        tree.insert(folder, Node::new(Kind::Dir, 0o755, 0))?;
+    }
+    Ok(())
 }
 
 impl Extensions {

@@ -1,0 +1,100 @@
+//! The bytes of a file that any editor may have written: takes bytes, makes text, and bytes of the same length again.
+//!
+//! Editors of Windows put a mark before UTF-8, write UTF-16, or the characters of one byte each that they call ANSI.
+
+/// A file's text, and how it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoded {
+    /// The text.
+    pub text: String,
+    encoding: Encoding,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    Utf8,
+    Utf8WithMark,
+    Utf16,
+    /// One byte a character.
+    Latin1,
+}
+
+const MARK: &[u8] = &[0xef, 0xbb, 0xbf];
+const MARK_16: &[u8] = &[0xff, 0xfe];
+
+impl Decoded {
+    /// Reads the bytes; none when they are no text at all.
+    pub fn of(bytes: &[u8]) -> Option<Decoded> {
+        if let Some(rest) = bytes.strip_prefix(MARK_16) {
+            let (pairs, odd) = rest.as_chunks::<2>();
+            let units: Vec<u16> = pairs.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+            let text = String::from_utf16(&units).ok().filter(|_| odd.is_empty())?;
+            return readable(text, Encoding::Utf16);
+        }
+        let (rest, encoding) = match bytes.strip_prefix(MARK) {
+            Some(rest) => (rest, Encoding::Utf8WithMark),
+            None => (bytes, Encoding::Utf8),
+        };
+        match std::str::from_utf8(rest) {
+            Ok(text) => readable(text.to_owned(), encoding),
+            Err(_) if encoding == Encoding::Utf8WithMark => None,
+            Err(_) => readable(bytes.iter().map(|byte| char::from(*byte)).collect(), Encoding::Latin1),
+        }
+    }
+
+    /// Whether the characters are a guess.
+    pub fn guessed(&self) -> bool {
+        self.encoding == Encoding::Latin1
+    }
+
+    /// The bytes of a text in this encoding, its mark included.
+    pub fn encode(&self, text: &str) -> Vec<u8> {
+        match self.encoding {
+            Encoding::Utf8 => text.as_bytes().to_vec(),
+            Encoding::Utf8WithMark => [MARK, text.as_bytes()].concat(),
+            Encoding::Utf16 => {
+                let units = text.encode_utf16().flat_map(u16::to_le_bytes);
+                MARK_16.iter().copied().chain(units).collect()
+            }
+            // What is not from the file itself is ASCII.
+            Encoding::Latin1 => text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect(),
+        }
+    }
+
+    /// How many characters of one unit take the room of this text.
+    pub fn room(&self, text: &str) -> usize {
+        match self.encoding {
+            Encoding::Utf8 | Encoding::Utf8WithMark => text.len(),
+            Encoding::Utf16 => text.encode_utf16().count(),
+            Encoding::Latin1 => text.chars().count(),
+        }
+    }
+}
+
+fn readable(text: String, encoding: Encoding) -> Option<Decoded> {
+    (!text.contains('\0')).then_some(Decoded { text, encoding })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Decoded;
+
+    #[test]
+    fn what_editors_write() {
+        let sixteen: Vec<u8> = "\u{feff}a = \"ü\"\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (bytes, guessed) in [
+            (&b"a = \"\xc3\xbc\"\r\n"[..], false),
+            (b"\xef\xbb\xbfa = \"\xc3\xbc\"\r\n", false),
+            (&sixteen, false),
+            (b"a = \"\xfc\"\r\n", true),
+        ] {
+            let decoded = Decoded::of(bytes).unwrap();
+            assert_eq!((decoded.text.as_str(), decoded.guessed()), ("a = \"ü\"\r\n", guessed));
+            assert_eq!(decoded.encode(&decoded.text), bytes);
+        }
+        assert_eq!(Decoded::of(b"a\0b"), None);
+        assert_eq!(Decoded::of(b"\xff\xfea"), None);
+        assert_eq!(Decoded::of(b"\xef\xbb\xbf\xff"), None);
+        assert_eq!(Decoded::of(b"").map(|d| d.text).as_deref(), Some(""));
+    }
+}

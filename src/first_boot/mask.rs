@@ -1,0 +1,50 @@
+//! Secrets overwritten where they stand: takes a text, makes one of the same length in which a secret is a star.
+//!
+//! The file keeps its length and its place on the card: a FAT file system knows no transaction, and a file that is
+//! written anew could be lost with the current, or not find room, or leave the old one's bytes behind.
+
+use std::ops::Range;
+
+use crate::first_boot::document::MASK;
+use crate::first_boot::encoding::Decoded;
+
+/// The bytes of the file without its secrets, of the same length.
+pub fn masked(decoded: &Decoded, secrets: &[Range<usize>]) -> Vec<u8> {
+    let text = &decoded.text;
+    let (mut made, mut from) = (String::with_capacity(text.len()), 0);
+    for secret in secrets {
+        made.push_str(&text[from..secret.start]);
+        let room = decoded.room(&text[secret.clone()]);
+        let quoted = format!("\"{MASK}\"");
+        // A line that was no good before is none of the shortest either.
+        let star = if room >= quoted.len() { quoted } else { MASK.repeat(room) };
+        made.push_str(&format!("{star:room$}"));
+        from = secret.end;
+    }
+    made.push_str(&text[from..]);
+    decoded.encode(&made)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+    use crate::first_boot::document::read;
+    use crate::first_boot::encoding::Decoded;
+
+    #[test]
+    fn it_keeps_its_length_and_says_nothing() {
+        let text = "[user]\r\npassword = \"gräm\" # c\r\n[wlan]\r\npassword = '''a\r\nb'''\r\n[x]\r\npassword = \"open\r\npwd =x\r\n";
+        let expected = "[user]\r\npassword = \"*\"    # c\r\n[wlan]\r\npassword = \"*\"       \r\n[x]\r\npassword =\"*\"   \r\npwd =*\r\n";
+        let sixteen: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let latin: Vec<u8> = text.chars().map(|c| c as u8).collect();
+        for bytes in [text.as_bytes(), &sixteen, &latin] {
+            let decoded = Decoded::of(bytes).unwrap();
+            let once = masked(&decoded, &read(&decoded.text).secrets);
+            assert_eq!(once.len(), bytes.len());
+            let again = Decoded::of(&once).unwrap();
+            let spaces = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            assert_eq!(spaces(&again.text), spaces(expected));
+            assert_eq!(masked(&again, &read(&again.text).secrets), once);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The partition table of the old kind: takes its sector, makes one in which the last partition reaches the card's end.
+//!
+//! Nothing is read or written here but those 512 bytes. All that changes are twelve bytes of one entry; the card's
+//! signature, by which the kernel finds its root, stays.
+
+/// A table's length, and that of every sector.
+pub const SECTOR: usize = 512;
+
+/// What partitions begin and end at: what erases of a card begin and end at, too.
+const ALIGNMENT: u64 = 2048;
+/// Types of the containers of further partitions, and of what says that the real table is another.
+const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
+const PROTECTIVE: u8 = 0xee;
+
+/// What can be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing is to be done: why.
+    Full,
+    /// This is not for us: why.
+    Refused(String),
+    /// The new table, and the partition's new length in sectors.
+    Grown(Box<[u8; SECTOR]>, u64),
+}
+
+/// Looks at a table; `number` is the partition's, from 1, `begin` its first sector where that is known, `sectors` the
+/// card's length.
+pub fn grown(table: &[u8; SECTOR], number: usize, begin: Option<u64>, sectors: u64) -> Verdict {
+    let refused = |why: String| Verdict::Refused(why);
+    if table[510..] != [0x55, 0xaa] {
+        return refused("there is no partition table of the old kind (MBR)".to_owned());
+    }
+    let entries: Vec<Entry> = (0..4).map(|i| Entry::read(&table[446 + 16 * i..][..16])).collect();
+    if entries.iter().any(|e| e.kind == PROTECTIVE) {
+        return refused("the partition table is a GPT: systemd-repart grows those".to_owned());
+    }
+    let Some(entry) = number.checked_sub(1).and_then(|i| entries.get(i)).filter(|e| e.kind != 0) else {
+        return refused(format!("there is no partition {number} among the four of the table"));
+    };
+    if EXTENDED.contains(&entry.kind) {
+        return refused(format!("partition {number} holds further partitions"));
+    }
+    if begin.is_some_and(|begin| begin != entry.begin) {
+        return refused(format!("partition {number} begins elsewhere for the kernel than in the table"));
+    }
+    if entry.begin == 0 || entry.end() > sectors {
+        return refused(format!("partition {number} reaches beyond the card's end: the card is smaller than its image"));
+    }
+    if let Some(after) = entries.iter().position(|e| e.kind != 0 && e.begin > entry.begin) {
+        return refused(format!("partition {} comes after partition {number}", after + 1));
+    }
+    // A table of this kind counts no further.
+    let end = sectors.min(u64::from(u32::MAX)) / ALIGNMENT * ALIGNMENT;
+    if end < entry.end() + ALIGNMENT {
+        return Verdict::Full;
+    }
+    let length = end - entry.begin;
+    let mut new = Box::new(*table);
+    let at = 446 + 16 * (number - 1);
+    // Cylinders, heads and sectors have ended long before: the highest numbers mean that.
+    new[at + 5..at + 8].copy_from_slice(&[0xfe, 0xff, 0xff]);
+    let short = u32::try_from(length).unwrap_or(u32::MAX);
+    new[at + 12..at + 16].copy_from_slice(&short.to_le_bytes());
+    Verdict::Grown(new, length)
+}
+
+struct Entry {
+    kind: u8,
+    begin: u64,
+    length: u64,
+}
+
+impl Entry {
+    fn read(bytes: &[u8]) -> Entry {
+        let number = |at: usize| (0..4).fold(0, |sum, i| sum | u64::from(bytes[at + i]) << (8 * i));
+        Entry { kind: bytes[4], begin: number(8), length: number(12) }
+    }
+
+    fn end(&self) -> u64 {
+        self.begin + self.length
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SECTOR, Verdict, grown};
+
+    fn table(entries: &[(u8, u32, u32)]) -> [u8; SECTOR] {
+        let mut table = [0; SECTOR];
+        table[440..444].copy_from_slice(b"SIGN");
+        for (i, (kind, begin, length)) in entries.iter().enumerate() {
+            let at = 446 + 16 * i;
+            table[at + 4] = *kind;
+            table[at + 8..at + 12].copy_from_slice(&begin.to_le_bytes());
+            table[at + 12..at + 16].copy_from_slice(&length.to_le_bytes());
+        }
+        table[510..].copy_from_slice(&[0x55, 0xaa]);
+        table
+    }
+
+    const BOOT: (u8, u32, u32) = (0x0c, 8192, 8192);
+
+    #[test]
+    fn the_last_partition_reaches_the_end() {
+        let old = table(&[BOOT, (0x83, 16384, 4096)]);
+        let Verdict::Grown(new, length) = grown(&old, 2, Some(16384), 100_000) else { panic!("not grown") };
+        assert_eq!(length, 98_304 - 16384);
+        let changed: Vec<usize> = (0..SECTOR).filter(|i| old[*i] != new[*i]).collect();
+        assert!(changed.iter().all(|i| (462..478).contains(i)), "{changed:?}");
+        assert_eq!(grown(&new, 2, Some(16384), 100_000), Verdict::Full);
+        // Two terabytes are the end of such a table.
+        assert!(matches!(grown(&old, 2, None, 1 << 40), Verdict::Grown(_, l) if l < 1 << 32));
+    }
+
+    #[test]
+    fn what_is_not_ours_is_left_alone() {
+        let refused = |table: &[u8; SECTOR], number, begin, sectors| match grown(table, number, begin, sectors) {
+            Verdict::Refused(why) => why,
+            other => panic!("{other:?}"),
+        };
+        let card = 100_000;
+        assert!(refused(&[0; SECTOR], 2, None, card).contains("no partition table"));
+        assert!(refused(&table(&[(0xee, 1, u32::MAX)]), 1, None, card).contains("GPT"));
+        assert!(refused(&table(&[BOOT]), 2, None, card).contains("no partition 2"));
+        assert!(refused(&table(&[BOOT]), 0, None, card).contains("no partition 0"));
+        assert!(refused(&table(&[BOOT]), 7, None, card).contains("no partition 7"));
+        assert!(refused(&table(&[BOOT, (5, 16384, 4096)]), 2, None, card).contains("further"));
+        let old = table(&[BOOT, (0x83, 16384, 4096), (0x83, 20480, 10)]);
+        assert!(refused(&old, 2, None, card).contains("partition 3 comes after"));
+        assert!(refused(&old, 3, Some(1), card).contains("elsewhere"));
+        assert!(refused(&table(&[BOOT, (0x83, 16384, 4096)]), 2, None, 20_000).contains("smaller"));
+        assert!(refused(&table(&[BOOT, (0x83, u32::MAX, u32::MAX)]), 2, None, card).contains("smaller"));
+    }
+}

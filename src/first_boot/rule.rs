@@ -1,0 +1,166 @@
+//! What a value may be: each rule says nothing, or `why: what to do`. Nothing here looks at the machine.
+//!
+//! Every value goes into a file or an argument of some program; none may end a line there or mean something else.
+
+/// What a rule says.
+pub type Verdict = Result<(), String>;
+
+/// A name of the machine: labels of a domain name.
+pub fn hostname(value: &str) -> Verdict {
+    let label = |label: &str| {
+        let inner = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        (1..=63).contains(&label.len())
+            && label.chars().all(inner)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if value.len() <= 64 && value.split('.').all(label) && !value.eq_ignore_ascii_case("localhost") {
+        return Ok(());
+    }
+    Err("is no name of a machine: use letters, digits and `-` in between, 63 at most".to_owned())
+}
+
+/// A login name.
+pub fn user(value: &str) -> Verdict {
+    let first = value.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    let rest = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+    if first && value.len() <= 32 && value.chars().all(rest) && value != "root" {
+        return Ok(());
+    }
+    Err("is no name to log in with: use a small letter, then small letters, digits, `-` and `_`, 32 at most, and not root".to_owned())
+}
+
+/// A password that is still to be hashed.
+pub fn password(value: &str) -> Verdict {
+    printable(value)?;
+    if value.len() > 256 {
+        return Err("is longer than 256 bytes: choose a shorter one".to_owned());
+    }
+    Ok(())
+}
+
+/// A password as /etc/shadow has it.
+pub fn hash(value: &str) -> Verdict {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "$./=,-_+".contains(c);
+    let parts = value.strip_prefix('$').map_or(0, |rest| rest.split('$').count());
+    if parts >= 3 && value.len() <= 256 && value.chars().all(plain) {
+        return Ok(());
+    }
+    Err("is no hash, as `openssl passwd -6` prints one: write one, or the password itself and password_encrypted = false".to_owned())
+}
+
+/// A line of authorized_keys.
+pub fn key(value: &str) -> Verdict {
+    printable(value)?;
+    let known =
+        |word: &str| word.starts_with("ssh-") || word.starts_with("ecdsa-") || word.starts_with("sk-");
+    let mut words = value.split(' ').skip_while(|word| !known(word));
+    let base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+    match (words.next(), words.next()) {
+        (Some(_), Some(body)) if body.starts_with("AAAA") && body.chars().all(base64) => {}
+        _ => {
+            return Err(
+                "is no public key: write the one line of a file such as id_ed25519.pub".to_owned()
+            );
+        }
+    }
+    if value.len() > 16_384 {
+        return Err("is longer than any key: write the one line of a file such as id_ed25519.pub".to_owned());
+    }
+    Ok(())
+}
+
+/// The name of a wireless network.
+pub fn ssid(value: &str) -> Verdict {
+    printable(value)?;
+    if value.len() > 32 { Err("is longer than 32 bytes, which no network's name is".to_owned()) } else { Ok(()) }
+}
+
+/// What people type to join a wireless network.
+pub fn passphrase(value: &str) -> Verdict {
+    let fits = (8..=63).contains(&value.len()) && value.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+    if fits {
+        return Ok(());
+    }
+    Err("is no password of a wireless network: those have 8 to 63 characters of ASCII".to_owned())
+}
+
+/// What is made of it and the network's name.
+pub fn psk(value: &str) -> Verdict {
+    if value.len() == 64 && value.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Ok(());
+    }
+    Err("is no key of 64 hexadecimal digits: write one, or the password itself and password_encrypted = false"
+        .to_owned())
+}
+
+/// Where the radio is.
+pub fn country(value: &str) -> Verdict {
+    if value.len() == 2 && value.chars().all(|c| c.is_ascii_uppercase()) {
+        return Ok(());
+    }
+    Err("is no country: write its two capital letters, such as DE".to_owned())
+}
+
+/// A keyboard's layout.
+pub fn keymap(value: &str) -> Verdict {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_,".contains(c);
+    if (1..=32).contains(&value.len()) && value.chars().all(plain) && !value.starts_with('-') {
+        return Ok(());
+    }
+    Err("is no layout of a keyboard: write a name such as us or de".to_owned())
+}
+
+/// The name of a file of the time zone database.
+pub fn timezone(value: &str) -> Verdict {
+    let part = |part: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_+".contains(c);
+        !part.is_empty() && part.chars().all(plain)
+    };
+    if value.len() <= 64 && value.split('/').all(part) {
+        return Ok(());
+    }
+    Err("is no time zone: write a name such as Europe/Berlin".to_owned())
+}
+
+/// A locale.
+pub fn language(value: &str) -> Verdict {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.@-".contains(c);
+    let letter = value.starts_with(|c: char| c.is_ascii_alphabetic());
+    if letter && value.len() <= 64 && value.chars().all(plain) && !value.contains("..") {
+        return Ok(());
+    }
+    Err("is no locale: write a name such as de_DE.UTF-8".to_owned())
+}
+
+/// What the machine is.
+pub fn role(value: &str) -> Verdict {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if (1..=32).contains(&value.len()) && value.chars().all(plain) {
+        return Ok(());
+    }
+    Err("is no role: write robot or pc".to_owned())
+}
+
+/// A directory.
+pub fn directory(value: &str) -> Verdict {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._+@-".contains(c);
+    let parts = value.strip_prefix('/').is_some_and(|rest| {
+        rest.split('/').all(|part| !matches!(part, "" | "." | "..") && part.len() <= 255)
+    });
+    if parts && value.len() < 1024 && value.chars().all(plain) {
+        return Ok(());
+    }
+    Err("is no directory: write its whole path, with letters, digits and `/._+@-`".to_owned())
+}
+
+fn printable(value: &str) -> Verdict {
+    if value.is_empty() {
+        return Err("is empty: write it, or take the line away".to_owned());
+    }
+    match value.chars().find(|c| c.is_control()) {
+        Some('\n' | '\r') => Err("holds a line break: write it in one line".to_owned()),
+        Some(_) => Err("holds a control character: type it anew".to_owned()),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,106 @@
+//! The part of a tree that packages are installed into: all paths, and what files hold where scripts read it. Every other
+//! file is as long as it is, and empty; whoever reads one is found out by its time of access.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io::{self, Write};
+
+use anyhow::{Context, Result};
+use tar::{Builder, EntryType, Header};
+
+use crate::image::tree::{Content, Id, Kind, Node, Tree};
+
+/// Folders whose files are there: what dpkg and the scripts of packages work with.
+const READ: [&str; 6] =
+    ["/etc/", DATABASE, "/var/lib/systemd/", "/usr/lib/systemd/", "/usr/lib/sysusers.d/", "/usr/lib/tmpfiles.d/"];
+const DATABASE: &str = "/var/lib/dpkg/";
+/// Larger ones are programs.
+const LARGEST: u64 = 256 << 10;
+/// For which processors dpkg installs beside its own.
+pub(super) const ARCHITECTURES: &str = "/var/lib/dpkg/arch";
+
+/// Writes the part as a tar; gives the paths of files that are not really there. `needed` are there as well.
+pub(super) fn write(
+    tree: &Tree,
+    needed: &BTreeSet<String>,
+    architecture: &str,
+    out: impl Write,
+) -> Result<BTreeSet<String>> {
+    let mut builder = Builder::new(out);
+    let mut hollow = BTreeSet::new();
+    let mut earlier: HashMap<Id, &str> = HashMap::new();
+    for (path, id, node) in tree.iter().filter(|(path, ..)| *path != ARCHITECTURES) {
+        if let Some(first) = earlier.get(&id) {
+            link(&mut builder, EntryType::Link, path, node, &format!(".{first}"))?;
+            if hollow.contains(*first) {
+                hollow.insert(path.to_owned());
+            }
+            continue;
+        }
+        match &node.kind {
+            Kind::Dir => append(&mut builder, EntryType::Directory, path, node, &[])?,
+            Kind::Symlink(target) => link(&mut builder, EntryType::Symlink, path, node, target)?,
+            Kind::File(content) => {
+                if content.size() == 0 || is_read(path, content) || needed.contains(path) {
+                    let bytes = content.read().with_context(|| format!("`{path}`: cannot be read"))?;
+                    append(&mut builder, EntryType::Regular, path, node, &bytes)?;
+                } else {
+                    append_hole(&mut builder, path, node, content.size())?;
+                    hollow.insert(path.to_owned());
+                }
+                earlier.insert(id, path);
+            }
+            // Nobody may make devices in a namespace. Of these, scripts find nothing.
+            Kind::Char(_) | Kind::Block(_) | Kind::Fifo | Kind::Socket => {}
+        }
+    }
+    // Without this, dpkg takes packages of another processor for foreign ones.
+    let list = Node::new(Kind::File(Content::bytes([])), 0o644, 0);
+    append(&mut builder, EntryType::Regular, ARCHITECTURES, &list, format!("{architecture}\n").as_bytes())?;
+    builder.into_inner()?.flush()?;
+    Ok(hollow)
+}
+
+fn is_read(path: &str, content: &Content) -> bool {
+    let folder = READ.iter().find(|folder| path.starts_with(**folder));
+    folder.is_some_and(|folder| content.size() <= LARGEST || *folder == DATABASE)
+}
+
+fn append(out: &mut Builder<impl Write>, kind: EntryType, path: &str, node: &Node, bytes: &[u8]) -> io::Result<()> {
+    let mut header = header(node, kind);
+    header.set_size(bytes.len() as u64);
+    out.append_data(&mut header, format!(".{path}"), bytes)
+}
+
+fn link(out: &mut Builder<impl Write>, kind: EntryType, path: &str, node: &Node, to: &str) -> io::Result<()> {
+    out.append_link(&mut header(node, kind), format!(".{path}"), to)
+}
+
+/// A file that is one hole: the map of what is there has nothing but its end.
+fn append_hole(out: &mut Builder<impl Write>, path: &str, node: &Node, size: u64) -> io::Result<()> {
+    let mut header = header(node, EntryType::GNUSparse);
+    let gnu = header.as_gnu_mut().ok_or(io::ErrorKind::Unsupported)?;
+    let number = octal(size);
+    gnu.realsize = number;
+    gnu.sparse[0].offset = number;
+    gnu.sparse[0].numbytes = octal(0);
+    out.append_data(&mut header, format!(".{path}"), io::empty())
+}
+
+fn octal(number: u64) -> [u8; 12] {
+    let mut field = [0; 12];
+    let text = format!("{number:011o}");
+    // Beyond 8 GiB the length is another one; nothing is read of it.
+    field[..11].copy_from_slice(&text.as_bytes()[text.len() - 11..]);
+    field
+}
+
+fn header(node: &Node, kind: EntryType) -> Header {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(node.mode.into());
+    header.set_uid(node.uid.into());
+    header.set_gid(node.gid.into());
+    header.set_mtime(u64::try_from(node.modified.seconds).unwrap_or_default());
+    header.set_size(0);
+    header
+}
