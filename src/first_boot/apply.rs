@@ -129,10 +129,8 @@ fn wipe(path: &Path, masked: &[u8], state: &State) -> Result<(), Failure> {
 
 /// The root of this boot is in memory: the machine starts once more, on the card's.
 fn again(boot: &Path) -> Result<usize, Failure> {
-    let place = boot.to_string_lossy();
-    tool::run(&["mount", "-o", "remount,rw", &place], None).map_err(|why| {
-        Failure::failed(format!("`{FILE}`: changed while the root is read-only, and not applied: {why}"))
-    })?;
+    // Where it cannot be made writable, the next line says what that means.
+    let _ = tool::run(&["mount", "-o", "remount,rw", &boot.to_string_lossy()], None);
     read_only::set(boot, false)?;
     say(format_args!("{FILE}: changed while the root is read-only: starting again to apply it"));
     tool::systemctl(&["--no-block", "reboot"]).map_err(|why| Failure::failed(format!("no reboot: {why}")))?;

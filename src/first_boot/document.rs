@@ -103,13 +103,13 @@ pub fn read(text: &str) -> Document {
             }
             Err(error) => {
                 let (key, value) = shown.split_once('=').unwrap_or((shown, ""));
-                if names_secret(key.trim()) && !value.trim().is_empty() {
+                if names_secret(key.trim()) && !value.trim().trim_matches('*').is_empty() {
                     let start = line.start + line.text.len() - line.text.trim_start().len() + key.len() + 1;
                     document.secrets.push(start..line.start + line.text.trim_end().len());
                 }
                 if section.is_some() {
-                    let what =
-                        format!("`{}` cannot be read: {}", clipped(key.trim()), error.message().trim());
+                    let key = if key.trim().is_empty() { shown } else { key.trim() };
+                    let what = format!("`{}` cannot be read: {}", clipped(key), error.message().trim());
                     document.faults.push(Fault { line: line.number, what });
                 }
             }
@@ -120,7 +120,13 @@ pub fn read(text: &str) -> Document {
 
 /// Whether a value under this key is one that nobody else may read.
 fn is_secret(key: &str, value: &Value) -> bool {
-    names_secret(key) && matches!(value, Value::Text(text) if !text.is_empty() && text != MASK)
+    names_secret(key)
+        && match value {
+            Value::Text(text) => !text.is_empty() && text != MASK,
+            Value::Switch(_) => false,
+            // Of the wrong kind, and a secret all the same.
+            Value::Number(_) | Value::List(_) | Value::Other(_) => true,
+        }
 }
 
 fn names_secret(key: &str) -> bool {

@@ -154,7 +154,10 @@ impl Form {
         let (section, key) = match entry.path.as_slice() {
             [key] => (String::new(), key.clone()),
             [section, key] => (section.clone(), key.clone()),
-            _ => return self.fault(entry.line, "is a table in a table, and there is none: take it away"),
+            path => {
+                let what = format!("{}: there is no such table in a section: take it away", path.join("."));
+                return self.fault(entry.line, &what);
+            }
         };
         let at = place(&section, &key);
         let Some((_, keys)) = KEYS.iter().find(|(name, _)| *name == section) else {

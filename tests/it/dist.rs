@@ -153,14 +153,21 @@ fn both_formats_hold_the_same_files() {
 fn the_programs_are_small_and_need_no_library() {
     for (ending, machine) in [("amd64.deb", "X86-64"), ("arm64.deb", "AArch64")] {
         let dir = scratch(&format!("programs-{machine}"));
-        sh(&dir, &format!("dpkg-deb -x {} .", dist().package("rovi-services", ending).display()));
-        for (program, most) in [("run_stack", 700_000), ("notify-helper", 700_000), ("rovi", 3_000_000)] {
-            let path = dir.join("usr/libexec/rovi").join(program);
+        for package in ["rovi-services", "rovi-first-boot"] {
+            sh(&dir, &format!("dpkg-deb -x {} .", dist().package(package, ending).display()));
+        }
+        for (program, most) in [
+            ("rovi/run_stack", 700_000),
+            ("rovi/notify-helper", 700_000),
+            ("first-boot/first-boot", 700_000),
+            ("rovi/rovi", 3_000_000),
+        ] {
+            let path = dir.join("usr/libexec").join(program);
             let bytes = fs::read(&path).unwrap();
             assert!(bytes.len() < most, "{program} for {machine}: {} bytes", bytes.len());
             // Only one of them talks to the bus through a library; the others must not grow by it.
             let has_library = bytes.windows(6).any(|w| w == b"zbus::");
-            assert_eq!(has_library, program == "rovi", "{program} for {machine}");
+            assert_eq!(has_library, program == "rovi/rovi", "{program} for {machine}");
             let headers = ok(Command::new("readelf").args(["-hlS", "--wide"]).arg(&path));
             assert!(headers.contains(machine), "{headers}");
             assert!(!headers.contains("INTERP") && !headers.contains(".comment"), "{headers}");

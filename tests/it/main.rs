@@ -8,6 +8,7 @@ mod command;
 mod dist;
 mod docs;
 mod event;
+mod first_boot;
 mod inject;
 mod lint;
 mod manager;

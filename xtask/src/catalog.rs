@@ -29,6 +29,10 @@ pub struct Catalog {
     /// What is asked of the machine itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<Machine>,
+    /// Settings of the system's own programs and units, by the file that holds them: `/usr/lib/systemd/NAME.conf.d/FILE.conf`,
+    /// `/usr/lib/systemd/system/UNIT.d/FILE.conf`, `/usr/lib/systemd/network/FILE.network`.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub drop_in: IndexMap<String, DropIn>,
     /// System users that the services run as, by name. Each has a group of its own name.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub account: IndexMap<String, Account>,
@@ -122,6 +126,16 @@ pub struct Machine {
     /// boot on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hardware_watchdog: Option<String>,
+}
+
+/// Settings of a program or unit that is not the product's.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DropIn {
+    /// Why the product sets them; becomes a comment at the file's top.
+    pub why: String,
+    /// Section, setting, value; a list becomes one line each.
+    pub settings: IndexMap<String, IndexMap<String, Directive>>,
 }
 
 /// A system user.

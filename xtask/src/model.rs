@@ -6,6 +6,7 @@
 mod alert;
 mod bounds;
 mod command;
+mod drop_in;
 mod facts;
 mod hatch;
 mod order;
@@ -70,6 +71,8 @@ pub struct Product {
     pub depends_rpm: Vec<String>,
     /// `RuntimeWatchdogSec=` of the system's manager.
     pub hardware_watchdog: Option<String>,
+    /// Settings of what is not the product's.
+    pub drop_ins: Vec<DropIn>,
     /// Users.
     pub accounts: Vec<Account>,
     /// Groups of people.
@@ -105,6 +108,17 @@ pub struct Release {
     pub epoch: u64,
     /// One line each.
     pub changes: Vec<String>,
+}
+
+/// A file with settings of a program or unit that is not the product's.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DropIn {
+    /// Where it is.
+    pub path: String,
+    /// Why it is there.
+    pub why: String,
+    /// Sections, each with its lines: name and value.
+    pub sections: Vec<(String, Vec<(String, String)>)>,
 }
 
 /// A system user, and the group of the same name.

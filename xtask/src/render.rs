@@ -88,6 +88,10 @@ impl Renderer<'_> {
             let path = format!("root/usr/lib/systemd/system.conf.d/50-{name}.conf");
             self.file(&path, 0o644, "packaging/system.conf.d/product.conf", context! {});
         }
+        for drop_in in &p.drop_ins {
+            let path = format!("root{}", drop_in.path);
+            self.file(&path, 0o644, "packaging/drop-in.conf", context! { d => drop_in });
+        }
         if p.asks {
             let path = format!("root{}/are-up", p.program_dir);
             self.file(&path, 0o755, "packaging/libexec/are-up", context! {});

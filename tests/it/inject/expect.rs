@@ -33,6 +33,8 @@ pub(super) fn check(values: &Values, tree: &Tree, ordinary: &Tree) {
     let manager = unit(at(format!("root/usr/lib/systemd/system.conf.d/50-{product}.conf")));
     let hardware = ("Manager", "RuntimeWatchdogSec", values.get("hardware"));
     rest(manager, [hardware, ("Manager", "RebootWatchdogSec", "10min")].into_iter());
+    let journal = unit(at("root/usr/lib/systemd/journald.conf.d/50-card.conf".to_owned()));
+    rest(journal, [("Journal", "SystemMaxUse", values.get("drop-in-value"))].into_iter());
     alert(values, &at, ordinary);
     sysusers(values, at(format!("root/usr/lib/sysusers.d/{product}.conf")));
     tmpfiles(values, at(format!("root/usr/lib/tmpfiles.d/{product}.conf")));

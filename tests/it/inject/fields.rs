@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 /// The fields and their ordinary values.
-pub(super) const FIELDS: [(&str, &str); 72] = [
+pub(super) const FIELDS: [(&str, &str); 74] = [
     ("product", "demo"),
     ("package", "demo-services"),
     ("summary", "services of a demonstration"),
@@ -68,6 +68,8 @@ pub(super) const FIELDS: [(&str, &str); 72] = [
     ("tray-description", "Tray icon"),
     ("tray-argument", "x"),
     ("hardware", "1min"),
+    ("drop-in-why", "A card is small."),
+    ("drop-in-value", "64M"),
     ("bus", "bus"),
     ("bus-argument", "x"),
     ("probe", "http://127.0.0.1:80/up"),
@@ -102,6 +104,11 @@ changes = [@change@]
 
 [machine]
 hardware-watchdog = @hardware@
+
+[drop-in."/usr/lib/systemd/journald.conf.d/50-card.conf"]
+why = @drop-in-why@
+[drop-in."/usr/lib/systemd/journald.conf.d/50-card.conf".settings.Journal]
+SystemMaxUse = @drop-in-value@
 
 [account.@account@]
 description = @account-description@

@@ -23,13 +23,7 @@ impl Builder<'_, '_> {
         for (key, value) in entries {
             let at = ["directives", section, key];
             self.rule(&at, directive::name(section, key));
-            let values = match value {
-                Directive::Switch(on) => vec![if *on { "yes" } else { "no" }.to_owned()],
-                Directive::Number(number) => vec![number.to_string()],
-                Directive::Text(text) => vec![text.clone()],
-                Directive::Lines(lines) => lines.clone(),
-            };
-            for value in values {
+            for value in lines_of(value) {
                 // An empty value resets a list: that is a directive's ordinary use.
                 self.rule(&at, if value.is_empty() { Ok(()) } else { text::setting(&value) });
                 self.rule(&at, specifier::check(&value, self.scope));
@@ -43,5 +37,15 @@ impl Builder<'_, '_> {
             }
         }
         lines
+    }
+}
+
+/// What a directive's value is in a file, one string for each line.
+pub(super) fn lines_of(value: &Directive) -> Vec<String> {
+    match value {
+        Directive::Switch(on) => vec![if *on { "yes" } else { "no" }.to_owned()],
+        Directive::Number(number) => vec![number.to_string()],
+        Directive::Text(text) => vec![text.clone()],
+        Directive::Lines(lines) => lines.clone(),
     }
 }

@@ -9,7 +9,8 @@ use crate::finding::{Findings, known, shown};
 use crate::model::place::Place;
 use crate::model::service::{Known, build as build_service, extend, mirrored};
 use crate::model::{
-    Account, Group, Lock, Permit, Product, Release, Role, Service, Variable, alert, order, permit,
+    Account, Group, Lock, Permit, Product, Release, Role, Service, Variable, alert, drop_in, order,
+    permit,
     program_dir, resolve,
 };
 use crate::rule::{about, name, path, quantity, text};
@@ -78,6 +79,7 @@ pub(super) fn build(
         depends_deb: spec.depends.deb.clone(),
         depends_rpm: spec.depends.rpm.clone(),
         hardware_watchdog: machine(catalog, place),
+        drop_ins: drop_in::drop_ins(catalog, place),
         accounts: accounts(catalog, place),
         groups: groups(catalog, place),
         selector: selector(&spec.name),

@@ -11,7 +11,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 35] = templates![
+const TEMPLATES: [(&str, &str); 36] = templates![
     "units/service",
     "units/alert@.service",
     "units/alert-mail@.service",
@@ -26,6 +26,7 @@ const TEMPLATES: [(&str, &str); 35] = templates![
     "packaging/bin/command",
     "packaging/libexec/are-up",
     "packaging/system.conf.d/product.conf",
+    "packaging/drop-in.conf",
     "packaging/man/product.7",
     "packaging/busy.sh",
     "packaging/deb/stopped.sh",

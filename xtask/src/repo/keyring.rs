@@ -155,6 +155,7 @@ fn product(r: &Description, keyring: &Keyring) -> Product {
         depends_deb: Vec::new(),
         depends_rpm: Vec::new(),
         hardware_watchdog: None,
+        drop_ins: Vec::new(),
         accounts: Vec::new(),
         groups: Vec::new(),
         selector: String::new(),

@@ -1,0 +1,54 @@
+//! Killed at any moment, everything of it at once, the next run finishes what was begun: the same as without.
+
+use machine::{Result, Suite};
+
+use crate::card::{ASKED, FILE, PROGRAM, SOON, apply, everything, flashed};
+
+/// Kills that suffice to see most of it; the long form has more.
+const FEW: usize = 8;
+
+#[test]
+fn killed_at_random_moments_it_finishes_later() -> Result<()> {
+    killed(FEW)
+}
+
+#[test]
+#[ignore = "a minute: the same with more kills"]
+fn killed_a_hundred_times_it_finishes_later() -> Result<()> {
+    killed(100)
+}
+
+fn killed(times: usize) -> Result<()> {
+    let reference = {
+        let machine = flashed(Suite::Trixie)?;
+        machine.put(FILE, 0o644, ASKED);
+        apply(&machine).ok();
+        everything(&machine)
+    };
+    let machine = flashed(Suite::Trixie)?;
+    machine.put(FILE, 0o644, ASKED);
+    // How long it takes is measured in the first run, whose traces are taken away again.
+    let script = format!(
+        "times={times}; asked=$(base64 -w0 {FILE})
+         fresh() {{
+             pkill -KILL -u op; userdel --remove op 2>/dev/null; groupdel op 2>/dev/null
+             rm -rf /var/lib/first-boot /home/op /etc/ssh/ssh_host* /etc/wpa_supplicant /etc/localtime /boot/firmware/custom*
+             echo $asked | base64 -d >{FILE}
+         }}
+         begin=$(date +%s%N); {PROGRAM} apply 2>/dev/null; took=$((($(date +%s%N) - begin) / 1000))
+         for i in $(seq $times); do
+             # Every fourth begins anew, or most would find everything done.
+             if [ $((i % 4)) = 1 ]; then fresh; fi
+             setsid {PROGRAM} apply 2>/dev/null & pid=$!
+             sleep $(printf 0.%06d $((RANDOM * took / 32768)))
+             kill -KILL -- -$pid; wait $pid
+         done 2>/dev/null
+         exit 0"
+    );
+    machine.script(&script).within(SOON * 5).run().ok();
+    apply(&machine).ok();
+    assert_eq!(everything(&machine), reference);
+    apply(&machine).ok();
+    assert_eq!(everything(&machine), reference);
+    Ok(())
+}
