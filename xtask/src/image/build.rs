@@ -74,7 +74,7 @@ pub fn build(workspace: &Workspace, order: &Order<'_>) -> Result<Image> {
     clock.restart();
     let mut tree = Tree::from_tar(&base.tar)?;
     clock.lap("read");
-    bake::install(&mut tree, &order.debs, &board.architecture, base.epoch)?;
+    bake::install(&mut tree, &order.debs, &board.architecture)?;
     if let Some(text) = &order.configuration {
         super::first_boot(&mut tree, &format!("{BOOT}/{CONFIGURATION}"), text, base.epoch)?;
     }
