@@ -1,4 +1,4 @@
-//! An image from packages: takes a board, products and their packages, makes the files that are published.
+//! Images: takes a board, products and their packages, or an image that there is, makes the files that are published.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,12 +6,12 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
 use super::bill::{self, Own};
 use super::disk::{self, Layout};
-use super::report::{self, Report, Step};
+use super::report::{self, Report, Share, Step};
 use super::tree::Tree;
 use super::{Base, Recipe, bake, bmap, pack};
 use crate::model::Product;
@@ -59,81 +59,140 @@ pub struct Image {
     pub report: Report,
 }
 
-/// Makes it.
+/// Makes it from packages.
 pub fn build(workspace: &Workspace, order: &Order<'_>) -> Result<Image> {
-    let product = order.products.first().context("an image needs a product")?;
     let board = order.recipe.board;
-    let name = format!("{}-{}-{}", product.name, board.name, product.release().version);
-    fs::create_dir_all(&order.out).with_context(|| format!("`{}`: cannot be made", order.out.display()))?;
-    let mut clock = Clock::new();
-    let own: Vec<Own> = order.debs.iter().map(|deb| own(deb, &board.architecture)).collect::<Result<_>>()?;
+    let mut work = Work::new(order)?;
     let base = super::base(workspace, &order.recipe)?;
     if !base.cached {
-        clock.steps.extend(base.made.steps.iter().map(|(what, s)| Step { what: what.clone(), seconds: *s }));
+        work.steps.extend(base.made.steps.iter().map(|(what, s)| Step { what: what.clone(), seconds: *s }));
     }
-    clock.restart();
+    work.last = Instant::now();
     let mut tree = Tree::from_tar(&base.tar)?;
-    clock.lap("read");
-    bake::install(&mut tree, &order.debs, &board.architecture)?;
+    work.lap("read");
+    let epoch = i64::try_from(base.epoch)?;
+    bake::install(&mut tree, &order.debs, &board.architecture, epoch)?;
     if let Some(text) = &order.configuration {
         super::first_boot(&mut tree, &format!("{BOOT}/{CONFIGURATION}"), text, base.epoch)?;
     }
-    clock.lap("install");
-    let raw = order.out.join(format!("{name}.img"));
-    let disk = disk::write(&tree, &layout(&base, &own, order), &raw)?;
-    clock.lap("disk");
-    let mut files = BTreeMap::from([(format!("{name}.img"), disk.size)]);
-    let map = order.out.join(format!("{name}.img.bmap"));
-    bmap::write(&raw, &map)?;
-    clock.lap("block map");
-    let mut paths = Vec::new();
-    for format in &order.formats {
-        let path = order.out.join(format!("{name}.{format}"));
-        match format.as_str() {
-            "img" => {}
-            "img.xz" => pack::write_xz(&raw, &path)?,
-            "img.zst" => pack::write_zst(&raw, &path)?,
-            other => bail!("`{other}`: is no kind of image: known: {}", FORMATS.join(", ")),
-        }
-        if format != "img" {
-            files.insert(format!("{name}.{format}"), fs::metadata(&path)?.len());
-            clock.lap(format);
-        }
-        paths.push(path);
-    }
-    if !order.formats.iter().any(|format| format == "img") {
-        fs::remove_file(&raw)?;
-        files.remove(&format!("{name}.img"));
-    }
-    let suite = &order.recipe.suite.name;
-    let bill_path = order.out.join(format!("{name}.cdx.json"));
-    output::replace(&bill_path, bill::bill(&name, suite, base.epoch, &base.packages, &own).as_bytes())?;
-    paths.extend([map, bill_path]);
-    let sums = order.out.join(format!("{name}.sha256"));
-    output::replace(&sums, checksums(&paths)?.as_bytes())?;
-    clock.lap("checksums");
+    work.lap("install");
+    disk::write(&tree, &layout(&base, &work.own, order), &work.raw())?;
+    work.lap("disk");
     let folders = report::folders(&tree);
-    let report = Report {
-        image: name.clone(),
-        board: board.name.clone(),
-        suite: suite.clone(),
+    let about = report::About {
+        suite: order.recipe.suite.name.clone(),
         base_cached: base.cached,
         fetched_bytes: base.fetched,
-        seconds: clock.begun.elapsed().as_secs_f64(),
-        steps: clock.steps,
-        files,
-        content_bytes: folders.iter().map(|share| share.bytes).sum(),
         packages: report::packages(&base.packages),
-        folders,
         kernel: base.made.kernel.clone(),
         modules: base.made.modules.clone(),
     };
-    let report_path = order.out.join(format!("{name}.report.json"));
-    let mut text = serde_json::to_string_pretty(&report)?;
-    text.push('\n');
-    output::replace(&report_path, text.as_bytes())?;
-    paths.extend([sums, report_path]);
-    Ok(Image { paths, report })
+    let bill = bill::bill(&work.name, &order.recipe.suite.name, base.epoch, &base.packages, &work.own);
+    work.finish(folders, about, Some(bill))
+}
+
+/// Makes it from an image that there is.
+pub fn bake(image: &Path, order: &Order<'_>) -> Result<Image> {
+    ensure!(
+        order.configuration.is_none(),
+        "--base: the file of the first boot is copied onto the card itself: leave --config and --role out"
+    );
+    let mut work = Work::new(order)?;
+    let baked = bake::bake(image, &order.debs, order.size, &work.raw())?;
+    work.lap("bake");
+    work.finish(report::folders(&baked.tree), report::About::default(), None)
+}
+
+/// A build on its way.
+struct Work<'a> {
+    order: &'a Order<'a>,
+    name: String,
+    own: Vec<Own>,
+    begun: Instant,
+    last: Instant,
+    steps: Vec<Step>,
+}
+
+impl<'a> Work<'a> {
+    fn new(order: &'a Order<'a>) -> Result<Self> {
+        let product = order.products.first().context("an image needs a product")?;
+        let board = order.recipe.board;
+        let name = format!("{}-{}-{}", product.name, board.name, product.release().version);
+        fs::create_dir_all(&order.out).with_context(|| format!("`{}`: cannot be made", order.out.display()))?;
+        let own = order.debs.iter().map(|deb| own(deb, &board.architecture)).collect::<Result<_>>()?;
+        Ok(Work { order, name, own, begun: Instant::now(), last: Instant::now(), steps: Vec::new() })
+    }
+
+    /// The image as a card has it. Where it is not asked for, it has a name that nobody takes for a finished one.
+    fn raw(&self) -> PathBuf {
+        let hidden = if self.order.formats.iter().any(|format| format == "img") { "" } else { "." };
+        self.order.out.join(format!("{hidden}{}.img", self.name))
+    }
+
+    /// Compresses it, and writes what belongs beside it.
+    fn finish(mut self, folders: Vec<Share>, about: report::About, bill: Option<String>) -> Result<Image> {
+        let (raw, out, name) = (self.raw(), self.order.out.clone(), self.name.clone());
+        let result = self.publish(&raw, bill);
+        if !self.order.formats.iter().any(|format| format == "img") {
+            let _ = fs::remove_file(&raw);
+        }
+        let mut paths = result?;
+        let mut files = BTreeMap::new();
+        for path in &paths {
+            let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            files.insert(file, fs::metadata(path)?.len());
+        }
+        let report = Report {
+            image: name.clone(),
+            board: self.order.recipe.board.name.clone(),
+            about,
+            seconds: self.begun.elapsed().as_secs_f64(),
+            steps: self.steps,
+            files,
+            content_bytes: folders.iter().map(|share| share.bytes).sum(),
+            folders,
+        };
+        let path = out.join(format!("{name}.report.json"));
+        output::replace(&path, format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes())?;
+        paths.push(path);
+        Ok(Image { paths, report })
+    }
+
+    fn publish(&mut self, raw: &Path, bill: Option<String>) -> Result<Vec<PathBuf>> {
+        let place = |end: &str| self.order.out.join(format!("{}.{end}", self.name));
+        let map = place("img.bmap");
+        let mut paths: Vec<PathBuf> = self.order.formats.iter().map(|format| place(format)).collect();
+        let (formats, bill_path, sums) = (&self.order.formats, place("cdx.json"), place("sha256"));
+        bmap::write(raw, &map)?;
+        self.lap("block map");
+        for (format, path) in formats.iter().zip(&paths) {
+            match format.as_str() {
+                "img" => continue,
+                "img.xz" => pack::write_xz(raw, path)?,
+                _ => pack::write_zst(raw, path)?,
+            }
+            self.lap(format);
+        }
+        paths.push(map);
+        if let Some(bill) = bill {
+            output::replace(&bill_path, bill.as_bytes())?;
+            paths.push(bill_path);
+        }
+        output::replace(&sums, checksums(&paths)?.as_bytes())?;
+        paths.push(sums);
+        self.lap("checksums");
+        Ok(paths)
+    }
+
+    /// Where the time went; a person at a terminal sees it as it goes.
+    fn lap(&mut self, what: &str) {
+        let seconds = self.last.elapsed().as_secs_f64();
+        if std::io::stderr().is_terminal() {
+            eprintln!("{what}: {seconds:.1} s");
+        }
+        self.steps.push(Step { what: what.to_owned(), seconds });
+        self.last = Instant::now();
+    }
 }
 
 /// What everything in the image that has to be unique is derived from: what it is made of.
@@ -186,30 +245,4 @@ fn checksums(paths: &[PathBuf]) -> Result<String> {
         text.push_str(&format!("{}  {name}\n", pack::sha256(path)?));
     }
     Ok(text)
-}
-
-/// Where the time went; a person at a terminal sees it as it goes.
-struct Clock {
-    begun: Instant,
-    last: Instant,
-    steps: Vec<Step>,
-}
-
-impl Clock {
-    fn new() -> Clock {
-        Clock { begun: Instant::now(), last: Instant::now(), steps: Vec::new() }
-    }
-
-    fn restart(&mut self) {
-        self.last = Instant::now();
-    }
-
-    fn lap(&mut self, what: &str) {
-        let seconds = self.last.elapsed().as_secs_f64();
-        if std::io::stderr().is_terminal() {
-            eprintln!("{what}: {seconds:.1} s");
-        }
-        self.steps.push(Step { what: what.to_owned(), seconds });
-        self.restart();
-    }
 }

@@ -20,12 +20,9 @@ pub struct Report {
     pub image: String,
     /// The board.
     pub board: String,
-    /// The suite.
-    pub suite: String,
-    /// Whether the base root was there.
-    pub base_cached: bool,
-    /// What had to be fetched.
-    pub fetched_bytes: u64,
+    /// What is known of it beyond its files.
+    #[serde(flatten)]
+    pub about: About,
     /// What took how many seconds, in order; the base's steps only when it was made in this run.
     pub steps: Vec<Step>,
     /// Seconds in all.
@@ -34,10 +31,21 @@ pub struct Report {
     pub files: BTreeMap<String, u64>,
     /// Bytes of everything in the root file system.
     pub content_bytes: u64,
-    /// Packages by what they say that they install, the biggest first.
-    pub packages: Vec<Share>,
     /// Folders of the second level by what is in them, the biggest first.
     pub folders: Vec<Share>,
+}
+
+/// What is known of an image that was made from packages; of somebody else's image, nothing of this is.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct About {
+    /// The suite.
+    pub suite: String,
+    /// Whether the base root was there.
+    pub base_cached: bool,
+    /// What had to be fetched.
+    pub fetched_bytes: u64,
+    /// Packages by what they say that they install, the biggest first.
+    pub packages: Vec<Share>,
     /// The kernel's version.
     pub kernel: String,
     /// Modules that the initramfs was asked to have.
@@ -92,12 +100,13 @@ fn sorted(shares: BTreeMap<String, u64>) -> Vec<Share> {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let base = if self.base_cached { "base from the cache" } else { "base made" };
-        let fetched = match self.fetched_bytes {
-            0 => String::new(),
-            bytes => format!(", {} fetched", megabytes(bytes)),
+        let about = &self.about;
+        let base = match (about.suite.is_empty(), about.base_cached) {
+            (true, _) => "into another image".to_owned(),
+            (false, true) => "base from the cache".to_owned(),
+            (false, false) => format!("base made, {} fetched", megabytes(about.fetched_bytes)),
         };
-        writeln!(f, "{} in {:.1} s ({base}{fetched})", self.image, self.seconds)?;
+        writeln!(f, "{} in {:.1} s ({base})", self.image, self.seconds)?;
         let mut line = String::new();
         for step in &self.steps {
             let _ = write!(line, "  {} {:.1}", step.what, step.seconds);
@@ -106,8 +115,14 @@ impl fmt::Display for Report {
         for (name, bytes) in &self.files {
             writeln!(f, "  {name}: {}", megabytes(*bytes))?;
         }
-        writeln!(f, "  {} in the root, kernel {}", megabytes(self.content_bytes), self.kernel)?;
-        for (what, shares) in [("packages", &self.packages), ("folders", &self.folders)] {
+        writeln!(f, "  {} in the root{}", megabytes(self.content_bytes), match about.kernel.as_str() {
+            "" => String::new(),
+            kernel => format!(", kernel {kernel}"),
+        })?;
+        for (what, shares) in [("packages", &about.packages), ("folders", &self.folders)] {
+            if shares.is_empty() {
+                continue;
+            }
             let shown = shares.iter().take(SHOWN).map(|s| format!("{} {}", s.name, megabytes(s.bytes)));
             writeln!(f, "  biggest {what}: {}", shown.collect::<Vec<_>>().join(", "))?;
         }

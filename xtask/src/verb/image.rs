@@ -1,13 +1,21 @@
 //! `cargo xtask image`: memory cards for boards, from packages or from an image that there is.
 
-use std::path::{Path, PathBuf};
+mod trial;
 
-use anyhow::{Context, Result, bail};
+use std::fs;
+use std::path::PathBuf;
 
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::dist::{Plan, dist};
 use crate::image::board::{Board, Suite};
-use crate::image::boot::{self, Options};
+use crate::image::boot::Options;
+use crate::image::build::{self, FORMATS, Order};
 use crate::image::{self, Recipe};
+use crate::manifest;
 use crate::model::Product;
+use crate::package::Format;
+use crate::target;
 use crate::workspace::{Selection, Workspace};
 
 /// What to make.
@@ -45,6 +53,9 @@ pub struct Args {
     /// With --test: on the board itself, as far as the emulator has it
     #[arg(long, requires = "test")]
     on_board: bool,
+    /// Packages to install, instead of making the products' own; may be given several times
+    #[arg(long, value_name = "FILE")]
+    deb: Vec<PathBuf>,
     /// Folder to put them in [default: dist]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -53,41 +64,93 @@ pub struct Args {
 /// Makes the image; paths of what was made go to standard output.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     if let Some(image) = &args.test {
-        let options = Options {
-            board: args.board,
-            products: args.selection.products,
-            next: None,
-            on_board: args.on_board,
-        };
-        return trial(workspace, image, &options);
+        let (board, products) = (args.board, args.selection.products);
+        return trial::run(workspace, image, &Options { board, products, next: None, on_board: args.on_board });
     }
-    let board =
-        Board::read(workspace, args.board.as_deref().context("--board BOARD: which machine it is for")?)?;
+    let board = Board::read(workspace, args.board.as_deref().context("--board BOARD: which machine it is for")?)?;
     let suite = Suite::read(workspace, args.suite.as_deref().unwrap_or(&board.suite))?;
-    image::prepare(board.is_foreign()?.then_some(&board.architecture))?;
+    if let Some(other) = args.format.iter().find(|format| !FORMATS.contains(&format.as_str())) {
+        bail!("`{other}`: is no kind of image: known: {}", FORMATS.join(", "));
+    }
+    let size = args.size.as_deref().map(bytes).transpose()?;
     let products = image::products(workspace, &args.selection)?;
+    let configuration = configuration(&args, &products)?;
+    image::prepare(board.is_foreign()?.then_some(&board.architecture))?;
+    let debs = if args.deb.is_empty() { packed(workspace, &board, &products)? } else { args.deb.clone() };
+    let here = args.out.is_none();
+    let out = args.out.unwrap_or_else(|| workspace.path("dist"));
     let update = if args.update { Some(image::needs(&everything(workspace, &products)?)) } else { None };
     let recipe = Recipe { board: &board, suite: &suite, needs: image::needs(&products), update };
-    let base = image::base(workspace, &recipe)?;
-    println!("{}", base.tar.display());
+    let order = Order { recipe, products: &products, debs, size, formats: args.format, configuration, out };
+    let image = match &args.base {
+        Some(base) => build::bake(base, &order)?,
+        None => build::build(workspace, &order)?,
+    };
+    eprint!("{}", image.report);
+    for path in image.paths {
+        let shown = if here { path.strip_prefix(workspace.path("")).unwrap_or(&path) } else { &path };
+        println!("{}", shown.display());
+    }
     Ok(())
 }
 
 /// Every product that there is, for the lock: one that is changed for each would never be right for two.
 fn everything(workspace: &Workspace, named: &[Product]) -> Result<Vec<Product>> {
     let mut all = Selection::default().read(workspace)?;
-    all.extend(
-        named.iter().filter(|p| !all.iter().any(|known| known.name == p.name)).cloned().collect::<Vec<_>>(),
-    );
+    let others = named.iter().filter(|p| !all.iter().any(|known| known.name == p.name)).cloned();
+    all.extend(others.collect::<Vec<_>>());
     Ok(all)
 }
 
-/// The report goes to standard output, also of an image that fails.
-fn trial(workspace: &Workspace, image: &Path, options: &Options) -> Result<()> {
-    let report = boot::test(workspace, image, options)?;
-    println!("{}", serde_json::to_string_pretty(&report)?);
-    if !report.good {
-        bail!("`{}`: {report}", image.display());
+/// The products' packages for the board, as `dist` makes them.
+fn packed(workspace: &Workspace, board: &Board, products: &[Product]) -> Result<Vec<PathBuf>> {
+    let target = target::ALL.into_iter().find(|target| target.deb == board.architecture);
+    let target = target.with_context(|| format!("no packages are made for {}", board.architecture))?;
+    let plan = Plan {
+        products: products.to_vec(),
+        targets: vec![target],
+        formats: vec![Format::Deb],
+        dist: workspace.target_dir().join("image"),
+    };
+    let made = dist(workspace, &plan)?;
+    // In the order of the products: the image has the first one's name.
+    let file = |product: &Product| manifest::file_name(product, target, true);
+    let find = |product: &Product| made.iter().find(|path| path.ends_with(file(product))).cloned();
+    products.iter().map(|p| find(p).with_context(|| format!("{}: was not packed", p.package))).collect()
+}
+
+/// The file of the first boot, with the role in it.
+fn configuration(args: &Args, products: &[Product]) -> Result<Option<String>> {
+    let text = match &args.config {
+        Some(path) => {
+            let shown = path.display();
+            let text = fs::read_to_string(path).with_context(|| format!("`{shown}`: cannot be read as text"))?;
+            toml::from_str::<toml::Table>(&text).with_context(|| format!("`{shown}`"))?;
+            Some(text)
+        }
+        None => None,
+    };
+    let Some(role) = &args.role else { return Ok(text) };
+    let known: Vec<&str> = products.iter().flat_map(|p| &p.roles).map(|role| role.name.as_str()).collect();
+    ensure!(known.contains(&role.as_str()), "`{role}` is no role of the product: known: {}", known.join(", "));
+    let mut table: toml::Table = toml::from_str(text.as_deref().unwrap_or("config_version = 1\n"))?;
+    let robot = table.entry("robot").or_insert_with(|| toml::Table::new().into());
+    let robot = robot.as_table_mut().context("--config: its `robot` is no table")?;
+    match robot.get("role").and_then(toml::Value::as_str) {
+        Some(other) if other != role => bail!("--role {role}: the file of --config says `{other}`: leave one of them out"),
+        _ => drop(robot.insert("role".to_owned(), role.as_str().into())),
     }
-    Ok(())
+    Ok(Some(toml::to_string(&table)?))
+}
+
+/// A size as people write it.
+fn bytes(text: &str) -> Result<u64> {
+    let (number, unit) = match text.char_indices().last() {
+        Some((at, 'K' | 'k')) => (&text[..at], 1 << 10),
+        Some((at, 'M' | 'm')) => (&text[..at], 1 << 20),
+        Some((at, 'G' | 'g')) => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    let number: u64 = number.parse().ok().with_context(|| format!("--size {text}: use a number with K, M or G"))?;
+    number.checked_mul(unit).with_context(|| format!("--size {text}: is too large"))
 }
