@@ -48,7 +48,8 @@ fn file(boot: &Path) -> Result<usize, Failure> {
     let Some(bytes) = durable::read(&path, LONGEST + 1).map_err(failed)? else {
         let windows = boot.join(format!("{FILE}.txt"));
         if windows.exists() {
-            let fault = format!("`{FILE}.txt`: has a second ending that Windows hides: rename it to `{FILE}`");
+            let fault =
+                format!("`{FILE}.txt`: has a second ending that Windows hides: rename it to `{FILE}`");
             notice::errors(boot, std::slice::from_ref(&fault))?;
             return Err(Failure::configuration(fault));
         }
@@ -139,5 +140,9 @@ fn again(boot: &Path) -> Result<usize, Failure> {
 
 /// A fault as a line for a person.
 pub fn shown(fault: &Fault) -> String {
-    if fault.line == 0 { format!("the file {}", fault.what) } else { format!("line {}: {}", fault.line, fault.what) }
+    if fault.line == 0 {
+        format!("the file {}", fault.what)
+    } else {
+        format!("line {}: {}", fault.line, fault.what)
+    }
 }

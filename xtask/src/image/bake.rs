@@ -46,7 +46,11 @@ pub struct Baked {
 
 /// Writes `out`: the image with the packages in it, of that many bytes if a size is given.
 pub fn bake(image: &Path, debs: &[PathBuf], size: Option<u64>, out: &Path) -> Result<Baked> {
-    ensure!(!is_same(image, out), "`{}`: would be written over: name another file or folder", image.display());
+    ensure!(
+        !is_same(image, out),
+        "`{}`: would be written over: name another file or folder",
+        image.display()
+    );
     let base = Base::open(image)?;
     let shown = image.display();
     let partition = base.root;

@@ -69,7 +69,11 @@ fn a_card_becomes_a_machine_of_its_own_once() -> Result<()> {
 fn changed(machine: &mut Machine) -> Result<()> {
     let wpa = "/etc/wpa_supplicant/wpa_supplicant-wlan0.conf";
     // A setting, without the passwords that are gone: they stay as they are.
-    machine.put(FILE, 0o644, machine.read(FILE).unwrap().replace("\"AT\"", "\"DE\"").replace("robot-7", "robot-8"));
+    machine.put(
+        FILE,
+        0o644,
+        machine.read(FILE).unwrap().replace("\"AT\"", "\"DE\"").replace("robot-7", "robot-8"),
+    );
     apply(machine).ok().says("custom.toml: applied");
     let config = machine.read(wpa).unwrap();
     assert!(config.contains("country=DE") && config.contains("psk=\"correct \"horse\" \\1\""), "{config}");

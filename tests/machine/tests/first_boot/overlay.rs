@@ -14,7 +14,11 @@ fn as_the_first_process_it_keeps_the_card_as_it_is() -> Result<()> {
     stage.put_file(package("rovi-first-boot"), "/var/tmp/first-boot.deb")?;
     stage.run("dpkg-deb --extract /var/tmp/first-boot.deb /").ok();
     stage.put("/sbin/init.sh", 0o755, INIT)?;
-    stage.put("/etc/fstab", 0o644, "PARTUUID=1-02 / ext4 defaults 0 1\nPARTUUID=1-01 /boot/firmware vfat defaults 0 2\n")?;
+    stage.put(
+        "/etc/fstab",
+        0o644,
+        "PARTUUID=1-02 / ext4 defaults 0 1\nPARTUUID=1-01 /boot/firmware vfat defaults 0 2\n",
+    )?;
     stage.put("/etc/mark", 0o644, "of the card\n")?;
     let boot = format!(
         "ln -sf init.sh /sbin/init
@@ -41,6 +45,10 @@ fn as_the_first_process_it_keeps_the_card_as_it_is() -> Result<()> {
         "mount -t proc proc /proc; mount --bind /dev/null /usr/sbin/modprobe 2>/dev/null; mount -t tmpfs -o ro tmpfs /run;",
     );
     let said = stage.run(&without).ok();
-    assert!(said.stdout.contains("error: first-boot: the root stays writable: ") && said.stdout.contains("init 1 one two"), "{said}");
+    assert!(
+        said.stdout.contains("error: first-boot: the root stays writable: ")
+            && said.stdout.contains("init 1 one two"),
+        "{said}"
+    );
     Ok(())
 }

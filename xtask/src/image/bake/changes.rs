@@ -33,12 +33,14 @@ impl<'a> Changes<'a> {
 
     /// Changes the tree. What has happened since `start` has happened at `epoch`: no clock goes into a tree.
     pub(super) fn apply(&self, tree: &mut Tree, touched: &Tree, start: i64, epoch: i64) -> Result<()> {
-        let mut gone: Vec<&&str> = self.before.keys().filter(|path| !self.after.contains_key(**path)).collect();
+        let mut gone: Vec<&&str> =
+            self.before.keys().filter(|path| !self.after.contains_key(**path)).collect();
         gone.sort();
         for path in gone {
             tree.remove(path);
         }
-        let at = |time: Time| if time.seconds >= start { Time { seconds: epoch, nanoseconds: 0 } } else { time };
+        let at =
+            |time: Time| if time.seconds >= start { Time { seconds: epoch, nanoseconds: 0 } } else { time };
         let made = Time { seconds: epoch, nanoseconds: 0 };
         let mut ids = HashMap::new();
         for (path, id, node) in touched.iter() {

@@ -10,8 +10,14 @@ use tar::{Builder, EntryType, Header};
 use crate::image::tree::{Content, Id, Kind, Node, Tree};
 
 /// Folders whose files are there: what dpkg and the scripts of packages work with.
-const READ: [&str; 6] =
-    ["/etc/", DATABASE, "/var/lib/systemd/", "/usr/lib/systemd/", "/usr/lib/sysusers.d/", "/usr/lib/tmpfiles.d/"];
+const READ: [&str; 6] = [
+    "/etc/",
+    DATABASE,
+    "/var/lib/systemd/",
+    "/usr/lib/systemd/",
+    "/usr/lib/sysusers.d/",
+    "/usr/lib/tmpfiles.d/",
+];
 const DATABASE: &str = "/var/lib/dpkg/";
 /// Larger ones are programs.
 const LARGEST: u64 = 256 << 10;
@@ -65,7 +71,13 @@ fn is_read(path: &str, content: &Content) -> bool {
     folder.is_some_and(|folder| content.size() <= LARGEST || *folder == DATABASE)
 }
 
-fn append(out: &mut Builder<impl Write>, kind: EntryType, path: &str, node: &Node, bytes: &[u8]) -> io::Result<()> {
+fn append(
+    out: &mut Builder<impl Write>,
+    kind: EntryType,
+    path: &str,
+    node: &Node,
+    bytes: &[u8],
+) -> io::Result<()> {
     let mut header = header(node, kind);
     header.set_size(bytes.len() as u64);
     out.append_data(&mut header, format!(".{path}"), bytes)
