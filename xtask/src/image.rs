@@ -10,6 +10,7 @@ pub mod bmap;
 pub mod board;
 pub mod boot;
 pub mod build;
+pub mod card;
 pub mod check;
 pub mod disk;
 pub mod ext4;

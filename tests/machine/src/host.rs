@@ -11,6 +11,7 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 
+use crate::archive::Archive;
 use crate::process;
 
 /// What machines need: a program or file, and the package that brings it.
@@ -61,6 +62,50 @@ pub fn need(programs: &[(&str, &str)]) -> Result<()> {
         apt_get("update", &[]).and_then(|()| apt_get("install", &packages)).with_context(by_hand)?;
     }
     Ok(())
+}
+
+/// The same for programs that shall be younger than the distribution's: Debian 12 gets them from its backports, when they
+/// can be had there. The host's own sources stay as they are.
+pub fn need_recent(programs: &[(&str, &str)]) -> Result<()> {
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let bookworm = release.lines().any(|line| line == "VERSION_CODENAME=bookworm");
+    let missing: Vec<_> = programs.iter().filter(|(file, _)| !present(file)).copied().collect();
+    if bookworm
+        && !missing.is_empty()
+        && rustix::process::geteuid().is_root()
+        && let Err(error) = from_backports("bookworm-backports", &missing)
+    {
+        eprintln!("not from backports: {error:#}");
+    }
+    need(programs)
+}
+
+fn from_backports(suite: &str, programs: &[(&str, &str)]) -> Result<()> {
+    let folder = env::temp_dir().join(format!("backports-{}", std::process::id()));
+    let result =
+        fs::create_dir(&folder).map_err(Into::into).and_then(|()| install_from(suite, programs, &folder));
+    let _ = fs::remove_dir_all(&folder);
+    result
+}
+
+/// With a folder of sources that are the host's and one more.
+fn install_from(suite: &str, programs: &[(&str, &str)], folder: &Path) -> Result<()> {
+    let line = format!("deb [signed-by={KEYRING}] {} {suite} main\n", Archive::of_host().mirror);
+    fs::write(folder.join("backports.list"), line)?;
+    let here = |path: &Path| format!("Dir::Etc::SourceParts={}", path.display());
+    let alone = here(folder);
+    // What the host knows of its other sources stays known.
+    apt_get(
+        "update",
+        &["-o", "Dir::Etc::SourceList=/dev/null", "-o", &alone, "-o", "APT::Get::List-Cleanup=false"],
+    )?;
+    for entry in fs::read_dir("/etc/apt/sources.list.d")?.flatten() {
+        std::os::unix::fs::symlink(entry.path(), folder.join(entry.file_name()))?;
+    }
+    let mut words: Vec<&str> = programs.iter().map(|(_, package)| *package).collect();
+    eprintln!("installing {} from {suite}", words.join(" "));
+    words.extend(["--target-release", suite, "-o", &alone]);
+    apt_get("install", &words)
 }
 
 fn present(file: &str) -> bool {

@@ -1,5 +1,7 @@
 //! `cargo xtask image`: memory cards for boards, from packages or from an image that there is.
 
+mod trial;
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -8,6 +10,7 @@ use rovi_services::first_boot::settings;
 
 use crate::dist::{Plan, dist};
 use crate::image::board::{Board, Suite};
+use crate::image::boot::Options;
 use crate::image::build::{self, FORMATS, Order};
 use crate::image::{self, Recipe};
 use crate::manifest;
@@ -45,9 +48,12 @@ pub struct Args {
     /// Take the newest packages and write the lock file anew
     #[arg(long)]
     update: bool,
-    /// Boot a finished image in a virtual machine, and check it
+    /// Check a finished image, boot it in a virtual machine, and check that
     #[arg(long, value_name = "FILE")]
     test: Option<PathBuf>,
+    /// With --test: on the board itself, as far as the emulator has it
+    #[arg(long, requires = "test")]
+    on_board: bool,
     /// Packages to install, instead of making the products' own; may be given several times
     #[arg(long, value_name = "FILE")]
     deb: Vec<PathBuf>,
@@ -58,6 +64,14 @@ pub struct Args {
 
 /// Makes the image; paths of what was made go to standard output.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
+    if let Some(image) = &args.test {
+        let (board, products) = (args.board, args.selection.products);
+        return trial::run(
+            workspace,
+            image,
+            &Options { board, products, next: None, on_board: args.on_board },
+        );
+    }
     let board =
         Board::read(workspace, args.board.as_deref().context("--board BOARD: which machine it is for")?)?;
     let suite = Suite::read(workspace, args.suite.as_deref().unwrap_or(&board.suite))?;

@@ -1,0 +1,94 @@
+//! A finished image boots, and everything that is asked on it is answered as expected.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::check::Scratch;
+use crate::made::{self, command};
+use crate::sample::Sample;
+
+#[test]
+fn a_robot_boots_from_the_image_for_a_pi_4() {
+    made::emulator();
+    boots(made::pi4(), &[], "virt");
+}
+
+/// Its kernel comes from another part of the archive, and takes a root of its own.
+#[test]
+#[ignore = "a second image: two minutes"]
+fn a_robot_boots_from_the_image_for_a_pi_5() {
+    made::emulator();
+    boots(&made::image("pi5"), &[], "virt");
+}
+
+/// The one board that the emulator has, with its own device tree and card slot.
+#[test]
+#[ignore = "a board that is emulated whole: five minutes"]
+fn a_robot_boots_on_a_pi_3() {
+    made::emulator();
+    boots(&made::image("pi3"), &["--on-board"], "raspi3b");
+}
+
+fn boots(image: &Path, arguments: &[&str], machine: &str) {
+    let state = || {
+        let meta = image.metadata().unwrap();
+        (meta.len(), meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec())
+    };
+    let before = state();
+    let tested = command().args(["image", "rovi", "--test"]).arg(image).args(arguments).output().unwrap();
+    let (said, complaint) =
+        (String::from_utf8_lossy(&tested.stdout), String::from_utf8_lossy(&tested.stderr));
+    assert!(tested.status.success(), "{said}{complaint}");
+    let report: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&report["machine"], &report["good"]), (&machine.into(), &true.into()), "{report:#}");
+    let asked: Vec<&str> =
+        report["answers"].as_array().unwrap().iter().filter_map(|a| a["probe"].as_str()).collect();
+    for probe in ["boot", "failed units", "root has grown", "secrets are wiped", "gateway", "start", "stop"] {
+        assert!(asked.contains(&probe), "{asked:?}");
+    }
+    assert_eq!(state(), before, "the image itself was written to");
+}
+
+/// What cannot be tested is refused in one line, before anything is booted.
+#[test]
+fn what_is_no_image_is_refused() {
+    let folder = Scratch::new("refused");
+    let good = Sample::new().write(&folder.0);
+    let other = folder.0.join("rovi-pi4-1.img.xz");
+    std::fs::write(&other, b"\xfd7zXZ\0\0\0 and then nothing").unwrap();
+    let zeros = folder.0.join("rovi-pi4-1.img");
+    std::fs::File::create(&zeros).unwrap().set_len(1 << 20).unwrap();
+    let absent = folder.0.join("absent-pi4-1.img");
+    for (file, arguments, expected) in [
+        (
+            &good,
+            &[][..],
+            "its name does not say what board it is for: add --board, of generic-amd64, generic-arm64, pi3, pi4, pi5",
+        ),
+        (
+            &good,
+            &["--board", "pi9"],
+            "`pi9` is no board here: known: generic-amd64, generic-arm64, pi3, pi4, pi5",
+        ),
+        (
+            &good,
+            &["--board", "pi4", "--on-board"],
+            "the emulator has no machine that is a pi4: test without --on-board",
+        ),
+        (&other, &[], "is damaged or cut short: fetch it again"),
+        (&zeros, &[], "has no partition table: is it a raw image, and whole?"),
+        (&absent, &[], "cannot be read: No such file or directory"),
+    ] {
+        let tested = command().args(["image", "--test"]).arg(file).args(arguments).output().unwrap();
+        let complaint = String::from_utf8_lossy(&tested.stderr);
+        let lines: Vec<&str> = complaint.lines().filter(|line| line.starts_with("error: ")).collect();
+        assert!(!tested.status.success() && lines.len() == 1 && lines[0].contains(expected), "{complaint}");
+    }
+    // An image with faults: each has a line.
+    let tested = command().args(["image", "--board", "pi4", "--test"]).arg(&good).output().unwrap();
+    let complaint = String::from_utf8_lossy(&tested.stderr).into_owned();
+    assert!(complaint.contains("\n  boot partition: `fixup4.dat` is not there\n"), "{complaint}");
+    assert_eq!(tested.status.code(), Some(1));
+}

@@ -1,0 +1,210 @@
+//! Static checks: a sample without a fault, then one fault after the other, and what is said of it.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use flate2::write::GzEncoder;
+use xtask::image::card::Card;
+use xtask::image::check::faults;
+
+use crate::sample::{BUILT_IN, MODULE, Sample, elf, initramfs, needs, status};
+
+/// A folder of its own, gone when the test is.
+pub(crate) struct Scratch(pub(crate) PathBuf);
+
+impl Scratch {
+    pub(crate) fn new(name: &str) -> Scratch {
+        let path =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("image-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Scratch(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_good_image_has_no_fault() {
+    let folder = Scratch::new("good");
+    assert_eq!(Sample::new().faults(&folder.0), [""; 0]);
+}
+
+#[test]
+fn an_initramfs_may_be_packed_and_follow_another() {
+    let folder = Scratch::new("packed");
+    let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&initramfs(&[("init", b"#!/bin/sh\n"), MODULE, BUILT_IN])).unwrap();
+    let mut early = initramfs(&[("kernel/x86/microcode", b"")]);
+    early.resize(early.len().next_multiple_of(512), 0);
+    early.extend(gzip.finish().unwrap());
+    let found = Sample::new().put("/boot/firmware/initrd.img-6.1", early).faults(&folder.0);
+    assert_eq!(found, [""; 0]);
+}
+
+/// A path, what is there instead of what should be, and what is said.
+type Case<'a> = (&'a str, Option<Vec<u8>>, &'a [&'a str]);
+
+#[test]
+fn every_fault_is_found_and_named() {
+    let text = |text: &str| Some(text.as_bytes().to_vec());
+    let packed = |files: &[(&str, &[u8])]| Some(initramfs(files));
+    let (init, foreign) = (("init", &b"#!/bin/sh\n"[..]), elf(62));
+    let cases: [Case<'_>; 21] = [
+        ("/boot/firmware/start4.elf", None, &["boot partition: `start4.elf` is not there"]),
+        ("/boot/firmware/vmlinuz-6.1", None, &["boot partition: `vmlinuz-6.1` is not there"]),
+        ("/boot/firmware/vmlinuz-6.1", text("MZ"), &["boot partition: `vmlinuz-6.1` is no kernel for arm64"]),
+        ("/boot/firmware/initrd.img-6.1", None, &["boot partition: `initrd.img-6.1` is not there"]),
+        ("/boot/firmware/board.dtb", None, &["boot partition: device tree `board.dtb` is not there"]),
+        ("/boot/firmware/board.dtb", text("dtb"), &["boot partition: `board.dtb` is no whole device tree"]),
+        (
+            "/boot/firmware/config.txt",
+            text("kernel=vmlinuz-6.1\ninitramfs initrd.img-6.1\ndtoverlay=w1-gpio,pin=4\n"),
+            &["boot partition: `overlays/w1-gpio.dtbo` is not there"],
+        ),
+        (
+            "/boot/firmware/config.txt",
+            text("include config.txt\n"),
+            &["boot partition: `config.txt`: includes files without an end"],
+        ),
+        (
+            "/boot/firmware/config.txt",
+            None,
+            &[
+                "boot partition: there is neither `config.txt` nor a file in `loader/entries/`: nothing can start from it",
+            ],
+        ),
+        (
+            "/boot/firmware/cmdline.txt",
+            text("root=/dev/mmcblk0p2\nquiet"),
+            &[
+                "boot partition: `cmdline.txt`: more than one line of 1024 characters",
+                "boot partition: `cmdline.txt`: does not say `root=PARTUUID=1234abcd-02`, which is this card's root",
+                "boot partition: `cmdline.txt`: does not say `rootwait`: a card is not there at once",
+            ],
+        ),
+        (
+            "/boot/firmware/initrd.img-6.1",
+            packed(&[init, BUILT_IN]),
+            &["`initrd.img-6.1`: the module `sdhci-iproc` is not there, so the board finds no card"],
+        ),
+        (
+            "/boot/firmware/initrd.img-6.1",
+            packed(&[init, MODULE, BUILT_IN, ("usr/lib/libkmod.so.2", &foreign)]),
+            &["`initrd.img-6.1`: `usr/lib/libkmod.so.2` is a program for another processor than arm64"],
+        ),
+        (
+            "/boot/firmware/initrd.img-6.1",
+            text("\u{1f}nothing"),
+            &["`initrd.img-6.1`: is packed in a way that is not known here: gzip, xz and zstd are"],
+        ),
+        (
+            "/usr/lib/modules/6.1/modules.dep",
+            None,
+            &["`initrd.img-6.1`: its modules are of 6.1, and root's of 6.2"],
+        ),
+        (
+            "/usr/lib/systemd/systemd",
+            Some(foreign.clone()),
+            &["root: `/usr/lib/systemd/systemd` is no program for arm64"],
+        ),
+        (
+            "/var/lib/dpkg/status",
+            Some(
+                (status("a", "install ok half-configured", "all")
+                    + &status("b", "install ok installed", "amd64"))
+                    .into(),
+            ),
+            &["root: the package a is `install ok half-configured`", "root: the package b is for amd64"],
+        ),
+        (
+            "/etc/shadow",
+            text("root::20000::::::\npi:$6$x$y:20000::::::\n"),
+            &[
+                "root: `/etc/shadow`: root gets in without a password",
+                "root: `/etc/shadow`: pi has a password",
+            ],
+        ),
+        (
+            "/etc/fstab",
+            text("PARTUUID=deadbeef-02 / ext4\n"),
+            &["root: `/etc/fstab`: `PARTUUID=deadbeef-02` is no partition of this card"],
+        ),
+        (
+            "/etc/machine-id",
+            text("00112233445566778899aabbccddeeff\n"),
+            &["root: `/etc/machine-id` is set, so every card would be the same machine"],
+        ),
+        (
+            "/etc/ssh/ssh_host_ed25519_key",
+            text("key"),
+            &["root: `/etc/ssh/ssh_host_ed25519_key` is there, and would be the same on every card"],
+        ),
+        (
+            "/var/lib/systemd/random-seed",
+            text("seed"),
+            &["root: `/var/lib/systemd/random-seed` is there, and would be the same on every card"],
+        ),
+    ];
+    let folder = Scratch::new("faults");
+    for (path, content, expected) in cases {
+        let mut sample = Sample::new();
+        sample.0.remove(path);
+        if path.starts_with("/usr/lib/modules") {
+            sample.0.remove("/usr/lib/modules/6.1");
+            sample.put("/usr/lib/modules/6.2/modules.dep", "");
+        }
+        if let Some(content) = content {
+            sample.put(path, content);
+        }
+        assert_eq!(sample.faults(&folder.0), expected, "{path}");
+    }
+}
+
+/// What a card with a bad sector, or a download that was cut short, looks like.
+#[test]
+fn what_is_broken_is_said_and_never_panics() {
+    let folder = Scratch::new("broken");
+    let path = Sample::new().write(&folder.0);
+    let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let size = file.metadata().unwrap().len();
+    let boot = Card::open(&path).unwrap().partitions()[0].start;
+    let found = |why: &str| {
+        let found = faults(&Card::open(&path).unwrap(), &needs());
+        assert!(!found.is_empty(), "{why}");
+        assert!(found.iter().all(|fault| !fault.contains('\n')), "{found:?}");
+        found
+    };
+    // One table of the two.
+    let mut byte = [0];
+    let table = boot + 32 * 512 + 12;
+    file.read_exact_at(&mut byte, table).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], table).unwrap();
+    assert_eq!(
+        found("a table"),
+        ["boot file system: its two tables differ"]
+            .map(|fault| format!("`{}`: partition 1: {fault}", path.display()))
+    );
+    file.write_all_at(&byte, table).unwrap();
+    // Every field of the first sector of either file system, and of the table of partitions.
+    let root = Card::open(&path).unwrap().partitions()[1].start;
+    for at in (446..510).chain(boot..boot + 90).chain(root + 1024..root + 1024 + 264) {
+        file.read_exact_at(&mut byte, at).unwrap();
+        file.write_all_at(&[byte[0] ^ 0xff], at).unwrap();
+        let _ = faults(&Card::open(&path).unwrap(), &needs());
+        file.write_all_at(&byte, at).unwrap();
+    }
+    assert_eq!(faults(&Card::open(&path).unwrap(), &needs()), [""; 0]);
+    file.set_len(size / 2).unwrap();
+    assert!(found("cut short")[0].ends_with("behind the file's end"));
+    file.set_len(100).unwrap();
+    let refused = format!("{:#}", Card::open(&path).unwrap_err());
+    assert!(refused.ends_with("has no partition table: is it a raw image, and whole?"), "{refused}");
+    assert!(format!("{:#}", Card::open(&folder.0).unwrap_err()).ends_with("name a raw image"));
+}

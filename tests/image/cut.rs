@@ -1,0 +1,105 @@
+//! The current is cut: while a card boots for the first time, and while a package is upgraded on it. It boots again and
+//! finishes what it had begun.
+//!
+//! A moment is a number of lines on the console and a part of a second, from a seed that is printed.
+
+use std::time::{Duration, Instant};
+
+use xtask::image::boot::emulator::Event;
+use xtask::image::boot::{Options, Phase, Trial};
+use xtask::workspace::Workspace;
+
+use crate::made;
+
+/// Lines that a console has from a first boot, and from the upgrade of a package.
+const BOOT_LINES: u64 = 130;
+const UPGRADE_LINES: u64 = 12;
+
+/// What the upgrade begins with, on the console.
+const UPGRADE: &str = "boot-test: upgrade";
+
+const LONGEST: Duration = Duration::from_secs(600);
+
+#[test]
+fn a_card_survives_three_cuts() {
+    let mut moments = Moments::new();
+    let trial = card();
+    cut(&trial, Phase::Boot, &mut moments);
+    cut(&trial, Phase::Boot, &mut moments);
+    cut(&trial, Phase::Upgrade, &mut moments);
+    finishes(&trial, Phase::Upgrade, &moments);
+}
+
+#[test]
+#[ignore = "sixty cuts: an hour"]
+fn cards_survive_thirty_cuts_each_way() {
+    let mut moments = Moments::new();
+    for _ in 0..30 {
+        let trial = card();
+        cut(&trial, Phase::Boot, &mut moments);
+        finishes(&trial, Phase::Boot, &moments);
+        cut(&trial, Phase::Upgrade, &mut moments);
+        finishes(&trial, Phase::Upgrade, &moments);
+    }
+}
+
+fn card() -> Trial {
+    made::emulator();
+    let options =
+        Options { board: None, products: vec!["rovi".to_owned()], next: Some(made::next()), on_board: false };
+    Trial::prepare(&Workspace::find(), made::pi4(), &options).unwrap()
+}
+
+fn finishes(trial: &Trial, phase: Phase, moments: &Moments) {
+    let report = trial.run(phase).unwrap_or_else(|error| panic!("{moments:?}: {error:#}"));
+    assert!(report.good, "{moments:?}: {report}");
+}
+
+/// Boots the card and pulls its plug.
+fn cut(trial: &Trial, phase: Phase, moments: &mut Moments) {
+    let (lines, rest) = moments.next(if phase == Phase::Boot { BOOT_LINES } else { UPGRADE_LINES });
+    let mut machine = trial.start(phase).unwrap();
+    let end = Instant::now() + LONGEST.mul_f64(machine::host::busy());
+    let mut counted = 0;
+    let mut counting = phase == Phase::Boot;
+    while counted < lines {
+        match machine.next(end) {
+            Event::Console(line) => {
+                counting |= line.contains(UPGRADE);
+                counted += u64::from(counting);
+            }
+            // A boot that is over sooner than the moment: after its end is a moment, too.
+            Event::Report(line) if line.contains("\"end\"") => break,
+            Event::Report(_) => {}
+            Event::Ended | Event::OutOfTime => panic!("{moments:?}: no boot to cut:\n{}", machine.tail()),
+        }
+    }
+    let moment = Instant::now() + rest;
+    while !matches!(machine.next(moment), Event::OutOfTime | Event::Ended) {}
+    eprintln!("cut {phase:?} after {counted} lines and {} ms", rest.as_millis());
+    machine.kill();
+}
+
+/// Where it is cut, again the same with the same seed in `POWER_CUT_SEED`.
+#[derive(Debug)]
+struct Moments {
+    seed: u64,
+    state: u64,
+}
+
+impl Moments {
+    fn new() -> Moments {
+        let said = std::env::var("POWER_CUT_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = said.unwrap_or_else(|| u64::from(std::process::id()) * 7919 + 1);
+        eprintln!("POWER_CUT_SEED={seed}");
+        Moments { seed, state: seed }
+    }
+
+    fn next(&mut self, lines: u64) -> (u64, Duration) {
+        // Knuth's multiplier; the upper bits are the good ones.
+        self.state =
+            self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let bits = self.state >> 33;
+        (1 + bits % lines, Duration::from_millis(bits / lines % 300))
+    }
+}

@@ -1,0 +1,58 @@
+//! Images and packages for these tests, made as a person makes them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::{env, fs};
+
+/// What boots an image; on Debian 12 the younger one, which needs half of the time.
+pub(crate) fn emulator() {
+    machine::host::need_recent(&[("qemu-system-aarch64", "qemu-system-arm")]).unwrap();
+}
+
+/// The flagship product's image for a board.
+pub(crate) fn image(board: &str) -> PathBuf {
+    // One after the other: both would take both processors.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("image-{board}"));
+    let made = xtask(&["image", "rovi", "first-boot", "--board", board, "--format", "img", "--out"], &out);
+    made.into_iter().find(|path| path.extension().is_some_and(|end| end == "img")).unwrap()
+}
+
+/// The image that CI boots.
+pub(crate) fn pi4() -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| image("pi4"))
+}
+
+/// The product's next version, with other units.
+pub(crate) fn next() -> PathBuf {
+    let first = concat!(env!("CARGO_MANIFEST_DIR"), "/catalog/rovi.toml");
+    let text = fs::read_to_string(first).unwrap();
+    let release =
+        "[[release]]\nversion = \"9.0.0\"\ndate = \"2026-12-20\"\nchanges = [\"Next.\"]\n\n[[release]]\n";
+    let text = text
+        .replacen("[[release]]\n", release, 1)
+        .replace("description = \"ROVI ", "description = \"Next ROVI ");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("image-next");
+    fs::create_dir_all(&folder).unwrap();
+    let catalog = folder.join("next.toml");
+    fs::write(&catalog, text).unwrap();
+    let catalog = catalog.to_str().unwrap();
+    let target = "aarch64-unknown-linux-musl";
+    xtask(&["dist", "--catalog", catalog, "--target", target, "--format", "deb", "--out"], &folder).remove(0)
+}
+
+fn xtask(arguments: &[&str], out: &Path) -> Vec<PathBuf> {
+    let made = command().args(arguments).arg(out).output().unwrap();
+    assert!(made.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&made.stderr));
+    String::from_utf8(made.stdout).unwrap().lines().map(PathBuf::from).collect()
+}
+
+/// `cargo xtask`, to be given its verb.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).arg("xtask");
+    command
+}

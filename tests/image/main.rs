@@ -1,0 +1,8 @@
+//! Finished images: what is looked for in them, and that they boot, also after the current was cut.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod boot;
+mod check;
+mod cut;
+mod made;
+mod sample;

@@ -1,0 +1,142 @@
+//! A virtual machine that runs: takes a card, a kernel and what belongs to it; gives what the machine says as events, in
+//! the order in which they come. Dropping it is pulling its plug.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use super::data::Model;
+
+/// Lines that are kept of a console: a boot that fails says why in its last ones.
+const KEPT: usize = 60;
+
+/// Where a machine's parts are.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    pub(super) card: &'a Path,
+    pub(super) kernel: &'a Path,
+    pub(super) initramfs: &'a Path,
+    pub(super) device_tree: &'a Path,
+    /// A socket that will be made.
+    pub(super) report: &'a Path,
+    pub(super) command_line: &'a str,
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A line of its console.
+    Console(String),
+    /// A line of its report.
+    Report(String),
+    /// It was switched off, or the emulator ended.
+    Ended,
+    /// Nothing more within the bound.
+    OutOfTime,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Emulator {
+    child: Child,
+    events: Receiver<Event>,
+    socket: PathBuf,
+    console: VecDeque<String>,
+}
+
+impl Emulator {
+    /// Switches it on.
+    pub(super) fn start(model: &Model, place: &Place<'_>) -> Result<Emulator> {
+        let _ = std::fs::remove_file(place.report);
+        let listener = UnixListener::bind(place.report)
+            .with_context(|| format!("`{}`: no socket for the report", place.report.display()))?;
+        // The emulator shall not outlive this process, however that ends.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--", &model.program]);
+        command.args(["-display", "none", "-monitor", "none", "-no-reboot"]);
+        for argument in &model.arguments {
+            // Its options are lists: a comma in a path is written twice.
+            let file = |path: &Path| path.display().to_string().replace(',', ",,");
+            let argument =
+                argument.replace("{card}", &file(place.card)).replace("{report}", &file(place.report));
+            command.arg(argument.replace("{device-tree}", &place.device_tree.display().to_string()));
+        }
+        command.arg("-kernel").arg(place.kernel).arg("-initrd").arg(place.initramfs);
+        command.arg("-append").arg(place.command_line);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().context("`setpriv` does not start: install util-linux")?;
+        let (sender, events) = channel();
+        let console = child.stdout.take().context("the emulator has an output")?;
+        let complaints = child.stderr.take().context("the emulator has an output")?;
+        let other = sender.clone();
+        thread::spawn(move || lines(complaints, &other, Event::Console));
+        let other = sender.clone();
+        thread::spawn(move || {
+            if let Ok((stream, _)) = listener.accept() {
+                lines(stream, &other, Event::Report);
+            }
+        });
+        thread::spawn(move || {
+            lines(console, &sender, Event::Console);
+            // Whoever waits may be gone.
+            let _ = sender.send(Event::Ended);
+        });
+        Ok(Emulator { child, events, socket: place.report.to_owned(), console: VecDeque::new() })
+    }
+
+    /// What happens next, if it does before the deadline.
+    pub fn next(&mut self, deadline: Instant) -> Event {
+        let event = match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(event) => event,
+            Err(RecvTimeoutError::Timeout) => Event::OutOfTime,
+            Err(RecvTimeoutError::Disconnected) => Event::Ended,
+        };
+        if let Event::Console(line) = &event {
+            if self.console.len() == KEPT {
+                self.console.pop_front();
+            }
+            self.console.push_back(line.clone());
+        }
+        event
+    }
+
+    /// The end of what its console said.
+    pub fn tail(&self) -> String {
+        let lines: Vec<String> = self.console.iter().map(|line| format!("  | {line}")).collect();
+        lines.join("\n")
+    }
+
+    /// Pulls its plug.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        // An emulator that never got so far has not been accepted; whoever waits for it is let go.
+        let _ = UnixStream::connect(&self.socket);
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Sends every line on, without what moves a terminal's cursor.
+fn lines(stream: impl Read, to: &Sender<Event>, event: fn(String) -> Event) {
+    let mut stream = BufReader::new(stream);
+    let mut line = Vec::new();
+    while matches!(stream.read_until(b'\n', &mut line), Ok(1..)) {
+        let text: String = String::from_utf8_lossy(&line).chars().filter(|c| !c.is_control()).collect();
+        if to.send(event(text)).is_err() {
+            return;
+        }
+        line.clear();
+    }
+}
