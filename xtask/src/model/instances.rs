@@ -59,6 +59,12 @@ impl Builder<'_, '_> {
             let text = "has instances, and no package knows which ones a machine wants: write \"on-request\"";
             self.fault(&["boot"], text);
         }
+        if ["alert", "alert-mail"].contains(&self.chain.name.as_str()) {
+            self.fault(
+                &["instances"],
+                "would be those of the unit that tells of failures: rename the service",
+            );
+        }
         let set = [
             ("launch", !self.spec.launch.is_empty()),
             ("socket", self.spec.socket.is_some()),

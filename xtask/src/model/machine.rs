@@ -129,7 +129,12 @@ pub(super) fn configs(catalog: &Catalog, place: &mut Place<'_>) -> Vec<Config> {
     let mut configs = Vec::new();
     for (name, config) in &catalog.config {
         let path = format!("/etc/{}/{name}", catalog.product.name);
-        place.rule(&["config", name], path::relative(name).and_then(|()| path::plain(&path)));
+        if name.starts_with('/') {
+            let text = format!("is below /etc/{} already: write it from there on", catalog.product.name);
+            place.fault(&["config", name], &text);
+        } else {
+            place.rule(&["config", name], path::relative(name).and_then(|()| path::plain(&path)));
+        }
         let taken = name.starts_with(".env.") || name == "alert.conf";
         let of_instances =
             catalog.service.keys().any(|s| name.starts_with(&format!("{s}/")) && name.ends_with(".env"));

@@ -3,6 +3,7 @@
 use crate::catalog::{Boot, Manager};
 use crate::finding::shown;
 use crate::model::Socket;
+use crate::model::place::list_faults;
 use crate::model::service::Builder;
 use crate::rule::{quantity, socket};
 
@@ -13,7 +14,9 @@ impl Builder<'_, '_> {
         if self.scope == Manager::User {
             self.fault(&["socket"], "is a door of the machine's: use scope = \"system\"");
         }
-        self.whole("socket", &spec.listen);
+        for (i, what) in list_faults(&spec.listen) {
+            self.fault(&["socket", "listen", &i.to_string()], &what);
+        }
         if spec.listen.is_empty() {
             self.fault(&["socket", "listen"], "is empty: write a port, an ADDRESS:PORT or a path");
         }
@@ -27,6 +30,11 @@ impl Builder<'_, '_> {
         }
         self.optional(&["socket", "idle"], &spec.idle, quantity::period);
         let stem = self.stem();
+        let taken = format!("{}-proxy", self.chain.name);
+        if self.known.catalog.service.contains_key(&taken) {
+            let text = format!("is served by a unit that is called like service.{taken}: rename that");
+            self.fault(&["socket"], &text);
+        }
         Some(Socket {
             unit: format!("{stem}.socket"),
             proxy: format!("{stem}-proxy.service"),

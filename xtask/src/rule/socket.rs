@@ -30,7 +30,7 @@ pub fn to(value: &str) -> Verdict {
 
 /// Whether a connection to `to` would come in at `listen`.
 pub fn meet(listen: &str, to: &str) -> bool {
-    let Ok(to) = to.parse::<SocketAddr>() else { return listen == to };
+    let Ok(to) = to.parse::<SocketAddr>() else { return to.starts_with('/') && listen == to };
     match listen.parse::<SocketAddr>() {
         Ok(listen) => listen.port() == to.port() && (listen.ip() == to.ip() || listen.ip().is_unspecified()),
         Err(_) => port(listen) == Some(to.port()),

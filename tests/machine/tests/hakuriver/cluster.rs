@@ -78,6 +78,13 @@ pub(crate) fn cluster(suite: Suite) -> Plan {
         .install(package("hakuriver", "deb"))
 }
 
+/// Takes a word out of HakuRiver 0.3.0, without which its runner can run no task but in a container: it awaits a list.
+#[track_caller]
+pub(crate) fn mend(machine: &Machine) {
+    let runner = format!("{VENV}/lib/python3*/site-packages/hakuriver/core/runner.py");
+    machine.run(&format!("sed -i 's/= await make_command_systemd(/= make_command_systemd(/' {runner}")).ok();
+}
+
 /// Asks somebody on the machine by HTTP; the answer, if it is one.
 #[must_use = "an answer that nobody reads proves nothing"]
 #[track_caller]

@@ -3,14 +3,15 @@
 use machine::Result;
 
 use crate::cluster::{
-    HOST, PROXY, RUNNERS, SOCKET, SOON, TASKS, ask, cluster, has_controllers, nodes, on_every_suite, show,
-    shows, state,
+    HOST, PROXY, RUNNERS, SOCKET, SOON, TASKS, ask, cluster, has_controllers, mend, nodes, on_every_suite,
+    show, shows, state,
 };
 
 #[test]
 fn h2_h5_h6_h7_h9_a_host_behind_its_door_its_runners_and_their_tasks() -> Result<()> {
     on_every_suite(|suite| {
         let mut machine = cluster(suite).boot()?;
+        mend(&machine);
         // Nobody has asked for anything.
         for unit in [SOCKET, PROXY, HOST, RUNNERS[0], TASKS] {
             assert_eq!(state(&machine, unit), "inactive", "{unit}");
@@ -82,7 +83,7 @@ fn h2_h5_h6_h7_h9_a_host_behind_its_door_its_runners_and_their_tasks() -> Result
 fn task(machine: &machine::Machine) {
     let job = r#"{"task_id": 7, "command": "sh", "arguments":
         ["-c", "id -un; grep NoNewPrivs /proc/self/status; tail -n 1 /proc/self/cgroup; sudo id -un; exec sleep 600"],
-        "required_cores": 1, "required_memory_bytes": 67108864, "docker_image_name": "NULL", "docker_privileged": false,
+        "required_cores": 1, "required_memory_bytes": 67108864, "docker_image_name": "", "docker_privileged": false,
         "docker_additional_mounts": [], "stdout_path": "/var/lib/hakuriver/shared/7.out"}"#;
     ask(machine, "POST", "8002/run", Some(job)).ok();
     let out = "/var/lib/hakuriver/shared/7.out";

@@ -93,7 +93,7 @@ fn h7_h8_a_task_is_its_users_and_bounded_and_gets_at_nothing_else() -> Result<()
         as_owner(&format!("{manager} stop hakuriver-host")).ok();
 
         // The sudo of its programs has no rights to give.
-        let sudo = "/usr/libexec/hakuriver/tasks/sudo";
+        let sudo = "XDG_RUNTIME_DIR=/run/hakuriver-tasks /usr/libexec/hakuriver/tasks/sudo";
         let run = "systemd-run --scope --collect --property=User=root --uid=0";
         as_owner(&format!("{sudo} {run} --unit=hakuriver-task-c --setenv=A=b sh -c 'id -un; echo $A'"))
             .ok()
