@@ -20,6 +20,7 @@ mod reference;
 mod resolve;
 mod service;
 mod socket;
+mod surroundings;
 mod tasks;
 mod unit;
 

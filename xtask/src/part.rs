@@ -41,7 +41,7 @@ pub fn of(product: &Product, tree: Tree, names: &[String]) -> Result<Tree, Strin
                 .iter()
                 .any(|stem| unit.strip_prefix(stem).is_some_and(|rest| rest.starts_with(['.', '-', '@'])))
         };
-        if unit.is_some_and(made_for) || COMMON.iter().any(|folder| path.starts_with(folder)) {
+        if unit.is_some_and(made_for) || is_common(&path) {
             part.0.insert(path, file);
         } else if unit.is_some() || path.starts_with("root/etc/") || path.starts_with("root/usr/libexec/") {
             left.push((path, file));
@@ -49,10 +49,11 @@ pub fn of(product: &Product, tree: Tree, names: &[String]) -> Result<Tree, Strin
     }
     // What these name, and what that names in turn.
     loop {
+        let own = part.0.iter().filter(|(path, _)| !is_common(path));
         let texts: Vec<String> =
-            part.0.values().map(|file| String::from_utf8_lossy(&file.bytes).into_owned()).collect();
+            own.map(|(_, file)| String::from_utf8_lossy(&file.bytes).into_owned()).collect();
         let is_named =
-            |path: &str| named(path).iter().any(|name| texts.iter().any(|text| text.contains(name)));
+            |path: &str| named(path).iter().any(|name| texts.iter().any(|text| mentions(text, name)));
         let (found, rest): (Vec<_>, Vec<_>) = left.into_iter().partition(|(path, _)| is_named(path));
         if found.is_empty() {
             return Ok(part);
@@ -60,6 +61,11 @@ pub fn of(product: &Product, tree: Tree, names: &[String]) -> Result<Tree, Strin
         part.0.extend(found);
         left = rest;
     }
+}
+
+/// Whether a file is about all services.
+fn is_common(path: &str) -> bool {
+    COMMON.iter().any(|folder| path.starts_with(folder))
 }
 
 /// The unit that a file is.

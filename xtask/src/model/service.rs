@@ -7,12 +7,10 @@ use rovi_services::table::Expects;
 use crate::catalog::{self, Boot, Catalog, Hardening, Manager, OnUpgrade, Restart, Scope, ServiceType};
 use crate::finding::{known, shown};
 use crate::model::bounds::{limits, start_limit};
-use crate::model::command::quote;
-use crate::model::machine::slice_unit;
 use crate::model::place::{Chain, Place, list_faults};
 use crate::model::{Lock, Role, Service};
 use crate::rule::text::{self, Verdict};
-use crate::rule::{about, name, path, specifier};
+use crate::rule::{about, name, specifier};
 
 /// The program that launches services.
 pub const LAUNCHER: &str = "run_stack";
@@ -39,7 +37,7 @@ pub fn unit_name(product: &str, service: &str) -> String {
     format!("{}.service", stem(product, service))
 }
 
-fn stem(product: &str, service: &str) -> String {
+pub(super) fn stem(product: &str, service: &str) -> String {
     if product == service { product.to_owned() } else { format!("{product}-{service}") }
 }
 
@@ -274,45 +272,6 @@ impl<'a> Builder<'a, '_> {
         self.known.parents.contains(self.chain.name.as_str())
     }
 
-    /// The name in the journal: it would be the watcher's, which is the program that systemd starts.
-    fn identifier(&mut self) -> Option<String> {
-        if let Some(identifier) = &self.spec.syslog_identifier {
-            self.rule(&["syslog-identifier"], name::process(identifier));
-            self.specifier(&["syslog-identifier"], identifier);
-            return Some(identifier.clone());
-        }
-        let instance = if self.is_template() { "@%i" } else { "" };
-        self.spec.ready.as_ref().map(|_| format!("{}{instance}", self.stem()))
-    }
-
-    /// The name of its unit without suffix and instance.
-    pub(super) fn stem(&self) -> String {
-        self.stem_of(&self.chain.name)
-    }
-
-    pub(super) fn stem_of(&self, service: &str) -> String {
-        stem(&self.known.catalog.product.name, service)
-    }
-
-    fn slice(&mut self) -> Option<String> {
-        let wanted = self.spec.slice.as_ref()?;
-        let catalog = self.known.catalog;
-        if !catalog.slice.contains_key(wanted) {
-            let slices = known(catalog.slice.keys());
-            self.fault(&["slice"], &format!("{} names no slice: {slices}", shown(wanted)));
-        }
-        if self.scope == Manager::User {
-            self.fault(&["slice"], "is one of the machine's, which a user service is not in: leave it out");
-        }
-        Some(slice_unit(&catalog.product.name, wanted))
-    }
-
-    /// Groups that its user belongs to where they exist.
-    fn joins(&self, user: Option<&str>) -> Vec<String> {
-        let account = user.and_then(|user| self.known.catalog.account.get(user));
-        account.map(|a| a.groups_if_present.clone()).unwrap_or_default()
-    }
-
     fn role(&mut self) -> Option<&'a Role> {
         let wanted = self.spec.role.as_ref()?;
         let found = self.known.roles.iter().find(|r| r.name == *wanted);
@@ -370,36 +329,6 @@ impl<'a> Builder<'a, '_> {
         if let Some((at, what)) = list_faults(list).into_iter().find(|_| list.len() > 100) {
             self.fault(&[field, &at.to_string()], &what);
         }
-    }
-
-    fn write_paths(&mut self) -> Vec<String> {
-        let optional = |path: &str| path::in_unit(path.strip_prefix('-').unwrap_or(path));
-        let paths = self.list("write-paths", &self.spec.write_paths, optional);
-        for (i, path) in paths.iter().enumerate() {
-            self.specifier(&["write-paths", &i.to_string()], path);
-        }
-        paths.iter().map(|path| quote(path)).collect()
-    }
-
-    fn environment_files(&mut self) -> Vec<String> {
-        let files = &self.spec.environment_files;
-        self.whole("environment-files", files);
-        for (i, file) in files.iter().enumerate() {
-            let at = ["environment-files", &i.to_string()];
-            self.rule(&at, path::in_unit(file.strip_prefix('-').unwrap_or(file)));
-            self.specifier(&at, file);
-        }
-        files.clone()
-    }
-
-    fn environment(&mut self) -> Vec<String> {
-        let mut lines = Vec::new();
-        for (key, value) in &self.spec.environment {
-            self.rule(&["environment", key], name::variable(key));
-            self.rule(&["environment", key], text::variable(value));
-            lines.push(quote(&format!("{key}={value}").replace('%', "%%")));
-        }
-        lines
     }
 
     fn expects(&mut self) -> Vec<Expects> {

@@ -39,7 +39,7 @@ const FILES: [(&str, u32, &str); 12] = [
 /// The package for this processor.
 pub(crate) fn package() -> &'static Path {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
-    deb(BUILT.get_or_init(|| dist(&["home-lab"], "home-lab")))
+    deb(BUILT.get_or_init(|| dist(&["home-lab", "--format", "deb"], "home-lab")))
 }
 
 /// The next version.
@@ -54,7 +54,7 @@ pub(crate) fn next() -> &'static Path {
         let text = text.replacen("[[release]]\n", release, 1);
         fs::write(&file, text.replace("description = \"Home Lab ", "description = \"Next Home Lab "))
             .unwrap();
-        dist(&["--catalog", file.to_str().unwrap()], "home-lab-next")
+        dist(&["--catalog", file.to_str().unwrap(), "--format", "deb"], "home-lab-next")
     }))
 }
 

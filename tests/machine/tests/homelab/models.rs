@@ -1,54 +1,52 @@
 //! Models: each is a file, and one service's user starts and stops exactly these.
 
-use machine::{Machine, Result, Suite, at_once};
+use machine::Machine;
 
-use crate::lab::{INFERENCE, SHUTDOWN, SOON, ask, lab, permitted, pid, show, within};
+use crate::lab::{INFERENCE, SHUTDOWN, SOON, ask, permitted, pid, show, within};
 
 const SMALL: &str = "home-lab-model@small.service";
 const BIG: &str = "home-lab-model@big.service";
 
-#[test]
-fn l2_the_inference_service_starts_stops_and_restarts_models() -> Result<()> {
-    at_once(Suite::STABLE, |suite| {
-        let machine = lab(suite).boot()?;
-        assert_eq!(ask(&machine, "GET 5002 /models").ok().stdout, "big\nbroken\nsmall\n");
-        assert_eq!(running(&machine), "");
-        ask(&machine, "POST 5002 /start name=small").ok();
-        ask(&machine, "POST 5002 /start name=big").ok();
-        assert_eq!(running(&machine), format!("{BIG}\n{SMALL}\n"), "{suite}");
-        // It serves when the start is over.
-        assert_eq!(machine.run("bash -c 'cat </dev/tcp/127.0.0.1/9001'").ok().text(), "small talk");
-        assert_eq!(machine.run("bash -c 'cat </dev/tcp/127.0.0.1/9002'").ok().text(), "big words");
-        let before = pid(&machine, SMALL);
-        assert_eq!(machine.run(&format!("ps -o user:20= -p {before}")).ok().text(), "home-lab-model");
-        ask(&machine, "POST 5002 /restart name=small").ok();
-        assert_ne!(pid(&machine, SMALL), before);
-        ask(&machine, "POST 5002 /stop name=small").ok();
-        assert_eq!(running(&machine), format!("{BIG}\n"));
-        machine.run("journalctl -q -o cat -t home-lab-model@small").ok().says("serving small talk");
+/// L2.
+#[track_caller]
+pub(crate) fn the_inference_service_starts_stops_and_restarts_them(machine: &Machine) {
+    let suite = machine.suite();
+    assert_eq!(ask(machine, "GET 5002 /models").ok().stdout, "big\nbroken\nsmall\n");
+    assert_eq!(running(machine), "");
+    ask(machine, "POST 5002 /start name=small").ok();
+    ask(machine, "POST 5002 /start name=big").ok();
+    assert_eq!(running(machine), format!("{BIG}\n{SMALL}\n"), "{suite}");
+    // It serves when the start is over.
+    assert_eq!(machine.run("bash -c 'cat </dev/tcp/127.0.0.1/9001'").ok().text(), "small talk");
+    assert_eq!(machine.run("bash -c 'cat </dev/tcp/127.0.0.1/9002'").ok().text(), "big words");
+    let before = pid(machine, SMALL);
+    assert_eq!(machine.run(&format!("ps -o user:20= -p {before}")).ok().text(), "home-lab-model");
+    ask(machine, "POST 5002 /restart name=small").ok();
+    assert_ne!(pid(machine, SMALL), before);
+    ask(machine, "POST 5002 /stop name=small").ok();
+    assert_eq!(running(machine), format!("{BIG}\n"));
+    machine.run("journalctl -q -o cat -t home-lab-model@small").ok().says("serving small talk");
 
-        // One that cannot be read fails, and its start says so; a person can read why.
-        let start = ask(&machine, "POST 5002 /start name=broken").fails();
-        assert!(start.stdout.contains("failed"), "{start}");
-        machine.run("journalctl -q -o cat -u home-lab-model@broken").ok().says("this model cannot be read");
-        ask(&machine, "POST 5002 /stop name=broken").ok();
+    // One that cannot be read fails, and its start says so; a person can read why.
+    let start = ask(machine, "POST 5002 /start name=broken").fails();
+    assert!(start.stdout.contains("failed"), "{start}");
+    machine.run("journalctl -q -o cat -u home-lab-model@broken").ok().says("this model cannot be read");
+    ask(machine, "POST 5002 /stop name=broken").ok();
 
-        // A new file is a new model, and one without its file is none any more.
-        machine.put("/etc/home-lab/model/Llama-3.1_8b.env", 0o644, "MODEL=/srv/big.gguf\nPORT=9004\n");
-        ask(&machine, "POST 5002 /start name=Llama-3.1_8b").ok();
-        ask(&machine, "POST 5002 /stop name=Llama-3.1_8b").ok();
-        machine.run("rm /etc/home-lab/model/Llama-3.1_8b.env").ok();
-        ask(&machine, "POST 5002 /start name=Llama-3.1_8b").fails();
+    // A new file is a new model, and one without its file is none any more.
+    machine.put("/etc/home-lab/model/Llama-3.1_8b.env", 0o644, "MODEL=/srv/big.gguf\nPORT=9004\n");
+    ask(machine, "POST 5002 /start name=Llama-3.1_8b").ok();
+    ask(machine, "POST 5002 /stop name=Llama-3.1_8b").ok();
+    machine.run("rm /etc/home-lab/model/Llama-3.1_8b.env").ok();
+    ask(machine, "POST 5002 /start name=Llama-3.1_8b").fails();
 
-        names(&machine);
-        others(&machine);
-        assert_eq!(running(&machine), format!("{BIG}\n"), "{suite}");
-        // It goes on when the services are started anew.
-        let before = pid(&machine, BIG);
-        machine.run("systemctl restart home-lab").ok();
-        assert_eq!(pid(&machine, BIG), before);
-        Ok(())
-    })
+    names(machine);
+    others(machine);
+    assert_eq!(running(machine), format!("{BIG}\n"), "{suite}");
+    // It goes on when the services are started anew.
+    let before = pid(machine, BIG);
+    machine.run("systemctl restart home-lab").ok();
+    assert_eq!(pid(machine, BIG), before);
 }
 
 /// Whatever name the service passes on, it starts nothing but a model.

@@ -3,15 +3,17 @@
 use machine::{Machine, Result, Suite, at_once};
 
 use crate::lab::{INFERENCE, SHUTDOWN, SOON, ask, lab, permitted, within};
+use crate::models;
 
 /// The rest of a call of logind's manager.
 const LOGIND: &str =
     "busctl call org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager";
 
 #[test]
-fn l1_the_shutdown_service_schedules_and_cancels_without_root() -> Result<()> {
+fn l1_l2_each_service_does_without_root_what_its_user_may_and_nobody_else() -> Result<()> {
     at_once(Suite::STABLE, |suite| {
         let mut machine = lab(suite).user("other", &[]).boot()?;
+        models::the_inference_service_starts_stops_and_restarts_them(&machine);
         // Somebody is logged in, whom the service does not have to ask.
         let session = machine.login_session("op");
         ask(&machine, "POST 5001 /schedule when=+60").ok();

@@ -5,9 +5,10 @@ use machine::{Machine, Result, Suite, at_once};
 use crate::lab::{INFERENCE, PARENT, SHUTDOWN, SOON, ask, lab, pid, show, within};
 
 #[test]
-fn l3_one_name_stands_for_both_and_does_not_loop() -> Result<()> {
+fn l3_l4_l6_one_name_stands_for_both_each_with_its_user_journal_and_bounds() -> Result<()> {
     at_once(Suite::STABLE, |suite| {
         let mut machine = lab(suite).boot()?;
+        users_journal_restarts_and_bounds(&machine);
         machine.reboot()?;
         for unit in [PARENT, SHUTDOWN, INFERENCE] {
             machine.wait_for_unit(unit, "active", SOON);
@@ -53,78 +54,72 @@ fn l3_one_name_stands_for_both_and_does_not_loop() -> Result<()> {
     })
 }
 
-#[test]
-fn l4_l6_users_journal_restarts_and_bounds() -> Result<()> {
-    at_once(Suite::STABLE, |suite| {
-        let machine = lab(suite).boot()?;
-        for (unit, name) in [(SHUTDOWN, "shutdown"), (INFERENCE, "inference")] {
-            let user = format!("home-lab-{name}");
-            for (property, value) in [
-                ("User", user.as_str()),
-                ("WorkingDirectory", &format!("/var/lib/{user}")),
-                ("Restart", "always"),
-                ("RestartUSec", "10s"),
-                ("SyslogIdentifier", &format!("{name}-service")),
-                ("StandardOutput", "journal"),
-                ("PrivateTmp", "yes"),
-                ("ProtectSystem", "strict"),
-                ("NoNewPrivileges", "yes"),
-            ] {
-                assert_eq!(show(&machine, unit, property), value, "{suite}: {unit} {property}");
-            }
-            let pid = pid(&machine, unit);
-            let is =
-                machine.run(&format!("ps -o user:30=,group:30= -p {pid}; readlink /proc/{pid}/cwd")).ok();
-            let words: Vec<&str> = is.text().split_whitespace().collect();
-            assert_eq!(words, [user.as_str(), &user, &format!("/var/lib/{user}")], "{suite}");
-            machine
-                .run(&format!("journalctl -q -o cat -t {name}-service"))
-                .ok()
-                .says("Listening at: http://127.0.0.1:500");
-            for (name, limit, value) in
-                [("LimitNOFILE", "Max open files", 65536), ("LimitNPROC", "Max processes", 4096)]
-            {
-                assert_eq!(show(&machine, unit, name), value.to_string());
-                // Without CAP_SYS_RESOURCE a host's limit is not raised, and nobody is told.
-                let most = if may_raise(&machine) { value } else { value.min(hard(&machine, "1", limit)) };
-                if most < value {
-                    eprintln!(
-                        "{suite}: this host allows {most} of \"{limit}\", so {name}={value} comes to that"
-                    );
-                }
-                assert_eq!(hard(&machine, &pid, limit), most, "{suite}: {unit}");
-            }
-            machine.run(&format!("systemd-analyze --no-pager --threshold=25 security {unit}")).ok();
-            within(&machine, unit, "touch /tmp/mine").ok();
-            assert!(!machine.has("/tmp/mine"));
-            assert_eq!(
-                machine.run(&format!("stat -c '%U %G %a' /var/lib/{user}")).ok().text(),
-                format!("{user} {user} 750")
-            );
+/// L4, L6.
+#[track_caller]
+fn users_journal_restarts_and_bounds(machine: &Machine) {
+    let suite = machine.suite();
+    for (unit, name) in [(SHUTDOWN, "shutdown"), (INFERENCE, "inference")] {
+        let user = format!("home-lab-{name}");
+        for (property, value) in [
+            ("User", user.as_str()),
+            ("WorkingDirectory", &format!("/var/lib/{user}")),
+            ("Restart", "always"),
+            ("RestartUSec", "10s"),
+            ("SyslogIdentifier", &format!("{name}-service")),
+            ("StandardOutput", "journal"),
+            ("PrivateTmp", "yes"),
+            ("ProtectSystem", "strict"),
+            ("NoNewPrivileges", "yes"),
+        ] {
+            assert_eq!(show(machine, unit, property), value, "{suite}: {unit} {property}");
         }
-        // After a crash, and also after an orderly end that nobody has asked for; ten seconds are long for a test.
-        machine.put(
-            &format!("/etc/systemd/system/{INFERENCE}.d/quick.conf"),
-            0o644,
-            "[Service]\nRestartSec=50ms\n",
+        let pid = pid(machine, unit);
+        let is = machine.run(&format!("ps -o user:30=,group:30= -p {pid}; readlink /proc/{pid}/cwd")).ok();
+        let words: Vec<&str> = is.text().split_whitespace().collect();
+        assert_eq!(words, [user.as_str(), &user, &format!("/var/lib/{user}")], "{suite}");
+        machine
+            .run(&format!("journalctl -q -o cat -t {name}-service"))
+            .ok()
+            .says("Listening at: http://127.0.0.1:500");
+        for (name, limit, value) in
+            [("LimitNOFILE", "Max open files", 65536), ("LimitNPROC", "Max processes", 4096)]
+        {
+            assert_eq!(show(machine, unit, name), value.to_string());
+            // Without CAP_SYS_RESOURCE a host's limit is not raised, and nobody is told.
+            let most = if may_raise(machine) { value } else { value.min(hard(machine, "1", limit)) };
+            if most < value {
+                eprintln!("{suite}: this host allows {most} of \"{limit}\", so {name}={value} comes to that");
+            }
+            assert_eq!(hard(machine, &pid, limit), most, "{suite}: {unit}");
+        }
+        machine.run(&format!("systemd-analyze --no-pager --threshold=25 security {unit}")).ok();
+        within(machine, unit, "touch /tmp/mine").ok();
+        assert!(!machine.has("/tmp/mine"));
+        assert_eq!(
+            machine.run(&format!("stat -c '%U %G %a' /var/lib/{user}")).ok().text(),
+            format!("{user} {user} 750")
         );
-        machine.run("systemctl daemon-reload").ok();
-        for (signal, restarts) in [("KILL", "1"), ("TERM", "2")] {
-            machine.run(&format!("kill -{signal} {}", pid(&machine, INFERENCE))).ok();
-            machine.wait_for("a restart", SOON, || {
-                show(&machine, INFERENCE, "NRestarts") == restarts
-                    && show(&machine, INFERENCE, "ActiveState") == "active"
-            });
-        }
-        // The one line that opens them to a network.
-        machine.run("sed -i 's/^HOME_LAB_ADDRESS=.*/HOME_LAB_ADDRESS=0.0.0.0/' /etc/home-lab/.env.lab").ok();
-        machine.run("systemctl restart home-lab").ok();
-        let listens =
-            machine.run("ss --tcp --listening --numeric --no-header | awk '{print $4}' | sort").ok();
-        assert_eq!(listens.text(), "0.0.0.0:5001\n0.0.0.0:5002", "{suite}");
-        ask(&machine, "GET 5002 /models").ok();
-        Ok(())
-    })
+    }
+    // After a crash, and also after an orderly end that nobody has asked for; ten seconds are long for a test.
+    machine.put(
+        &format!("/etc/systemd/system/{INFERENCE}.d/quick.conf"),
+        0o644,
+        "[Service]\nRestartSec=50ms\n",
+    );
+    machine.run("systemctl daemon-reload").ok();
+    for (signal, restarts) in [("KILL", "1"), ("TERM", "2")] {
+        machine.run(&format!("kill -{signal} {}", pid(machine, INFERENCE))).ok();
+        machine.wait_for("a restart", SOON, || {
+            show(machine, INFERENCE, "NRestarts") == restarts
+                && show(machine, INFERENCE, "ActiveState") == "active"
+        });
+    }
+    // The one line that opens them to a network.
+    machine.run("sed -i 's/^HOME_LAB_ADDRESS=.*/HOME_LAB_ADDRESS=0.0.0.0/' /etc/home-lab/.env.lab").ok();
+    machine.run("systemctl restart home-lab").ok();
+    let listens = machine.run("ss --tcp --listening --numeric --no-header | awk '{print $4}' | sort").ok();
+    assert_eq!(listens.text(), "0.0.0.0:5001\n0.0.0.0:5002", "{suite}");
+    ask(machine, "GET 5002 /models").ok();
 }
 
 /// Whether the machine's systemd may raise a limit that its host has set.
