@@ -54,14 +54,9 @@ fn field_end(text: &str) -> usize {
     text.len()
 }
 
-/// The paragraphs of an index.
-pub(super) fn stanzas(index: &str) -> impl Iterator<Item = Stanza<'_>> {
-    index.split("\n\n").map(|text| text.trim_matches('\n')).filter(|text| !text.is_empty()).map(Stanza)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Stanza, stanzas};
+    use super::Stanza;
 
     #[test]
     fn fields_are_found_and_replaced_whole() {
@@ -73,6 +68,5 @@ mod tests {
         let without = stanza.with("Description", None);
         assert_eq!(without, "Package: a\nVersion: 1\nVersions: 2\n");
         assert_eq!(Stanza(&without).with("Version", Some("3")), "Package: a\nVersions: 2\nVersion: 3\n");
-        assert_eq!(stanzas("a: 1\n\nb: 2\nc: 3\n\n").count(), 2);
     }
 }
