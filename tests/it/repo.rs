@@ -1,6 +1,7 @@
 //! `cargo xtask repo` and `cargo xtask key`, black box: what is published, what others make of it, what happens when it
 //! is killed, and what it says to bad input.
 
+mod full;
 mod grow;
 mod kill;
 mod mistakes;

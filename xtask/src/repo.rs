@@ -10,7 +10,6 @@ mod description;
 mod dnf;
 mod key;
 mod keyring;
-mod pack;
 mod packet;
 mod page;
 mod publication;
@@ -19,14 +18,19 @@ mod signature;
 mod site;
 pub(crate) mod stanza;
 mod state;
+mod workers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::thread;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::dist::Manifest;
-use crate::package::{Format, Package};
+use crate::package::{Format, Package, sha256};
+use crate::rule::name;
 use crate::workspace::Workspace;
 use apt::Apt;
 pub use description::Description;
@@ -68,34 +72,38 @@ pub struct Plan {
 
 /// Publishes; returns the paths of what a person looks at first.
 pub fn publish(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
+    published(workspace, plan).map_err(|error| {
+        let is_full =
+            |cause: &io::Error| matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+        if error.chain().filter_map(|cause| cause.downcast_ref()).any(is_full) {
+            anyhow!("{error:#}: what was published stays: make room and run it again")
+        } else {
+            error
+        }
+    })
+}
+
+fn published(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     let manifest = Manifest::read(&plan.dist)?;
     let chosen = chosen(plan, &manifest)?;
-    let (site, _turn) = Site::open(&plan.out)?;
+    let (site, mut turn) = Site::open(&plan.out)?;
     let mut state = State::read(&plan.out, &plan.suite)?;
     let moment = plan.moment.after(state.published)?;
     let publication = Publication { site: &site, description: &plan.description, keys: &plan.keys, moment };
     let mut suite = Suite::read(&publication, &plan.suite)?;
-    let before = suite.files();
+    // Whatever has to be refused is refused before the first file is written.
+    let fresh = fresh(plan, &publication, &suite, &state, &chosen)?;
 
-    let earlier = state.withdrawn.clone();
+    let is_repair = turn.is_unfinished(&plan.suite);
+    turn.begin(&plan.suite)?;
     state.withdrawn.extend(plan.withdraw.iter().map(Version::to_string));
-    for package in &chosen {
-        if state.withdrawn.contains(&Version::of(package).to_string()) {
-            eprintln!("{} was withdrawn and is not published again", package.file);
-        } else {
-            suite.add(&publication, &plan.dist, package)?;
-        }
-    }
+    suite.add(&publication, &plan.dist, &fresh)?;
     for version in &plan.withdraw {
-        let listed = suite.apt.withdraw(version) | suite.dnf.withdraw(version);
-        // A run that was killed may have done it already.
-        let again = earlier.contains(&version.to_string())
-            || chosen.iter().any(|package| Version::of(package) == *version);
-        ensure!(listed || again, "`{version}`: is not published: known: {}", suite.known());
+        suite.apt.withdraw(version);
+        suite.dnf.withdraw(version);
     }
     for (version, percent) in &plan.phase {
-        let phased = suite.apt.phase(version, *percent);
-        ensure!(phased, "`{version}`: is not published for apt: known: {}", suite.known());
+        suite.apt.phase(version, *percent);
     }
 
     let sources = Sources::of(&plan.description, &plan.suite, &plan.keys, &suite.names(&plan.description));
@@ -105,9 +113,7 @@ pub fn publish(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     state.write(&plan.out, &plan.suite)?;
     if !suite.has(&keyring::version(&plan.description, &state.keyring)) {
         let (dist, packages) = sources.packages(workspace, &plan.description, &state.keyring)?;
-        for package in &packages {
-            suite.add(&publication, &dist, package)?;
-        }
+        suite.add(&publication, &dist, &packages.iter().collect::<Vec<_>>())?;
     }
 
     suite.publish(&publication, &plan.suite)?;
@@ -116,15 +122,62 @@ pub fn publish(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
         suite.dnf.link(&site, &plan.suite, &snapshot)?;
         suite.publish(&publication, &snapshot)?;
     }
-    suite.apt.prune(&site, &plan.suite, &before.0)?;
-    suite.dnf.prune(&site, &plan.suite, &before.1)?;
     let page = page::write(&publication, &plan.suite, &sources, &suite, &state)?;
+    // What nothing names any more is of versions that were taken back, or of a run that did not end.
+    if is_repair || !state.withdrawn.is_empty() {
+        let names = state.withdrawn.iter().filter_map(|version| Some(version.split_once('=')?.0.to_owned()));
+        suite.apt.prune(&site, &plan.suite, (!is_repair).then(|| names.collect()).as_ref())?;
+        suite.dnf.prune(&site, &plan.suite)?;
+    }
+    turn.end(&plan.suite)?;
     let newest = [
         page,
         format!("apt/dists/{}/InRelease", plan.suite),
         format!("rpm/{}/repodata/repomd.xml", plan.suite),
     ];
     Ok(newest.map(|path| site.path(&path)).to_vec())
+}
+
+/// The packages that are not published yet; an error when anything of the plan cannot be.
+fn fresh<'a>(
+    plan: &Plan,
+    publication: &Publication<'_>,
+    suite: &Suite,
+    state: &State,
+    chosen: &'a [Package],
+) -> Result<Vec<&'a Package>> {
+    let mut offered = Vec::new();
+    for package in chosen {
+        let version = Version::of(package);
+        if state.withdrawn.contains(&version.to_string()) || plan.withdraw.contains(&version) {
+            eprintln!("{} was withdrawn and is not published again", package.file);
+        } else {
+            offered.push(package);
+        }
+    }
+    let is_new = workers::each(&offered, |package| suite.vet(publication, &plan.dist, package))?;
+    let fresh: Vec<&Package> =
+        offered.iter().zip(is_new).filter(|(_, is_new)| *is_new).map(|(package, _)| *package).collect();
+    let known = || {
+        let mut known: BTreeSet<String> =
+            fresh.iter().map(|package| Version::of(package).to_string()).collect();
+        known.extend(suite.versions().iter().map(|v| format!("{}={}", v.name, v.version)));
+        Vec::from_iter(known).join(", ")
+    };
+    for version in &plan.withdraw {
+        // A run that was killed may have done it already.
+        let again = state.withdrawn.contains(&version.to_string());
+        let given = chosen.iter().any(|package| Version::of(package) == *version);
+        let listed = again || given || suite.apt.has(version) || suite.dnf.has(version);
+        ensure!(listed, "`{version}`: is not published: known: {}", known());
+    }
+    for (version, _) in &plan.phase {
+        let is_meant = |p: &&Package| p.format == Format::Deb && Version::of(p) == *version;
+        let listed = !plan.withdraw.contains(version)
+            && (suite.apt.has(version) || fresh.iter().copied().any(|p| is_meant(&p)));
+        ensure!(listed, "`{version}`: is not published for apt: known: {}", known());
+    }
+    Ok(fresh)
 }
 
 /// The packages of a suite, of both kinds.
@@ -137,14 +190,38 @@ struct Suite {
 impl Suite {
     fn read(publication: &Publication<'_>, name: &str) -> Result<Suite> {
         let site = publication.site;
-        Ok(Suite { name: name.to_owned(), apt: Apt::read(site, name)?, dnf: Dnf::read(site, name)? })
+        let (apt, dnf) = thread::scope(|scope| {
+            let dnf = scope.spawn(|| Dnf::read(site, name));
+            (Apt::read(site, name), dnf.join().unwrap_or_else(|_| Err(anyhow!("a reader's thread died"))))
+        });
+        Ok(Suite { name: name.to_owned(), apt: apt?, dnf: dnf? })
     }
 
-    fn add(&mut self, publication: &Publication<'_>, dist: &Path, package: &Package) -> Result<()> {
+    /// Whether a package is new; an error when it cannot be published.
+    fn vet(&self, publication: &Publication<'_>, dist: &Path, package: &Package) -> Result<bool> {
         match package.format {
-            Format::Deb => self.apt.add(publication.site, &self.name, dist, package),
-            Format::Rpm => self.dnf.add(publication, &self.name, dist, package),
+            Format::Deb => self.apt.vet(&self.name, dist, package),
+            Format::Rpm => self.dnf.vet(publication.site, &self.name, dist, package),
         }
+    }
+
+    /// Puts new packages into place, side by side, because each .rpm is signed.
+    fn add(&mut self, publication: &Publication<'_>, dist: &Path, packages: &[&Package]) -> Result<()> {
+        enum Ready {
+            Deb(apt::Ready),
+            Rpm(dnf::Ready),
+        }
+        let ready = workers::each(packages, |package| match package.format {
+            Format::Deb => Apt::place(publication.site, &self.name, dist, package).map(Ready::Deb),
+            Format::Rpm => Dnf::place(publication, &self.name, dist, package).map(Ready::Rpm),
+        })?;
+        for ready in ready {
+            match ready {
+                Ready::Deb(ready) => self.apt.add(ready),
+                Ready::Rpm(ready) => self.dnf.add(ready),
+            }
+        }
+        Ok(())
     }
 
     fn publish(&self, publication: &Publication<'_>, name: &str) -> Result<()> {
@@ -152,17 +229,9 @@ impl Suite {
         self.dnf.publish(publication, name)
     }
 
-    fn files(&self) -> (BTreeSet<String>, BTreeSet<String>) {
-        (self.apt.files(), self.dnf.files())
-    }
-
     /// Every version, with the processors that it is for, and its phase.
-    fn versions(&self) -> BTreeMap<Version, (BTreeSet<String>, Option<String>)> {
-        let mut versions = self.apt.versions();
-        for (version, mut processors) in self.dnf.versions() {
-            versions.entry(version).or_default().0.append(&mut processors);
-        }
-        versions
+    fn versions(&self) -> Vec<repo_index::Version<'_>> {
+        repo_index::versions(self.apt.lists().chain([self.dnf.list()]))
     }
 
     /// Whether a version is there in both kinds.
@@ -170,18 +239,24 @@ impl Suite {
         self.apt.has(version) && self.dnf.has(version)
     }
 
-    fn known(&self) -> String {
-        self.versions().keys().map(Version::to_string).collect::<Vec<_>>().join(", ")
-    }
-
     /// Names of the packages, that of keys and sources last.
     fn names(&self, description: &Description) -> Vec<String> {
         let own = keyring::name(description);
-        let mut names: BTreeSet<String> = self.apt.names();
-        names.append(&mut self.dnf.names());
-        names.remove(&own);
-        names.into_iter().chain([own]).collect()
+        let mut names: Vec<&str> = self.versions().into_iter().map(|version| version.name).collect();
+        names.dedup();
+        names.into_iter().filter(|name| *name != own).chain([own.as_str()]).map(str::to_owned).collect()
     }
+}
+
+/// The content of a package's file, when it is what the manifest lists.
+fn given(path: &Path, package: &Package) -> Result<Vec<u8>> {
+    let bytes = fs::read(path).with_context(|| format!("`{}`: cannot be read", path.display()))?;
+    ensure!(
+        sha256(&bytes) == package.sha256,
+        "`{}`: is not what manifest.json lists: run `cargo xtask dist` again",
+        path.display()
+    );
+    Ok(bytes)
 }
 
 /// The packages of the products that are meant.
@@ -196,5 +271,15 @@ fn chosen(plan: &Plan, manifest: &Manifest) -> Result<Vec<Package>> {
         );
     }
     let is_meant = |p: &&Package| plan.products.is_empty() || plan.products.contains(&p.product);
-    Ok(manifest.packages.iter().filter(is_meant).cloned().collect())
+    let chosen: Vec<Package> = manifest.packages.iter().filter(is_meant).cloned().collect();
+    for Package { file, package, .. } in &chosen {
+        // They become paths.
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"._+~-".contains(&b);
+        ensure!(
+            name::package(package).is_ok() && !file.starts_with('.') && file.bytes().all(plain),
+            "`{}`: lists {file:?} of {package:?}, which is no package's name: run `cargo xtask dist` again",
+            plan.dist.join("manifest.json").display()
+        );
+    }
+    Ok(chosen)
 }

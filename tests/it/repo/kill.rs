@@ -67,7 +67,7 @@ fn kill(command: &mut Command, after: Duration) -> bool {
 }
 
 /// `NAME=VERSION` of what apt is offered.
-fn published(out: &Path) -> Vec<String> {
+pub(super) fn published(out: &Path) -> Vec<String> {
     // By what counts: a killed run may have left newer indices beside it.
     let suite = out.join("apt/dists/stable");
     let release = fs::read_to_string(suite.join("InRelease")).unwrap();
@@ -81,7 +81,7 @@ fn published(out: &Path) -> Vec<String> {
 }
 
 /// Reads what is served as apt and dnf do: from the one file that counts to everything that it names.
-fn consistent(dir: &Path) {
+pub(super) fn consistent(dir: &Path) {
     let suite = dir.join("repo/apt/dists/stable");
     sh(dir, "gpgv --quiet --keyring ./keys.gpg repo/apt/dists/stable/InRelease 2>&1");
     let release = fs::read_to_string(suite.join("InRelease")).unwrap();

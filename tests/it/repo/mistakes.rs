@@ -147,6 +147,26 @@ fn what_cannot_be_published_is_said_in_one_line() {
     says(&["--description", "Cargo.toml"], 1, "`Cargo.toml`: ");
     says(&["--key", key().to_str().unwrap()], 1, "is there twice");
 
+    // Whatever has to be refused is refused before the first file is written, so that all of this may be said again.
+    packages(&given, "wind", &["1.1.0"]);
+    says(&["--phase", "wind=1.2.0:10"], 1, "`wind=1.2.0`: is not published for apt: known: ");
+    says(
+        &["--phase", "wind=1.1.0:10", "--withdraw", "wind=1.1.0"],
+        1,
+        "`wind=1.1.0`: is not published for apt",
+    );
+    says(
+        &["--phase", "wind=1.1.0:10", "--withdraw", "wind=1.2.0"],
+        1,
+        "`wind=1.2.0`: is not published: known: ",
+    );
+    let manifest = fs::read_to_string(given.join("manifest.json")).unwrap();
+    for (from, to) in [("wind_1.1.0_all.deb", "../wind.deb"), ("\"package\":\"wind\"", "\"package\":\"\"")] {
+        fs::write(given.join("manifest.json"), manifest.replacen(from, to, 1)).unwrap();
+        says(&[], 1, "which is no package's name");
+    }
+    packages(&given, "wind", &["1.0.0"]);
+
     // The same version with other content: clients have the first one.
     let manifest = fs::read_to_string(given.join("manifest.json")).unwrap();
     let (_, rest) = manifest.split_once("\"sha256\":\"").unwrap();

@@ -1,15 +1,15 @@
-//! How long it takes to publish one new version into a repository that has many: against createrepo_c and reprepro,
-//! each adding the same package to the same ones.
+//! How long it takes to publish one new version into a repository that has many: against reprepro and createrepo_c, each
+//! adding the same package to the same ones, and all of them signing.
 
 use std::fs;
+use std::iter::zip;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use machine::host;
 use serde_json::json;
-use xshell::{Shell, cmd};
+use xshell::{Cmd, Shell, cmd};
 
 use crate::bench::{Report, Row};
 use crate::package::sha256;
@@ -18,90 +18,69 @@ use crate::{deb, rpm};
 
 /// How many packages there are before.
 const SIZES: [usize; 3] = [10, 1_000, 10_000];
+const ADDRESS: &str = "bench@example.org";
+const TIMED: &str = include_str!("timed.bash");
 
 /// What the packages are made of, in a repository's folder: that of keys and sources.
 const DEB: &str = "apt/pool/stable";
 const RPM: &str = "rpm/stable/packages";
 
+/// What something took, in seconds: on the clock, and of a processor.
+#[derive(Debug, Clone, Copy)]
+struct Took {
+    clock: f64,
+    processor: f64,
+}
+
 /// Measures each size `rounds` times at most thrice: what is loaded before takes far longer than what is measured.
 pub fn run(_workspace: &Workspace, rounds: u32) -> Result<Report> {
-    host::need(&[("createrepo_c", "createrepo-c"), ("reprepro", "reprepro"), ("gpg", "gpg")])?;
+    host::need(&[
+        ("createrepo_c", "createrepo-c"),
+        ("reprepro", "reprepro"),
+        ("gpg", "gpg"),
+        ("rpmsign", "rpm"),
+        ("bash", "bash"),
+    ])?;
     let sh = Shell::new()?;
     let dir = sh.create_temp_dir()?;
     let dir = dir.path();
-    let key = dir.join("key");
-    let xtask = std::env::current_exe().context("this program has no path")?;
-    cmd!(sh, "{xtask} key new {key} --name")
-        .arg("Bench <bench@example.org>")
-        .quiet()
-        .ignore_stdout()
-        .ignore_stderr()
-        .run()?;
-    // Ten thousand packages are signed by a smaller key before anything is measured, or that would take minutes.
-    let small = dir.join("small");
-    fs::create_dir(dir.join("gnupg"))?;
-    fs::set_permissions(dir.join("gnupg"), fs::Permissions::from_mode(0o700))?;
-    let quietly = ["--quiet", "--batch", "--passphrase", ""];
-    let _home = sh.push_env("GNUPGHOME", dir.join("gnupg"));
-    cmd!(sh, "gpg {quietly...} --quick-generate-key bench@example.org rsa2048 sign never").quiet().run()?;
-    fs::write(&small, cmd!(sh, "gpg {quietly...} --armor --export-secret-keys").quiet().read()?)?;
-    fs::set_permissions(&small, fs::Permissions::from_mode(0o600))?;
-    let publish = |key: &Path, dist: &Path, out: &Path| -> Result<f64> {
-        let start = Instant::now();
-        cmd!(sh, "{xtask} repo --key {key} --dist {dist} --out {out}").quiet().ignore_stdout().run()?;
-        Ok(start.elapsed().as_secs_f64())
-    };
+    let bench = Bench::new(&sh, dir)?;
     let (nothing, template) = (dir.join("nothing"), dir.join("template"));
-    publish(&key, &nothing, &template)?;
+    bench.publish(&nothing, &template)?;
     let templates = templates(&template)?;
     let mut rows = Vec::new();
     for size in SIZES {
         let base = dir.join(size.to_string());
-        let (first, out) = (base.join("first"), base.join("repo"));
-        packages(&first, 0..size, &templates)?;
-        publish(&small, &first, &out)?;
-        publish(&key, &nothing, &out)?;
-        let (rpms, debs) = (base.join("rpms"), base.join("debs"));
-        for (kind, place) in [("rpm", &rpms), ("deb", &debs)] {
-            fs::create_dir_all(place)?;
-            for entry in fs::read_dir(&first)? {
-                let path = entry?.path();
-                if path.extension().is_some_and(|e| e == kind) {
-                    fs::hard_link(&path, place.join(path.file_name().unwrap_or_default()))?;
-                }
-            }
+        let first = base.join("first");
+        packages(&first, 0..size, 1, &templates)?;
+        let ours = ["both", "apt", "rpm"].map(|kind| base.join(kind));
+        let whole = bench.publish(&first, &ours[0])?;
+        // The same without one of its halves, to see what the other one takes.
+        for (half, without) in zip(&ours[1..], ["rpm", "apt"]) {
+            cmd!(sh, "cp --archive --link {base}/both {half}").quiet().run()?;
+            fs::remove_dir_all(half.join(without))?;
+            fs::remove_file(half.join(".lock"))?;
+            bench.publish(&nothing, half)?;
         }
-        cmd!(sh, "createrepo_c --quiet --no-database {rpms}").quiet().run()?;
-        reprepro(&sh, &base, &debs)?;
-        let mut times = [Vec::new(), Vec::new(), Vec::new()];
+        bench.publish(&nothing, &ours[0])?;
+        let theirs = Theirs::new(&bench, &base, &first)?;
+        rows.extend(both(&format!("first {size}"), whole, theirs.first));
+        let mut times: [Vec<(Took, Took)>; 3] = Default::default();
         for round in 0..rounds.clamp(1, 3) as usize {
-            let dist = base.join(format!("new-{round}"));
-            packages(&dist, size + round..size + round + 1, &templates)?;
-            times[0].push(publish(&key, &dist, &out)?);
-            for entry in fs::read_dir(&dist)? {
-                let path = entry?.path();
-                match path.extension().and_then(|e| e.to_str()) {
-                    Some("rpm") => {
-                        fs::copy(&path, rpms.join(path.file_name().unwrap_or_default()))?;
-                        let start = Instant::now();
-                        cmd!(sh, "createrepo_c --quiet --no-database --update {rpms}").quiet().run()?;
-                        times[1].push(start.elapsed().as_secs_f64());
-                    }
-                    Some("deb") => {
-                        let start = Instant::now();
-                        cmd!(sh, "reprepro --silent --basedir {base} includedeb stable {path}")
-                            .quiet()
-                            .run()?;
-                        times[2].push(start.elapsed().as_secs_f64());
-                    }
-                    _ => {}
-                }
-            }
+            let (dist, middle) = (base.join(format!("new-{round}")), size / 2);
+            // Another version of a package in the middle: reprepro keeps one version of a name.
+            packages(&dist, middle..middle + 1, round + 2, &templates)?;
+            let [deb, rpm] = ["deb", "rpm"].map(|kind| only(&dist, kind));
+            let (deb, rpm) = (deb?, rpm?);
+            let (their_deb, their_rpm) = (theirs.reprepro(&bench, &deb)?, theirs.createrepo(&bench, &rpm)?);
+            times[0].push((bench.publish(&deb, &ours[1])?, their_deb));
+            times[1].push((bench.publish(&rpm, &ours[2])?, their_rpm));
+            times[2].push((bench.publish(&dist, &ours[0])?, their_deb.and(their_rpm)));
         }
-        let [ours, createrepo, reprepro] = times.map(|times| times.into_iter().fold(f64::INFINITY, f64::min));
-        rows.push(Row::new(&format!("one into {size}, against createrepo_c"), "s", ours, createrepo));
-        rows.push(Row::new(&format!("one into {size}, against reprepro"), "s", ours, reprepro));
-        rows.push(Row::new(&format!("one into {size}, against both"), "s", ours, createrepo + reprepro));
+        for (what, times) in zip(["apt: reprepro", "rpm: createrepo_c", "both: both"], times) {
+            let (ours, theirs): (Vec<Took>, Vec<Took>) = times.into_iter().unzip();
+            rows.extend(both(&format!("one into {size}, {what}"), Took::least(ours), Took::least(theirs)));
+        }
     }
     Ok(Report {
         ours: "ours".to_owned(),
@@ -109,11 +88,126 @@ pub fn run(_workspace: &Workspace, rounds: u32) -> Result<Report> {
         how: "cargo xtask repo".to_owned(),
         rows,
         notes: vec![
-            "ours is both repositories, signed; createrepo_c and reprepro make one each and sign nothing"
+            "signed by the same RSA-4096 on both sides: InRelease, Release.gpg, repomd.xml, the new .rpm; only the \
+             first .rpms of their side are not"
                 .to_owned(),
-            "each package has a name of its own: reprepro before 5.4 keeps one version of a name".to_owned(),
+            "of theirs, what gpg-agent takes to sign is on the clock, not in the processor's time".to_owned(),
+            "ours, apt or rpm, is a repository without packages of the other kind, whose index is signed as well"
+                .to_owned(),
         ],
     })
+}
+
+/// Two rows: on the clock, of a processor.
+fn both(what: &str, ours: Took, theirs: Took) -> [Row; 2] {
+    [
+        Row::new(&format!("{what}, clock"), "s", ours.clock, theirs.clock),
+        Row::new(&format!("{what}, processor"), "s", ours.processor, theirs.processor),
+    ]
+}
+
+impl Took {
+    fn and(self, other: Took) -> Took {
+        Took { clock: self.clock + other.clock, processor: self.processor + other.processor }
+    }
+
+    fn least(times: Vec<Took>) -> Took {
+        let nothing = Took { clock: f64::INFINITY, processor: f64::INFINITY };
+        times.into_iter().fold(nothing, |a, b| Took {
+            clock: a.clock.min(b.clock),
+            processor: a.processor.min(b.processor),
+        })
+    }
+}
+
+/// What both sides need.
+struct Bench<'a> {
+    sh: &'a Shell,
+    xtask: PathBuf,
+    key: PathBuf,
+    timed: PathBuf,
+}
+
+impl Bench<'_> {
+    fn new<'a>(sh: &'a Shell, dir: &Path) -> Result<Bench<'a>> {
+        let (key, timed, home) = (dir.join("key"), dir.join("timed.bash"), dir.join("gnupg"));
+        fs::write(&timed, TIMED)?;
+        let xtask = std::env::current_exe().context("this program has no path")?;
+        let name = format!("Bench <{ADDRESS}>");
+        cmd!(sh, "{xtask} key new {key} --name {name}").quiet().ignore_stdout().ignore_stderr().run()?;
+        fs::create_dir(&home)?;
+        fs::set_permissions(&home, fs::Permissions::from_mode(0o700))?;
+        sh.set_var("GNUPGHOME", &home);
+        cmd!(sh, "gpg --quiet --batch --import {key}").quiet().run()?;
+        Ok(Bench { sh, xtask, key, timed })
+    }
+
+    /// What a command takes.
+    fn time(&self, command: Cmd<'_>) -> Result<Took> {
+        let output = command.quiet().ignore_status().output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{said}");
+        let numbers = said.trim_end().lines().last().unwrap_or_default().split(' ');
+        let numbers: Vec<f64> = numbers.filter_map(|number| number.parse().ok()).collect();
+        let [clock, user, system] = numbers[..] else {
+            anyhow::bail!("nobody said how long it took: {said}")
+        };
+        Ok(Took { clock, processor: user + system })
+    }
+
+    fn publish(&self, dist: &Path, out: &Path) -> Result<Took> {
+        let Bench { sh, xtask, key, timed } = self;
+        self.time(cmd!(sh, "bash {timed} {xtask} repo --key {key} --dist {dist} --out {out}"))
+    }
+}
+
+/// The other side's repositories.
+struct Theirs {
+    base: PathBuf,
+    rpms: PathBuf,
+    first: Took,
+}
+
+impl Theirs {
+    fn new(bench: &Bench<'_>, base: &Path, first: &Path) -> Result<Theirs> {
+        let Bench { sh, timed, .. } = bench;
+        let (rpms, conf) = (base.join("rpms"), base.join("conf"));
+        fs::create_dir_all(&rpms)?;
+        fs::create_dir_all(&conf)?;
+        let distribution = "Codename: stable\nArchitectures: amd64 arm64\nComponents: main\nSignWith: yes\n";
+        fs::write(conf.join("distributions"), distribution)?;
+        for path in files(first, "rpm")? {
+            fs::hard_link(&path, rpms.join(path.file_name().unwrap_or_default()))?;
+        }
+        let mut took = bench.time(cmd!(sh, "bash {timed} createrepo_c --quiet --no-database {rpms}"))?;
+        for files in files(first, "deb")?.chunks(1_000) {
+            let command =
+                cmd!(sh, "bash {timed} reprepro --silent --basedir {base} includedeb stable {files...}");
+            took = took.and(bench.time(command)?);
+        }
+        Ok(Theirs { base: base.to_owned(), rpms, first: took })
+    }
+
+    fn reprepro(&self, bench: &Bench<'_>, new: &Path) -> Result<Took> {
+        let (Bench { sh, timed, .. }, base) = (bench, &self.base);
+        let files = files(new, "deb")?;
+        bench.time(cmd!(sh, "bash {timed} reprepro --silent --basedir {base} includedeb stable {files...}"))
+    }
+
+    fn createrepo(&self, bench: &Bench<'_>, new: &Path) -> Result<Took> {
+        let (Bench { sh, timed, .. }, rpms) = (bench, &self.rpms);
+        let mut took = Took { clock: 0.0, processor: 0.0 };
+        for path in files(new, "rpm")? {
+            let place = rpms.join(path.file_name().unwrap_or_default());
+            fs::copy(&path, &place)?;
+            let name = format!("_gpg_name {ADDRESS}");
+            took = took.and(bench.time(cmd!(sh, "bash {timed} rpmsign --define {name} --addsign {place}"))?);
+        }
+        let index = rpms.join("repodata/repomd.xml");
+        let made = bench.time(cmd!(sh, "bash {timed} createrepo_c --quiet --no-database --update {rpms}"))?;
+        let signed = cmd!(sh, "bash {timed} gpg --quiet --batch --yes --armor --detach-sign {index}");
+        Ok(took.and(made).and(bench.time(signed)?))
+    }
 }
 
 /// A .deb and an .rpm to make others of.
@@ -130,14 +224,19 @@ fn templates(out: &Path) -> Result<[Vec<u8>; 2]> {
 }
 
 /// A folder as `dist` leaves it, with packages of these numbers.
-fn packages(dist: &Path, numbers: std::ops::Range<usize>, [deb, rpm]: &[Vec<u8>; 2]) -> Result<()> {
+fn packages(
+    dist: &Path,
+    numbers: std::ops::Range<usize>,
+    version: usize,
+    [deb, rpm]: &[Vec<u8>; 2],
+) -> Result<()> {
     fs::create_dir_all(dist)?;
     let mut listed = Vec::new();
     for number in numbers {
-        let (name, version) = (format!("load-{number:05}"), "1.0.0");
+        let (name, version) = (format!("load-{number:05}"), format!("{version}.0.0"));
         for (file, format, architecture, bytes) in [
-            (format!("{name}_{version}_all.deb"), "deb", "all", deb::renamed(deb, &name, version)?),
-            (format!("{name}-{version}-1.noarch.rpm"), "rpm", "noarch", rpm::renamed(rpm, &name, version)?),
+            (format!("{name}_{version}_all.deb"), "deb", "all", deb::renamed(deb, &name, &version)?),
+            (format!("{name}-{version}-1.noarch.rpm"), "rpm", "noarch", rpm::renamed(rpm, &name, &version)?),
         ] {
             listed.push(json!({
                 "file": file, "product": "load", "package": name, "version": version, "format": format,
@@ -150,15 +249,25 @@ fn packages(dist: &Path, numbers: std::ops::Range<usize>, [deb, rpm]: &[Vec<u8>;
     Ok(())
 }
 
-/// reprepro's repository with these packages.
-fn reprepro(sh: &Shell, base: &Path, debs: &Path) -> Result<()> {
-    fs::create_dir_all(base.join("conf"))?;
-    let distribution = "Codename: stable\nArchitectures: amd64 arm64\nComponents: main\n";
-    fs::write(base.join("conf/distributions"), distribution)?;
-    let mut files: Vec<_> = fs::read_dir(debs)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-    files.sort();
-    for files in files.chunks(1_000) {
-        cmd!(sh, "reprepro --silent --basedir {base} includedeb stable {files...}").quiet().run()?;
+/// Beside such a folder, one with the packages of one kind.
+fn only(dist: &Path, kind: &str) -> Result<PathBuf> {
+    let folder = dist.with_extension(kind);
+    fs::create_dir_all(&folder)?;
+    let mut manifest: serde_json::Value = serde_json::from_slice(&fs::read(dist.join("manifest.json"))?)?;
+    let listed = manifest["packages"].as_array_mut().context("the manifest lists nothing")?;
+    listed.retain(|package| package["format"] == kind);
+    fs::write(folder.join("manifest.json"), serde_json::to_string(&manifest)?)?;
+    for path in files(dist, kind)? {
+        fs::copy(&path, folder.join(path.file_name().unwrap_or_default()))?;
     }
-    Ok(())
+    Ok(folder)
+}
+
+/// The files of a kind in a folder.
+fn files(folder: &Path, kind: &str) -> Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    files.retain(|path| path.extension().is_some_and(|e| e == kind));
+    files.sort();
+    Ok(files)
 }

@@ -5,33 +5,42 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
-use std::thread;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
+use repo_index::{Form, Kind, List, Packed};
 
-use super::pack;
 use super::publication::{Moment, Publication, Version};
 use super::signature;
 use super::site::Site;
-use super::stanza::{Stanza, stanzas};
+use super::stanza::Stanza;
 use crate::package::{Package, sha256};
 use crate::target;
 use crate::{date, deb};
 
-/// An index in its three forms: name of the file, content.
-type Files = [(&'static str, Vec<u8>); 3];
-
 const PHASE: &str = "Phased-Update-Percentage";
 const EVERY: &str = "all";
+/// An index, and its compressed forms.
+const FILES: [&str; 3] = ["Packages", "Packages.gz", "Packages.xz"];
+/// What the repository says of a package; its own control file must not.
+const OURS: [&str; 3] = ["Filename", "Size", "SHA256"];
 
-/// The packages of a suite, before they are published: for each processor, paragraphs by the name of their file.
+/// The packages of a suite, before they are published, by processor.
 #[derive(Debug, Default)]
 pub(super) struct Apt {
-    indices: BTreeMap<String, BTreeMap<String, String>>,
-    /// Hashes that the published state names, by folder.
-    published: BTreeMap<String, BTreeSet<String>>,
+    lists: BTreeMap<String, List>,
+    /// What the published state names: hashes of files by their path in the suite.
+    published: BTreeMap<String, String>,
+    /// Files of packages that were taken out.
+    leaving: BTreeSet<String>,
+}
+
+/// A package that is in place.
+#[derive(Debug)]
+pub(super) struct Ready {
+    place: String,
+    processor: String,
+    stanza: String,
 }
 
 impl Apt {
@@ -39,130 +48,114 @@ impl Apt {
     pub(super) fn read(site: &Site, suite: &str) -> Result<Apt> {
         let mut apt = Apt::default();
         for target in target::ALL {
-            apt.indices.insert(target.deb.to_owned(), BTreeMap::new());
+            apt.lists.insert(target.deb.to_owned(), List::empty(Kind::Packages));
         }
         let dir = dir(suite);
         let Some(release) = site.read(&format!("{dir}/InRelease"))? else { return Ok(apt) };
         let release = String::from_utf8(release).with_context(|| format!("`{dir}/InRelease`: is no text"))?;
+        let mut read: BTreeMap<&str, List> = BTreeMap::new();
         for line in release.lines().filter(|line| line.starts_with(' ')) {
             let words: Vec<&str> = line.split_whitespace().collect();
             let [hash, _, path] = words[..] else { continue };
+            apt.published.insert(path.to_owned(), hash.to_owned());
             let Some((folder, file)) = path.rsplit_once('/') else { continue };
-            apt.published.entry(folder.to_owned()).or_default().insert(hash.to_owned());
-            let Some(processor) =
-                folder.rsplit_once("/binary-").map(|(_, p)| p).filter(|_| file == "Packages")
-            else {
-                continue;
+            let processor = folder.rsplit_once("/binary-").map(|(_, p)| p).filter(|_| file == FILES[0]);
+            let Some(processor) = processor else { continue };
+            let list = match read.get(hash) {
+                Some(list) => list.clone(),
+                None => {
+                    let path = by_hash(&dir, folder, hash);
+                    let bytes = site.read(&path)?.unwrap_or_default();
+                    ensure!(
+                        sha256(&bytes) == hash,
+                        "`{path}`: is not what was published: restore it from a copy"
+                    );
+                    List::read(Kind::Packages, bytes)
+                }
             };
-            let path = format!("{dir}/{folder}/by-hash/SHA256/{hash}");
-            let bytes = site.read(&path)?.unwrap_or_default();
-            ensure!(sha256(&bytes) == hash, "`{path}`: is not what was published: restore it from a copy");
-            let text = String::from_utf8(bytes).with_context(|| format!("`{path}`: is no text"))?;
-            let index = stanzas(&text)
-                .map(|stanza| {
-                    let file = stanza.field("Filename").context("a package without a file")?;
-                    Ok((file.to_owned(), format!("{}\n", stanza.0)))
-                })
-                .collect::<Result<_>>()
-                .with_context(|| format!("`{path}`"))?;
-            apt.indices.insert(processor.to_owned(), index);
+            read.insert(hash, list.clone());
+            apt.lists.insert(processor.to_owned(), list);
         }
         Ok(apt)
     }
 
-    /// Adds a package and puts its file into place; nothing is done for one that is there.
-    pub(super) fn add(&mut self, site: &Site, suite: &str, dist: &Path, package: &Package) -> Result<()> {
-        let (name, file) = (&package.package, &package.file);
-        let place = format!("pool/{suite}/{}/{name}/{file}", &name[..1]);
-        let known = self.indices.values().find_map(|index| index.get(&place));
-        if let Some(known) = known {
-            ensure!(
-                Stanza(known).field("SHA256") == Some(&package.sha256),
-                "`{file}`: was published with other content, and clients have that: give the release a new version"
-            );
-            return Ok(());
-        }
-        let path = dist.join(file);
-        let bytes = fs::read(&path).with_context(|| format!("`{}`: cannot be read", path.display()))?;
-        ensure!(
-            sha256(&bytes) == package.sha256,
-            "`{}`: is not what manifest.json lists: run `cargo xtask dist` again",
-            path.display()
-        );
-        let control = deb::control(&bytes).with_context(|| format!("`{}`", path.display()))?;
-        let control = control.trim_matches('\n');
-        let processor = Stanza(control).field("Architecture").unwrap_or_default().to_owned();
-        ensure!(
-            Stanza(control).field("Package") == Some(name) && processor == package.architecture,
-            "`{}`: says another name or processor of itself than manifest.json: run `cargo xtask dist` again",
-            path.display()
-        );
-        site.put(&format!("apt/{place}"), &bytes)?;
-        let stanza =
-            format!("{control}\nFilename: {place}\nSize: {}\nSHA256: {}\n", bytes.len(), package.sha256);
-        if processor == EVERY {
-            for index in self.indices.values_mut() {
-                index.insert(place.clone(), stanza.clone());
+    /// Looks at a package, and says whether it is new; nothing is written.
+    pub(super) fn vet(&self, suite: &str, dist: &Path, package: &Package) -> Result<bool> {
+        let (file, place) = (&package.file, place(suite, package));
+        for list in self.lists.values() {
+            if let Ok(i) = list.find(place.as_bytes()) {
+                let known = String::from_utf8_lossy(list.get(i));
+                ensure!(
+                    Stanza(&known).field("SHA256") == Some(&package.sha256),
+                    "`{file}`: was published with other content, and clients have that: give the release a new version"
+                );
+                return Ok(false);
             }
+        }
+        stanza(suite, dist, package).map(|_| true)
+    }
+
+    /// Puts the file of a new package into place.
+    pub(super) fn place(site: &Site, suite: &str, dist: &Path, package: &Package) -> Result<Ready> {
+        let (bytes, ready) = stanza(suite, dist, package)?;
+        site.put(&format!("apt/{}", ready.place), &bytes)?;
+        Ok(ready)
+    }
+
+    /// Adds a package that is in place.
+    pub(super) fn add(&mut self, ready: Ready) {
+        let Ready { place, processor, stanza } = ready;
+        let insert = |list: &mut List| match list.find(place.as_bytes()) {
+            Ok(i) => list.replace(i, stanza.as_bytes()),
+            Err(i) => list.insert(i, stanza.as_bytes()),
+        };
+        if processor == EVERY {
+            self.lists.values_mut().for_each(insert);
         } else {
             // What is for every processor is in the index of each.
-            let all = self.indices.values().next().into_iter().flatten();
-            let all: Vec<_> = all
-                .filter(|(_, stanza)| Stanza(stanza).field("Architecture") == Some(EVERY))
-                .map(|(place, stanza)| (place.clone(), stanza.clone()))
-                .collect();
-            let index = self.indices.entry(processor).or_insert_with(|| all.into_iter().collect());
-            index.insert(place, stanza);
+            let all = self.lists.values().next().cloned().map(|mut list| {
+                for i in (0..list.len()).rev() {
+                    let stanza = String::from_utf8_lossy(list.get(i)).into_owned();
+                    if Stanza(&stanza).field("Architecture") != Some(EVERY) {
+                        list.remove(i);
+                    }
+                }
+                list
+            });
+            insert(self.lists.entry(processor).or_insert_with(|| all.unwrap_or(List::empty(Kind::Packages))));
         }
-        Ok(())
     }
 
     /// Takes a version out of the indices; says whether it was there.
     pub(super) fn withdraw(&mut self, version: &Version) -> bool {
-        let mut found = false;
-        for index in self.indices.values_mut() {
-            let before = index.len();
-            index.retain(|_, stanza| !is(stanza, version));
-            found |= index.len() != before;
-        }
-        found
-    }
-
-    /// Offers a version to so many of a hundred machines; says whether it was there.
-    pub(super) fn phase(&mut self, version: &Version, percent: u8) -> bool {
-        let mut found = false;
-        for stanza in self.indices.values_mut().flat_map(BTreeMap::values_mut) {
-            if is(stanza, version) {
-                let value = (percent < 100).then(|| percent.to_string());
-                *stanza = Stanza(stanza).with(PHASE, value.as_deref());
-                found = true;
+        let before = self.leaving.len();
+        for list in self.lists.values_mut() {
+            for i in list.positions(&version.name, &version.version).into_iter().rev() {
+                self.leaving.insert(String::from_utf8_lossy(list.place(i)).into_owned());
+                list.remove(i);
             }
         }
-        found
+        self.leaving.len() > before
+    }
+
+    /// Offers a version to so many of a hundred machines.
+    pub(super) fn phase(&mut self, version: &Version, percent: u8) {
+        let value = (percent < 100).then(|| percent.to_string());
+        for list in self.lists.values_mut() {
+            for i in list.positions(&version.name, &version.version) {
+                let stanza = String::from_utf8_lossy(list.get(i)).into_owned();
+                list.replace(i, (Stanza(stanza.trim_end()).with(PHASE, value.as_deref()) + "\n").as_bytes());
+            }
+        }
     }
 
     /// Whether a version is there.
     pub(super) fn has(&self, version: &Version) -> bool {
-        self.indices.values().flat_map(BTreeMap::values).any(|stanza| is(stanza, version))
+        self.lists.values().any(|list| !list.positions(&version.name, &version.version).is_empty())
     }
 
-    /// Names of the packages.
-    pub(super) fn names(&self) -> BTreeSet<String> {
-        let stanzas = self.indices.values().flat_map(BTreeMap::values);
-        stanzas.filter_map(|stanza| Stanza(stanza).field("Package").map(str::to_owned)).collect()
-    }
-
-    /// Every version that is there, with the processors that it is for, and its phase.
-    pub(super) fn versions(&self) -> BTreeMap<Version, (BTreeSet<String>, Option<String>)> {
-        let mut versions: BTreeMap<Version, (BTreeSet<String>, Option<String>)> = BTreeMap::new();
-        for stanza in self.indices.values().flat_map(BTreeMap::values) {
-            let field = |name| Stanza(stanza).field(name).unwrap_or_default().to_owned();
-            let entry =
-                versions.entry(Version { name: field("Package"), version: field("Version") }).or_default();
-            entry.0.insert(field("Architecture"));
-            entry.1 = Stanza(stanza).field(PHASE).map(str::to_owned);
-        }
-        versions
+    pub(super) fn lists(&self) -> impl Iterator<Item = &List> {
+        self.lists.values()
     }
 
     /// Publishes: the indices first, what says that they count last.
@@ -170,19 +163,33 @@ impl Apt {
         let site = publication.site;
         let dir = dir(suite);
         let (mut listed, mut kept) = (String::new(), BTreeMap::<String, BTreeSet<String>>::new());
-        let mut plain = Vec::new();
-        for (processor, files) in self.packed()? {
+        let mut named = Vec::new();
+        let mut packed: Vec<(&List, Packed, [String; 3])> = Vec::new();
+        for (processor, list) in &self.lists {
             let folder = format!("main/binary-{processor}");
-            for (file, bytes) in files {
-                let hash = sha256(&bytes);
+            // What is for every processor makes the indices of several the same.
+            let i = match packed.iter().position(|(other, ..)| other.is(list)) {
+                Some(i) => i,
+                None => {
+                    let made = self.packed(site, suite, &folder, list)?;
+                    let hashes = [&made.text, &made.forms[0], &made.forms[1]].map(|bytes| sha256(bytes));
+                    packed.push((list, made, hashes));
+                    packed.len() - 1
+                }
+            };
+            let (_, made, hashes) = &packed[i];
+            for ((file, bytes), hash) in
+                FILES.iter().zip([&made.text, &made.forms[0], &made.forms[1]]).zip(hashes)
+            {
                 let _ = writeln!(listed, " {hash} {:>16} {folder}/{file}", bytes.len());
-                site.put(&format!("{dir}/{folder}/by-hash/SHA256/{hash}"), &bytes)?;
-                kept.entry(folder.clone()).or_default().insert(hash);
-                plain.push((format!("{dir}/{folder}/{file}"), bytes));
+                let path = by_hash(&dir, &folder, hash);
+                site.put(&path, bytes)?;
+                kept.entry(folder.clone()).or_default().insert(hash.clone());
+                named.push((path, format!("{dir}/{folder}/{file}")));
             }
         }
-        for (path, bytes) in plain {
-            site.put(&path, &bytes)?;
+        for (by_hash, path) in named {
+            site.name(&by_hash, &path)?;
         }
         let release = self.release(publication, suite, &listed);
         let time = publication.moment.signed(publication.keys)?;
@@ -193,58 +200,71 @@ impl Apt {
         site.put_index(&format!("{dir}/Release"), release.as_bytes(), publication.moment)?;
         site.put_index(&format!("{dir}/Release.gpg"), detached.as_bytes(), publication.moment)?;
         for (folder, kept) in &kept {
-            let leaving = self.published.get(folder).cloned().unwrap_or_default();
+            let files = self.published.iter().filter(|(path, _)| path.starts_with(&format!("{folder}/")));
+            let leaving = files.map(|(_, hash)| hash.clone()).collect();
             site.prune(&format!("{dir}/{folder}/by-hash/SHA256"), kept, &leaving)?;
         }
         Ok(())
     }
 
-    /// Removes files of packages that no index has named for a day, those of snapshots excepted.
-    pub(super) fn prune(&self, site: &Site, suite: &str, before: &BTreeSet<String>) -> Result<()> {
-        let mut kept = self.files();
-        let prefix = format!("{suite}-");
-        for snapshot in site.names("apt/dists")?.iter().filter(|name| name.starts_with(&prefix)) {
-            kept.extend(Apt::read(site, snapshot)?.files());
-        }
-        let mut folders: BTreeMap<String, [BTreeSet<String>; 2]> = BTreeMap::new();
-        let leaving = before.difference(&kept);
-        for (set, path) in kept.iter().map(|p| (0, p)).chain(leaving.map(|p| (1, p))) {
-            if let Some((folder, file)) = path.rsplit_once('/') {
-                folders.entry(folder.to_owned()).or_default()[set].insert(file.to_owned());
+    /// Removes files of packages that no index has named for a day, those of snapshots excepted: of these packages, or
+    /// of all.
+    pub(super) fn prune(&self, site: &Site, suite: &str, names: Option<&BTreeSet<String>>) -> Result<()> {
+        let pool = format!("pool/{suite}");
+        let mut folders = BTreeSet::new();
+        match names {
+            Some(names) => folders.extend(names.iter().map(|name| folder(suite, name))),
+            None => {
+                for letter in site.names(&format!("apt/{pool}"))? {
+                    let names = site.names(&format!("apt/{pool}/{letter}"))?;
+                    folders.extend(names.iter().map(|name| format!("{pool}/{letter}/{name}")));
+                }
             }
         }
-        for (folder, [kept, leaving]) in &folders {
-            site.prune(&format!("apt/{folder}"), kept, leaving)?;
+        let mut snapshots: Option<Vec<Apt>> = None;
+        for folder in folders {
+            let (mut kept, mut leaving) = (BTreeSet::new(), BTreeSet::new());
+            for file in site.names(&format!("apt/{folder}"))? {
+                let place = format!("{folder}/{file}");
+                if self.names_file(&place) {
+                    kept.insert(file);
+                    continue;
+                }
+                // Read once there is a file that depends on it.
+                let others = match &snapshots {
+                    Some(others) => others,
+                    None => snapshots.insert(Apt::snapshots(site, suite)?),
+                };
+                if others.iter().any(|other| other.names_file(&place)) {
+                    kept.insert(file);
+                } else if self.leaving.contains(&place) {
+                    leaving.insert(file);
+                }
+            }
+            site.prune(&format!("apt/{folder}"), &kept, &leaving)?;
         }
         Ok(())
     }
 
-    /// Files of packages that the indices name.
-    pub(super) fn files(&self) -> BTreeSet<String> {
-        self.indices.values().flat_map(BTreeMap::keys).cloned().collect()
+    fn snapshots(site: &Site, suite: &str) -> Result<Vec<Apt>> {
+        let prefix = format!("{suite}-");
+        let names = site.names("apt/dists")?;
+        names.iter().filter(|name| name.starts_with(&prefix)).map(|name| Apt::read(site, name)).collect()
     }
 
-    /// The indices of each processor, plain and compressed, side by side.
-    fn packed(&self) -> Result<Vec<(&str, Files)>> {
-        let texts: Vec<(&str, String)> =
-            self.indices.iter().map(|(processor, index)| (processor.as_str(), text(index))).collect();
-        thread::scope(|scope| {
-            let jobs: Vec<_> = texts
-                .iter()
-                .map(|(_, text)| {
-                    let xz = scope.spawn(|| pack::xz(text.as_bytes()));
-                    (xz, scope.spawn(|| pack::gz(text.as_bytes())))
-                })
-                .collect();
-            let mut packed = Vec::new();
-            for ((processor, text), (xz, gz)) in texts.iter().zip(jobs) {
-                let died = |_| anyhow!("a compressor's thread died");
-                let (xz, gz) = (xz.join().map_err(died)??, gz.join().map_err(died)??);
-                let plain = text.clone().into_bytes();
-                packed.push((*processor, [("Packages", plain), ("Packages.gz", gz), ("Packages.xz", xz)]));
-            }
-            Ok(packed)
-        })
+    fn names_file(&self, place: &str) -> bool {
+        self.lists.values().any(|list| list.find(place.as_bytes()).is_ok())
+    }
+
+    /// An index, plain and compressed; pieces that were published are taken over.
+    fn packed(&self, site: &Site, suite: &str, folder: &str, list: &List) -> Result<Packed> {
+        let published = |file: &str| -> Result<Vec<u8>> {
+            let Some(hash) = self.published.get(&format!("{folder}/{file}")) else { return Ok(Vec::new()) };
+            let bytes = site.read(&by_hash(&dir(suite), folder, hash))?.unwrap_or_default();
+            Ok(if sha256(&bytes) == *hash { bytes } else { Vec::new() })
+        };
+        let (gz, xz) = (published(FILES[1])?, published(FILES[2])?);
+        Ok(list.pack(b"", b"", &[(Form::Gz, &gz), (Form::Xz, &xz)])?)
     }
 
     fn release(&self, publication: &Publication<'_>, suite: &str, listed: &str) -> String {
@@ -255,28 +275,48 @@ impl Apt {
         if let Some(days) = valid_for {
             let _ = writeln!(text, "Valid-Until: {}", date::moment(now + u64::from(days) * 86_400));
         }
-        let processors: Vec<&str> = self.indices.keys().map(String::as_str).collect();
+        let processors: Vec<&str> = self.lists.keys().map(String::as_str).collect();
         let _ = writeln!(text, "Acquire-By-Hash: yes\nArchitectures: {}", processors.join(" "));
         let _ = writeln!(text, "Components: main\nDescription: {}", publication.description.summary);
         text + "SHA256:\n" + listed
     }
 }
 
-/// An index as it is published.
-fn text(index: &BTreeMap<String, String>) -> String {
-    let mut text = String::with_capacity(index.values().map(|stanza| stanza.len() + 1).sum());
-    for stanza in index.values() {
-        text.push_str(stanza);
-        text.push('\n');
-    }
-    text
+/// A package's file, and its entry.
+fn stanza(suite: &str, dist: &Path, package: &Package) -> Result<(Vec<u8>, Ready)> {
+    let path = dist.join(&package.file);
+    let bytes = super::given(&path, package)?;
+    let control = deb::control(&bytes).with_context(|| format!("`{}`", path.display()))?;
+    let control = control.trim_matches('\n');
+    let processor = Stanza(control).field("Architecture").unwrap_or_default().to_owned();
+    ensure!(
+        Stanza(control).field("Package") == Some(&package.package) && processor == package.architecture,
+        "`{}`: says another name or processor of itself than manifest.json: run `cargo xtask dist` again",
+        path.display()
+    );
+    ensure!(
+        !control.contains("\n\n") && OURS.iter().all(|field| Stanza(control).field(field).is_none()),
+        "`{}`: says of itself what a repository says of it: make it without {}",
+        path.display(),
+        OURS.join(", ")
+    );
+    let (place, size) = (place(suite, package), bytes.len());
+    let stanza = format!("{control}\nFilename: {place}\nSize: {size}\nSHA256: {}\n\n", package.sha256);
+    Ok((bytes, Ready { place, processor, stanza }))
 }
 
-fn is(stanza: &str, version: &Version) -> bool {
-    let stanza = Stanza(stanza);
-    stanza.field("Package") == Some(&version.name) && stanza.field("Version") == Some(&version.version)
+fn place(suite: &str, package: &Package) -> String {
+    format!("{}/{}", folder(suite, &package.package), package.file)
+}
+
+fn folder(suite: &str, name: &str) -> String {
+    format!("pool/{suite}/{}/{name}", &name[..1])
 }
 
 fn dir(suite: &str) -> String {
     format!("apt/dists/{suite}")
+}
+
+fn by_hash(dir: &str, folder: &str, hash: &str) -> String {
+    format!("{dir}/{folder}/by-hash/SHA256/{hash}")
 }

@@ -3,7 +3,7 @@
 //!
 //! What is published is what `repomd.xml` names; nothing else is remembered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::{self, File, FileTimes};
 use std::path::Path;
@@ -11,9 +11,9 @@ use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, ensure};
+use repo_index::{Form, Kind, List, Packed, unpack};
 
 use super::key::Key;
-use super::pack;
 use super::publication::{Moment, Publication, Version};
 use super::repodata::{self, Entries, Place};
 use super::signature;
@@ -21,137 +21,142 @@ use super::site::Site;
 use crate::package::{Package, sha256};
 use crate::rpm::{self, Rpm};
 
-const LISTS: [&str; 3] = ["primary", "filelists", "other"];
-const END: &str = "</package>\n";
+const LISTS: [(&str, Kind); 3] =
+    [("primary", Kind::Primary), ("filelists", Kind::Further), ("other", Kind::Further)];
 
-/// The packages of a suite, before they are published, by the name of their file.
-#[derive(Debug, Default)]
+/// The packages of a suite, before they are published.
+#[derive(Debug)]
 pub(super) struct Dnf {
-    packages: BTreeMap<String, Entries>,
-    /// Files of lists that the published state names.
+    /// They have the same packages in the same order.
+    lists: [List; 3],
+    /// The lists as they were published.
+    packed: [Vec<u8>; 3],
+    /// The files of those.
     published: BTreeSet<String>,
+    /// Files of packages that were taken out.
+    leaving: BTreeSet<String>,
+}
+
+/// A list as it is published: its name, text, compressed form, and the hashes of that and of the text.
+type PackedList = (&'static str, Vec<u8>, Vec<u8>, [String; 2]);
+
+/// A package that is in place.
+#[derive(Debug)]
+pub(super) struct Ready {
+    href: String,
+    entries: Entries,
 }
 
 impl Dnf {
     /// Reads what is published.
     pub(super) fn read(site: &Site, suite: &str) -> Result<Dnf> {
         let dir = dir(suite);
-        let Some(index) = site.read(&format!("{dir}/repodata/repomd.xml"))? else {
-            return Ok(Dnf::default());
+        let mut dnf = Dnf {
+            lists: LISTS.map(|(_, kind)| List::empty(kind)),
+            packed: Default::default(),
+            published: BTreeSet::new(),
+            leaving: BTreeSet::new(),
         };
+        let Some(index) = site.read(&format!("{dir}/repodata/repomd.xml"))? else { return Ok(dnf) };
         let index =
             String::from_utf8(index).with_context(|| format!("`{dir}/repodata/repomd.xml`: is no text"))?;
-        let mut texts = Vec::new();
-        let mut published = BTreeSet::new();
-        for list in LISTS {
-            let known = index.split_once(&format!("<data type=\"{list}\">")).and_then(|(_, rest)| {
-                Some((
-                    between(rest, "<location href=\"", "\"")?,
-                    between(rest, "<checksum type=\"sha256\">", "<")?,
-                ))
-            });
-            let (href, hash) =
-                known.with_context(|| format!("`{dir}/repodata/repomd.xml`: names no {list}"))?;
-            let bytes = site.read(&format!("{dir}/{href}"))?.unwrap_or_default();
-            ensure!(
-                sha256(&bytes) == hash,
-                "`{dir}/{href}`: is not what was published: restore it from a copy"
-            );
-            texts.push(pack::ungz(&bytes).with_context(|| format!("`{dir}/{href}`"))?);
-            published.insert(href.trim_start_matches("repodata/").to_owned());
+        let (dir, index) = (&dir, &index);
+        let read = thread::scope(|scope| {
+            let jobs = LISTS.map(|(list, kind)| scope.spawn(move || read(site, dir, index, list, kind)));
+            jobs.map(|job| job.join().unwrap_or_else(|_| Err(anyhow!("a reader's thread died"))))
+        });
+        for (i, list) in read.into_iter().enumerate() {
+            let (file, packed, list) = list?;
+            dnf.published.insert(file);
+            dnf.packed[i] = packed;
+            dnf.lists[i] = list;
         }
-        // The three lists have the same packages in the same order.
-        let [primary, filelists, other] = [0, 1, 2].map(|i| chunks(&texts[i]));
+        let [primary, filelists, other] = &dnf.lists;
         ensure!(
             primary.len() == filelists.len() && primary.len() == other.len(),
             "`{dir}/repodata`: the lists differ in their packages: restore them from a copy"
         );
-        let mut packages = BTreeMap::new();
-        for ((primary, filelists), other) in primary.into_iter().zip(filelists).zip(other) {
-            let href = between(primary, "<location href=\"", "\"").context("a package without a file")?;
-            let file = href.trim_start_matches("packages/").to_owned();
-            let [primary, filelists, other] = [primary, filelists, other].map(str::to_owned);
-            packages.insert(file, Entries { primary, filelists, other });
-        }
-        Ok(Dnf { packages, published })
+        Ok(dnf)
     }
 
-    /// Adds a package: signs it and puts it into place; nothing is done for one that is there.
-    pub(super) fn add(
-        &mut self,
-        publication: &Publication<'_>,
-        suite: &str,
-        dist: &Path,
-        package: &Package,
-    ) -> Result<()> {
-        let file = &package.file;
-        let path = dist.join(file);
-        let bytes = fs::read(&path).with_context(|| format!("`{}`: cannot be read", path.display()))?;
-        let href = format!("packages/{file}");
-        let place = format!("{}/{href}", dir(suite));
-        let broken = || format!("`{}`: is no rpm that can be read", path.display());
-        if self.packages.contains_key(file) {
-            let there = publication.site.read(&place)?.unwrap_or_default();
+    /// Looks at a package, and says whether it is new; nothing is written.
+    pub(super) fn vet(&self, site: &Site, suite: &str, dist: &Path, package: &Package) -> Result<bool> {
+        let path = dist.join(&package.file);
+        let href = href(&package.file);
+        if self.lists[0].find(href.as_bytes()).is_ok() {
+            let bytes = fs::read(&path).with_context(|| format!("`{}`: cannot be read", path.display()))?;
+            let there = site.read(&format!("{}/{href}", dir(suite)))?.unwrap_or_default();
             // Signing changes what is before the main header; that names the digest of what is behind it.
             let same = Rpm::parse(&there)
                 .is_ok_and(|there| Rpm::parse(&bytes).is_ok_and(|given| given.header == there.header));
             ensure!(
                 same,
-                "`{file}`: was published with other content, and clients have that: give the release a new version"
+                "`{}`: was published with other content, and clients have that: give the release a new version",
+                package.file
             );
-            return Ok(());
+            return Ok(false);
         }
-        ensure!(
-            sha256(&bytes) == package.sha256,
-            "`{}`: is not what manifest.json lists: run `cargo xtask dist` again",
-            path.display()
-        );
+        let bytes = super::given(&path, package)?;
+        Rpm::parse(&bytes).with_context(|| format!("`{}`: is no rpm that can be read", path.display()))?;
+        Ok(true)
+    }
+
+    /// Signs a new package and puts it into place.
+    pub(super) fn place(
+        publication: &Publication<'_>,
+        suite: &str,
+        dist: &Path,
+        package: &Package,
+    ) -> Result<Ready> {
+        let path = dist.join(&package.file);
+        let bytes = super::given(&path, package)?;
+        let broken = || format!("`{}`: is no rpm that can be read", path.display());
         let time = publication.moment.signed(publication.keys)?;
         let signed = rpm::signed(&bytes, |header| signature::binary(&publication.keys[0], time, header))
             .with_context(broken)?;
+        let href = href(&package.file);
+        let place = format!("{}/{href}", dir(suite));
         publication.site.put(&place, &signed)?;
         let now = publication.moment.now;
         let times = FileTimes::new().set_modified(UNIX_EPOCH + Duration::from_secs(now));
         File::open(publication.site.path(&place))?.set_times(times)?;
         let hash = sha256(&signed);
-        let place = Place { href: &href, sha256: &hash, size: signed.len(), time: now };
         let parsed = Rpm::parse(&signed).with_context(broken)?;
-        self.packages.insert(file.clone(), repodata::entries(&parsed, &place)?);
-        Ok(())
+        let place = Place { href: &href, sha256: &hash, size: signed.len(), time: now };
+        let entries = repodata::entries(&parsed, &place)?;
+        Ok(Ready { href, entries })
+    }
+
+    /// Adds a package that is in place.
+    pub(super) fn add(&mut self, ready: Ready) {
+        let Ready { href, entries: Entries { primary, filelists, other } } = ready;
+        let found = self.lists[0].find(href.as_bytes());
+        for (list, entry) in self.lists.iter_mut().zip([primary, filelists, other]) {
+            match found {
+                Ok(i) => list.replace(i, entry.as_bytes()),
+                Err(i) => list.insert(i, entry.as_bytes()),
+            }
+        }
     }
 
     /// Takes a version out of the lists; says whether it was there.
     pub(super) fn withdraw(&mut self, version: &Version) -> bool {
-        let before = self.packages.len();
-        self.packages.retain(|_, entries| version_of(entries).as_ref() != Some(version));
-        self.packages.len() != before
+        let places = self.lists[0].positions(&version.name, &version.version);
+        for i in places.iter().rev() {
+            self.leaving.insert(file(self.lists[0].place(*i)));
+            self.lists.iter_mut().for_each(|list| list.remove(*i));
+        }
+        !places.is_empty()
     }
 
     /// Whether a version is there.
     pub(super) fn has(&self, version: &Version) -> bool {
-        self.packages.values().any(|entries| version_of(entries).as_ref() == Some(version))
+        !self.lists[0].positions(&version.name, &version.version).is_empty()
     }
 
-    /// Names of the packages.
-    pub(super) fn names(&self) -> BTreeSet<String> {
-        self.packages.values().filter_map(|entries| version_of(entries).map(|version| version.name)).collect()
-    }
-
-    /// Every version that is there, with the processors that it is for.
-    pub(super) fn versions(&self) -> BTreeMap<Version, BTreeSet<String>> {
-        let mut versions: BTreeMap<Version, BTreeSet<String>> = BTreeMap::new();
-        for entries in self.packages.values() {
-            let processor = between(&entries.primary, "<arch>", "<").unwrap_or_default();
-            if let Some(version) = version_of(entries) {
-                versions.entry(version).or_default().insert(processor.to_owned());
-            }
-        }
-        versions
-    }
-
-    /// Names of the files of packages.
-    pub(super) fn files(&self) -> BTreeSet<String> {
-        self.packages.keys().cloned().collect()
+    /// The list that says what there is.
+    pub(super) fn list(&self) -> &List {
+        &self.lists[0]
     }
 
     /// Publishes: lists, what says that they count, and its signature, in a folder that then takes the place of the
@@ -162,11 +167,20 @@ impl Dnf {
         let dir = dir(suite);
         let (place, fresh) = (format!("{dir}/repodata"), format!("{dir}/repodata.new"));
         site.clear(&fresh)?;
+        if let Err(error) = self.fill(publication, &place, &fresh) {
+            let _ = site.clear(&fresh);
+            return Err(error);
+        }
+        site.replace_folder(&place, &fresh)
+    }
+
+    /// Makes the folder that takes the place of another one.
+    fn fill(&self, publication: &Publication<'_>, place: &str, fresh: &str) -> Result<()> {
+        let site = publication.site;
         let Moment { now, .. } = publication.moment;
         let mut index = format!("{HEAD}<repomd {COMMON} {RPM}>\n  <revision>{now}</revision>\n");
         let mut kept = BTreeSet::new();
-        for (list, text, packed) in self.packed()? {
-            let (hash, open) = (sha256(&packed), sha256(text.as_bytes()));
+        for (list, text, packed, [hash, open]) in self.packed()? {
             let file = format!("{hash}-{list}.xml.gz");
             site.put(&format!("{fresh}/{file}"), &packed)?;
             let _ = write!(
@@ -191,37 +205,42 @@ impl Dnf {
             kept.insert(file.to_owned());
         }
         // Lists of before, for who has read what named them.
-        site.prune(&place, &kept, &self.published)?;
-        for file in site.names(&place)?.iter().filter(|file| !kept.contains(*file)) {
+        site.prune(place, &kept, &self.published)?;
+        for file in site.names(place)?.iter().filter(|file| !kept.contains(*file)) {
             site.link(&format!("{place}/{file}"), &format!("{fresh}/{file}"))?;
         }
-        site.replace_folder(&place, &fresh)
+        Ok(())
     }
 
     /// Links every package into a suite that is kept for ever.
     pub(super) fn link(&self, site: &Site, suite: &str, snapshot: &str) -> Result<()> {
-        for file in self.packages.keys() {
-            let [from, to] = [suite, snapshot].map(|suite| format!("{}/packages/{file}", dir(suite)));
+        for href in self.lists[0].places() {
+            let [from, to] = [suite, snapshot].map(|suite| format!("{}/packages/{}", dir(suite), file(href)));
             site.link(&from, &to)?;
         }
         Ok(())
     }
 
     /// Removes packages that no list has named for a day.
-    pub(super) fn prune(&self, site: &Site, suite: &str, before: &BTreeSet<String>) -> Result<()> {
-        site.prune(&format!("{}/packages", dir(suite)), &self.files(), before)
+    pub(super) fn prune(&self, site: &Site, suite: &str) -> Result<()> {
+        let kept = self.lists[0].places().into_iter().map(file).collect();
+        site.prune(&format!("{}/packages", dir(suite)), &kept, &self.leaving)
     }
 
-    /// The lists, plain and compressed, side by side.
-    fn packed(&self) -> Result<Vec<(&'static str, String, Vec<u8>)>> {
+    /// The lists, plain and compressed, with the hashes of both, side by side.
+    fn packed(&self) -> Result<Vec<PackedList>> {
         thread::scope(|scope| {
             let jobs: Vec<_> = LISTS
                 .iter()
-                .map(|list| {
+                .zip(self.lists.iter().zip(&self.packed))
+                .map(|((name, _), (list, before))| {
                     scope.spawn(move || {
-                        let text = self.list(list);
-                        let packed = pack::gz(text.as_bytes())?;
-                        Ok((*list, text, packed))
+                        let (head, tail) = edges(name, list.len());
+                        let Packed { text, mut forms, .. } =
+                            list.pack(head.as_bytes(), tail.as_bytes(), &[(Form::Gz, before)])?;
+                        let packed = forms.remove(0);
+                        let hashes = [sha256(&packed), sha256(&text)];
+                        Ok((*name, text, packed, hashes))
                     })
                 })
                 .collect();
@@ -230,24 +249,28 @@ impl Dnf {
                 .collect()
         })
     }
+}
 
-    fn list(&self, list: &str) -> String {
-        let count = self.packages.len();
-        let (open, close) = match list {
-            "primary" => (format!("<metadata {COMMON_OF} {RPM} packages=\"{count}\">\n"), "</metadata>"),
-            "filelists" => (format!("<filelists {FILES} packages=\"{count}\">\n"), "</filelists>"),
-            _ => (format!("<otherdata {OTHER} packages=\"{count}\">\n"), "</otherdata>"),
-        };
-        let mut text = HEAD.to_owned() + &open;
-        for entries in self.packages.values() {
-            text.push_str(match list {
-                "primary" => &entries.primary,
-                "filelists" => &entries.filelists,
-                _ => &entries.other,
-            });
-        }
-        text + close
-    }
+/// What stands before the packages of a list, and behind them.
+fn edges(list: &str, count: usize) -> (String, &'static str) {
+    let (open, close) = match list {
+        "primary" => (format!("<metadata {COMMON_OF} {RPM} packages=\"{count}\">\n"), "</metadata>"),
+        "filelists" => (format!("<filelists {FILES} packages=\"{count}\">\n"), "</filelists>"),
+        _ => (format!("<otherdata {OTHER} packages=\"{count}\">\n"), "</otherdata>"),
+    };
+    (HEAD.to_owned() + &open, close)
+}
+
+/// A list as it was published: its file, that file's content, the list.
+fn read(site: &Site, dir: &str, index: &str, list: &str, kind: Kind) -> Result<(String, Vec<u8>, List)> {
+    let known = index.split_once(&format!("<data type=\"{list}\">")).and_then(|(_, rest)| {
+        Some((between(rest, "<location href=\"", "\"")?, between(rest, "<checksum type=\"sha256\">", "<")?))
+    });
+    let (href, hash) = known.with_context(|| format!("`{dir}/repodata/repomd.xml`: names no {list}"))?;
+    let bytes = site.read(&format!("{dir}/{href}"))?.unwrap_or_default();
+    ensure!(sha256(&bytes) == hash, "`{dir}/{href}`: is not what was published: restore it from a copy");
+    let text = unpack(&bytes).with_context(|| format!("`{dir}/{href}`"))?;
+    Ok((href.trim_start_matches("repodata/").to_owned(), bytes, List::read(kind, text)))
 }
 
 const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
@@ -261,19 +284,15 @@ fn dir(suite: &str) -> String {
     format!("rpm/{suite}")
 }
 
-/// A list's packages.
-fn chunks(text: &str) -> Vec<&str> {
-    let start = text.find("<package ").unwrap_or(text.len());
-    text[start..].split_inclusive(END).filter(|chunk| chunk.ends_with(END)).collect()
+fn href(file: &str) -> String {
+    format!("packages/{file}")
+}
+
+fn file(href: &[u8]) -> String {
+    String::from_utf8_lossy(href).trim_start_matches("packages/").to_owned()
 }
 
 fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(begin)?;
     Some(rest.split_once(end)?.0)
-}
-
-fn version_of(entries: &Entries) -> Option<Version> {
-    let name = between(&entries.primary, "<name>", "<")?.to_owned();
-    let version = between(&entries.primary, " ver=\"", "\"")?.to_owned();
-    Some(Version { name, version })
 }

@@ -1,14 +1,14 @@
 //! What people and machines fetch to begin with: a page with the lines to type, versions and fingerprints, the keys,
 //! and the sources of apt and dnf.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
 
 use anyhow::Result;
 use minijinja::context;
 use serde::Serialize;
 
 use super::Suite;
-use super::keyring::Sources;
+use super::keyring::{self, Sources};
 use super::publication::Publication;
 use super::state::State;
 use crate::render;
@@ -18,11 +18,18 @@ const VERSIONS: usize = 10;
 const ROWS: usize = 300;
 
 #[derive(Serialize)]
-struct Row {
-    name: String,
-    version: String,
-    r#for: BTreeSet<String>,
-    phase: Option<String>,
+struct Row<'a> {
+    name: &'a str,
+    version: &'a str,
+    r#for: &'a [&'a str],
+    phase: Option<&'a str>,
+}
+
+impl<'a> Row<'a> {
+    fn of(version: &'a repo_index::Version<'a>) -> Row<'a> {
+        let repo_index::Version { name, version, processors, phase } = version;
+        Row { name, version, r#for: processors, phase: *phase }
+    }
 }
 
 #[derive(Serialize)]
@@ -44,24 +51,22 @@ pub(super) fn write(
     site.put(&format!("{stem}.asc"), sources.keys.as_bytes())?;
     site.put(&format!("apt/{stem}.sources"), sources.apt.as_bytes())?;
     site.put(&format!("rpm/{stem}.repo"), sources.rpm.as_bytes())?;
-    let names = packages.names(publication.description);
-    let names = &names[..names.len() - 1];
-    let mut versions: Vec<Row> = packages
-        .versions()
-        .into_iter()
-        .map(|(v, (r#for, phase))| Row { name: v.name, version: v.version, r#for, phase })
-        .collect();
-    // The newest are of interest first; what is newer is the package managers' to say, digits by their value here.
-    versions.sort_by_cached_key(|row| (row.name.clone(), std::cmp::Reverse(digits(&row.version))));
-    let all = versions.len();
-    let (mut name, mut shown) = (String::new(), 0);
-    versions.retain(|row| {
-        shown = if row.name == name { shown + 1 } else { 1 };
-        name.clone_from(&row.name);
-        shown <= VERSIONS
-    });
-    versions.truncate(ROWS);
-    let older = all - versions.len();
+    let own = keyring::name(publication.description);
+    let known = packages.versions();
+    let mut names: Vec<&str> = known.iter().map(|version| version.name).collect();
+    names.dedup();
+    names.retain(|name| *name != own);
+    let mut versions = Vec::new();
+    for package in known.chunk_by(|a, b| a.name == b.name) {
+        let mut newest: Vec<_> = package.iter().collect();
+        // The newest are of interest first; what is newer is the package managers' to say, digits by their value here.
+        newest.sort_by_cached_key(|v| Reverse(digits(v.version)));
+        versions.extend(newest.into_iter().take(VERSIONS.min(ROWS - versions.len())).map(Row::of));
+        if versions.len() == ROWS {
+            break;
+        }
+    }
+    let older = known.len() - versions.len();
     let keys: Vec<Vouching> = publication
         .keys
         .iter()

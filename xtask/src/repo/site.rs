@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, FileTimes};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -17,6 +17,38 @@ use crate::output;
 /// proxies that keep an index for hours.
 const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The right to write to a site, until it is dropped. Suites whose last run has not ended are remembered in the lock's
+/// file: such a run may have left files that nothing names.
+#[derive(Debug)]
+pub(super) struct Turn {
+    lock: File,
+    unfinished: BTreeSet<String>,
+}
+
+impl Turn {
+    /// Whether the last run for a suite did not end.
+    pub(super) fn is_unfinished(&self, suite: &str) -> bool {
+        self.unfinished.contains(suite)
+    }
+
+    pub(super) fn begin(&mut self, suite: &str) -> Result<()> {
+        if self.unfinished.insert(suite.to_owned()) { self.write() } else { Ok(()) }
+    }
+
+    pub(super) fn end(mut self, suite: &str) -> Result<()> {
+        self.unfinished.remove(suite);
+        self.write()
+    }
+
+    fn write(&mut self) -> Result<()> {
+        let text: String = self.unfinished.iter().map(|suite| format!("{suite}\n")).collect();
+        let lock = &mut self.lock;
+        let written =
+            lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| lock.write_all(text.as_bytes()));
+        written.context("`.lock`: cannot be written")
+    }
+}
+
 /// A folder of the site.
 #[derive(Debug, Clone)]
 pub(super) struct Site {
@@ -24,18 +56,22 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// The site in a folder, made now if need be, and the right to write to it until the guard is dropped.
-    pub(super) fn open(root: &Path) -> Result<(Site, File)> {
+    /// The site in a folder, made now if need be, and the right to write to it.
+    pub(super) fn open(root: &Path) -> Result<(Site, Turn)> {
         let shown = root.display();
         fs::create_dir_all(root).with_context(|| format!("`{shown}`: cannot be made"))?;
         // The lock dies with its process, however that ends.
         let path = root.join(".lock");
-        let lock = File::create(&path).with_context(|| format!("`{}`: cannot be made", path.display()))?;
+        let lock = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let mut lock = lock.with_context(|| format!("`{}`: cannot be made", path.display()))?;
         if lock.try_lock().is_err() {
             eprintln!("waiting for another run in `{shown}`");
             lock.lock()?;
         }
-        Ok((Site { root: root.to_owned() }, lock))
+        let mut text = String::new();
+        lock.read_to_string(&mut text).with_context(|| format!("`{}`: cannot be read", path.display()))?;
+        let unfinished = text.lines().map(str::to_owned).collect();
+        Ok((Site { root: root.to_owned() }, Turn { lock, unfinished }))
     }
 
     pub(super) fn path(&self, relative: &str) -> PathBuf {
@@ -79,6 +115,21 @@ impl Site {
             return Ok(());
         }
         fs::copy(&from, &to).map(drop).with_context(|| format!("`{}`: cannot be made", to.display()))
+    }
+
+    /// Puts a file into place that is there under another name.
+    pub(super) fn name(&self, from: &str, to: &str) -> Result<()> {
+        let [from, path] = [from, to].map(|relative| self.path(relative));
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).with_context(|| format!("`{}`: cannot be made", parent.display()))?;
+        }
+        let beside = path.with_added_extension("new");
+        let _ = fs::remove_file(&beside);
+        let made = fs::hard_link(&from, &beside).or_else(|_| fs::copy(&from, &beside).map(drop));
+        let made = made.and_then(|()| fs::rename(&beside, &path));
+        // Where both were the same file already, renaming does nothing.
+        let _ = fs::remove_file(&beside);
+        made.with_context(|| format!("`{}`: cannot be written", path.display()))
     }
 
     /// Removes a folder that nobody reads.

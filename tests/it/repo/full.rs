@@ -1,0 +1,78 @@
+//! A disk that is full while something is published: one line, what is served stays whole, the next run completes it.
+
+use std::path::Path;
+
+use machine::host;
+
+use super::kill::{consistent, published};
+use super::{packages, repo};
+use crate::command::{both, ok, run, sh};
+use crate::scratch::scratch;
+
+/// How many kilobytes are left: for nothing, for a package, for indices, for a part of what follows.
+const LEFT: [u32; 8] = [0, 4, 12, 24, 40, 56, 72, 88];
+
+#[test]
+fn a_full_disk_is_said_in_one_line_and_the_next_run_completes_it() {
+    host::need(&[("gpgv", "gpgv"), ("gpg", "gpg"), ("mount", "mount")]).unwrap();
+    let dir = scratch("repo-full");
+    let (given, out) = (dir.join("dist"), dir.join("repo"));
+    packages(&given, "wind", &["1.0.0"]);
+    let _disk = Disk::new(&out);
+    fill(&out, 60);
+    refused(&given, &out);
+    sh(&out, "rm filler");
+    ok(&mut repo(&given, &out));
+    sh(&dir, "gpg --dearmor <repo/rovi-services.asc >keys.gpg");
+    consistent(&dir);
+
+    packages(&given, "wind", &["1.1.0"]);
+    let mut failed = 0;
+    for left in LEFT {
+        fill(&out, left);
+        if !run(&mut repo(&given, &out)).status.success() {
+            failed += 1;
+            // Once more, because the first run has put the packages into place already.
+            refused(&given, &out);
+        }
+        consistent(&dir);
+        sh(&out, "rm filler");
+    }
+    assert!(failed >= 4, "{failed}");
+    ok(&mut repo(&given, &out));
+    consistent(&dir);
+    assert!(published(&out).contains(&"wind=1.1.0".to_owned()));
+    assert_eq!(sh(&out, "find . -name '*.new*'; cat .lock"), "");
+}
+
+/// A small disk, until the end of the test.
+struct Disk<'a>(&'a Path);
+
+impl<'a> Disk<'a> {
+    fn new(place: &'a Path) -> Disk<'a> {
+        std::fs::create_dir(place).unwrap();
+        sh(place, "mount -t tmpfs -o size=2m rovi-full .");
+        Disk(place)
+    }
+}
+
+impl Drop for Disk<'_> {
+    fn drop(&mut self) {
+        sh(self.0.parent().unwrap(), "umount repo");
+    }
+}
+
+/// Leaves so many kilobytes.
+fn fill(out: &Path, left: u32) {
+    sh(out, &format!("dd if=/dev/zero of=filler bs=4k status=none 2>&1 || truncate -s -{left}K filler"));
+}
+
+#[track_caller]
+fn refused(given: &Path, out: &Path) {
+    let output = run(&mut repo(given, out));
+    let said = both(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let ends =
+        ": No space left on device (os error 28): what was published stays: make room and run it again\n";
+    assert!(said.starts_with("error: `") && said.ends_with(ends) && said.lines().count() == 1, "{said}");
+}
