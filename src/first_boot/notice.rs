@@ -36,7 +36,8 @@ pub(super) fn errors(boot: &Path, faults: &[String]) -> Result<(), Failure> {
 pub(super) fn issue(faults: usize) {
     let mut text = String::new();
     if faults > 0 {
-        text += &template::filled(FAULTS, &[("number", &faults.to_string()), ("file", FILE), ("errors", ERRORS)]);
+        text +=
+            &template::filled(FAULTS, &[("number", &faults.to_string()), ("file", FILE), ("errors", ERRORS)]);
     }
     if !somebody() {
         text += &template::filled(NOBODY, &[("file", FILE)]);
@@ -51,7 +52,8 @@ pub(super) fn issue(faults: usize) {
 
 /// Whether there is anybody who can log in.
 pub(super) fn somebody() -> bool {
-    let keys = |home: &str| Path::new(home).join(".ssh/authorized_keys").metadata().is_ok_and(|m| m.len() > 0);
+    let keys =
+        |home: &str| Path::new(home).join(".ssh/authorized_keys").metadata().is_ok_and(|m| m.len() > 0);
     let by_key = keys("/root") || user::people().iter().any(|person| keys(&person.home));
     by_key || user::has_password("root") || user::people().iter().any(|p| user::has_password(&p.name))
 }
