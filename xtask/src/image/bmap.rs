@@ -44,7 +44,9 @@ fn ranges(file: &Arc<File>, size: u64) -> Result<Ranges> {
     let mut at = 0;
     for partition in &partitions {
         used.push((at, partition.at));
-        used.extend(inside(file, partition)?.iter().map(|(from, to)| (partition.at + from, partition.at + to)));
+        used.extend(
+            inside(file, partition)?.iter().map(|(from, to)| (partition.at + from, partition.at + to)),
+        );
         at = partition.end();
     }
     used.push((at, size));

@@ -2,6 +2,7 @@
 //! has its name only when it is whole.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -115,6 +116,15 @@ pub fn write(tree: &Tree, layout: &Layout, out: &Path) -> Result<Disk> {
     Ok(Disk { path: out.to_owned(), size: root.end(), partitions: [boot, root] })
 }
 
+/// Bytes that are left out of a file if they are zero.
+pub(super) const HOLE: usize = 64 << 10;
+static ZEROS: [u8; HOLE] = [0; HOLE];
+
+/// Writes no more than [`HOLE`] bytes into a file of zeros.
+pub(super) fn put(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    if *bytes == ZEROS[..bytes.len()] { Ok(()) } else { file.write_all_at(bytes, at) }
+}
+
 /// A file that is not whole yet: it lies beside its place under another name, and is removed unless it is kept.
 #[derive(Debug)]
 pub struct Draft {
@@ -144,7 +154,8 @@ impl Draft {
 
     /// Gives it its name.
     pub fn keep(self) -> Result<()> {
-        fs::rename(&self.path, &self.place).with_context(|| format!("`{}`: cannot be made", self.place.display()))
+        fs::rename(&self.path, &self.place)
+            .with_context(|| format!("`{}`: cannot be made", self.place.display()))
     }
 }
 

@@ -247,7 +247,13 @@ impl<'tree> Builder<'tree> {
 }
 
 /// Copies what a file holds to where the layout has its blocks, in their order.
-fn copy(content: &Content, extents: &[(u64, u64)], file: &File, start: u64, buffer: &mut [u8]) -> io::Result<()> {
+fn copy(
+    content: &Content,
+    extents: &[(u64, u64)],
+    file: &File,
+    start: u64,
+    buffer: &mut [u8],
+) -> io::Result<()> {
     let mut extents = extents.iter().copied();
     let (mut place, mut room) = extents.next().unwrap_or_default();
     for (mut from, to) in content.ranges(BLOCK) {

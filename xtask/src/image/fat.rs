@@ -55,7 +55,8 @@ pub fn smallest(tree: &Tree, free: u64) -> u64 {
 pub fn write(tree: &Tree, identity: &Identity, size: u64, file: &File, at: u64) -> Result<()> {
     let label = label(&identity.label)?;
     let mut shape = Shape::of(size)?;
-    let mut writer = Writer { file, at, shape: &shape, table: vec![0x0fff_fff8, END], entries: HashMap::new() };
+    let mut writer =
+        Writer { file, at, shape: &shape, table: vec![0x0fff_fff8, END], entries: HashMap::new() };
     let root = writer.reserve(entries(tree, "/", true)?)?;
     writer.entries.insert("/".to_owned(), Folder::new(root));
     let made = tree.get("/").map_or((0x21, 0), |node| stamp(node.modified));
@@ -123,7 +124,10 @@ impl Shape {
     /// The largest clusters that make enough of them: the firmware of a board reads those quicker.
     fn of(size: u64) -> Result<Shape> {
         let sectors = size / SECTOR;
-        ensure!(sectors <= u32::MAX.into(), "the boot partition has {size} bytes: a FAT32 has less than 2 TiB");
+        ensure!(
+            sectors <= u32::MAX.into(),
+            "the boot partition has {size} bytes: a FAT32 has less than 2 TiB"
+        );
         for cluster in [8, 4, 2, 1] {
             let mut table = 0;
             loop {
@@ -190,17 +194,21 @@ impl Writer<'_> {
             Kind::Dir => {
                 let cluster = self.reserve(entries(tree, path, false)?)?;
                 self.entries.insert(path.to_owned(), Folder::new(cluster));
-                let dots = [(b".          ", cluster), (b"..         ", if parent == "/" { 0 } else { above })];
+                let dots =
+                    [(b".          ", cluster), (b"..         ", if parent == "/" { 0 } else { above })];
                 for (name, cluster) in dots {
                     self.entry(path, Entry { name: *name, attributes: 0x10, cluster, size: 0, time })?;
                 }
                 (0x10, cluster, 0)
             }
             Kind::File(content) => {
-                let size = u32::try_from(content.size()).context("is larger than 4 GiB, which no FAT can hold")?;
+                let size =
+                    u32::try_from(content.size()).context("is larger than 4 GiB, which no FAT can hold")?;
                 (0x20, self.store(content)?, size)
             }
-            _ => bail!("is neither file nor folder, and a FAT knows nothing else: keep it on the root partition"),
+            _ => bail!(
+                "is neither file nor folder, and a FAT knows nothing else: keep it on the root partition"
+            ),
         };
         let folder = self.entries.get_mut(&parent).context("no folder")?;
         let name = tree::name(path);
@@ -230,7 +238,10 @@ impl Writer<'_> {
     fn reserve(&mut self, bytes: u64) -> Result<u32> {
         let count = bytes.div_ceil(self.shape.cluster_bytes()).max(1);
         let first = self.table.len() as u64;
-        ensure!(first - 2 + count <= self.shape.clusters, "does not fit any more: make the boot partition larger");
+        ensure!(
+            first - 2 + count <= self.shape.clusters,
+            "does not fit any more: make the boot partition larger"
+        );
         for next in first + 1..first + count {
             self.table.push(next as u32);
         }
@@ -270,7 +281,9 @@ impl Writer<'_> {
 
 fn label(label: &str) -> Result<[u8; 11]> {
     let fits = label.len() <= 11
-        && label.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"-_".contains(&byte));
+        && label
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"-_".contains(&byte));
     ensure!(
         fits && !label.is_empty(),
         "`{label}`: cannot be a FAT's label: use up to eleven capital letters, digits, `-` and `_`"
@@ -326,5 +339,5 @@ fn stamp(time: Time) -> (u16, u16) {
     let (year, month, day) = Date::of(seconds).parts();
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     let date = (year - 1980) << 9 | month << 5 | day;
-    (date as u16, (hour << 11 | minute << 5 | second / 2) as u16)
+    (date as u16, (hour << 11 | minute << 5 | (second / 2)) as u16)
 }

@@ -37,7 +37,8 @@ impl Base {
         let meta = fs::metadata(image).with_context(|| format!("`{shown}`: cannot be read"))?;
         ensure!(meta.is_file(), "`{shown}`: is no file: name an image, .img, .img.xz, .img.zst or .img.gz");
         let path = raw(image)?;
-        let file = Arc::new(File::open(&path).with_context(|| format!("`{}`: cannot be read", path.display()))?);
+        let file =
+            Arc::new(File::open(&path).with_context(|| format!("`{}`: cannot be read", path.display()))?);
         let size = file.metadata()?.len();
         Base::read(file, size).with_context(|| format!("`{shown}`"))
     }
@@ -77,9 +78,9 @@ fn is_system(file: &Arc<File>, partition: &mbr::Partition) -> bool {
 fn raw(image: &Path) -> Result<PathBuf> {
     let shown = image.display();
     let mut start = Vec::new();
-    File::open(image).and_then(|file| file.take(8).read_to_end(&mut start)).with_context(|| {
-        format!("`{shown}`: cannot be read")
-    })?;
+    File::open(image)
+        .and_then(|file| file.take(8).read_to_end(&mut start))
+        .with_context(|| format!("`{shown}`: cannot be read"))?;
     ensure!(!start.starts_with(ZIP), "`{shown}`: is a zip: unpack it and name the image that was in it");
     if !PACKED.iter().any(|magic| start.starts_with(magic)) {
         return Ok(image.to_owned());

@@ -41,7 +41,10 @@ pub fn install(tree: &mut Tree, debs: &[PathBuf], architecture: &str, epoch: i64
         needed.extend(missed);
     }
     let read: Vec<&str> = needed.iter().take(3).map(String::as_str).collect();
-    bail!("a package's script reads other files each time, {} among them: leave it out of the image", read.join(", "))
+    bail!(
+        "a package's script reads other files each time, {} among them: leave it out of the image",
+        read.join(", ")
+    )
 }
 
 /// One installation.
@@ -72,7 +75,8 @@ impl Run<'_> {
              `sysctl -w user.max_user_namespaces=10000`, in a container allow `unshare`"
         );
         enter::give_identities(child.id())?;
-        let mut input = BufWriter::with_capacity(1 << 20, child.stdin.take().context("a child without input")?);
+        let mut input =
+            BufWriter::with_capacity(1 << 20, child.stdin.take().context("a child without input")?);
         let mut complaints = child.stderr.take().context("a child without complaints")?;
         let (written, answer, complaint) = std::thread::scope(|scope| {
             let complaint = scope.spawn(move || {

@@ -26,14 +26,17 @@ pub(super) fn architecture(tree: &Tree) -> Result<String> {
     let status = status(tree)?;
     let dpkg = paragraphs(&status).find(|paragraph| paragraph.field("Package") == Some("dpkg"));
     let architecture = dpkg.and_then(|dpkg| dpkg.field("Architecture"));
-    Ok(architecture.context("has no dpkg among its packages, so nothing can be installed into it")?.to_owned())
+    Ok(architecture
+        .context("has no dpkg among its packages, so nothing can be installed into it")?
+        .to_owned())
 }
 
 /// Refuses packages of another processor, and packages that need what is not there.
 pub(super) fn check(tree: &Tree, debs: &[PathBuf], architecture: &str) -> Result<()> {
     let controls = debs.iter().map(|deb| control(deb)).collect::<Result<Vec<_>>>()?;
     let status = status(tree)?;
-    let mut there: Vec<Installed<'_>> = paragraphs(&status).filter(|p| is_installed(*p)).filter_map(installed).collect();
+    let mut there: Vec<Installed<'_>> =
+        paragraphs(&status).filter(|p| is_installed(*p)).filter_map(installed).collect();
     there.extend(controls.iter().filter_map(|control| installed(Stanza(control))));
     let mut missing = BTreeSet::new();
     for (deb, control) in debs.iter().zip(&controls) {
@@ -44,7 +47,8 @@ pub(super) fn check(tree: &Tree, debs: &[PathBuf], architecture: &str) -> Result
             "is a system for {architecture}, and `{}` is for {own}: take the package for {architecture}",
             deb.display()
         );
-        for group in ["Pre-Depends", "Depends"].iter().filter_map(|name| control.field(name)).flat_map(groups) {
+        for group in ["Pre-Depends", "Depends"].iter().filter_map(|name| control.field(name)).flat_map(groups)
+        {
             if !group.iter().any(|relation| there.iter().any(|package| package.is(relation))) {
                 missing.insert(group.iter().map(shown).collect::<Vec<_>>().join(" or "));
             }
@@ -61,7 +65,10 @@ pub(super) fn check(tree: &Tree, debs: &[PathBuf], architecture: &str) -> Result
 }
 
 fn status(tree: &Tree) -> Result<String> {
-    ensure!(tree.get(STATUS).is_some(), "has no Debian system in its root partition: `{STATUS}` is not there");
+    ensure!(
+        tree.get(STATUS).is_some(),
+        "has no Debian system in its root partition: `{STATUS}` is not there"
+    );
     String::from_utf8(tree.read(STATUS)?).with_context(|| format!("`{STATUS}` in it is not UTF-8"))
 }
 
@@ -76,7 +83,9 @@ fn paragraphs(status: &str) -> impl Iterator<Item = Stanza<'_>> {
 }
 
 fn is_installed(paragraph: Stanza<'_>) -> bool {
-    paragraph.field("Status").is_some_and(|status| status.ends_with(" installed") || status.contains(" triggers-"))
+    paragraph
+        .field("Status")
+        .is_some_and(|status| status.ends_with(" installed") || status.contains(" triggers-"))
 }
 
 fn installed(paragraph: Stanza<'_>) -> Option<Installed<'_>> {

@@ -32,8 +32,16 @@ pub(super) fn read(file: &File) -> Result<Table> {
             continue;
         }
         let (first, last) = (long(entry, 32), long(entry, 40));
-        ensure!(first <= last && last < u64::MAX / SECTOR, "has a damaged GPT: partition {number} ends before it begins");
-        partitions.push(Partition { number, content: 0, at: first * SECTOR, size: (last - first + 1) * SECTOR });
+        ensure!(
+            first <= last && last < u64::MAX / SECTOR,
+            "has a damaged GPT: partition {number} ends before it begins"
+        );
+        partitions.push(Partition {
+            number,
+            content: 0,
+            at: first * SECTOR,
+            size: (last - first + 1) * SECTOR,
+        });
     }
     let table = Table { kind: Kind::Gpt, partitions };
     table.check()?;
@@ -76,7 +84,10 @@ impl Copy {
     fn read(file: &File) -> Result<Copy> {
         let mut header = vec![0; HEADER];
         file.read_exact_at(&mut header, SECTOR).context("has a GPT that is cut short")?;
-        ensure!(header.starts_with(MAGIC), "announces a GPT and has none: is it a disk with sectors of 4096 bytes?");
+        ensure!(
+            header.starts_with(MAGIC),
+            "announces a GPT and has none: is it a disk with sectors of 4096 bytes?"
+        );
         let (count, size) = (word(&header, 80) as usize, word(&header, 84) as usize);
         if count > MOST_ENTRIES || size != ENTRY || word(&header, 12) as usize != HEADER {
             bail!("has a GPT of an unknown shape ({count} entries of {size} bytes)");
@@ -85,7 +96,8 @@ impl Copy {
         sign(&mut signed);
         ensure!(signed == header, "has a damaged GPT: repair it with `sgdisk --verify`");
         let mut entries = vec![0; count * ENTRY];
-        file.read_exact_at(&mut entries, long(&header, 72) * SECTOR).context("has a GPT that is cut short")?;
+        file.read_exact_at(&mut entries, long(&header, 72) * SECTOR)
+            .context("has a GPT that is cut short")?;
         ensure!(crc(&entries) == word(&header, 88), "has a damaged GPT: repair it with `sgdisk --verify`");
         Ok(Copy { header, entries })
     }

@@ -81,7 +81,10 @@ fn read(file: Arc<File>, partial: bool) -> Result<Tree> {
         let mut entry = entry.context("cut short, or damaged")?;
         let kind = entry.header().entry_type();
         if matches!(kind, EntryType::XHeader | EntryType::GNULongName | EntryType::GNULongLink) {
-            ensure!(entry.size() <= LONGEST_EXTENSION, "an extension is longer than {LONGEST_EXTENSION} bytes");
+            ensure!(
+                entry.size() <= LONGEST_EXTENSION,
+                "an extension is longer than {LONGEST_EXTENSION} bytes"
+            );
             let mut bytes = Vec::new();
             entry.read_to_end(&mut bytes).context("cut short")?;
             match kind {
@@ -103,7 +106,12 @@ fn read(file: Arc<File>, partial: bool) -> Result<Tree> {
             make_folders(&mut tree, tree::parent(&path))?;
         }
         about
-            .add(&mut tree, &path, entry.header(), Content::stored(file.clone(), entry.raw_file_position(), size))
+            .add(
+                &mut tree,
+                &path,
+                entry.header(),
+                Content::stored(file.clone(), entry.raw_file_position(), size),
+            )
             .with_context(|| format!("entry `{}`", path.escape_debug()))?;
     }
     ensure!(ended <= length, "cut short");
@@ -121,7 +129,8 @@ fn make_folders(tree: &mut Tree, folder: &str) -> Result<()> {
 impl Extensions {
     fn add(self, tree: &mut Tree, path: &str, header: &Header, content: Content) -> Result<()> {
         let device = || -> Result<Device> {
-            let numbers = header.device_major()?.zip(header.device_minor()?).context("has no device numbers")?;
+            let numbers =
+                header.device_major()?.zip(header.device_minor()?).context("has no device numbers")?;
             Ok(Device { major: numbers.0, minor: numbers.1 })
         };
         let kind = match header.entry_type() {
@@ -130,13 +139,17 @@ impl Extensions {
             EntryType::Symlink => Kind::Symlink(self.target(header)?),
             EntryType::Link => {
                 let target = absolute(&self.target(header)?);
-                let id = tree.id(&target).with_context(|| format!("is a link to `{target}`, which is not there"))?;
+                let id = tree
+                    .id(&target)
+                    .with_context(|| format!("is a link to `{target}`, which is not there"))?;
                 return tree.link(path, id);
             }
             EntryType::Char => Kind::Char(device()?),
             EntryType::Block => Kind::Block(device()?),
             EntryType::Fifo => Kind::Fifo,
-            other => bail!("is of the kind {:?}, which is not read: write the tar without holes", other.as_byte()),
+            other => {
+                bail!("is of the kind {:?}, which is not read: write the tar without holes", other.as_byte())
+            }
         };
         let node = Node {
             kind,
@@ -176,8 +189,7 @@ impl Extensions {
         };
         let value = text(value)?;
         let (seconds, fraction) = value.split_once('.').unwrap_or((&value, "0"));
-        let parsed: Option<(i64, u32)> =
-            seconds.parse().ok().zip(format!("{fraction:0<9.9}").parse().ok());
+        let parsed: Option<(i64, u32)> = seconds.parse().ok().zip(format!("{fraction:0<9.9}").parse().ok());
         let (seconds, nanoseconds) = parsed.with_context(|| format!("its time `{value}` is none"))?;
         Ok(Time { seconds, nanoseconds })
     }
