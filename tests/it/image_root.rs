@@ -310,9 +310,9 @@ fn an_archive_is_believed_as_far_as_its_signature_goes() {
     assert_eq!(
         tiny.said(&["--update"]),
         "error: passwd: not in tiny's archive; systemd | systemd-standalone-sysusers | systemd-sysusers: not in tiny's \
-         archive; util-linux: not in tiny's archive"
+         archive; systemd-timesyncd | time-daemon: not in tiny's archive; tzdata: not in tiny's archive"
     );
-    let all = ["a", "passwd", "systemd", "util-linux"];
+    let all = ["a", "passwd", "systemd", "systemd-timesyncd", "tzdata"];
     tiny.publish(&all);
     let release = tiny.dir.join("mirror/dists/tiny/InRelease");
     let signed = fs::read_to_string(&release).unwrap();
@@ -347,11 +347,11 @@ fn an_archive_is_believed_as_far_as_its_signature_goes() {
     assert!(lock.starts_with("Suite: tiny\nArchitecture: arm64\nDate: 1789199741\n\nPackage: a\n"), "{lock}");
 
     fs::create_dir_all(tiny.dir.join("mirror/pool")).unwrap();
-    sh(&tiny.dir.join("mirror/pool"), "for name in a passwd systemd util-linux; do printf y > $name.deb; done");
+    sh(&tiny.dir.join("mirror/pool"), "for name in a passwd systemd systemd-timesyncd tzdata; do printf y > $name.deb; done");
     let said = tiny.said(&[]);
     assert!(said.contains("a 1: is not what its hash says: `file://DIR/mirror/pool/a.deb` is damaged"), "{said}");
     // What cannot be unpacked is said with its name, and there is no image.
-    sh(&tiny.dir.join("mirror/pool"), "for name in a passwd systemd util-linux; do printf x > $name.deb; done");
+    sh(&tiny.dir.join("mirror/pool"), "for name in a passwd systemd systemd-timesyncd tzdata; do printf x > $name.deb; done");
     let said = tiny.said(&[]);
     assert!(said.ends_with("it does not start like one"), "{said}");
     assert_eq!(sh(&tiny.dir, "ls -A out; ls -A cache/rovi-services/image/roots | grep -v 'lock$' || true"), "");
