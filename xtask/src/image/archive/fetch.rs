@@ -156,7 +156,7 @@ fn curl(list: &[&Wanted], drafts: &Path) -> Result<String> {
         let ended = ended?;
         let said = String::from_utf8_lossy(&ended.stderr);
         let last = said.lines().rfind(|line| line.starts_with("curl:")).unwrap_or_default();
-        Ok(if ended.status.success() { String::new() } else { format!(" ({last})") })
+        Ok(if last.is_empty() { String::new() } else { format!(" ({last})") })
     })
 }
 
