@@ -71,7 +71,7 @@ fn file(boot: &Path) -> Result<usize, Failure> {
         None => bytes.clone(),
     };
     said.extend(settle(boot, &settings));
-    for line in &said {
+    for line in notice::shortened(&said) {
         say(format_args!("{FILE}: {line}"));
     }
     // Everything is on the card before anything says so.

@@ -20,16 +20,20 @@ pub(super) fn errors(boot: &Path, faults: &[String]) -> Result<(), Failure> {
         durable::remove(&path)
     } else {
         let mut text = template::filled(HEAD, &[("file", FILE)]);
-        faults.iter().take(MOST).for_each(|fault| text += &format!("{fault}\n"));
-        if faults.len() > MOST {
-            text += &format!("and {} more\n", faults.len() - MOST);
-        }
+        shortened(faults).iter().for_each(|fault| text += &format!("{fault}\n"));
         // The oldest editors of Windows see no other end of a line.
         durable::replace(&path, None, text.replace('\n', "\r\n").as_bytes())
     };
     written.map_err(|e| {
         Failure::failed(format!("`{}`: {}: make room on the boot partition", path.display(), reason(&e)))
     })
+}
+
+/// As many lines as anybody reads; a console is slow as well.
+pub(super) fn shortened(faults: &[String]) -> Vec<String> {
+    let more = faults.len().saturating_sub(MOST);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    faults.iter().take(MOST).cloned().chain(more).collect()
 }
 
 /// Writes what stands above the login.

@@ -28,6 +28,12 @@ fn what_is_wrong_is_said_on_the_card_and_the_rest_is_done() -> Result<()> {
     apply(&machine).exits(78).says("rename it to `custom.toml`");
     machine.run(&format!("rm {FILE}.txt {ERRORS}")).ok();
     apply(&machine).ok();
+    // More faults than anybody reads.
+    machine.put(FILE, 0o644, "x = [\n".repeat(10_000));
+    let said = apply(&machine).ok().says("and 9950 more").stdout;
+    assert!(said.lines().count() < 60);
+    assert_eq!(machine.read(ERRORS).unwrap().lines().count(), 2 + 51);
+    machine.run(&format!("rm {FILE} {ERRORS}")).ok();
     // A folder in its place, and a boot partition that is not there.
     machine.run(&format!("mkdir {FILE}")).ok();
     apply(&machine).exits(1).says("error: `/boot/firmware/custom.toml`: is a directory");
