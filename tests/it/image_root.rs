@@ -241,8 +241,8 @@ fn what_cannot_be_made_is_said_in_one_line() {
 error: `sid` is no suite: known: trixie
 error: `iso`: is no kind of image: known: img, img.xz, img.zst
 error: --size much: use a number with K, M or G
-error: `nurse` is no role of the product: known: pc, robot
-error: `DIR/custom.toml`: line 3: system.hostnam: is not known: known here: hostname, read_only
+error: `nurse` is no role of the product: known: robot, pc
+error: `DIR/custom.toml`: line 3: [system] hostnam: there is no such key: there are hostname, read_only
 error: `DIR/none.deb`: it is no .deb: it does not start like one
 error: `DIR/absent.deb`: cannot be read: No such file or directory (os error 2)
 error: `OTHER.deb`: is for amd64, the board is arm64: name the package for that one
@@ -344,9 +344,9 @@ fn an_archive_is_believed_as_far_as_its_signature_goes() {
     assert_eq!(
         tiny.said(&["--update"]),
         "error: passwd: not in tiny's archive; systemd | systemd-standalone-sysusers | systemd-sysusers: not in tiny's \
-         archive; util-linux: not in tiny's archive"
+         archive; systemd-timesyncd | time-daemon: not in tiny's archive; tzdata: not in tiny's archive"
     );
-    let all = ["a", "passwd", "systemd", "util-linux"];
+    let all = ["a", "passwd", "systemd", "systemd-timesyncd", "tzdata"];
     tiny.publish(&all);
     let release = tiny.dir.join("mirror/dists/tiny/InRelease");
     let signed = fs::read_to_string(&release).unwrap();
@@ -379,24 +379,24 @@ fn an_archive_is_believed_as_far_as_its_signature_goes() {
                 those: ";
     let said = tiny.said(&["--update"]);
     assert!(said.starts_with(gone), "{said}");
-    assert!(said.contains("passwd 1: cannot be fetched from `file://DIR/mirror/pool/passwd.deb`"), "{said}");
+    assert!(said.contains("tzdata 1: cannot be fetched from `file://DIR/mirror/pool/tzdata.deb`"), "{said}");
     let lock = fs::read_to_string(tiny.dir.join("checkout/image/tiny-arm64.lock")).unwrap();
     assert!(lock.starts_with("Suite: tiny\nArchitecture: arm64\nDate: 1789199741\n\nPackage: a\n"), "{lock}");
 
     fs::create_dir_all(tiny.dir.join("mirror/pool")).unwrap();
     sh(
         &tiny.dir.join("mirror/pool"),
-        "for name in a passwd systemd util-linux; do printf y > $name.deb; done",
+        "for name in a passwd systemd systemd-timesyncd tzdata; do printf y > $name.deb; done",
     );
     let said = tiny.said(&[]);
     assert!(
-        said.contains("a 1: is not what its hash says: `file://DIR/mirror/pool/a.deb` is damaged"),
+        said.contains("tzdata 1: is not what its hash says: `file://DIR/mirror/pool/tzdata.deb` is damaged"),
         "{said}"
     );
     // What cannot be unpacked is said with its name, and there is no image.
     sh(
         &tiny.dir.join("mirror/pool"),
-        "for name in a passwd systemd util-linux; do printf x > $name.deb; done",
+        "for name in a passwd systemd systemd-timesyncd tzdata; do printf x > $name.deb; done",
     );
     let said = tiny.said(&[]);
     assert!(said.ends_with("it does not start like one"), "{said}");

@@ -11,6 +11,7 @@ mod event;
 mod examples;
 mod first_boot;
 mod image_root;
+mod image_tree;
 mod inject;
 mod lint;
 mod manager;

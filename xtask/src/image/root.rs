@@ -110,13 +110,16 @@ pub fn make(plan: &Plan) -> Result<Made> {
     let report = enter::run(&file);
     fs::remove_file(&file)?;
     let _ = fs::remove_dir(&plan.work);
-    serde_json::from_str(&report?).context("the root's maker said something else")
+    let made: Result<Made, String> =
+        serde_json::from_str(&report?).context("the root's maker said something else")?;
+    made.map_err(|error| anyhow!("the root cannot be made: {error}"))
 }
 
-/// The part of it that runs in the namespace: prints what came of it.
+/// The part of it that runs in the namespace: prints what came of it, an error too, for who started it to say it once.
 pub fn inside(plan: &Path) -> Result<()> {
     let plan: Plan = serde_json::from_slice(&fs::read(plan)?)?;
-    println!("{}", serde_json::to_string(&Maker::new(&plan)?.make()?)?);
+    let made = Maker::new(&plan).and_then(Maker::make).map_err(|error| format!("{error:#}"));
+    println!("{}", serde_json::to_string(&made)?);
     Ok(())
 }
 

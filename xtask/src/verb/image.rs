@@ -109,7 +109,7 @@ fn everything(workspace: &Workspace, named: &[Product]) -> Result<Vec<Product>> 
 }
 
 /// The products' packages for the board, as `dist` makes them.
-fn packed(workspace: &Workspace, board: &Board, products: &[Product]) -> Result<Vec<PathBuf>> {
+pub fn packed(workspace: &Workspace, board: &Board, products: &[Product]) -> Result<Vec<PathBuf>> {
     let target = target::ALL.into_iter().find(|target| target.deb == board.architecture);
     let target = target.with_context(|| format!("no packages are made for {}", board.architecture))?;
     let plan = Plan {
