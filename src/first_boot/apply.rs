@@ -102,12 +102,12 @@ fn settle(boot: &Path, settings: &Settings) -> Vec<String> {
     step("[locale] keymap", settings.keymap.as_deref().map(locale::keymap));
     step("[locale] timezone", settings.timezone.as_deref().map(locale::timezone));
     step("[locale] language", settings.language.as_deref().map(locale::language));
-    step(
-        "[system] read_only",
-        settings.read_only.map(|on| read_only::set(boot, on).map(drop).map_err(|failure| failure.message)),
-    );
     ssh::apply(&settings.ssh, settings.user.as_ref().map(|user| user.name.as_str()), &mut faults);
     faults.extend(role::apply(settings.role.as_deref(), settings.workspace.as_deref()));
+    // The last: in a boot with a read-only root nothing of the rest could be finished.
+    if let Some(Err(failure)) = settings.read_only.map(|on| read_only::set(boot, on)) {
+        faults.push(format!("[system] read_only: {}", failure.message));
+    }
     faults
 }
 

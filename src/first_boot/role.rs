@@ -111,9 +111,9 @@ fn services(table: &Table, role: &str) -> Vec<String> {
         let unit = service.unit.as_str();
         let done = if own == file.as_str() {
             // Started by itself unless an administrator's preset says otherwise.
-            tool::systemctl(&["--quiet", "preset", unit])
+            tool::systemctl(&["--quiet", "--no-reload", "preset", unit])
         } else {
-            tool::systemctl(&["--quiet", "disable", unit])
+            tool::systemctl(&["--quiet", "--no-reload", "disable", unit])
                 .and_then(|()| tool::systemctl(&["--no-block", "stop", unit]))
         };
         faults.extend(done.err().map(|why| format!("[robot] role: `{unit}`: {why}")));

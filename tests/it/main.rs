@@ -9,6 +9,7 @@ mod dist;
 mod docs;
 mod event;
 mod first_boot;
+mod image_root;
 mod inject;
 mod lint;
 mod manager;

@@ -19,6 +19,7 @@ pub mod files;
 pub mod lock;
 pub mod mbr;
 pub mod pack;
+mod pattern;
 pub mod report;
 pub mod root;
 pub mod tree;
@@ -167,6 +168,8 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
         for_initramfs: suite.stand_ins.for_initramfs.clone(),
         emulator: emulator(target),
         files: files::files(workspace, board, suite, &format!("{disk:08x}"))?,
+        leave_out: [suite.system.leave_out.clone(), board.leave_out.clone()].concat(),
+        keep: [suite.system.keep.clone(), board.keep.clone()].concat(),
         enable: suite.system.enable.clone(),
         remove: suite.system.remove.clone(),
         automatic: automatic(recipe, &chosen),

@@ -19,7 +19,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 pub use self::base::Base;
 pub use self::install::install;
-use super::disk::Draft;
+use super::disk::{Draft, HOLE, put};
 use super::ext4::{self, Ext4};
 use super::tree::Tree;
 
@@ -27,9 +27,6 @@ use super::tree::Tree;
 const FREE: u64 = 64 << 20;
 /// Partitions end at multiples of this.
 const ALIGNMENT: u64 = 1 << 20;
-/// What is copied at once; of that, what is zero stays a hole.
-const CHUNK: usize = 64 << 10;
-const ZEROS: [u8; CHUNK] = [0; CHUNK];
 
 /// An image that was made.
 #[derive(Debug, Clone)]
@@ -134,13 +131,11 @@ impl Base {
 }
 
 fn copy(from: &Arc<File>, to: &File, start: u64, end: u64) -> std::io::Result<()> {
-    let mut buffer = vec![0; CHUNK];
-    for at in (start..end).step_by(CHUNK) {
-        let chunk = &mut buffer[..(CHUNK as u64).min(end - at) as usize];
+    let mut buffer = vec![0; HOLE];
+    for at in (start..end).step_by(HOLE) {
+        let chunk = &mut buffer[..(HOLE as u64).min(end - at) as usize];
         from.read_exact_at(chunk, at)?;
-        if *chunk != ZEROS[..chunk.len()] {
-            to.write_all_at(chunk, at)?;
-        }
+        put(to, chunk, at)?;
     }
     Ok(())
 }

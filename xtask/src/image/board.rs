@@ -39,6 +39,12 @@ pub struct Board {
     /// Further words for the kernel.
     #[serde(default)]
     pub command_line: Vec<String>,
+    /// Paths of packages that it has no use for; `*` stands for anything.
+    #[serde(default)]
+    pub leave_out: Vec<String>,
+    /// What is kept of those.
+    #[serde(default)]
+    pub keep: Vec<String>,
     /// What its initramfs needs.
     pub initramfs: Initramfs,
 }
@@ -103,6 +109,10 @@ pub struct Pocket {
 pub struct System {
     /// Packages beside everything essential.
     pub packages: Vec<String>,
+    /// Paths of packages that are left out; `*` stands for anything.
+    pub leave_out: Vec<String>,
+    /// What is kept of those.
+    pub keep: Vec<String>,
     /// Units to enable.
     pub enable: Vec<String>,
     /// Paths to remove at the end; `*` stands for any part of a name.

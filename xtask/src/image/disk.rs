@@ -2,6 +2,7 @@
 //! has its name only when it is whole.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -113,6 +114,15 @@ pub fn write(tree: &Tree, layout: &Layout, out: &Path) -> Result<Disk> {
     draft.file.write_all_at(&mbr::sector(layout.disk, &[boot, root])?, 0).with_context(full)?;
     draft.keep()?;
     Ok(Disk { path: out.to_owned(), size: root.end(), partitions: [boot, root] })
+}
+
+/// Bytes that are left out of a file if they are zero.
+pub(super) const HOLE: usize = 64 << 10;
+static ZEROS: [u8; HOLE] = [0; HOLE];
+
+/// Writes no more than [`HOLE`] bytes into a file of zeros.
+pub(super) fn put(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    if *bytes == ZEROS[..bytes.len()] { Ok(()) } else { file.write_all_at(bytes, at) }
 }
 
 /// A file that is not whole yet: it lies beside its place under another name, and is removed unless it is kept.

@@ -339,5 +339,5 @@ fn stamp(time: Time) -> (u16, u16) {
     let (year, month, day) = Date::of(seconds).parts();
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     let date = (year - 1980) << 9 | month << 5 | day;
-    (date as u16, (hour << 11 | minute << 5 | second / 2) as u16)
+    (date as u16, (hour << 11 | minute << 5 | (second / 2)) as u16)
 }

@@ -33,6 +33,8 @@ pub fn files(workspace: &Workspace, board: &Board, suite: &Suite, disk: &str) ->
         keyring => suite.archive.keyring.display().to_string(),
         console => board.console,
         command_line => board.command_line,
+        leave_out => [suite.system.leave_out.clone(), board.leave_out.clone()].concat(),
+        keep => [suite.system.keep.clone(), board.keep.clone()].concat(),
     };
     let mut files = Vec::new();
     for name in &board.files {

@@ -4,7 +4,6 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::num::NonZeroU64;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -14,13 +13,10 @@ use sha2::{Digest, Sha256};
 use structured_zstd::decoding::StreamingDecoder;
 use structured_zstd::encoding::{CompressionLevel, compress_to_vec};
 
-use super::disk::Draft;
+use super::disk::{Draft, HOLE, put};
 
 /// What is compressed on its own: three dictionaries of xz.
 const PIECE: u64 = 24 << 20;
-/// What is left out if it is zero.
-const HOLE: usize = 64 << 10;
-const ZEROS: [u8; HOLE] = [0; HOLE];
 const XZ_PRESET: u32 = 6;
 const ZSTD_LEVEL: i32 = 3;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -135,9 +131,7 @@ fn sparse(mut input: impl Read, out: &File) -> io::Result<u64> {
             }
         }
         for chunk in buffer[..filled].chunks(HOLE) {
-            if *chunk != ZEROS[..chunk.len()] {
-                out.write_all_at(chunk, at)?;
-            }
+            put(out, chunk, at)?;
             at += chunk.len() as u64;
         }
         if filled < buffer.len() {

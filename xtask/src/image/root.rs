@@ -27,6 +27,7 @@ use self::database::Entry;
 use self::deb::Unpacked;
 use self::processor::Processor;
 use super::board::Initramfs;
+use super::pattern::Filter;
 
 /// What a root is made of.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -51,6 +52,10 @@ pub struct Plan {
     pub emulator: Option<PathBuf>,
     /// Configuration.
     pub files: Vec<Written>,
+    /// Paths of packages that are left out.
+    pub leave_out: Vec<String>,
+    /// What is kept of those.
+    pub keep: Vec<String>,
     /// Units to enable.
     pub enable: Vec<String>,
     /// Paths to remove at the end.
@@ -134,7 +139,8 @@ impl<'a> Maker<'a> {
     fn make(mut self) -> Result<Made> {
         let (plan, root) = (self.plan, self.root.clone());
         let processor = Processor::of(&plan.architecture)?;
-        let packages = unpack_all(&plan.packages, &root, processor)?;
+        let filter = Filter { leave_out: &plan.leave_out, keep: &plan.keep };
+        let packages = unpack_all(&plan.packages, &root, processor, &filter)?;
         let entries = database::write(&root, &packages)?;
         database::automatic(&root, &plan.architecture, &plan.automatic)?;
         plan.files.iter().try_for_each(|file| written(&root, file))?;
@@ -144,7 +150,7 @@ impl<'a> Maker<'a> {
         if foreign {
             chroot::emulate(processor, plan.emulator.as_deref(), &plan.work.join("binfmt"))?;
             fs::create_dir(&stand_ins)?;
-            unpack_all(&plan.stand_ins, &stand_ins, Processor::of_host()?)?;
+            unpack_all(&plan.stand_ins, &stand_ins, Processor::of_host()?, &Filter::default())?;
             self.lap("stand-ins");
         }
         let log = plan.work.join("log");
@@ -169,11 +175,7 @@ impl<'a> Maker<'a> {
         plan.remove.iter().try_for_each(|pattern| remove(&root, pattern))?;
         // Once more: some scripts write what must be as it was given, such as the machine's identity.
         plan.files.iter().try_for_each(|file| written(&root, file))?;
-        tarball::write(
-            &root,
-            plan.epoch,
-            std::io::BufWriter::with_capacity(1 << 20, File::create(&plan.out)?),
-        )?;
+        tarball::write(&root, plan.epoch, std::io::BufWriter::with_capacity(1 << 20, File::create(&plan.out)?))?;
         self.lap("tar");
         Ok(Made { steps: self.steps, kernel: initramfs::kernel(&root)?, modules })
     }
@@ -204,23 +206,26 @@ fn configure(chroot: &mut Chroot<'_>, entries: &[Entry]) -> Result<()> {
 }
 
 /// Unpacks packages side by side, the largest first; in the given order again.
-fn unpack_all(packages: &[PathBuf], root: &Path, processor: Processor) -> Result<Vec<Unpacked>> {
+fn unpack_all(
+    packages: &[PathBuf],
+    root: &Path,
+    processor: Processor,
+    filter: &Filter<'_>,
+) -> Result<Vec<Unpacked>> {
     // Since Debian 12 everything is in /usr, and these are links.
     for name in ["bin", "lib", "sbin"].into_iter().chain((processor.deb == "amd64").then_some("lib64")) {
         fs::create_dir_all(root.join("usr").join(name))?;
         symlink(format!("usr/{name}"), root.join(name))?;
     }
     let mut order: Vec<usize> = (0..packages.len()).collect();
-    order
-        .sort_by_key(|i| std::cmp::Reverse(fs::metadata(&packages[*i]).map(|m| m.len()).unwrap_or_default()));
+    order.sort_by_key(|i| std::cmp::Reverse(fs::metadata(&packages[*i]).map(|m| m.len()).unwrap_or_default()));
     let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 while let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let package = &packages[*index];
-                    let unpacked =
-                        deb::unpack(package, root).with_context(|| format!("`{}`", package.display()));
+                    let unpacked = deb::unpack(package, root, filter).with_context(|| format!("`{}`", package.display()));
                     done.lock().unwrap_or_else(|e| e.into_inner()).insert(*index, unpacked);
                 }
             });
@@ -267,11 +272,7 @@ fn remove(root: &Path, pattern: &str) -> Result<()> {
         let found = entry.file_name();
         let found = found.to_string_lossy();
         let long = found.len() >= start.len() + end.len();
-        let fits = if name.contains('*') {
-            long && found.starts_with(start) && found.ends_with(end)
-        } else {
-            found == name
-        };
+        let fits = if name.contains('*') { long && found.starts_with(start) && found.ends_with(end) } else { found == name };
         if fits {
             let folder = entry.file_type()?.is_dir();
             if folder { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }

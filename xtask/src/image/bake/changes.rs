@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use anyhow::{Context, Result};
 
-use super::partial::ARCHITECTURES;
+use super::partial::{ARCHITECTURES, inside};
 use crate::image::tree::{Past, Time, Tree};
 
 /// What there is of a path in a list: number, time of access, time of change.
@@ -57,6 +57,9 @@ impl<'a> Changes<'a> {
             let old = tree.get(path).filter(|_| same);
             if let Some(old) = old {
                 node.xattrs = old.xattrs.clone();
+                // Who is nobody in there stays who he is, unless a script has given it to somebody.
+                node.uid = if node.uid == inside(old.uid) { old.uid } else { node.uid };
+                node.gid = if node.gid == inside(old.gid) { old.gid } else { node.gid };
             }
             node.modified = at(node.modified);
             let born = old.and_then(|old| old.past).map_or(made, |past| past.born);

@@ -8,7 +8,11 @@ mount -t tmpfs -o mode=755 tmpfs "$work"
 # Scripts of packages run with this machine's tools. They find no running system to talk to and nothing that they could
 # write to; where a container forbids that, they are only asked not to.
 mount -t tmpfs tmpfs /run 2>/dev/null || true
-mount -o remount,bind,ro / 2>/dev/null || true
+while read -r _ _ _ _ point options _; do
+    case "$point" in "$work" | /proc | /proc/* | /sys | /sys/* | /dev | /dev/*) continue ;; esac
+    # The other options are locked in here, and must be said again.
+    mount -o "remount,bind,ro,${options#rw,}" "$point" 2>/dev/null || true
+done </proc/self/mountinfo
 mkdir "$work/root" "$work/tmp"
 tar --extract --directory="$work/root" --numeric-owner --file=-
 

@@ -21,6 +21,9 @@ const READ: [&str; 6] = [
 const DATABASE: &str = "/var/lib/dpkg/";
 /// Larger ones are programs.
 const LARGEST: u64 = 256 << 10;
+/// How many users and groups a namespace has.
+const IDENTITIES: u32 = 65_536;
+const NOBODY: u32 = 65_534;
 /// For which processors dpkg installs beside its own.
 pub(super) const ARCHITECTURES: &str = "/var/lib/dpkg/arch";
 
@@ -106,12 +109,17 @@ fn octal(number: u64) -> [u8; 12] {
     field
 }
 
+/// Who somebody is in a namespace, where there are no more than `nobody` and those before.
+pub(super) fn inside(identity: u32) -> u32 {
+    if identity < IDENTITIES { identity } else { NOBODY }
+}
+
 fn header(node: &Node, kind: EntryType) -> Header {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);
     header.set_mode(node.mode.into());
-    header.set_uid(node.uid.into());
-    header.set_gid(node.gid.into());
+    header.set_uid(inside(node.uid).into());
+    header.set_gid(inside(node.gid).into());
     header.set_mtime(u64::try_from(node.modified.seconds).unwrap_or_default());
     header.set_size(0);
     header

@@ -88,6 +88,11 @@ impl Ext4 {
              down in order before its card is copied"
         );
         ensure!(state & u32::from(ERRORS) == 0, "has errors: run `e2fsck -f` on it");
+        let block = 1024_u64.checked_shl(word(0x18)).unwrap_or_default();
+        ensure!(
+            block == BLOCK,
+            "has blocks of {block} bytes, and only those of {BLOCK} are read: make it anew with `-b {BLOCK}`"
+        );
         let fs = Fs::open(Window(file.clone(), at))?;
         let blocks = fs.superblock().blocks_count;
         ensure!(
@@ -102,7 +107,7 @@ impl Ext4 {
     pub fn identity(&self) -> Result<Identity> {
         let superblock = self.fs.superblock();
         let label = superblock.volume_name.split(|byte| *byte == 0).next().unwrap_or_default();
-        let reserved = superblock.r_blocks_count * 100 / superblock.blocks_count;
+        let reserved = (superblock.r_blocks_count * 100).div_ceil(superblock.blocks_count);
         let journal = self.fs.inode(JOURNAL_INODE)?.size / BLOCK;
         Ok(Identity {
             label: String::from_utf8(label.to_vec()).context("its label is not UTF-8")?,

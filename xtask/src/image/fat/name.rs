@@ -61,7 +61,7 @@ pub(super) fn long(name: &str, short: &[u8; 11]) -> Vec<u8> {
     let sum = short.iter().fold(0_u8, |sum, byte| sum.rotate_right(1).wrapping_add(*byte));
     let mut units: Vec<u16> = name.encode_utf16().collect();
     let slots = units.len().div_ceil(UNITS);
-    if units.len() % UNITS != 0 {
+    if !units.len().is_multiple_of(UNITS) {
         units.push(0);
         units.resize(slots * UNITS, 0xffff);
     }

@@ -13,6 +13,7 @@ use lzma_rust2::XzReader;
 use tar::{Archive, Entry, EntryType};
 
 use crate::deb::members;
+use crate::image::pattern::Filter;
 
 /// What a package was, and where its files went.
 #[derive(Debug, Default)]
@@ -36,7 +37,7 @@ pub(super) struct Folder {
 }
 
 /// Unpacks a package into a root.
-pub(super) fn unpack(deb: &Path, root: &Path) -> Result<Unpacked> {
+pub(super) fn unpack(deb: &Path, root: &Path, filter: &Filter<'_>) -> Result<Unpacked> {
     let bytes = fs::read(deb).with_context(|| format!("`{}`", deb.display()))?;
     let mut unpacked = Unpacked::default();
     for member in members(&bytes)? {
@@ -45,7 +46,7 @@ pub(super) fn unpack(deb: &Path, root: &Path) -> Result<Unpacked> {
         } else if member.name.starts_with("data.tar") {
             let mut archive = Archive::new(opened(member.name, member.bytes)?);
             for entry in archive.entries()? {
-                file(&mut entry?, root, &mut unpacked)?;
+                file(&mut entry?, root, filter, &mut unpacked)?;
             }
         }
     }
@@ -78,12 +79,23 @@ fn control(tar: impl Read, unpacked: &mut Unpacked) -> Result<()> {
     Ok(())
 }
 
-fn file<R: Read>(entry: &mut Entry<'_, R>, root: &Path, unpacked: &mut Unpacked) -> Result<()> {
+fn file<R: Read>(
+    entry: &mut Entry<'_, R>,
+    root: &Path,
+    filter: &Filter<'_>,
+    unpacked: &mut Unpacked,
+) -> Result<()> {
     let header = entry.header().clone();
     let inner = inner(&entry.path()?)?;
     let path = root.join(&inner);
     let shown = if inner.as_os_str().is_empty() { "/.".to_owned() } else { format!("/{}", inner.display()) };
     let (mode, uid, gid) = (header.mode()? & 0o7777, id(header.uid()?)?, id(header.gid()?)?);
+    let folder_or_link = matches!(header.entry_type(), EntryType::Directory | EntryType::Symlink);
+    if filter.skips(&shown, folder_or_link) {
+        // In dpkg's list all the same: it knows what it would have unpacked.
+        unpacked.paths.push(shown);
+        return Ok(());
+    }
     if let Some(parent) = path.parent().filter(|parent| parent.starts_with(root)) {
         fs::create_dir_all(parent)?;
     }

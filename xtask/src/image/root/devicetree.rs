@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result, ensure};
 
 use crate::image::archive::solve::fits;
+use crate::image::pattern::matches;
 
 /// Modules for the nodes whose names fit one of the patterns, and for all that those depend on.
 pub(super) fn modules(tree: &[u8], aliases: &str, patterns: &[String]) -> Result<BTreeSet<String>> {
@@ -176,22 +177,10 @@ fn alias(line: &str) -> Option<(&str, &str)> {
     Some((&line[start..start + 3 + pattern.len()], words.next()?))
 }
 
-/// Whether a text fits a pattern with `*` anywhere.
-fn matches(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
-    let mut open = false;
-    for part in parts {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-        open = part.is_empty();
-    }
-    rest.is_empty() || open
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{alias, matches};
+    use super::alias;
+    use crate::image::pattern::matches;
 
     #[test]
     fn aliases_are_patterns() {

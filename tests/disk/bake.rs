@@ -1,0 +1,394 @@
+//! Packages into an image that somebody else made: what it is afterwards, and what is refused.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use xtask::image::bake::{Baked, bake};
+use xtask::image::ext4::Ext4;
+use xtask::image::{disk, mbr, pack, tree::Tree};
+
+use crate::debian::{EPOCH, layout, package, system};
+use crate::ext4::assert_same;
+use crate::others::{Other, both, command, ok};
+use crate::scratch::{Scratch, scratch};
+
+const NEEDS: &str = "Depends: systemd-sysusers (>= 250) | other, systemd\n";
+
+/// An image of the system, with something before its first partition that no partition table speaks of.
+fn base(dir: &Path) -> PathBuf {
+    let path = dir.join("base.img");
+    disk::write(&system(), &layout(), &path).unwrap();
+    File::options().write(true).open(&path).unwrap().write_all_at(b"a boot loader", 32 << 10).unwrap();
+    path
+}
+
+fn root(image: &Path) -> (Arc<File>, mbr::Partition) {
+    let file = Arc::new(File::open(image).unwrap());
+    let root = mbr::read(&file).unwrap().partitions[1];
+    (file, root)
+}
+
+fn tree(image: &Path) -> Tree {
+    let (file, root) = root(image);
+    Ext4::open(file, root.at, root.size).unwrap().tree().unwrap()
+}
+
+fn sum(path: &Path) -> Vec<u8> {
+    Sha256::digest(fs::read(path).unwrap()).to_vec()
+}
+
+/// Bakes what must be refused; the line.
+fn refused(base: &Path, deb: &Path) -> String {
+    let out = base.with_file_name("refused.img");
+    let error = format!("{:#}", bake(base, &[deb.to_owned()], None, &out).unwrap_err());
+    assert!(!error.contains('\n'), "one line: {error}");
+    let folder = base.parent().unwrap();
+    let left: Vec<_> =
+        fs::read_dir(folder).unwrap().filter(|e| e.as_ref().unwrap().path().starts_with(&out)).collect();
+    assert!(left.is_empty() && !out.with_added_extension("new").exists(), "nothing is left");
+    error.replace(&folder.display().to_string(), "DIR")
+}
+
+#[test]
+fn an_image_gets_packages_and_keeps_all_else() {
+    let dir = scratch("bake");
+    let base = base(&dir);
+    let before = sum(&base);
+    let deb = package(&dir, "arm64", NEEDS, 2000);
+    let [one, two] = ["one.img", "two.img"].map(|name| dir.join(name));
+    let Baked { grown, .. } = bake(&base, std::slice::from_ref(&deb), None, &one).unwrap();
+    assert_eq!(grown, 0, "there was room");
+    bake(&base, std::slice::from_ref(&deb), None, &two).unwrap();
+    assert!(sum(&one) == sum(&two), "the same twice");
+    assert_eq!(sum(&base), before, "what was given is as it was");
+    assert!(!Path::new("/var/lib/a-script-was-here").exists(), "scripts cannot write to this machine");
+
+    let (file, partition) = root(&one);
+    let all_before = fs::read(&base).unwrap();
+    let mut start = vec![0; partition.at as usize];
+    file.read_exact_at(&mut start, 0).unwrap();
+    assert!(
+        start == all_before[..start.len()],
+        "partition table, boot loader and boot partition are as they were"
+    );
+    let other = Other::checked(&one, partition.at);
+    let about = |image: &Path| {
+        let stats = ok("debugfs", &["-R", "stats", &format!("{}?offset={}", image.display(), partition.at)]);
+        let kept = [
+            "volume name",
+            "UUID",
+            "Hash Seed",
+            "Inode count",
+            "Block count",
+            "Reserved block",
+            "Journal size",
+        ];
+        let lines = stats.lines().filter(|line| kept.iter().any(|word| line.contains(word)));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(about(&base), about(&one));
+
+    let (mut was, mut is) = (tree(&base), tree(&one));
+    let text = |tree: &Tree, path: &str| String::from_utf8(tree.read(path).unwrap()).unwrap();
+    assert!(text(&is, "/var/lib/dpkg/status").contains("Package: robot\nStatus: install ok installed"));
+    assert_eq!(text(&is, "/etc/copied"), "what it says\n", "a script read what was not there at first");
+    assert_eq!(text(&is, "/usr/share/changed-by-a-script"), "before\nafter\n");
+    assert!(is.get("/usr/share/large").is_none(), "a script removed it");
+    assert!(is.get("/var/lib/dpkg/arch").is_none(), "what dpkg was told is not in the image");
+    let (changed, copied) =
+        (is.get("/usr/share/changed-by-a-script").unwrap(), is.get("/etc/copied").unwrap());
+    assert_eq!((changed.uid, changed.gid, changed.mode), (1234, 70_000, 0o600));
+    assert_eq!(changed.xattrs["user.kept"], b"yes");
+    assert_eq!((copied.uid, copied.gid, copied.modified.seconds), (1, 2, EPOCH));
+    let seen = other.paths(&dir);
+    assert_eq!(seen["/usr/bin/tool"].links, 2);
+    let capability = other.attribute(seen["/usr/bin/tool"].inode, "security.capability", &dir);
+    assert_eq!(capability, [1, 0, 0, 2, 0, 4, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let given = &is.get("/usr/share/robot/data").unwrap().xattrs["security.capability"];
+    assert_eq!(given, &capability, "a capability of the image's root, not of a namespace's");
+    // And nothing else has changed.
+    for path in [
+        "/etc/copied",
+        "/etc/robot.conf",
+        "/usr/share/robot",
+        "/usr/share/large",
+        "/usr/share/changed-by-a-script",
+    ] {
+        was.remove(path);
+        is.remove(path);
+    }
+    for tree in [&mut was, &mut is] {
+        tree.remove("/var/lib/dpkg");
+        for folder in ["/", "/etc", "/usr/share", "/var/lib"] {
+            tree.get_mut(folder).unwrap().modified.seconds = 0;
+        }
+    }
+    assert_same(&was, &is);
+}
+
+#[test]
+fn a_root_that_is_too_small_grows_in_either_partition_table() {
+    let dir = scratch("bake-grow");
+    let base = base(&dir);
+    let deb = package(&dir, "arm64", NEEDS, 40 << 20);
+    let out = dir.join("grown.img");
+    let grown = bake(&base, std::slice::from_ref(&deb), None, &out).unwrap().grown;
+    assert!(grown > 32 << 20, "{grown}");
+    assert_grown(&base, &out, &dir);
+
+    let gpt = dir.join("gpt.img");
+    let (file, partition) = root(&base);
+    let disk = File::create(&gpt).unwrap();
+    disk.set_len(partition.end() + (1 << 20)).unwrap();
+    let boot = mbr::read(&file).unwrap().partitions[0];
+    let table = format!(
+        "label: gpt\nlabel-id: 11111111-2222-3333-4444-555555555555\nfirst-lba: 2048\n\
+         start={}, size={}, type=uefi, uuid=AAAAAAAA-0000-0000-0000-000000000001, name=boot\n\
+         start={}, size={}, type=linux, uuid=AAAAAAAA-0000-0000-0000-000000000002, name=root\n",
+        boot.at / 512,
+        boot.size / 512,
+        partition.at / 512,
+        partition.size / 512
+    );
+    fs::write(dir.join("table"), table).unwrap();
+    let input = Stdio::from(File::open(dir.join("table")).unwrap());
+    let output = command("sfdisk").arg("-q").arg(&gpt).stdin(input).output().unwrap();
+    assert!(output.status.success(), "{}", both(&output));
+    let bytes = fs::read(&base).unwrap();
+    disk.write_all_at(&bytes[boot.at as usize..], boot.at).unwrap();
+    let out = dir.join("gpt-grown.img");
+    bake(&gpt, std::slice::from_ref(&deb), None, &out).unwrap();
+    assert_grown(&gpt, &out, &dir);
+    let said = both(&command("sfdisk").arg("--verify").arg(&out).output().unwrap());
+    assert!(said.contains("No errors detected"), "{said}");
+
+    // A size that was asked for.
+    let out = dir.join("asked.img");
+    let size = 1 << 30;
+    assert_eq!(bake(&base, std::slice::from_ref(&deb), Some(size), &out).unwrap().size, size);
+    assert_eq!((fs::metadata(&out).unwrap().len(), root(&out).1.end()), (size, size));
+    let error = bake(&base, &[deb], Some(50 << 20), &dir.join("no.img")).unwrap_err();
+    assert!(format!("{error:#}").contains("an image can grow and not shrink"), "{error:#}");
+}
+
+/// Asserts that only the root partition's size has changed, and that all is well in it.
+fn assert_grown(base: &Path, out: &Path, dir: &Path) {
+    let (_, partition) = root(out);
+    assert!(partition.size > root(base).1.size);
+    assert!(Other::checked(out, partition.at).paths(dir).contains_key("/usr/share/robot/data"));
+    let dump = |image: &Path| {
+        let said = ok("sfdisk", &["--json", image.to_str().unwrap()]);
+        let mut json: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let table = json["partitiontable"].as_object_mut().unwrap();
+        for key in ["device", "lastlba"] {
+            table.remove(key);
+        }
+        for partition in table["partitions"].as_array_mut().unwrap() {
+            partition.as_object_mut().unwrap().remove("node");
+        }
+        table["partitions"][1].as_object_mut().unwrap().remove("size");
+        json
+    };
+    assert_eq!(dump(base), dump(out), "identifiers are kept");
+}
+
+#[test]
+fn a_packed_image_is_unpacked_once_and_gives_the_same() {
+    let dir = scratch("bake-packed");
+    let base = base(&dir);
+    let deb = package(&dir, "arm64", NEEDS, 2000);
+    let plain = dir.join("plain.img");
+    bake(&base, std::slice::from_ref(&deb), None, &plain).unwrap();
+    pack::write_zst(&base, &dir.join("base.img.zst")).unwrap();
+    ok("sh", &["-euc", &format!("cd {}; xz -0k base.img; gzip -1k base.img", dir.display())]);
+    for packed in ["base.img.zst", "base.img.xz", "base.img.gz"] {
+        let out = dir.join("out.img");
+        let packed = dir.join(packed);
+        bake(&packed, std::slice::from_ref(&deb), None, &out).unwrap();
+        assert!(sum(&out) == sum(&plain), "{}", packed.display());
+        // One that is cut short.
+        let whole = fs::read(&packed).unwrap();
+        fs::write(&packed, &whole[..whole.len() / 2]).unwrap();
+        let said = refused(&packed, &deb);
+        assert!(said.contains("is damaged or cut short: fetch it again"), "{said}");
+    }
+}
+
+#[test]
+fn what_cannot_be_baked_is_refused_in_one_line() {
+    let dir = scratch("bake-refused");
+    let good = base(&dir);
+    let (_, partition) = root(&good);
+    let deb = package(&dir, "arm64", NEEDS, 10);
+    let foreign = package(&dir, "amd64", "", 10);
+    let needy = package(
+        &dir,
+        "all",
+        "Depends: systemd (>= 258), not-there | nor-this (<< 2), systemd-sysusers\n",
+        10,
+    );
+    assert_eq!(
+        refused(&good, &foreign),
+        "`DIR/base.img`: is a system for arm64, and `DIR/robot_1.2_amd64.deb` is for amd64: take the package for arm64"
+    );
+    assert_eq!(
+        refused(&good, &needy),
+        "`DIR/base.img`: lacks what the packages need: not-there or nor-this (<< 2), systemd (>= 258): install that in \
+         the image first, or make one without --base"
+    );
+    assert_eq!(
+        refused(&good, &good),
+        "`DIR/base.img`: `DIR/base.img`: it is no .deb: it does not start like one"
+    );
+    let same = bake(&good, std::slice::from_ref(&deb), None, &good).unwrap_err();
+    assert!(format!("{same:#}").ends_with("would be written over: name another file or folder"), "{same:#}");
+
+    let bytes = fs::read(&good).unwrap();
+    let bad = |name: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = bytes.clone();
+        change(&mut bytes);
+        let path = dir.join(name);
+        fs::write(&path, bytes).unwrap();
+        refused(&path, &deb)
+    };
+    let at = partition.at as usize;
+    assert_eq!(bad("empty.img", &|b| b.clear()), "`DIR/empty.img`: is too short for a disk image");
+    assert_eq!(
+        bad("noise.img", &|b| b[510] = 0),
+        "`DIR/noise.img`: has no partition table (neither MBR nor GPT): name an image of a whole disk"
+    );
+    let short = bad("short.img", &|b| b.truncate(at + (5 << 20)));
+    assert_eq!(
+        short,
+        format!(
+            "`DIR/short.img`: is cut short: partition 2 ends at byte {}, the file at {}: fetch it again",
+            partition.end(),
+            partition.at + (5 << 20)
+        )
+    );
+    assert_eq!(
+        bad("extended.img", &|b| b[446 + 32 + 4..446 + 48]
+            .copy_from_slice(&[5, 0, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0])),
+        "`DIR/extended.img`: has an extended partition, whose layout is not known here: use an image with at most four \
+         partitions"
+    );
+    assert_eq!(
+        bad("other.img", &|b| b[at + 1024 + 0x38] = 0),
+        "`DIR/other.img`: has no partition with an ext4 file system among its 2: use an image whose system is on one"
+    );
+    assert_eq!(
+        bad("zip.img", &|b| b[..4].copy_from_slice(b"PK\x03\x04")),
+        "`DIR/zip.img`: is a zip: unpack it and name the image that was in it"
+    );
+    assert!(bad("damaged.img", &|b| b[at + 1024 + 0x78] ^= 1).contains("corrupt superblock: checksum"));
+
+    let debugfs = |name: &str, request: &str| {
+        let path = dir.join(name);
+        fs::write(&path, &bytes).unwrap();
+        ok("debugfs", &["-w", "-R", request, &format!("{}?offset={at}", path.display())]);
+        refused(&path, &deb)
+    };
+    let dirty = "the root file system (partition 2): was not unmounted in order, its journal has to be replayed: run \
+                 `e2fsck -f` on it, or shut the machine down in order before its card is copied";
+    assert_eq!(debugfs("dirty.img", "feature +needs_recovery"), format!("`DIR/dirty.img`: {dirty}"));
+    assert_eq!(debugfs("open.img", "ssv state 0"), format!("`DIR/open.img`: {dirty}"));
+    assert_eq!(debugfs("orphans.img", "ssv last_orphan 12"), format!("`DIR/orphans.img`: {dirty}"));
+    assert_eq!(
+        debugfs("errors.img", "ssv state 3"),
+        "`DIR/errors.img`: the root file system (partition 2): has errors: run `e2fsck -f` on it"
+    );
+    assert_eq!(
+        debugfs("casefold.img", "feature +casefold +encrypt"),
+        "`DIR/casefold.img`: the root file system (partition 2): has features that are not kept here (encrypt, \
+         casefold): make it without them (`mke2fs -O ^encrypt,^casefold`)"
+    );
+    assert_eq!(
+        debugfs("immutable.img", "sif /usr/bin/tool flags 0x80010"),
+        "`DIR/immutable.img`: the root file system: `/usr/bin/other-name`: is marked `i` (lsattr), which would be lost: \
+         take that away with chattr"
+    );
+    assert_eq!(
+        debugfs("no-system.img", "rm /var/lib/dpkg/status"),
+        "`DIR/no-system.img`: has no Debian system in its root partition: `/var/lib/dpkg/status` is not there"
+    );
+}
+
+#[test]
+fn a_script_that_fails_and_a_full_disk_leave_nothing() {
+    let dir = scratch("bake-fails");
+    let base = base(&dir);
+    package(&dir, "arm64", NEEDS, 10);
+    fs::write(dir.join("package/DEBIAN/postinst"), "#!/bin/sh\necho 'robot: error: no motors' >&2\nexit 3\n")
+        .unwrap();
+    ok("sh", &["-euc", &format!("cd {}; dpkg-deb --build package bad.deb", dir.display())]);
+    let said = refused(&base, &dir.join("bad.deb"));
+    assert!(said.starts_with("the packages were not installed: robot: error: no motors"), "{said}");
+    assert!(said.contains("exit status 3"), "{said}");
+
+    let deb = package(&dir, "arm64", NEEDS, 3 << 20);
+    let full = Full::of(&dir, "1m");
+    let out = full.0.join("out.img");
+    let error = format!("{:#}", bake(&base, &[deb], None, &out).unwrap_err());
+    assert!(error.starts_with(&format!("`{}`: cannot be written", out.display())), "{error}");
+    assert!(error.ends_with("No space left on device (os error 28)"), "{error}");
+    assert_eq!(fs::read_dir(&full.0).unwrap().count(), 0, "nothing is left");
+}
+
+/// A small disk.
+struct Full(PathBuf);
+
+impl Full {
+    fn of(dir: &Scratch, size: &str) -> Full {
+        let path = dir.join("full");
+        fs::create_dir(&path).unwrap();
+        ok("mount", &["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs", path.to_str().unwrap()]);
+        Full(path)
+    }
+}
+
+impl Drop for Full {
+    fn drop(&mut self) {
+        let _ = command("umount").arg(&self.0).status();
+    }
+}
+
+/// What the next test kills: not a test of its own.
+#[test]
+#[ignore = "is run by another one"]
+fn bake_for_another_test() {
+    let dir = PathBuf::from(std::env::var_os("BAKE_DIR").unwrap());
+    let deb = dir.join("robot_1.2_arm64.deb");
+    bake(&dir.join("base.img"), &[deb], None, &dir.join("out.img")).unwrap();
+}
+
+#[test]
+fn killed_at_any_moment_there_is_a_whole_image_or_none() {
+    let dir = scratch("bake-killed");
+    base(&dir);
+    package(&dir, "arm64", NEEDS, 2000);
+    let run = || {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "--ignored", "bake::bake_for_another_test"]).env("BAKE_DIR", &*dir);
+        child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let out = dir.join("out.img");
+    let begun = std::time::Instant::now();
+    assert!(run().wait().unwrap().success());
+    let whole = begun.elapsed();
+    let wanted = sum(&out);
+    for part in 1..=6 {
+        fs::remove_file(&out).unwrap();
+        let mut child = run();
+        // Not waiting for anything, but looking at what there is at a moment.
+        std::thread::sleep(whole * part / 7);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!out.exists() || sum(&out) == wanted, "after {part} sevenths");
+        assert!(run().wait().unwrap().success(), "what was left does not matter");
+        assert!(sum(&out) == wanted);
+    }
+}

@@ -1,0 +1,358 @@
+//! `cargo xtask image`, the way from locked packages to an image: as an ordinary user, twice the same, and what is said
+//! when something is not there or not what it should be.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use machine::host;
+use serde_json::Value;
+
+use crate::command::{both, dist, ok, root, run, sh};
+use crate::scratch::{Scratch, scratch};
+
+const BOARD: &str = "pi4";
+
+/// What images are made with, beside cargo.
+const TOOLS: [(&str, &str); 8] = [
+    ("curl", "curl"),
+    ("gpgv", "gpgv"),
+    ("gpg", "gpg"),
+    ("newuidmap", "uidmap"),
+    ("newgidmap", "uidmap"),
+    ("setpriv", "util-linux"),
+    ("qemu-aarch64-static", "qemu-user-static"),
+    ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
+];
+
+/// An account that nothing was set up for, gone with its home when the test is.
+struct Account {
+    name: String,
+    home: PathBuf,
+}
+
+impl Account {
+    fn new() -> Account {
+        let name = format!("image{}", std::process::id());
+        let home = PathBuf::from(format!("/var/tmp/{name}"));
+        // As an administrator makes one; its subordinate identities come with it.
+        ok(Command::new("useradd").args(["--create-home", "--home-dir"]).arg(&home).arg(&name));
+        Account { name, home }
+    }
+
+    /// A command as this user, in its home, who gets nothing of ours but what is named.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", &self.name, "--regid", &self.name, "--init-groups", "--"]).arg(program);
+        command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("HOME", &self.home).current_dir(&self.home);
+        for name in ["http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "CURL_CA_BUNDLE"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        let _ = Command::new("userdel").args(["--force", "--remove", &self.name]).output();
+    }
+}
+
+/// The toolchain's program, built by now because it made the packages.
+fn program() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    target.join("debug/xtask")
+}
+
+/// A copy of what is in the checkout, somewhere else.
+fn copy_of_checkout(to: &Path) {
+    let list = "git ls-files --cached --others --exclude-standard -z image catalog src/bin src/*/completions repository.toml";
+    sh(root(), &format!("{list} | tar --create --null --files-from=- | tar --extract --directory={}", to.display()));
+}
+
+fn cache() -> PathBuf {
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    base.unwrap_or_else(|| std::env::home_dir().unwrap().join(".cache")).join("rovi-services/image")
+}
+
+/// Arguments for an image without compression.
+fn words(product: &str, out: &Path) -> Vec<String> {
+    let dist = dist();
+    let mut words: Vec<String> = ["image", product, "--board", BOARD, "--format", "img", "--out"].map(str::to_owned).into();
+    words.push(out.display().to_string());
+    for package in ["rovi-services_", "rovi-first-boot_"] {
+        words.extend(["--deb".to_owned(), dist.package(package, "arm64.deb").display().to_string()]);
+    }
+    words
+}
+
+#[test]
+fn an_ordinary_user_makes_the_same_image_as_root_does() {
+    host::need(&TOOLS).unwrap();
+    let account = Account::new();
+    let checkout = account.home.join("checkout");
+    let files = account.home.join(".cache/rovi-services/image/files");
+    fs::create_dir_all(&checkout).unwrap();
+    fs::create_dir_all(&files).unwrap();
+    copy_of_checkout(&checkout);
+    fs::copy(program(), account.home.join("xtask")).unwrap();
+    // What was fetched by an earlier run is not fetched again; the root is made anew.
+    fs::create_dir_all(cache().join("files")).unwrap();
+    sh(&cache().join("files"), &format!("find . -type f -exec cp --target-directory={} {{}} +", files.display()));
+    let mut theirs = words("rovi", &account.home.join("out"));
+    for word in &mut theirs {
+        if word.ends_with(".deb") {
+            let name = Path::new(word.as_str()).file_name().unwrap();
+            fs::copy(&*word, account.home.join(name)).unwrap();
+            *word = account.home.join(name).display().to_string();
+        }
+    }
+    sh(Path::new("/"), &format!("chown --recursive {0}: {1}; chmod 755 {1}", account.name, account.home.display()));
+    let mounts = || fs::read_to_string("/proc/self/mounts").unwrap();
+    let before = mounts();
+    let mut command = account.command(&account.home.join("xtask"));
+    let said = run(command.args(&theirs).env("CARGO_MANIFEST_DIR", &checkout).env("LC_ALL", "C.UTF-8"));
+    assert!(said.status.success(), "{}", both(&said));
+    assert_eq!(mounts(), before, "something is still mounted");
+    // Everything is this user's: no file of another identity is left that only root could remove.
+    let foreign = sh(&account.home, &format!("find . ! -user {} -print", account.name));
+    assert_eq!(foreign, "");
+    assert_eq!(sh(&files.join("../roots"), "ls -A | grep -v -E '[.](tar|json|lock)$' || true"), "", "left over");
+
+    // The same root is root's from now on, for every other test.
+    let own = cache().join("roots");
+    fs::create_dir_all(&own).unwrap();
+    let roots = files.join("../roots");
+    for kind in ["json", "tar"] {
+        let made = sh(&roots, &format!("ls *.{kind}"));
+        let (made, place) = (roots.join(made.trim()), own.join(made.trim()));
+        if place.exists() && kind == "tar" {
+            assert_eq!(sums(&[&made, &place]).len(), 1, "root and an ordinary user made different roots");
+        } else if !place.exists() {
+            fs::copy(made, &place).unwrap();
+        }
+    }
+    sh(&cache().join("files"), &format!("cp --no-clobber --target-directory=. {}/*", files.display()));
+
+    let out = scratch("image-as-root");
+    let mut command = Command::new(program());
+    command.args(words("rovi", &out)).env("CARGO_MANIFEST_DIR", root()).env("TZ", "Asia/Tokyo").env_remove("LC_ALL");
+    let begun = std::time::Instant::now();
+    let printed = ok(&mut command);
+    let seconds = begun.elapsed().as_secs_f64() / host::busy();
+    let image = |folder: &Path| folder.join(format!("rovi-{BOARD}-0.1.0.img"));
+    let theirs = account.home.join("out");
+    assert_eq!(sums(&[&image(&theirs), &image(&out)]).len(), 1, "the images differ");
+    looks_right(&out, &printed);
+    assert!(seconds < 12.0, "{seconds} s with everything in the cache, unoptimized");
+}
+
+/// What lies beside an image, and what it says.
+fn looks_right(out: &Scratch, printed: &str) {
+    let name = format!("rovi-{BOARD}-0.1.0");
+    let mut expected: Vec<String> = ["img", "img.bmap", "cdx.json", "sha256", "report.json"]
+        .map(|end| out.join(format!("{name}.{end}")).display().to_string())
+        .into();
+    assert_eq!(printed.lines().collect::<Vec<_>>(), expected);
+    expected.sort();
+    let there = sh(out, "ls -A");
+    assert_eq!(there.lines().count(), expected.len(), "nothing else is left there: {there}");
+    sh(out, "sha256sum --strict --quiet --check *.sha256");
+    let json = |end: &str| -> Value {
+        serde_json::from_slice(&fs::read(out.join(format!("{name}.{end}"))).unwrap()).unwrap()
+    };
+    let report = json("report.json");
+    assert_eq!(report["base_cached"], true);
+    assert!(report["packages"].as_array().unwrap().len() > 150, "{report}");
+    let modules: Vec<&str> = report["modules"].as_array().unwrap().iter().map(|m| m.as_str().unwrap()).collect();
+    // What its card slot hangs on, found in the device tree: a list by hand had missed the regulator.
+    for module in ["sdhci_iproc", "fixed", "gpio_regulator"] {
+        assert!(modules.iter().any(|m| m.replace('-', "_") == module), "{module} is not in {modules:?}");
+    }
+    let components = json("cdx.json")["components"].as_array().unwrap().len();
+    assert_eq!(components, report["packages"].as_array().unwrap().len() + 2, "every package and our two");
+}
+
+fn sums(paths: &[&Path]) -> std::collections::BTreeSet<String> {
+    let sum = |path: &&Path| ok(Command::new("sha256sum").arg(path)).split(' ').next().unwrap().to_owned();
+    paths.iter().map(sum).collect()
+}
+
+/// What the program says when it fails, with the test's folder shortened.
+fn failure(dir: &Path, command: &mut Command) -> String {
+    let output = run(command);
+    assert_eq!(output.status.code(), Some(1), "{}", both(&output));
+    String::from_utf8(output.stderr).unwrap().replace(dir.to_str().unwrap(), "DIR")
+}
+
+#[test]
+fn what_cannot_be_made_is_said_in_one_line() {
+    host::need(&TOOLS).unwrap();
+    let dir = scratch("image-errors");
+    let deb = dist().package("rovi-services_", "amd64.deb").display().to_string();
+    fs::write(dir.join("custom.toml"), "config_version = 1\n[system]\nhostnam = \"a\"\n").unwrap();
+    fs::write(dir.join("none.deb"), "").unwrap();
+    let mut said = String::new();
+    for args in [
+        ["--board", "pi9", "", ""],
+        ["--board", "pi4", "--suite", "sid"],
+        ["--board", "pi4", "--format", "iso"],
+        ["--board", "pi4", "--size", "much"],
+        ["--board", "pi4", "--role", "nurse"],
+        ["--board", "pi4", "--config", "DIR/custom.toml"],
+        ["--board", "pi4", "--deb", "DIR/none.deb"],
+        ["--board", "pi4", "--deb", "DIR/absent.deb"],
+        ["--board", "pi4", "--deb", &deb],
+    ] {
+        let mut command = Command::new(program());
+        let here = dir.to_str().unwrap();
+        let args = args.iter().filter(|word| !word.is_empty()).map(|word| word.replace("DIR", here));
+        command.arg("image").arg("rovi").args(args).arg("--out").arg(dir.join("out"));
+        said.push_str(&failure(&dir, command.env("CARGO_MANIFEST_DIR", root())).replace(&deb, "OTHER.deb"));
+    }
+    assert_eq!(
+        said,
+        "error: `pi9` is no board: known: generic-amd64, generic-arm64, pi3, pi4, pi5
+error: `sid` is no suite: known: trixie
+error: `iso`: is no kind of image: known: img, img.xz, img.zst
+error: --size much: use a number with K, M or G
+error: `nurse` is no role of the product: known: pc, robot
+error: `DIR/custom.toml`: line 3: system.hostnam: is not known: known here: hostname, read_only
+error: `DIR/none.deb`: it is no .deb: it does not start like one
+error: `DIR/absent.deb`: cannot be read: No such file or directory (os error 2)
+error: `OTHER.deb`: is for amd64, the board is arm64: name the package for that one
+"
+    );
+    assert!(sh(&dir, "ls -A out").is_empty(), "nothing half-made is left");
+}
+
+/// A distribution of two packages, signed by a key of its own.
+struct Distribution {
+    dir: Scratch,
+}
+
+impl Distribution {
+    fn new() -> Distribution {
+        let dir = scratch("image-archive");
+        let here = dir.display().to_string();
+        sh(
+            &dir,
+            "mkdir -m 700 gpg; export GNUPGHOME=$PWD/gpg
+             gpg --batch --quiet --passphrase '' --quick-generate-key tiny rsa2048 2>/dev/null
+             gpg --batch --quiet --export > keys.gpg
+             mkdir -p checkout/image/suites checkout/image/boards checkout/image/files/none checkout/catalog checkout/src/bin
+             touch checkout/image/files/none/x",
+        );
+        fs::copy(root().join("catalog/first-boot.toml"), dir.join("checkout/catalog/first-boot.toml")).unwrap();
+        sh(root(), &format!("cp src/bin/*.rs {here}/checkout/src/bin/"));
+        let write = |path: &str, text: &str| fs::write(dir.join("checkout").join(path), text).unwrap();
+        write("image/image.toml", "product = \"first-boot\"\nbeside = []\n");
+        let suite = format!(
+            "[archive]\nkeyring = \"{here}/keys.gpg\"\ncomponents = [\"main\"]\n[[archive.pocket]]\nsuite = \"tiny\"\n\
+             mirror = \"file://{here}/mirror\"\n[system]\npackages = [\"a\"]\nenable = []\nremove = []\nleave-out = []\n\
+             keep = []\n[stand-ins]\npackages = []\ninterpreters = []\nnever = []\nanswer-yes = []\nfor-initramfs = []\n"
+        );
+        write("image/suites/tiny.toml", &suite);
+        let board = "description = \"a board\"\narchitecture = \"arm64\"\nsuite = \"tiny\"\npackages = []\n\
+                     files = [\"none\"]\nconsole = []\n[initramfs]\nmodules = []\n";
+        write("image/boards/b.toml", board);
+        Distribution { dir }
+    }
+
+    /// Publishes packages of these names, all with the content `x`.
+    fn publish(&self, names: &[&str]) {
+        let sum = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
+        let stanza = |name: &&str| {
+            format!("Package: {name}\nVersion: 1\nArchitecture: all\nFilename: pool/{name}.deb\nSize: 1\nSHA256: {sum}\n\n")
+        };
+        let mirror = self.dir.join("mirror/dists/tiny");
+        let _ = fs::remove_dir_all(&mirror);
+        let mut release = "Date: Sat, 12 Sep 2026 07:55:41 UTC\nSHA256:\n".to_owned();
+        for architecture in ["amd64", "arm64"] {
+            let folder = mirror.join(format!("main/binary-{architecture}/by-hash/SHA256"));
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("index"), names.iter().map(stanza).collect::<String>()).unwrap();
+            let line = sh(&folder, "xz index; set -- $(sha256sum index.xz); mv index.xz $1; echo $1 $(stat -c %s $1)");
+            release.push_str(&format!(" {} main/binary-{architecture}/Packages.xz\n", line.trim()));
+        }
+        fs::write(mirror.join("Release"), release).unwrap();
+        self.sign();
+    }
+
+    fn sign(&self) {
+        sh(
+            &self.dir.join("mirror/dists/tiny"),
+            "export GNUPGHOME=$PWD/../../../gpg; gpg --batch --yes --quiet --clear-sign --output InRelease Release",
+        );
+    }
+
+    /// What is said when an image is to be made of it.
+    fn said(&self, update: &[&str]) -> String {
+        let mut command = Command::new(program());
+        command.args(["image", "--board", "b", "--format", "img", "--out"]).arg(self.dir.join("out")).args(update);
+        command.arg("--deb").arg(dist().package("rovi-first-boot_", "arm64.deb"));
+        command.env("CARGO_MANIFEST_DIR", self.dir.join("checkout")).env("XDG_CACHE_HOME", self.dir.join("cache"));
+        let said = failure(&self.dir, &mut command);
+        let last = said.lines().last().unwrap_or_default().to_owned();
+        assert!(said.lines().filter(|line| line.starts_with("error: ")).count() == 1, "{said}");
+        last
+    }
+}
+
+#[test]
+fn an_archive_is_believed_as_far_as_its_signature_goes() {
+    host::need(&TOOLS).unwrap();
+    let tiny = Distribution::new();
+    assert_eq!(tiny.said(&[]), "error: `image/tiny-arm64.lock`: there is none yet: run again with --update");
+    tiny.publish(&["a"]);
+    assert_eq!(
+        tiny.said(&["--update"]),
+        "error: passwd: not in tiny's archive; systemd | systemd-standalone-sysusers | systemd-sysusers: not in tiny's \
+         archive; systemd-timesyncd | time-daemon: not in tiny's archive; tzdata: not in tiny's archive"
+    );
+    let all = ["a", "passwd", "systemd", "systemd-timesyncd", "tzdata"];
+    tiny.publish(&all);
+    let release = tiny.dir.join("mirror/dists/tiny/InRelease");
+    let signed = fs::read_to_string(&release).unwrap();
+
+    fs::write(&release, signed.replace("2026", "2027")).unwrap();
+    let said = tiny.said(&["--update"]);
+    assert!(said.contains("is not signed by a key of `DIR/keys.gpg`: BAD signature"), "{said}");
+    fs::write(&release, "Date: today\n").unwrap();
+    let said = tiny.said(&["--update"]);
+    assert!(said.contains("is not signed by a key of `DIR/keys.gpg`"), "{said}");
+    fs::write(&release, &signed).unwrap();
+    fs::rename(tiny.dir.join("keys.gpg"), tiny.dir.join("own.gpg")).unwrap();
+    fs::copy("/usr/share/keyrings/debian-archive-keyring.gpg", tiny.dir.join("keys.gpg")).unwrap();
+    let said = tiny.said(&["--update"]);
+    assert!(said.contains("is not signed by a key of `DIR/keys.gpg`"), "{said}");
+    fs::rename(tiny.dir.join("own.gpg"), tiny.dir.join("keys.gpg")).unwrap();
+
+    let _ = fs::remove_dir_all(tiny.dir.join("cache"));
+    let index = "mirror/dists/tiny/main/binary-arm64/by-hash/SHA256";
+    sh(&tiny.dir.join(index), "cp -a . ../kept; for file in *; do echo more >> $file; done");
+    let said = tiny.said(&["--update"]);
+    assert!(said.contains("is not what its hash says"), "{said}");
+    sh(&tiny.dir.join(index), "cp ../kept/* .");
+    assert!(!tiny.dir.join("checkout/image/tiny-arm64.lock").exists(), "a lock was written of what was not believed");
+
+    let gone = "error: packages cannot be had: a mirror keeps only the newest version of each: run again with --update to take \
+                those: ";
+    let said = tiny.said(&["--update"]);
+    assert!(said.starts_with(gone), "{said}");
+    assert!(said.contains("passwd 1: cannot be fetched from `file://DIR/mirror/pool/passwd.deb`"), "{said}");
+    let lock = fs::read_to_string(tiny.dir.join("checkout/image/tiny-arm64.lock")).unwrap();
+    assert!(lock.starts_with("Suite: tiny\nArchitecture: arm64\nDate: 1789199741\n\nPackage: a\n"), "{lock}");
+
+    fs::create_dir_all(tiny.dir.join("mirror/pool")).unwrap();
+    sh(&tiny.dir.join("mirror/pool"), "for name in a passwd systemd systemd-timesyncd tzdata; do printf y > $name.deb; done");
+    let said = tiny.said(&[]);
+    assert!(said.contains("a 1: is not what its hash says: `file://DIR/mirror/pool/a.deb` is damaged"), "{said}");
+    // What cannot be unpacked is said with its name, and there is no image.
+    sh(&tiny.dir.join("mirror/pool"), "for name in a passwd systemd systemd-timesyncd tzdata; do printf x > $name.deb; done");
+    let said = tiny.said(&[]);
+    assert!(said.ends_with("it does not start like one"), "{said}");
+    assert_eq!(sh(&tiny.dir, "ls -A out; ls -A cache/rovi-services/image/roots | grep -v 'lock$' || true"), "");
+}

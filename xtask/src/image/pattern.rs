@@ -1,0 +1,63 @@
+//! Patterns in which `*` stands for anything, a slash too: those of dpkg's `path-exclude` and of the kernel's aliases.
+
+/// Whether a text fits a pattern.
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut text) = text.strip_prefix(start) else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        let Some(at) = text.find(part) else { return false };
+        text = &text[at + part.len()..];
+    }
+    text.ends_with(last)
+}
+
+/// What a root is made without, as dpkg decides it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Filter<'a> {
+    /// What is left out.
+    pub(crate) leave_out: &'a [String],
+    /// What is kept of that.
+    pub(crate) keep: &'a [String],
+}
+
+impl Filter<'_> {
+    /// Whether a path is left out.
+    pub(crate) fn skips(&self, path: &str, folder_or_link: bool) -> bool {
+        if !self.leave_out.iter().any(|pattern| matches(pattern, path)) {
+            return false;
+        }
+        let kept = |pattern: &String| {
+            // A folder stays if something below it may be kept; dpkg looks no closer than this.
+            let plain = pattern.split('*').next().unwrap_or_default().trim_end_matches('/');
+            matches(pattern, path) || (folder_or_link && path.starts_with(plain))
+        };
+        !self.keep.iter().any(kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Filter, matches};
+
+    #[test]
+    fn a_star_is_anything() {
+        for (pattern, text) in [("a*c", "abc"), ("a*c", "ac"), ("*", ""), ("a*b*c", "a/b/b/c"), ("a*", "a/b"), ("a", "a")] {
+            assert!(matches(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in [("a*c", "abd"), ("a", "ab"), ("ab*b", "ab"), ("a*b*c", "ac"), ("*b", "a")] {
+            assert!(!matches(pattern, text), "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_wins() {
+        let (leave_out, keep) = (["/usr/share/doc/*".to_owned()], ["/usr/share/doc/*/copyright".to_owned()]);
+        let filter = Filter { leave_out: &leave_out, keep: &keep };
+        assert!(filter.skips("/usr/share/doc/a/changelog.gz", false));
+        assert!(!filter.skips("/usr/share/doc/a/copyright", false));
+        assert!(!filter.skips("/usr/share/doc/a", true));
+        assert!(!filter.skips("/usr/share/man/a", false));
+    }
+}
