@@ -63,7 +63,8 @@ impl Pair {
     pub fn theirs(&self, packages: &[Package], epoch: u64, out: &Path) -> Result<f64> {
         let names: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
         let (suite, board) = (&self.suite, &self.board);
-        let exclude = suite.system.leave_out.iter().chain(&board.leave_out).map(|p| format!("path-exclude={p}"));
+        let exclude =
+            suite.system.leave_out.iter().chain(&board.leave_out).map(|p| format!("path-exclude={p}"));
         let include = suite.system.keep.iter().chain(&board.keep).map(|p| format!("path-include={p}"));
         let options: Vec<String> = exclude.chain(include).collect();
         let archive = &suite.archive;

@@ -72,5 +72,5 @@ fn ours(own: &Own) -> Value {
 
 /// A version in an address.
 fn escaped(version: &str) -> String {
-    version.replace('%', "%25").replace('+', "%2B").replace(':', "%3A").replace('~', "~")
+    version.replace('%', "%25").replace('+', "%2B").replace(':', "%3A")
 }

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read, Write as _};
+use std::io::{IsTerminal, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
@@ -140,14 +142,33 @@ fn curl(list: &[&Wanted], drafts: &Path) -> Result<String> {
         .spawn()
         .context("`curl` does not start: apt-get install curl")?;
     let mut input = child.stdin.take().context("curl has no input")?;
+    let done = AtomicBool::new(false);
     thread::scope(|scope| {
+        if std::io::stderr().is_terminal() {
+            let total = list.iter().map(|wanted| wanted.size).sum();
+            let done = &done;
+            scope.spawn(move || show(drafts, total, done));
+        }
         // Beside the reading of what it says, or both would wait for the other.
         scope.spawn(move || input.write_all(config.as_bytes()));
-        let ended = child.wait_with_output()?;
+        let ended = child.wait_with_output();
+        done.store(true, Ordering::Relaxed);
+        let ended = ended?;
         let said = String::from_utf8_lossy(&ended.stderr);
         let last = said.lines().rfind(|line| line.starts_with("curl:")).unwrap_or_default();
         Ok(if ended.status.success() { String::new() } else { format!(" ({last})") })
     })
+}
+
+/// Shows a person how much is there, until all is.
+fn show(drafts: &Path, total: u64, done: &AtomicBool) {
+    while !done.load(Ordering::Relaxed) {
+        let files = fs::read_dir(drafts).into_iter().flatten().flatten();
+        let there: u64 = files.filter_map(|file| file.metadata().ok()).map(|meta| meta.len()).sum();
+        eprint!("\r{} of {} ", megabytes(there), megabytes(total));
+        thread::sleep(Duration::from_millis(200));
+    }
+    eprint!("\r{:32}\r", "");
 }
 
 fn quoted(text: &str) -> String {
