@@ -41,9 +41,12 @@ mod tests {
     #[test]
     fn results_are_in_order_and_the_first_failure_is_said() {
         let numbers: Vec<u32> = (0..1000).collect();
-        assert_eq!(each(&numbers, |n| Ok(n * 2)).unwrap(), numbers.iter().map(|n| n * 2).collect::<Vec<_>>());
+        assert_eq!(
+            each(&numbers, |n| Ok(n * 2)).expect("results"),
+            numbers.iter().map(|n| n * 2).collect::<Vec<_>>()
+        );
         let failed = each(&numbers, |n| if *n >= 500 { anyhow::bail!("{n}") } else { Ok(()) });
-        assert_eq!(failed.unwrap_err().to_string(), "500");
-        assert!(each(&[] as &[u32], |_| Ok(())).unwrap().is_empty());
+        assert_eq!(failed.expect_err("a failure").to_string(), "500");
+        assert!(each(&[] as &[u32], |_| Ok(())).expect("nothing").is_empty());
     }
 }

@@ -66,7 +66,11 @@ pub struct Args {
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     if let Some(image) = &args.test {
         let (board, products) = (args.board, args.selection.products);
-        return trial::run(workspace, image, &Options { board, products, next: None, on_board: args.on_board });
+        return trial::run(
+            workspace,
+            image,
+            &Options { board, products, next: None, on_board: args.on_board },
+        );
     }
     let board =
         Board::read(workspace, args.board.as_deref().context("--board BOARD: which machine it is for")?)?;

@@ -165,7 +165,7 @@ fn spelled(folder: &[u8], long: &[usize]) -> String {
 
 fn long_records(name: &str, short: &[u8; 11]) -> Vec<u8> {
     let mut units: Vec<u16> = name.encode_utf16().collect();
-    if units.len() % PLACES.len() != 0 {
+    if !units.len().is_multiple_of(PLACES.len()) {
         units.push(0);
         units.resize(units.len().next_multiple_of(PLACES.len()), 0xffff);
     }
