@@ -29,8 +29,8 @@ pub struct Args {
 
 /// Writes the trees; the paths of their folders, or of the files of a part, go to standard output. Nothing is installed.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
-    let whole = args.only.is_empty() && args.set.is_empty();
-    if !whole && !args.selection.is_one() {
+    let is_plain = args.only.is_empty() && args.set.is_empty();
+    if !is_plain && !args.selection.is_one() {
         bail!("`--only` and `--set` are about one product: name it");
     }
     let out = args.out.unwrap_or_else(|| workspace.target_dir().join("render"));
