@@ -89,17 +89,25 @@ fn present(out: &Path, list: &str) -> String {
 
 #[test]
 fn gpg_and_sequoia_verify_every_signature_and_rpm_those_of_packages() {
-    host::need(&[("gpg", "gpg"), ("gpgv", "gpgv"), ("sqv", "sqv"), ("rpmkeys", "rpm")]).unwrap();
+    host::need(&[("gpg", "gpg"), ("gpgv", "gpgv"), ("sq", "sq"), ("sqv", "sqv"), ("rpmkeys", "rpm")])
+        .unwrap();
     let dir = scratch("repo-signatures");
     ok(&mut repo(&dist().dir, &dir));
     let script = "
         export GNUPGHOME=$PWD/gnupg; mkdir -m 700 gnupg
         gpg --quiet --batch --import rovi-services.asc
         gpg --quiet --batch --export >keys.gpg
+        # sq's options have other names since 1.0.
+        by=--signer-cert; of=--detached; inline=
+        if sq verify --help | grep -q -- --signer-file; then
+            by=--signer-file; of=--signature-file; inline=--cleartext
+        fi
         for pair in 'apt/dists/stable/Release.gpg apt/dists/stable/Release' \
             'rpm/stable/repodata/repomd.xml.asc rpm/stable/repodata/repomd.xml'; do
             gpgv --quiet --keyring ./keys.gpg $pair; sqv --keyring rovi-services.asc $pair
+            sq verify $by=rovi-services.asc $of=$pair
         done
+        sq verify $by=rovi-services.asc $inline apt/dists/stable/InRelease >/dev/null
         gpgv --quiet --keyring ./keys.gpg --output signed.txt apt/dists/stable/InRelease
         cmp signed.txt apt/dists/stable/Release
         rpmkeys --dbpath $PWD/rpmdb --import rovi-services.asc

@@ -11,6 +11,11 @@ const PRODUCT: &str = "rovi-services";
 const BASE: &str = "Name: base\nVersion: 1\nRelease: 1\nSummary: x\nLicense: x\nBuildArch: noarch\n\
     Provides: systemd polkit bash /bin/sh\n%description\nx\n%files\n";
 
+/// dnf-automatic: Debian packs the program itself, without its command and its timer.
+const AUTOMATIC: &str = "dnf clean expire-cache
+    python3 -c 'import sys; from dnf.automatic.main import main; sys.exit(main([]))'";
+const CONF: &str = "/etc/dnf/automatic.conf";
+
 #[test]
 fn dnf_installs_upgrades_downgrades_forgets_and_refuses() -> Result<()> {
     let repo = Repo::new("dnf");
@@ -63,7 +68,14 @@ fn dnf_installs_upgrades_downgrades_forgets_and_refuses() -> Result<()> {
     assert_eq!(installed(&robot), "0.1.0");
 
     repo.serve(&robot);
-    upgrade(&robot).ok();
+    // By itself, as the file itself says; another repository's packages are none of its business.
+    let conf = robot.read("/usr/share/rovi-services-repository/dnf-automatic.conf").unwrap();
+    let line = conf.lines().find_map(|line| line.strip_prefix("#   ")).unwrap();
+    assert!(line.starts_with("cp "), "{line}");
+    run(&robot, &format!("{line} && sed -i 's/^includepkgs = .*/includepkgs = elsewhere/' {CONF}")).ok();
+    run(&robot, AUTOMATIC).ok();
+    assert_eq!(installed(&robot), "0.1.0");
+    run(&robot, &format!("{line}\n{AUTOMATIC}")).ok();
     assert_eq!(installed(&robot), "0.2.0");
     run(&robot, "dnf -y downgrade rovi-services-0.1.0").ok();
     assert_eq!(installed(&robot), "0.1.0");
