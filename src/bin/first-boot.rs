@@ -95,7 +95,8 @@ impl Options {
         let mut options = Options::default();
         while let Some(argument) = arguments.next() {
             let shown = argument.to_string_lossy().into_owned();
-            let mut value = || arguments.next().ok_or_else(|| usage(&format!("`{shown}`: nothing follows it")));
+            let mut value =
+                || arguments.next().ok_or_else(|| usage(&format!("`{shown}`: nothing follows it")));
             match argument.to_str() {
                 Some("--boot") => options.boot = Some(value()?),
                 Some("--disk") => options.disk = Some(value()?),

@@ -48,7 +48,8 @@ fn file(boot: &Path) -> Result<usize, Failure> {
     let Some(bytes) = durable::read(&path, LONGEST + 1).map_err(failed)? else {
         let windows = boot.join(format!("{FILE}.txt"));
         if windows.exists() {
-            let fault = format!("`{FILE}.txt`: has a second ending that Windows hides: rename it to `{FILE}`");
+            let fault =
+                format!("`{FILE}.txt`: has a second ending that Windows hides: rename it to `{FILE}`");
             notice::errors(boot, std::slice::from_ref(&fault))?;
             return Err(Failure::configuration(fault));
         }
@@ -70,7 +71,7 @@ fn file(boot: &Path) -> Result<usize, Failure> {
         None => bytes.clone(),
     };
     said.extend(settle(boot, &settings));
-    for line in &said {
+    for line in notice::shortened(&said) {
         say(format_args!("{FILE}: {line}"));
     }
     // Everything is on the card before anything says so.
@@ -101,12 +102,12 @@ fn settle(boot: &Path, settings: &Settings) -> Vec<String> {
     step("[locale] keymap", settings.keymap.as_deref().map(locale::keymap));
     step("[locale] timezone", settings.timezone.as_deref().map(locale::timezone));
     step("[locale] language", settings.language.as_deref().map(locale::language));
-    step(
-        "[system] read_only",
-        settings.read_only.map(|on| read_only::set(boot, on).map(drop).map_err(|failure| failure.message)),
-    );
     ssh::apply(&settings.ssh, settings.user.as_ref().map(|user| user.name.as_str()), &mut faults);
     faults.extend(role::apply(settings.role.as_deref(), settings.workspace.as_deref()));
+    // The last: in a boot with a read-only root nothing of the rest could be finished.
+    if let Some(Err(failure)) = settings.read_only.map(|on| read_only::set(boot, on)) {
+        faults.push(format!("[system] read_only: {}", failure.message));
+    }
     faults
 }
 
@@ -139,5 +140,9 @@ fn again(boot: &Path) -> Result<usize, Failure> {
 
 /// A fault as a line for a person.
 pub fn shown(fault: &Fault) -> String {
-    if fault.line == 0 { format!("the file {}", fault.what) } else { format!("line {}: {}", fault.line, fault.what) }
+    if fault.line == 0 {
+        format!("the file {}", fault.what)
+    } else {
+        format!("line {}: {}", fault.line, fault.what)
+    }
 }

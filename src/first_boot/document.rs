@@ -258,7 +258,10 @@ mod tests {
         assert_eq!(keys(&document), "config_version@1 user.password@4 ssh.keys@7 ssh.on@11 ");
         assert_eq!(document.faults.iter().map(|f| f.line).collect::<Vec<_>>(), [3]);
         // A list without an end takes nothing with it.
-        assert_eq!(keys(&read("[ssh]\nkeys = [\n 'a',\non = true\n[wlan]\nssid = 'x'\n")), "ssh.on@4 wlan.ssid@6 ");
+        assert_eq!(
+            keys(&read("[ssh]\nkeys = [\n 'a',\non = true\n[wlan]\nssid = 'x'\n")),
+            "ssh.on@4 wlan.ssid@6 "
+        );
         assert_eq!(keys(&read("user.name = 'x'\nwlan = { ssid = 'y' }\n")), "user.name@1 wlan.ssid@2 ");
     }
 

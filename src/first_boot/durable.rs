@@ -18,7 +18,8 @@ pub fn replace(path: &Path, mode: Option<u32>, bytes: &[u8]) -> io::Result<()> {
     let draft = draft(path);
     let _ = fs::remove_file(&draft);
     let written = (|| {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode.unwrap_or(0o600)).open(&draft)?;
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(mode.unwrap_or(0o600)).open(&draft)?;
         if let Some(mode) = mode {
             file.set_permissions(fs::Permissions::from_mode(mode))?;
         }

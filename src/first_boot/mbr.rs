@@ -44,7 +44,9 @@ pub fn grown(table: &[u8; SECTOR], number: usize, begin: Option<u64>, sectors: u
         return refused(format!("partition {number} begins elsewhere for the kernel than in the table"));
     }
     if entry.begin == 0 || entry.end() > sectors {
-        return refused(format!("partition {number} reaches beyond the card's end: the card is smaller than its image"));
+        return refused(format!(
+            "partition {number} reaches beyond the card's end: the card is smaller than its image"
+        ));
     }
     if let Some(after) = entries.iter().position(|e| e.kind != 0 && e.begin > entry.begin) {
         return refused(format!("partition {} comes after partition {number}", after + 1));
@@ -114,10 +116,11 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_is_left_alone() {
-        let refused = |table: &[u8; SECTOR], number, begin, sectors| match grown(table, number, begin, sectors) {
-            Verdict::Refused(why) => why,
-            other => panic!("{other:?}"),
-        };
+        let refused =
+            |table: &[u8; SECTOR], number, begin, sectors| match grown(table, number, begin, sectors) {
+                Verdict::Refused(why) => why,
+                other => panic!("{other:?}"),
+            };
         let card = 100_000;
         assert!(refused(&[0; SECTOR], 2, None, card).contains("no partition table"));
         assert!(refused(&table(&[(0xee, 1, u32::MAX)]), 1, None, card).contains("GPT"));

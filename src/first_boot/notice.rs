@@ -20,10 +20,7 @@ pub(super) fn errors(boot: &Path, faults: &[String]) -> Result<(), Failure> {
         durable::remove(&path)
     } else {
         let mut text = template::filled(HEAD, &[("file", FILE)]);
-        faults.iter().take(MOST).for_each(|fault| text += &format!("{fault}\n"));
-        if faults.len() > MOST {
-            text += &format!("and {} more\n", faults.len() - MOST);
-        }
+        shortened(faults).iter().for_each(|fault| text += &format!("{fault}\n"));
         // The oldest editors of Windows see no other end of a line.
         durable::replace(&path, None, text.replace('\n', "\r\n").as_bytes())
     };
@@ -32,11 +29,19 @@ pub(super) fn errors(boot: &Path, faults: &[String]) -> Result<(), Failure> {
     })
 }
 
+/// As many lines as anybody reads; a console is slow as well.
+pub(super) fn shortened(faults: &[String]) -> Vec<String> {
+    let more = faults.len().saturating_sub(MOST);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    faults.iter().take(MOST).cloned().chain(more).collect()
+}
+
 /// Writes what stands above the login.
 pub(super) fn issue(faults: usize) {
     let mut text = String::new();
     if faults > 0 {
-        text += &template::filled(FAULTS, &[("number", &faults.to_string()), ("file", FILE), ("errors", ERRORS)]);
+        text +=
+            &template::filled(FAULTS, &[("number", &faults.to_string()), ("file", FILE), ("errors", ERRORS)]);
     }
     if !somebody() {
         text += &template::filled(NOBODY, &[("file", FILE)]);
@@ -51,7 +56,8 @@ pub(super) fn issue(faults: usize) {
 
 /// Whether there is anybody who can log in.
 pub(super) fn somebody() -> bool {
-    let keys = |home: &str| Path::new(home).join(".ssh/authorized_keys").metadata().is_ok_and(|m| m.len() > 0);
+    let keys =
+        |home: &str| Path::new(home).join(".ssh/authorized_keys").metadata().is_ok_and(|m| m.len() > 0);
     let by_key = keys("/root") || user::people().iter().any(|person| keys(&person.home));
     by_key || user::has_password("root") || user::people().iter().any(|p| user::has_password(&p.name))
 }

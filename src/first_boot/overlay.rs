@@ -42,14 +42,15 @@ fn lay() -> Result<(), String> {
     let step = |what: &str, result: rustix::io::Result<()>| {
         result.map_err(|e| format!("{what}: {}", reason(&e.into())))
     };
-    let folder = |path: &str| {
-        fs::create_dir_all(path).map_err(|e| format!("`{path}`: {}", reason(&e)))
-    };
-    if fs::create_dir_all(PLACE).is_err() {
-        // No initramfs has mounted it.
-        step("`/run`", mount("tmpfs", "/run", "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, c"mode=0755"))?;
-        folder(PLACE)?;
+    let folder = |path: &str| fs::create_dir_all(path).map_err(|e| format!("`{path}`: {}", reason(&e)));
+    // An initramfs has mounted it, if there was one.
+    if !is_mounted("/run") {
+        step(
+            "`/run`",
+            mount("tmpfs", "/run", "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, c"mode=0755"),
+        )?;
     }
+    folder(PLACE)?;
     let size = std::ffi::CString::new(SIZE).map_err(|e| e.to_string())?;
     step("memory", mount("tmpfs", PLACE, "tmpfs", MountFlags::empty(), &*size))?;
     for name in ["upper", "work", "root"] {

@@ -69,7 +69,9 @@ fn find(text: &[u8]) -> Option<usize> {
     let ends = |at: usize| text.get(at).is_none_or(u8::is_ascii_whitespace);
     let begins = |at: usize| at == 0 || ends(at - 1);
     let mut places = text.windows(WORD.len()).enumerate();
-    places.find(|(at, word)| *word == WORD.as_bytes() && begins(*at) && ends(at + WORD.len())).map(|(at, _)| at)
+    places
+        .find(|(at, word)| *word == WORD.as_bytes() && begins(*at) && ends(at + WORD.len()))
+        .map(|(at, _)| at)
 }
 
 #[cfg(test)]
@@ -84,7 +86,12 @@ mod tests {
         fs::create_dir_all(&boot).unwrap();
         let path = boot.join("cmdline.txt");
         assert!(set(&boot, true).unwrap_err().message.contains("no such file"));
-        for text in ["console=tty1 root=x rootwait", "root=x\r\n", "root=x                                                  \n", ""] {
+        for text in [
+            "console=tty1 root=x rootwait",
+            "root=x\r\n",
+            "root=x                                                  \n",
+            "",
+        ] {
             fs::write(&path, text).unwrap();
             assert!(set(&boot, true).unwrap());
             let on = fs::read_to_string(&path).unwrap();

@@ -16,7 +16,8 @@ const PRODUCT: &str = include_str!("files/profile.sh");
 /// The tables of every product on this machine.
 pub(super) fn tables() -> Vec<Table> {
     let entries = fs::read_dir("/usr/share").into_iter().flatten().flatten();
-    let mut paths: Vec<_> = entries.map(|entry| entry.path().join(FILE)).filter(|path| path.is_file()).collect();
+    let mut paths: Vec<_> =
+        entries.map(|entry| entry.path().join(FILE)).filter(|path| path.is_file()).collect();
     paths.sort();
     paths.iter().filter_map(|path| Table::read(path).ok()).collect()
 }
@@ -36,7 +37,9 @@ pub(super) fn apply(role: Option<&str>, workspace: Option<&str>) -> Vec<String> 
         let variables = workspaces(table);
         if let Some(workspace) = workspace {
             placed |= !variables.is_empty();
-            for file in table.env_files.iter().filter(|f| variables.iter().any(|v| f.environment.contains_key(v))) {
+            for file in
+                table.env_files.iter().filter(|f| variables.iter().any(|v| f.environment.contains_key(v)))
+            {
                 if let Err(e) = set(&file.path, &variables, workspace) {
                     faults.push(format!("[robot] workspace: `{}`: {}", file.path.display(), reason(&e)));
                 }
@@ -93,7 +96,10 @@ fn shell(table: &Table, role: &str, variables: &[String], workspace: Option<&str
         .iter()
         .flat_map(|workspace| variables.iter().map(move |name| format!("export {name}={workspace}\n")))
         .collect();
-    template::filled(PRODUCT, &[("selector", &selector), ("role", role), ("loader", &loader), ("exports", &exports)])
+    template::filled(
+        PRODUCT,
+        &[("selector", &selector), ("role", role), ("loader", &loader), ("exports", &exports)],
+    )
 }
 
 /// Services that load the environment of another role are not what this machine is for.
@@ -105,9 +111,9 @@ fn services(table: &Table, role: &str) -> Vec<String> {
         let unit = service.unit.as_str();
         let done = if own == file.as_str() {
             // Started by itself unless an administrator's preset says otherwise.
-            tool::systemctl(&["--quiet", "preset", unit])
+            tool::systemctl(&["--quiet", "--no-reload", "preset", unit])
         } else {
-            tool::systemctl(&["--quiet", "disable", unit])
+            tool::systemctl(&["--quiet", "--no-reload", "disable", unit])
                 .and_then(|()| tool::systemctl(&["--no-block", "stop", unit]))
         };
         faults.extend(done.err().map(|why| format!("[robot] role: `{unit}`: {why}")));

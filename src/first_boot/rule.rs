@@ -59,9 +59,7 @@ pub fn key(value: &str) -> Verdict {
     match (words.next(), words.next()) {
         (Some(_), Some(body)) if body.starts_with("AAAA") && body.chars().all(base64) => {}
         _ => {
-            return Err(
-                "is no public key: write the one line of a file such as id_ed25519.pub".to_owned()
-            );
+            return Err("is no public key: write the one line of a file such as id_ed25519.pub".to_owned());
         }
     }
     if value.len() > 16_384 {
@@ -73,7 +71,11 @@ pub fn key(value: &str) -> Verdict {
 /// The name of a wireless network.
 pub fn ssid(value: &str) -> Verdict {
     printable(value)?;
-    if value.len() > 32 { Err("is longer than 32 bytes, which no network's name is".to_owned()) } else { Ok(()) }
+    if value.len() > 32 {
+        Err("is longer than 32 bytes, which no network's name is".to_owned())
+    } else {
+        Ok(())
+    }
 }
 
 /// What people type to join a wireless network.

@@ -115,10 +115,8 @@ pub enum Secret {
 
 /// Reads the file's bytes.
 pub fn read(bytes: &[u8]) -> Reading {
-    let whole = |what: &str| Reading {
-        faults: vec![Fault { line: 0, what: what.to_owned() }],
-        ..Reading::default()
-    };
+    let whole =
+        |what: &str| Reading { faults: vec![Fault { line: 0, what: what.to_owned() }], ..Reading::default() };
     if bytes.len() > LONGEST {
         return whole("is longer than 65536 bytes: nothing of it was read: put the right file there");
     }
@@ -179,7 +177,9 @@ impl Form {
     fn settings(&mut self) -> Settings {
         match self.take("", "config_version") {
             None | Some(Entry { value: Value::Number(1), .. }) => {}
-            Some(entry) => self.fault(entry.line, "config_version: is not 1, the only one that is known: write 1"),
+            Some(entry) => {
+                self.fault(entry.line, "config_version: is not 1, the only one that is known: write 1")
+            }
         }
         let hostname = self.text("system", "hostname", rule::hostname);
         Settings {
@@ -293,8 +293,11 @@ impl Form {
         if let Value::Switch(switch) = entry.value {
             return Some(switch);
         }
-        let what =
-            format!("{}: is {}: write true or false, without quotes", place(section, key), entry.value.kind());
+        let what = format!(
+            "{}: is {}: write true or false, without quotes",
+            place(section, key),
+            entry.value.kind()
+        );
         self.fault(entry.line, &what);
         None
     }

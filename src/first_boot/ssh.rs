@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Uid, fchmod, fchown, fsync, mkdirat, openat, renameat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, Gid, Mode, OFlags, Uid, fchmod, fchown, fsync, mkdirat, openat, renameat, unlinkat,
+};
 use rustix::io::Errno;
 
 use crate::failure::reason;
@@ -65,7 +67,7 @@ pub(super) fn apply(ssh: &Ssh, user: Option<&str>, faults: &mut Vec<String>) {
     let has = |unit: &&&str| Path::new("/usr/lib/systemd/system").join(unit).exists();
     match UNITS.iter().find(has) {
         Some(unit) if enabled => {
-            let done = tool::systemctl(&["--quiet", "enable", unit])
+            let done = tool::systemctl(&["--quiet", "--no-reload", "enable", unit])
                 .and_then(|()| tool::systemctl(&["--no-block", "start", unit]));
             done.unwrap_or_else(|why| fault("enabled", why));
         }
@@ -73,7 +75,7 @@ pub(super) fn apply(ssh: &Ssh, user: Option<&str>, faults: &mut Vec<String>) {
             let socket = unit.replace(".service", ".socket");
             let socket = Path::new("/usr/lib/systemd/system").join(&socket).exists().then_some(socket);
             for unit in [Some((*unit).to_owned()), socket].into_iter().flatten() {
-                let done = tool::systemctl(&["--quiet", "disable", &unit])
+                let done = tool::systemctl(&["--quiet", "--no-reload", "disable", &unit])
                     .and_then(|()| tool::systemctl(&["--no-block", "stop", &unit]));
                 done.unwrap_or_else(|why| fault("enabled", why));
             }

@@ -15,8 +15,23 @@ const SUDO: &str = "/etc/sudoers.d/050-first-boot";
 
 /// What an administrator of a small machine is a member of, as far as there is such a group.
 const GROUPS: [&str; 17] = [
-    "sudo", "wheel", "adm", "dialout", "cdrom", "audio", "video", "plugdev", "users", "input", "render", "netdev",
-    "gpio", "i2c", "spi", "lpadmin", "systemd-journal",
+    "sudo",
+    "wheel",
+    "adm",
+    "dialout",
+    "cdrom",
+    "audio",
+    "video",
+    "plugdev",
+    "users",
+    "input",
+    "render",
+    "netdev",
+    "gpio",
+    "i2c",
+    "spi",
+    "lpadmin",
+    "systemd-journal",
 ];
 
 /// The lowest number of an ordinary user, and the first that is none again.
@@ -41,11 +56,30 @@ pub(super) fn apply(user: &User) -> Result<(), String> {
     let groups = groups();
     if account(name).is_none() {
         let made = [
-            "useradd", "--create-home", "--shell", "/bin/bash", "--user-group", "--password", "*", "--", name,
+            "useradd",
+            "--create-home",
+            "--shell",
+            "/bin/bash",
+            "--user-group",
+            "--password",
+            "*",
+            "--",
+            name,
         ];
         // A group of that name may be what an earlier boot left.
         let by_itself = line_of("/etc/group", name).is_none();
-        let with_group = ["useradd", "--create-home", "--shell", "/bin/bash", "--gid", name, "--password", "*", "--", name];
+        let with_group = [
+            "useradd",
+            "--create-home",
+            "--shell",
+            "/bin/bash",
+            "--gid",
+            name,
+            "--password",
+            "*",
+            "--",
+            name,
+        ];
         tool::run(if by_itself { &made } else { &with_group }, None)?;
     }
     let account = account(name).ok_or_else(|| format!("`{name}` is not there after it was made"))?;
@@ -81,7 +115,10 @@ fn complete(account: &Account) -> Result<(), String> {
     if !home.exists() {
         tool::run(&["mkhomedir_helper", name, "0077"], None)?;
     } else if fs::metadata(home).is_ok_and(|meta| meta.uid() != account.uid) {
-        tool::run(&["chown", "--recursive", "--no-dereference", &format!("{}:{gid}", account.uid), &account.home], None)?;
+        tool::run(
+            &["chown", "--recursive", "--no-dereference", &format!("{}:{gid}", account.uid), &account.home],
+            None,
+        )?;
     }
     Ok(())
 }

@@ -76,7 +76,7 @@ fn supplicant(wlan: &Wlan) -> Result<(), String> {
             [("ssid", ssid.as_str()), ("how", how), ("key", &key), ("country", &country), ("hidden", hidden)];
         write(&path, 0o600, &template::filled(SUPPLICANT_TEXT, &values))?;
         let unit = format!("wpa_supplicant@{device}.service");
-        tool::systemctl(&["--quiet", "enable", &unit])?;
+        tool::systemctl(&["--quiet", "--no-reload", "enable", &unit])?;
         // It may be too early for the device; then the unit waits for it.
         tool::systemctl(&["--no-block", "restart", &unit])?;
     }

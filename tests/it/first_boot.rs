@@ -29,7 +29,8 @@ fn exits(output: &Output, status: i32) -> String {
 /// Each directory holds a file as a person could write it, and everything that is said about it.
 #[test]
 fn every_bad_line_is_named_and_costs_no_other() {
-    let mut cases: Vec<_> = fs::read_dir(root().join("tests/cases")).unwrap().map(|e| e.unwrap().path()).collect();
+    let mut cases: Vec<_> =
+        fs::read_dir(root().join("tests/cases")).unwrap().map(|e| e.unwrap().path()).collect();
     cases.retain(|case| case.join("custom.toml").exists());
     assert!(cases.len() >= 5);
     for case in cases {
@@ -55,7 +56,13 @@ fn files_that_no_editor_of_this_system_writes() {
     };
     let text = "[wlan]\r\nssid = \"Würstelstand\"\r\npassword = \"correct horse\"\r\n";
     let sixteen: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
-    for good in [b"".to_vec(), text.into(), format!("\u{feff}{text}").into(), sixteen, text.replace("\r\n", "\r").into()] {
+    for good in [
+        b"".to_vec(),
+        text.into(),
+        format!("\u{feff}{text}").into(),
+        sixteen,
+        text.replace("\r\n", "\r").into(),
+    ] {
         assert_eq!(check(&good, 0), "");
     }
     let latin: Vec<u8> = text.chars().map(|c| c as u8).collect();
@@ -92,9 +99,19 @@ proptest! {
 
 #[test]
 fn what_is_no_command_line_is_refused() {
-    for words in [&[][..], &["grow", "--partition", "2"], &["grow", "x"], &["apply", "--disk", "x"], &["check"], &["check", "a", "b"],
-        &["grow", "--disk"], &["grow", "--disk", "x", "--partition", "5"], &["read-only", "maybe"], &["--what"], &["check", "--what"]]
-    {
+    for words in [
+        &[][..],
+        &["grow", "--partition", "2"],
+        &["grow", "x"],
+        &["apply", "--disk", "x"],
+        &["check"],
+        &["check", "a", "b"],
+        &["grow", "--disk"],
+        &["grow", "--disk", "x", "--partition", "5"],
+        &["read-only", "maybe"],
+        &["--what"],
+        &["check", "--what"],
+    ] {
         let said = exits(&run(&mut first_boot(words)), 2);
         assert!(said.starts_with("error: `") && said.lines().count() == 1, "{words:?}: {said}");
     }
@@ -123,7 +140,12 @@ fn a_partition_grows_to_the_cards_end_whenever_it_is_killed() {
     assert_eq!(ok(&mut grow()), format!("partition 2 of `{card_name}` has 56 MiB now\n"));
     let new = table();
     let dump = sh(&dir, "sfdisk --dump card; sfdisk --verify card");
-    for line in ["label-id: 0x524f5649", "start=        8192, size=        8192, type=c", "start=       16384, size=      114688, type=83", "No errors detected"] {
+    for line in [
+        "label-id: 0x524f5649",
+        "start=        8192, size=        8192, type=c",
+        "start=       16384, size=      114688, type=83",
+        "No errors detected",
+    ] {
         assert!(dump.contains(line), "{line}: {dump}");
     }
     assert_eq!(ok(&mut grow()), "");
@@ -162,5 +184,8 @@ fn a_disk_that_is_not_as_it_should_be_is_left_alone() {
     assert!(said(&made, "1").contains("partition 2 comes after partition 1"));
     assert!(said(&made, "3").contains("no partition 3"));
     assert!(said(&format!("{made}; truncate -s 9M card"), "2").contains("smaller than its image"));
-    assert!(said("truncate -s 12M card; printf 'label: gpt\\nsize=1M\\n' | sfdisk --quiet card", "1").contains("GPT"));
+    assert!(
+        said("truncate -s 12M card; printf 'label: gpt\\nsize=1M\\n' | sfdisk --quiet card", "1")
+            .contains("GPT")
+    );
 }

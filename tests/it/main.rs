@@ -10,6 +10,7 @@ mod docs;
 mod event;
 mod first_boot;
 mod image_root;
+mod image_tree;
 mod inject;
 mod lint;
 mod manager;

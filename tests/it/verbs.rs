@@ -14,7 +14,7 @@ fn failure(args: &[&str], dir: &std::path::Path) -> (Option<i32>, String) {
 #[test]
 fn help_fits_a_terminal_and_names_every_verb() {
     let help = ok(&mut xtask(&["--help"]));
-    for verb in ["check", "render", "dist", "repo", "key", "schema", "try", "bench", "test"] {
+    for verb in ["check", "render", "dist", "repo", "image", "key", "schema", "try", "bench", "test"] {
         assert!(help.contains(&format!("  {verb} ")), "{verb} is missing:\n{help}");
         let page = ok(&mut xtask(&[verb, "--help"]));
         for line in help.lines().chain(page.lines()) {

@@ -1,6 +1,7 @@
 //! Benches: what they find, and how it is shown. Each is a module of its name.
 
 pub mod dist;
+pub mod image;
 pub mod notify;
 pub mod repo;
 pub mod run_stack;

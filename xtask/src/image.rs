@@ -131,7 +131,8 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
     let lock = read(target)?;
     let chosen = lock.solve(&board.wish(suite, &recipe.needs))?;
     let other = if target == here { None } else { Some(read(here)?) };
-    let stand_ins = other.as_ref().map(|lock| lock.solve(&suite.stand_in_wish())).transpose()?.unwrap_or_default();
+    let stand_ins =
+        other.as_ref().map(|lock| lock.solve(&suite.stand_in_wish())).transpose()?.unwrap_or_default();
     let key = key(workspace, recipe, &lock, &chosen, &stand_ins)?;
     let disk = u32::from_str_radix(&key[..8], 16).context("a key is hexadecimal")?;
     let roots = cache.join("roots");
@@ -146,7 +147,8 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
         turn.lock()?;
     }
     if tar.exists() && about.exists() {
-        let made = serde_json::from_slice(&fs::read(&about)?).with_context(|| format!("`{}`", about.display()))?;
+        let made =
+            serde_json::from_slice(&fs::read(&about)?).with_context(|| format!("`{}`", about.display()))?;
         return Ok(Base { tar, disk, epoch: lock.date, packages, made, cached: true, fetched: 0 });
     }
     let begun = Instant::now();
@@ -174,7 +176,11 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
         work: draft.clone(),
         out: draft.with_extension("tar"),
     };
-    eprintln!("making the root of {} with {} packages, once for this state of them", board.name, chosen.len());
+    eprintln!(
+        "making the root of {} with {} packages, once for this state of them",
+        board.name,
+        chosen.len()
+    );
     let made = root::make(&plan);
     if made.is_err() {
         let _ = fs::remove_file(&plan.out);
@@ -238,7 +244,10 @@ fn emulator(target: Processor) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&path).chain([PathBuf::from("/usr/bin")]).collect();
     let names = [format!("qemu-{}-static", target.machine), format!("qemu-{}", target.machine)];
-    names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))).find(|path| is_static(path))
+    names
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
+        .find(|path| is_static(path))
 }
 
 /// Whether a program needs no loader: inside of a root, there is none for it.
@@ -254,7 +263,9 @@ pub fn prepare(foreign: Option<&str>) -> Result<()> {
     let mut missing = Vec::new();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let there = |name: &str| {
-        std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]).any(|f: PathBuf| f.join(name).is_file())
+        std::env::split_paths(&path)
+            .chain(["/usr/sbin".into(), "/sbin".into()])
+            .any(|f: PathBuf| f.join(name).is_file())
     };
     let mut needed = vec![("curl", "curl"), ("gpgv", "gpgv"), ("unshare", "util-linux"), ("dpkg", "dpkg")];
     if !rustix::process::geteuid().is_root() {

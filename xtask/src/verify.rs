@@ -122,7 +122,14 @@ fn stand_ins(product: &Product, root: &Path) -> Result<()> {
         let path = root.join("usr/lib/systemd/system").join(unit);
         if !path.exists() {
             fs::create_dir_all(path.parent().unwrap_or(root))?;
-            let body = if unit.ends_with(".service") { "[Service]\nExecStart=/bin/sh\n" } else { "" };
+            let body = match unit.rsplit_once('.') {
+                Some((_, "service")) => "[Service]\nExecStart=/bin/sh\n".to_owned(),
+                // The place of a mount is in its name.
+                Some((name, "mount")) => {
+                    format!("[Mount]\nWhat=/dev/null\nWhere=/{}\n", name.replace('-', "/"))
+                }
+                _ => String::new(),
+            };
             fs::write(&path, format!("[Unit]\nDescription=Stand-in\n{body}"))?;
         }
     }

@@ -28,7 +28,8 @@ pub fn bill(image: &str, suite: &str, epoch: u64, packages: &[Package], own: &[O
     components.extend(own.iter().map(ours));
     let refs: Vec<&Value> = components.iter().map(|c| &c["bom-ref"]).collect();
     let hex = sha256(components.iter().map(Value::to_string).collect::<String>().as_bytes());
-    let serial = format!("{}-{}-8{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32]);
+    let serial =
+        format!("{}-{}-8{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32]);
     let bill = json!({
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
@@ -48,7 +49,8 @@ pub fn bill(image: &str, suite: &str, epoch: u64, packages: &[Package], own: &[O
 
 fn distribution(package: &Package, suite: &str) -> Value {
     let (name, version) = (&package.name, &package.version);
-    let purl = format!("pkg:deb/debian/{name}@{}?arch={}&distro={suite}", escaped(version), package.architecture);
+    let purl =
+        format!("pkg:deb/debian/{name}@{}?arch={}&distro={suite}", escaped(version), package.architecture);
     let source = package.field("Source").unwrap_or(name);
     json!({
         "type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl,
@@ -70,5 +72,5 @@ fn ours(own: &Own) -> Value {
 
 /// A version in an address.
 fn escaped(version: &str) -> String {
-    version.replace('%', "%25").replace('+', "%2B").replace(':', "%3A").replace('~', "~")
+    version.replace('%', "%25").replace('+', "%2B").replace(':', "%3A")
 }

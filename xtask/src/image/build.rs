@@ -118,7 +118,8 @@ impl<'a> Work<'a> {
         let product = order.products.first().context("an image needs a product")?;
         let board = order.recipe.board;
         let name = format!("{}-{}-{}", product.name, board.name, product.release().version);
-        fs::create_dir_all(&order.out).with_context(|| format!("`{}`: cannot be made", order.out.display()))?;
+        fs::create_dir_all(&order.out)
+            .with_context(|| format!("`{}`: cannot be made", order.out.display()))?;
         let own = order.debs.iter().map(|deb| own(deb, &board.architecture)).collect::<Result<_>>()?;
         Ok(Work { order, name, own, begun: Instant::now(), last: Instant::now(), steps: Vec::new() })
     }
@@ -221,7 +222,10 @@ fn own(path: &Path, architecture: &str) -> Result<Own> {
     let bytes = fs::read(path).with_context(|| format!("`{shown}`: cannot be read"))?;
     let control = deb::control(&bytes).with_context(|| format!("`{shown}`"))?;
     let of = |field: &str| {
-        Stanza(&control).field(field).map(str::to_owned).with_context(|| format!("`{shown}`: has no `{field}:`"))
+        Stanza(&control)
+            .field(field)
+            .map(str::to_owned)
+            .with_context(|| format!("`{shown}`: has no `{field}:`"))
     };
     let own = Own {
         name: of("Package")?,

@@ -22,8 +22,11 @@ pub fn files(workspace: &Workspace, board: &Board, suite: &Suite, disk: &str) ->
         .filter(|pocket| !pocket.on_request || board.from.contains_key(&pocket.suite))
         .map(|pocket| context! { suite => pocket.suite, mirror => pocket.mirror, on_request => pocket.on_request })
         .collect();
-    let from: Vec<Value> =
-        board.from.iter().map(|(pocket, patterns)| context! { pocket, patterns => patterns.join(" ") }).collect();
+    let from: Vec<Value> = board
+        .from
+        .iter()
+        .map(|(pocket, patterns)| context! { pocket, patterns => patterns.join(" ") })
+        .collect();
     let variables = context! {
         disk, pockets, from,
         components => suite.archive.components,

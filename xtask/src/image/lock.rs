@@ -43,7 +43,8 @@ impl Lock {
     fn parse(shown: &str, text: &str) -> Result<Lock> {
         let damaged = || format!("`{shown}`: damaged: run again with --update");
         let mut paragraphs = stanzas(text);
-        let date = paragraphs.next().and_then(|head| head.field("Date")?.parse().ok()).with_context(damaged)?;
+        let date =
+            paragraphs.next().and_then(|head| head.field("Date")?.parse().ok()).with_context(damaged)?;
         let packages: Result<Vec<Package>> = paragraphs.map(|s| Package::read(s, None)).collect();
         Ok(Lock { shown: shown.to_owned(), date, packages: packages.with_context(damaged)? })
     }
@@ -105,7 +106,10 @@ pub fn files(suite: &Suite, packages: &[&Package], cache: &Path) -> Result<(Vec<
     for package in packages {
         let pocket = suite.archive.pocket.iter().find(|pocket| pocket.suite == package.pocket);
         let pocket = pocket.with_context(|| {
-            format!("{}: is from {}, which the suite does not have: run again with --update", package.name, package.pocket)
+            format!(
+                "{}: is from {}, which the suite does not have: run again with --update",
+                package.name, package.pocket
+            )
         })?;
         wanted.push(Wanted {
             url: format!("{}/{}", pocket.mirror, package.filename),

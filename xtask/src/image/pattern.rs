@@ -43,7 +43,9 @@ mod tests {
 
     #[test]
     fn a_star_is_anything() {
-        for (pattern, text) in [("a*c", "abc"), ("a*c", "ac"), ("*", ""), ("a*b*c", "a/b/b/c"), ("a*", "a/b"), ("a", "a")] {
+        for (pattern, text) in
+            [("a*c", "abc"), ("a*c", "ac"), ("*", ""), ("a*b*c", "a/b/b/c"), ("a*", "a/b"), ("a", "a")]
+        {
             assert!(matches(pattern, text), "{pattern} {text}");
         }
         for (pattern, text) in [("a*c", "abd"), ("a", "ab"), ("ab*b", "ab"), ("a*b*c", "ac"), ("*b", "a")] {

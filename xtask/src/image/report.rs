@@ -115,10 +115,15 @@ impl fmt::Display for Report {
         for (name, bytes) in &self.files {
             writeln!(f, "  {name}: {}", megabytes(*bytes))?;
         }
-        writeln!(f, "  {} in the root{}", megabytes(self.content_bytes), match about.kernel.as_str() {
-            "" => String::new(),
-            kernel => format!(", kernel {kernel}"),
-        })?;
+        writeln!(
+            f,
+            "  {} in the root{}",
+            megabytes(self.content_bytes),
+            match about.kernel.as_str() {
+                "" => String::new(),
+                kernel => format!(", kernel {kernel}"),
+            }
+        )?;
         for (what, shares) in [("packages", &about.packages), ("folders", &self.folders)] {
             if shares.is_empty() {
                 continue;

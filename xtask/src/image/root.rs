@@ -110,13 +110,16 @@ pub fn make(plan: &Plan) -> Result<Made> {
     let report = enter::run(&file);
     fs::remove_file(&file)?;
     let _ = fs::remove_dir(&plan.work);
-    serde_json::from_str(&report?).context("the root's maker said something else")
+    let made: Result<Made, String> =
+        serde_json::from_str(&report?).context("the root's maker said something else")?;
+    made.map_err(|error| anyhow!("the root cannot be made: {error}"))
 }
 
-/// The part of it that runs in the namespace: prints what came of it.
+/// The part of it that runs in the namespace: prints what came of it, an error too, for who started it to say it once.
 pub fn inside(plan: &Path) -> Result<()> {
     let plan: Plan = serde_json::from_slice(&fs::read(plan)?)?;
-    println!("{}", serde_json::to_string(&Maker::new(&plan)?.make()?)?);
+    let made = Maker::new(&plan).and_then(Maker::make).map_err(|error| format!("{error:#}"));
+    println!("{}", serde_json::to_string(&made)?);
     Ok(())
 }
 
@@ -175,7 +178,11 @@ impl<'a> Maker<'a> {
         plan.remove.iter().try_for_each(|pattern| remove(&root, pattern))?;
         // Once more: some scripts write what must be as it was given, such as the machine's identity.
         plan.files.iter().try_for_each(|file| written(&root, file))?;
-        tarball::write(&root, plan.epoch, std::io::BufWriter::with_capacity(1 << 20, File::create(&plan.out)?))?;
+        tarball::write(
+            &root,
+            plan.epoch,
+            std::io::BufWriter::with_capacity(1 << 20, File::create(&plan.out)?),
+        )?;
         self.lap("tar");
         Ok(Made { steps: self.steps, kernel: initramfs::kernel(&root)?, modules })
     }
@@ -218,14 +225,16 @@ fn unpack_all(
         symlink(format!("usr/{name}"), root.join(name))?;
     }
     let mut order: Vec<usize> = (0..packages.len()).collect();
-    order.sort_by_key(|i| std::cmp::Reverse(fs::metadata(&packages[*i]).map(|m| m.len()).unwrap_or_default()));
+    order
+        .sort_by_key(|i| std::cmp::Reverse(fs::metadata(&packages[*i]).map(|m| m.len()).unwrap_or_default()));
     let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 while let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let package = &packages[*index];
-                    let unpacked = deb::unpack(package, root, filter).with_context(|| format!("`{}`", package.display()));
+                    let unpacked = deb::unpack(package, root, filter)
+                        .with_context(|| format!("`{}`", package.display()));
                     done.lock().unwrap_or_else(|e| e.into_inner()).insert(*index, unpacked);
                 }
             });
@@ -272,7 +281,11 @@ fn remove(root: &Path, pattern: &str) -> Result<()> {
         let found = entry.file_name();
         let found = found.to_string_lossy();
         let long = found.len() >= start.len() + end.len();
-        let fits = if name.contains('*') { long && found.starts_with(start) && found.ends_with(end) } else { found == name };
+        let fits = if name.contains('*') {
+            long && found.starts_with(start) && found.ends_with(end)
+        } else {
+            found == name
+        };
         if fits {
             let folder = entry.file_type()?.is_dir();
             if folder { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }

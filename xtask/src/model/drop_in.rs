@@ -49,11 +49,14 @@ pub(super) fn drop_ins(catalog: &Catalog, place: &mut Place<'_>) -> Vec<DropIn> 
 fn file(value: &str, product: &str) -> Verdict {
     path::plain(value)?;
     let parts: Vec<&str> = value.split('/').skip(1).collect();
-    let ending = |name: &str| name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map(|(_, e)| e.to_owned());
+    let ending =
+        |name: &str| name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map(|(_, e)| e.to_owned());
     let is = |name: &str, endings: &[&str]| ending(name).is_some_and(|e| endings.contains(&e.as_str()));
     let fits = match parts.as_slice() {
         ["usr", "lib", "systemd", "network", name] => is(name, &NETWORK),
-        ["usr", "lib", "systemd", "system" | "user", folder, name] => is(folder, &["d"]) && is(name, &["conf"]),
+        ["usr", "lib", "systemd", "system" | "user", folder, name] => {
+            is(folder, &["d"]) && is(name, &["conf"])
+        }
         ["usr", "lib", "systemd", folder, name] => folder.ends_with(".conf.d") && is(name, &["conf"]),
         _ => false,
     };

@@ -9,8 +9,7 @@ use crate::finding::{Findings, known, shown};
 use crate::model::place::Place;
 use crate::model::service::{Known, build as build_service, extend, mirrored};
 use crate::model::{
-    Account, Group, Lock, Permit, Product, Release, Role, Service, Variable, alert, drop_in, order,
-    permit,
+    Account, Group, Lock, Permit, Product, Release, Role, Service, Variable, alert, drop_in, order, permit,
     program_dir, resolve,
 };
 use crate::rule::{about, name, path, quantity, text};

@@ -2,12 +2,13 @@
 
 use anyhow::{Result, bail};
 
-use crate::bench::{Report, dist, notify, repo, run_stack, status};
+use crate::bench::{Report, dist, image, notify, repo, run_stack, status};
 use crate::workspace::Workspace;
 
 /// Every bench: its name, and what runs it for so many rounds.
-const BENCHES: [(&str, Bench); 5] = [
+const BENCHES: [(&str, Bench); 6] = [
     ("dist", dist::run),
+    ("image", image::run),
     ("notify", notify::run),
     ("repo", repo::run),
     ("run_stack", run_stack::run),

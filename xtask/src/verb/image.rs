@@ -58,7 +58,8 @@ pub struct Args {
 
 /// Makes the image; paths of what was made go to standard output.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
-    let board = Board::read(workspace, args.board.as_deref().context("--board BOARD: which machine it is for")?)?;
+    let board =
+        Board::read(workspace, args.board.as_deref().context("--board BOARD: which machine it is for")?)?;
     let suite = Suite::read(workspace, args.suite.as_deref().unwrap_or(&board.suite))?;
     if let Some(other) = args.format.iter().find(|format| !FORMATS.contains(&format.as_str())) {
         bail!("`{other}`: is no kind of image: known: {}", FORMATS.join(", "));
@@ -94,7 +95,7 @@ fn everything(workspace: &Workspace, named: &[Product]) -> Result<Vec<Product>> 
 }
 
 /// The products' packages for the board, as `dist` makes them.
-fn packed(workspace: &Workspace, board: &Board, products: &[Product]) -> Result<Vec<PathBuf>> {
+pub fn packed(workspace: &Workspace, board: &Board, products: &[Product]) -> Result<Vec<PathBuf>> {
     let target = target::ALL.into_iter().find(|target| target.deb == board.architecture);
     let target = target.with_context(|| format!("no packages are made for {}", board.architecture))?;
     let plan = Plan {
@@ -115,11 +116,13 @@ fn configuration(args: &Args, products: &[Product]) -> Result<Option<String>> {
     let text = match &args.config {
         Some(path) => {
             let shown = path.display();
-            let text = fs::read_to_string(path).with_context(|| format!("`{shown}`: cannot be read as text"))?;
+            let text =
+                fs::read_to_string(path).with_context(|| format!("`{shown}`: cannot be read as text"))?;
             // By the very reader that the machine has: a mistake is found before the card is written.
             let faults = settings::read(text.as_bytes()).faults;
             if !faults.is_empty() {
-                let lines: Vec<String> = faults.iter().map(|f| format!("line {}: {}", f.line, f.what)).collect();
+                let lines: Vec<String> =
+                    faults.iter().map(|f| format!("line {}: {}", f.line, f.what)).collect();
                 bail!("`{shown}`: {}", lines.join("; "));
             }
             Some(text)
@@ -128,12 +131,18 @@ fn configuration(args: &Args, products: &[Product]) -> Result<Option<String>> {
     };
     let Some(role) = &args.role else { return Ok(text) };
     let known: Vec<&str> = products.iter().flat_map(|p| &p.roles).map(|role| role.name.as_str()).collect();
-    ensure!(known.contains(&role.as_str()), "`{role}` is no role of the product: known: {}", known.join(", "));
+    ensure!(
+        known.contains(&role.as_str()),
+        "`{role}` is no role of the product: known: {}",
+        known.join(", ")
+    );
     let mut table: toml::Table = toml::from_str(text.as_deref().unwrap_or("config_version = 1\n"))?;
     let robot = table.entry("robot").or_insert_with(|| toml::Table::new().into());
     let robot = robot.as_table_mut().context("--config: its `robot` is no table")?;
     match robot.get("role").and_then(toml::Value::as_str) {
-        Some(other) if other != role => bail!("--role {role}: the file of --config says `{other}`: leave one of them out"),
+        Some(other) if other != role => {
+            bail!("--role {role}: the file of --config says `{other}`: leave one of them out")
+        }
         _ => drop(robot.insert("role".to_owned(), role.as_str().into())),
     }
     Ok(Some(toml::to_string(&table)?))
@@ -147,6 +156,7 @@ fn bytes(text: &str) -> Result<u64> {
         Some((at, 'G' | 'g')) => (&text[..at], 1 << 30),
         _ => (text, 1),
     };
-    let number: u64 = number.parse().ok().with_context(|| format!("--size {text}: use a number with K, M or G"))?;
+    let number: u64 =
+        number.parse().ok().with_context(|| format!("--size {text}: use a number with K, M or G"))?;
     number.checked_mul(unit).with_context(|| format!("--size {text}: is too large"))
 }

@@ -33,7 +33,7 @@ const TIME: &str = "
     mkdir -p /var/tmp/time/DEBIAN
     printf 'Package: time-stand-in\\nVersion: 1\\nArchitecture: all\\nProvides: time-daemon\\nMaintainer: x <x@example.org>\\nDescription: x\\n' \\
         >/var/tmp/time/DEBIAN/control
-    dpkg-deb --build /var/tmp/time >/dev/null && dpkg --install /var/tmp/time.deb";
+    dpkg-deb --build /var/tmp/time >/dev/null && dpkg --install /var/tmp/*.deb";
 
 /// The package of that name for this processor.
 pub(crate) fn package(name: &str) -> &'static Path {
@@ -46,9 +46,10 @@ pub(crate) fn package(name: &str) -> &'static Path {
 /// A machine that has the packages and has never been asked for anything.
 pub(crate) fn flashed(suite: Suite) -> Result<Machine> {
     let machine = Machine::on(suite).files(STAND_INS).boot()?;
-    machine.run(TIME).ok();
-    machine.install(package("rovi-services")).ok();
-    machine.install(package("rovi-first-boot")).ok();
+    for name in ["rovi-services", "rovi-first-boot"] {
+        machine.put_file(package(name), &format!("/var/tmp/{name}.deb"));
+    }
+    machine.script(TIME).within(SOON).run().ok();
     Ok(machine)
 }
 

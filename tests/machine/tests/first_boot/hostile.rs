@@ -28,12 +28,19 @@ fn what_is_wrong_is_said_on_the_card_and_the_rest_is_done() -> Result<()> {
     apply(&machine).exits(78).says("rename it to `custom.toml`");
     machine.run(&format!("rm {FILE}.txt {ERRORS}")).ok();
     apply(&machine).ok();
+    // More faults than anybody reads.
+    machine.put(FILE, 0o644, "x = [\n".repeat(10_000));
+    let said = apply(&machine).ok().says("and 9950 more").stdout;
+    assert!(said.lines().count() < 60);
+    assert_eq!(machine.read(ERRORS).unwrap().lines().count(), 2 + 51);
+    machine.run(&format!("rm {FILE} {ERRORS}")).ok();
     // A folder in its place, and a boot partition that is not there.
     machine.run(&format!("mkdir {FILE}")).ok();
     apply(&machine).exits(1).says("error: `/boot/firmware/custom.toml`: is a directory");
     machine.run("rm -r /boot/firmware").ok();
     apply(&machine).ok();
-    let skipped = "systemctl restart first-boot && systemctl show --property=ConditionResult --value first-boot";
+    let skipped =
+        "systemctl restart first-boot && systemctl show --property=ConditionResult --value first-boot";
     assert_eq!(machine.run(skipped).ok().text(), "no");
     Ok(())
 }
@@ -46,7 +53,10 @@ fn a_boot_partition_that_takes_nothing_more() -> Result<()> {
     machine.run("mount -t tmpfs -o size=16k tmpfs /boot/firmware").ok();
     machine.put(FILE, 0o644, &asked);
     machine.run("cat /dev/zero >/boot/firmware/full").fails();
-    apply(&machine).exits(1).says("line 21: [locale] keymap: is no layout").says("make room on the boot partition");
+    apply(&machine)
+        .exits(1)
+        .says("line 21: [locale] keymap: is no layout")
+        .says("make room on the boot partition");
     assert!(!machine.read(FILE).unwrap().contains("horse"));
     apply(&machine).ok();
     machine.run("umount /boot/firmware").ok();

@@ -6,9 +6,9 @@ use crate::card::{ASKED, ERRORS, FILE, LINE, PROGRAM, SOON, apply, everything, f
 
 const SECRETS: [&str; 2] = ["$6$abcdefgh", "horse"];
 
-/// Microseconds since the kernel's start at which a unit became active.
-fn active(machine: &Machine, unit: &str) -> u64 {
-    let show = format!("systemctl show --property=ActiveEnterTimestampMonotonic --value {unit}");
+/// When something happened to a unit, in microseconds since the kernel's start.
+fn moment(machine: &Machine, unit: &str, what: &str) -> u64 {
+    let show = format!("systemctl show --property={what}TimestampMonotonic --value {unit}");
     machine.run(&show).ok().text().parse().unwrap()
 }
 
@@ -24,10 +24,12 @@ fn a_card_becomes_a_machine_of_its_own_once() -> Result<()> {
     machine.put(FILE, 0o644, format!("\u{feff}{}", ASKED.replace('\n', "\r\n")));
     machine.reboot()?;
     let before = |unit: &str| {
-        let (ours, other) = (active(&machine, "first-boot.service"), active(&machine, unit));
-        assert!(0 < ours && ours <= other, "{unit}: {ours} {other}");
+        let done = moment(&machine, "first-boot.service", "ActiveEnter");
+        let other = moment(&machine, unit, "InactiveExit");
+        assert!(0 < done && done <= other, "{unit}: {done} {other}");
     };
-    ["systemd-user-sessions.service", "ssh.service", "wpa_supplicant@wlan0.service"].map(before);
+    ["systemd-user-sessions.service", "ssh.service", "rovi-gateway.service"].map(before);
+    machine.wait_for_unit("wpa_supplicant@wlan0.service", "active", SOON);
     let failed = machine.run("systemctl --failed --plain --no-legend").ok().text().to_owned();
     // The gateway has no ROS here; of ours nothing has failed.
     assert!(!failed.contains("first-boot"), "{failed}");
@@ -69,7 +71,11 @@ fn a_card_becomes_a_machine_of_its_own_once() -> Result<()> {
 fn changed(machine: &mut Machine) -> Result<()> {
     let wpa = "/etc/wpa_supplicant/wpa_supplicant-wlan0.conf";
     // A setting, without the passwords that are gone: they stay as they are.
-    machine.put(FILE, 0o644, machine.read(FILE).unwrap().replace("\"AT\"", "\"DE\"").replace("robot-7", "robot-8"));
+    machine.put(
+        FILE,
+        0o644,
+        machine.read(FILE).unwrap().replace("\"AT\"", "\"DE\"").replace("robot-7", "robot-8"),
+    );
     apply(machine).ok().says("custom.toml: applied");
     let config = machine.read(wpa).unwrap();
     assert!(config.contains("country=DE") && config.contains("psk=\"correct \"horse\" \\1\""), "{config}");

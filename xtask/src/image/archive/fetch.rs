@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read, Write as _};
+use std::io::{IsTerminal, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
@@ -31,8 +33,11 @@ const AT_ONCE: &str = "12";
 /// Makes sure that all are in the folder; returns how many bytes had to come.
 pub fn fetch(wanted: &[Wanted], cache: &Path) -> Result<u64> {
     fs::create_dir_all(cache).with_context(|| format!("`{}`: cannot be made", cache.display()))?;
-    let missing: BTreeMap<&str, &Wanted> =
-        wanted.iter().filter(|w| !cached(cache, &w.sha256).exists()).map(|w| (w.sha256.as_str(), w)).collect();
+    let missing: BTreeMap<&str, &Wanted> = wanted
+        .iter()
+        .filter(|w| !cached(cache, &w.sha256).exists())
+        .map(|w| (w.sha256.as_str(), w))
+        .collect();
     if missing.is_empty() {
         return Ok(0);
     }
@@ -102,24 +107,68 @@ fn curl(list: &[&Wanted], drafts: &Path) -> Result<String> {
     let mut config = String::new();
     for wanted in list {
         let output = drafts.join(&wanted.sha256);
-        let _ = writeln!(config, "url = \"{}\"\noutput = \"{}\"", quoted(&wanted.url), quoted(&output.display().to_string()));
+        let _ = writeln!(
+            config,
+            "url = \"{}\"\noutput = \"{}\"",
+            quoted(&wanted.url),
+            quoted(&output.display().to_string())
+        );
     }
     let mut child = Command::new("curl")
-        .args(["--fail", "--silent", "--show-error", "--location", "--globoff", "--parallel", "--parallel-max", AT_ONCE])
-        .args(["--retry", "3", "--connect-timeout", "30", "--speed-limit", "1000", "--speed-time", "60", "--config", "-"])
+        .args([
+            "--fail",
+            "--silent",
+            "--show-error",
+            "--location",
+            "--globoff",
+            "--parallel",
+            "--parallel-max",
+            AT_ONCE,
+        ])
+        .args([
+            "--retry",
+            "3",
+            "--connect-timeout",
+            "30",
+            "--speed-limit",
+            "1000",
+            "--speed-time",
+            "60",
+            "--config",
+            "-",
+        ])
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .context("`curl` does not start: apt-get install curl")?;
     let mut input = child.stdin.take().context("curl has no input")?;
+    let done = AtomicBool::new(false);
     thread::scope(|scope| {
+        if std::io::stderr().is_terminal() {
+            let total = list.iter().map(|wanted| wanted.size).sum();
+            let done = &done;
+            scope.spawn(move || show(drafts, total, done));
+        }
         // Beside the reading of what it says, or both would wait for the other.
         scope.spawn(move || input.write_all(config.as_bytes()));
-        let ended = child.wait_with_output()?;
+        let ended = child.wait_with_output();
+        done.store(true, Ordering::Relaxed);
+        let ended = ended?;
         let said = String::from_utf8_lossy(&ended.stderr);
         let last = said.lines().rfind(|line| line.starts_with("curl:")).unwrap_or_default();
-        Ok(if ended.status.success() { String::new() } else { format!(" ({last})") })
+        Ok(if last.is_empty() { String::new() } else { format!(" ({last})") })
     })
+}
+
+/// Shows a person how much is there, until all is.
+fn show(drafts: &Path, total: u64, done: &AtomicBool) {
+    while !done.load(Ordering::Relaxed) {
+        let files = fs::read_dir(drafts).into_iter().flatten().flatten();
+        let there: u64 = files.filter_map(|file| file.metadata().ok()).map(|meta| meta.len()).sum();
+        eprint!("\r{} of {} ", megabytes(there), megabytes(total));
+        thread::sleep(Duration::from_millis(200));
+    }
+    eprint!("\r{:32}\r", "");
 }
 
 fn quoted(text: &str) -> String {
@@ -135,7 +184,11 @@ impl Faults {
         let sums = thread::scope(|scope| {
             let jobs: Vec<_> = list
                 .chunks(share.max(1))
-                .map(|part| scope.spawn(move || part.iter().map(|w| sha256(&drafts.join(&w.sha256)).ok()).collect::<Vec<_>>()))
+                .map(|part| {
+                    scope.spawn(move || {
+                        part.iter().map(|w| sha256(&drafts.join(&w.sha256)).ok()).collect::<Vec<_>>()
+                    })
+                })
                 .collect();
             jobs.into_iter().flat_map(|job| job.join().unwrap_or_default()).collect::<Vec<_>>()
         });
@@ -145,7 +198,10 @@ impl Faults {
                 Some(sum) if sum == wanted.sha256 => {
                     fs::rename(drafts.join(&wanted.sha256), cached(cache, &wanted.sha256))?;
                 }
-                Some(_) => faults.push(format!("{}: is not what its hash says: `{}` is damaged or was replaced", wanted.name, wanted.url)),
+                Some(_) => faults.push(format!(
+                    "{}: is not what its hash says: `{}` is damaged or was replaced",
+                    wanted.name, wanted.url
+                )),
                 None => faults.push(format!("{}: cannot be fetched from `{}`", wanted.name, wanted.url)),
             }
         }

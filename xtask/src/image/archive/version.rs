@@ -6,7 +6,10 @@ use std::cmp::Ordering;
 pub fn compare(left: &str, right: &str) -> Ordering {
     let ((left_epoch, left), (right_epoch, right)) = (epoch(left), epoch(right));
     let ((left, left_revision), (right, right_revision)) = (revision(left), revision(right));
-    left_epoch.cmp(&right_epoch).then_with(|| part(left, right)).then_with(|| part(left_revision, right_revision))
+    left_epoch
+        .cmp(&right_epoch)
+        .then_with(|| part(left, right))
+        .then_with(|| part(left_revision, right_revision))
 }
 
 fn epoch(version: &str) -> (u64, &str) {

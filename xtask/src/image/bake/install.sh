@@ -24,7 +24,8 @@ list >"$work/before"
 until [ -n "$(find "$work/tick" -newer "$work/mark" 2>/dev/null)" ]; do touch "$work/tick"; done
 
 # Triggers of other packages are left to the machine: their scripts know nothing of another system's root.
-env -i PATH="$PATH" LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive SOURCE_DATE_EPOCH="$epoch" TMPDIR="$work/tmp" \
+# dpkg wants the administrator's programs, which are not on everybody's path.
+env -i PATH="$PATH:/usr/sbin:/sbin" LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive SOURCE_DATE_EPOCH="$epoch" TMPDIR="$work/tmp" \
     dpkg --root="$work/root" --log="$work/log" --force-script-chrootless --force-architecture --force-depends \
     --force-unsafe-io --force-confdef --force-confold --no-triggers --install "$@" >&2
 

@@ -109,7 +109,9 @@ impl<'a> Chroot<'a> {
     }
 
     fn command(&self, words: &[&str], environment: &[(&str, &str)]) -> Result<Command> {
-        let chroot = ["/usr/sbin/chroot", "/usr/bin/chroot", "/sbin/chroot"].into_iter().find(|p| Path::new(p).exists());
+        let chroot = ["/usr/sbin/chroot", "/usr/bin/chroot", "/sbin/chroot"]
+            .into_iter()
+            .find(|p| Path::new(p).exists());
         let mut command = Command::new(chroot.context("`chroot` is missing: apt-get install coreutils")?);
         command.arg(self.root).args(words).env_clear().current_dir("/");
         command.envs([
@@ -161,7 +163,9 @@ impl<'a> Chroot<'a> {
     pub(super) fn hide_libraries(&mut self) -> Result<Vec<(&'static str, String)>> {
         let folder = Processor::of_host()?.libraries;
         let path = self.root.join(folder.trim_start_matches('/'));
-        let Some(at) = self.mounted.iter().position(|mounted| *mounted == path) else { return Ok(Vec::new()) };
+        let Some(at) = self.mounted.iter().position(|mounted| *mounted == path) else {
+            return Ok(Vec::new());
+        };
         unmount(&path, UnmountFlags::DETACH)?;
         self.mounted.remove(at);
         self.made.retain(|made| *made != path);
@@ -204,7 +208,8 @@ impl<'a> Chroot<'a> {
 
     fn bind(&mut self, source: &Path, inner: &str) -> Result<()> {
         let target = self.root.join(inner);
-        mount_bind(source, &target).with_context(|| format!("`{}` cannot be bound over `/{inner}`", source.display()))?;
+        mount_bind(source, &target)
+            .with_context(|| format!("`{}` cannot be bound over `/{inner}`", source.display()))?;
         self.mounted.push(target);
         Ok(())
     }
@@ -220,10 +225,11 @@ impl<'a> Chroot<'a> {
 
 /// Memory as a folder, which is gone with the process.
 pub(super) fn memory(folder: &Path) -> Result<()> {
-    mount("tmpfs", folder, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, Some(c"mode=0755,size=6G")).with_context(|| {
-        "no memory can be mounted in a user namespace: on Ubuntu run `sysctl -w \
+    mount("tmpfs", folder, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, Some(c"mode=0755,size=6G"))
+        .with_context(|| {
+            "no memory can be mounted in a user namespace: on Ubuntu run `sysctl -w \
          kernel.apparmor_restrict_unprivileged_userns=0` as root, in a container allow `mount`"
-    })
+        })
 }
 
 /// Lets the kernel run a foreign processor's programs in this namespace by an emulator, or finds that the host's
@@ -246,7 +252,15 @@ pub(super) fn emulate(processor: Processor, emulator: Option<&Path>, folder: &Pa
             processor.deb
         );
     }
-    let line = [b":image:M::".as_slice(), &processor.magic(), b":", &processor.mask(), b":", emulator.as_os_str().as_encoded_bytes(), b":F"];
+    let line = [
+        b":image:M::".as_slice(),
+        &processor.magic(),
+        b":",
+        &processor.mask(),
+        b":",
+        emulator.as_os_str().as_encoded_bytes(),
+        b":F",
+    ];
     fs::write(folder.join("register"), line.concat()).context("the emulator cannot be registered")
 }
 

@@ -94,7 +94,8 @@ fn entry(package: &Unpacked) -> Result<Entry> {
 fn paragraph(root: &Path, package: &Unpacked) -> Result<String> {
     let (first, rest) = package.control.trim_end().split_once('\n').context("a control file of one line")?;
     let mut text = format!("{first}\nStatus: install ok unpacked\n{rest}\n");
-    let conffiles = package.info.get("conffiles").map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
+    let conffiles =
+        package.info.get("conffiles").map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
     let paths: Vec<&str> = conffiles.lines().filter(|line| line.starts_with('/')).collect();
     if !paths.is_empty() {
         text.push_str("Conffiles:\n");

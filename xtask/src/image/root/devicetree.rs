@@ -27,7 +27,9 @@ pub(super) fn modules(tree: &[u8], aliases: &str, patterns: &[String]) -> Result
         for compatible in node.compatible() {
             let name = node.name.split('@').next().unwrap_or_default();
             let asked = format!("of:N{name}T(null)C{compatible}");
-            found.extend(aliases.iter().filter(|(p, _)| matches(p, &asked)).map(|(_, module)| (*module).to_owned()));
+            found.extend(
+                aliases.iter().filter(|(p, _)| matches(p, &asked)).map(|(_, module)| (*module).to_owned()),
+            );
         }
     }
     Ok(found)
@@ -108,7 +110,8 @@ impl Tree {
                 2 => drop(stack.pop()),
                 3 => {
                     let (length, name) = (word(at)? as usize, text(strings + word(at + 4)? as usize)?);
-                    let value = blob.get(at + 8..at + 8 + length).context("a device tree is cut short")?.to_vec();
+                    let value =
+                        blob.get(at + 8..at + 8 + length).context("a device tree is cut short")?.to_vec();
                     at = (at + 8 + length).next_multiple_of(4);
                     let node = *stack.last().context("a device tree has a property without a node")?;
                     nodes[node].properties.insert(name, value);
@@ -186,7 +189,9 @@ mod tests {
         assert!(matches(pattern, "of:NmmcT(null)Cbrcm,bcm2711-emmc2"));
         assert!(!matches(pattern, "of:NmmcT(null)Cbrcm,bcm2711-emmc"));
         assert!(!matches(pattern, "of:NmmcT(null)Cbrcm,bcm2711-emmc22"));
-        assert!(matches("of:N*T*Ca,b*", "of:NxT(null)Ca,bc") && !matches("of:N*T*Ca,bC*", "of:NxT(null)Ca,b"));
+        assert!(
+            matches("of:N*T*Ca,b*", "of:NxT(null)Ca,bc") && !matches("of:N*T*Ca,bC*", "of:NxT(null)Ca,b")
+        );
         assert_eq!(alias("alias usb:v0001 x"), None);
     }
 }

@@ -56,7 +56,7 @@ pub fn run(plan: &Path) -> Result<String> {
     said.read_to_string(&mut report)?;
     let status = child.wait()?;
     given?;
-    ensure!(status.success(), "the root file system was not made: see above");
+    ensure!(status.success(), "what makes roots was ended: {status}");
     Ok(report)
 }
 

@@ -30,7 +30,8 @@ pub(super) fn make(chroot: &mut Chroot<'_>, root: &Path, plan: &Plan, work: &Pat
     let mut environment = vec![("DEB_MAINT_PARAMS", "'configure'".to_owned())];
     chroot.stand_in_for(&plan.for_initramfs)?;
     environment.extend(chroot.hide_libraries()?);
-    let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let environment: Vec<(&str, &str)> =
+        environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
     chroot.run(&["update-initramfs", "-c", "-k", &kernel], &environment)?;
     nothing_foreign(chroot, root, &kernel, plan, &environment)?;
     Ok(modules)

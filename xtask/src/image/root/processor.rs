@@ -42,13 +42,17 @@ impl Processor {
     /// By Debian's name.
     pub(crate) fn of(deb: &str) -> Result<Processor> {
         let known = ALL.map(|p| p.deb).join(", ");
-        ALL.into_iter().find(|p| p.deb == deb).with_context(|| format!("`{deb}`: no images are made for it: known: {known}"))
+        ALL.into_iter()
+            .find(|p| p.deb == deb)
+            .with_context(|| format!("`{deb}`: no images are made for it: known: {known}"))
     }
 
     /// That of this machine.
     pub(crate) fn of_host() -> Result<Processor> {
         let machine = std::env::consts::ARCH;
-        ALL.into_iter().find(|p| p.machine == machine).with_context(|| format!("no images are made on {machine}"))
+        ALL.into_iter()
+            .find(|p| p.machine == machine)
+            .with_context(|| format!("no images are made on {machine}"))
     }
 
     /// How its programs begin, as binfmt_misc wants it.

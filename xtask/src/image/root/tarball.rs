@@ -21,7 +21,8 @@ pub(super) fn write(root: &Path, epoch: u64, out: impl Write) -> Result<()> {
         let path = entry.path();
         let inner = path.strip_prefix(root)?;
         let name = Path::new(".").join(inner);
-        append(&mut builder, path, &name, epoch, &mut seen).with_context(|| format!("`/{}`", inner.display()))?;
+        append(&mut builder, path, &name, epoch, &mut seen)
+            .with_context(|| format!("`/{}`", inner.display()))?;
     }
     builder.into_inner()?.flush()?;
     Ok(())
@@ -51,7 +52,9 @@ fn append(
     }
     if !kind.is_symlink() {
         let attributes = attributes(path)?;
-        builder.append_pax_extensions(attributes.iter().map(|(name, value)| (name.as_str(), value.as_slice())))?;
+        builder.append_pax_extensions(
+            attributes.iter().map(|(name, value)| (name.as_str(), value.as_slice())),
+        )?;
     }
     if kind.is_dir() {
         header.set_entry_type(EntryType::Directory);

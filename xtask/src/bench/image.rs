@@ -1,0 +1,146 @@
+//! `cargo xtask image` against mmdebstrap with an emulator: the same packages of the same lock into a root for a board,
+//! in one run. Packages are downloaded before, as far as the other side lets them be.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use machine::host;
+
+use crate::bench::{Report, Row};
+use crate::image::archive::package::Package;
+use crate::image::board::{Board, Suite};
+use crate::image::build::{self, Order};
+use crate::image::{self, Recipe};
+use crate::model::Product;
+use crate::verb::image::packed;
+use crate::workspace::{Selection, Workspace};
+
+const MMDEBSTRAP: &str = include_str!("mmdebstrap.sh");
+/// For another processor than this machine's, or there would be nothing to compare.
+const BOARD: &str = "pi4";
+/// What a person waits at most, in seconds: warm, and into an image that there is.
+const WARM: f64 = 3.0;
+const BAKE: f64 = 2.0;
+
+/// What is compared.
+#[derive(Debug)]
+pub struct Pair {
+    /// The board.
+    pub board: Board,
+    /// Its suite.
+    pub suite: Suite,
+    /// What is in every image.
+    pub products: Vec<Product>,
+}
+
+impl Pair {
+    /// The one board that is measured.
+    pub fn read(workspace: &Workspace) -> Result<Pair> {
+        host::need(&[
+            ("mmdebstrap", "mmdebstrap"),
+            ("curl", "curl"),
+            ("gpgv", "gpgv"),
+            ("arch-test", "arch-test"),
+            ("qemu-aarch64-static", "qemu-user-static"),
+            ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
+        ])?;
+        let board = Board::read(workspace, BOARD)?;
+        let suite = Suite::read(workspace, &board.suite)?;
+        let products = image::products(workspace, &Selection::default())?;
+        ensure!(board.is_foreign()?, "this machine's programs are the board's: nothing is emulated here");
+        Ok(Pair { board, suite, products })
+    }
+
+    /// What both sides are asked for.
+    pub fn recipe(&self) -> Recipe<'_> {
+        Recipe { board: &self.board, suite: &self.suite, needs: image::needs(&self.products), update: None }
+    }
+
+    /// Their root of the same packages; how many seconds it took.
+    pub fn theirs(&self, packages: &[Package], epoch: u64, out: &Path) -> Result<f64> {
+        let names: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
+        let (suite, board) = (&self.suite, &self.board);
+        let exclude =
+            suite.system.leave_out.iter().chain(&board.leave_out).map(|p| format!("path-exclude={p}"));
+        let include = suite.system.keep.iter().chain(&board.keep).map(|p| format!("path-include={p}"));
+        let options: Vec<String> = exclude.chain(include).collect();
+        let archive = &suite.archive;
+        let keyring = archive.keyring.display();
+        let components = archive.components.join(" ");
+        let lines = archive.pocket.iter().filter(|pocket| !pocket.on_request);
+        let lines = lines.map(|p| format!("deb [signed-by={keyring}] {} {} {components}", p.mirror, p.suite));
+        let begun = Instant::now();
+        let ended = Command::new("unshare")
+            .args(["--mount", "--propagation", "private", "sh", "-c", MMDEBSTRAP, "mmdebstrap.sh"])
+            .arg(out)
+            .args([suite.name.as_str(), &board.architecture, "qemu-aarch64", &names.join(",")])
+            .args(lines)
+            .env("DPKG_OPTIONS", options.join("\n"))
+            .env("SOURCE_DATE_EPOCH", epoch.to_string())
+            .env("TMPDIR", out.parent().context("a file without a folder")?)
+            .output()?;
+        if !ended.status.success() {
+            let said = String::from_utf8_lossy(&ended.stderr);
+            let last: Vec<&str> = said.lines().rev().take(5).collect();
+            bail!("mmdebstrap: {}", last.into_iter().rev().collect::<Vec<_>>().join("\n"));
+        }
+        Ok(begun.elapsed().as_secs_f64())
+    }
+}
+
+/// Measures each side once: theirs takes minutes.
+pub fn run(workspace: &Workspace, _rounds: u32) -> Result<Report> {
+    let pair = Pair::read(workspace)?;
+    let debs = packed(workspace, &pair.board, &pair.products)?;
+    let dir = workspace.target_dir().join("bench-image");
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(&dir)?;
+    let order = |debs: &[std::path::PathBuf], out: &str| Order {
+        recipe: pair.recipe(),
+        products: &pair.products,
+        debs: debs.to_vec(),
+        size: None,
+        formats: vec!["img".to_owned()],
+        configuration: None,
+        out: dir.join(out),
+    };
+    // Everything is downloaded then, and the cached root is what is made anew.
+    let known = image::base(workspace, &pair.recipe())?;
+    let kept = known.tar.with_extension("kept");
+    fs::rename(&known.tar, &kept)?;
+    let begun = Instant::now();
+    let made = build::build(workspace, &order(&debs, "ours"));
+    let cold = begun.elapsed().as_secs_f64();
+    if made.is_err() {
+        fs::rename(&kept, &known.tar)?;
+    }
+    let made = made?;
+    fs::remove_file(&kept)?;
+    let begun = Instant::now();
+    build::build(workspace, &order(&debs, "ours"))?;
+    let warm = begun.elapsed().as_secs_f64();
+    let raw = made.paths.first().context("no image was made")?;
+    let begun = Instant::now();
+    build::bake(raw, &order(&debs, "baked"))?;
+    let bake = begun.elapsed().as_secs_f64();
+    let theirs = pair.theirs(&known.packages, known.epoch, &dir.join("theirs.tar"))?;
+    fs::remove_dir_all(&dir)?;
+    Ok(Report {
+        ours: "ours".to_owned(),
+        theirs: "theirs".to_owned(),
+        how: format!("{} packages for {BOARD}", known.packages.len()),
+        rows: vec![
+            Row::new("a bootable image | mmdebstrap, a root alone", "s", cold, theirs),
+            Row::new("only our package changed | promised", "s", warm, WARM),
+            Row::new("into an image that there is | promised", "s", bake, BAKE),
+        ],
+        notes: vec![
+            "theirs downloads the packages meanwhile, a few seconds; ours had them".to_owned(),
+            "each was measured once, with the block map and checksums of a raw image".to_owned(),
+            format!("load of this machine: {:.1} times what it can do", host::busy()),
+        ],
+    })
+}
