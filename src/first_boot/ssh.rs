@@ -38,13 +38,16 @@ pub(super) fn host_keys() -> Result<bool, String> {
 pub(super) fn apply(ssh: &Ssh, user: Option<&str>, faults: &mut Vec<String>) {
     let mut fault = |key: &str, why: String| faults.push(format!("[ssh] {key}: {why}"));
     if !ssh.keys.is_empty() {
-        let only = || match user::people().as_slice() {
-            [one] => Some(one.name.clone()),
-            _ => None,
-        };
-        match user.map(str::to_owned).or_else(only).and_then(|name| user::account(&name)) {
+        // Who is asked for may be an account of the system, which nobody logs in to.
+        let mut people = user::people();
+        match user {
+            Some(name) => people.retain(|person| person.name == name),
+            None if people.len() > 1 => people.clear(),
+            None => {}
+        }
+        match people.first() {
             Some(account) => {
-                if let Err(why) = authorize(&account, &ssh.keys) {
+                if let Err(why) = authorize(account, &ssh.keys) {
                     fault("authorized_keys", why);
                 }
             }
