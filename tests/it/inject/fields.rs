@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 /// The fields and their ordinary values.
-pub(super) const FIELDS: [(&str, &str); 74] = [
+pub(super) const FIELDS: [(&str, &str); 81] = [
     ("product", "demo"),
     ("package", "demo-services"),
     ("summary", "services of a demonstration"),
@@ -79,6 +79,13 @@ pub(super) const FIELDS: [(&str, &str); 74] = [
     ("health", "exec:test -e /srv/up"),
     ("client-probe", "connected:80"),
     ("why", "Operators start and stop it."),
+    ("identifier", "web-server"),
+    ("environment-file", "-/etc/web.env"),
+    ("slice-description", "All parts"),
+    ("text", "a file\n"),
+    ("instance", "one"),
+    ("instance-why", "What it is"),
+    ("instance-value", "1"),
 ];
 
 /// Each field has a line of its own where TOML allows it, so that the line of a fault tells the field.
@@ -130,6 +137,22 @@ why = @variable-why@
 [role.@role@.environment]
 LAST = "last"
 
+[slice.part]
+description = @slice-description@
+
+[config."notes"]
+text = @text@
+
+[service.many]
+description = "Many"
+user = @account@
+hardening = "none"
+exec = ["/usr/bin/many"]
+[service.many.instances.variables]
+MANY = @instance-why@
+[service.many.instances.shipped.@instance@]
+MANY = @instance-value@
+
 [default.@kind@]
 user = @account@
 role = @role@
@@ -162,7 +185,10 @@ devices = [@device@]
 processes = [@process@]
 frame = @frame@
 directives.Unit.ConditionPathExists = @unit-directive@
-directives.Service.SyslogIdentifier = @service-directive@
+directives.Service.UtmpIdentifier = @service-directive@
+syslog-identifier = @identifier@
+environment-files = [@environment-file@]
+slice = "part"
 
 [service.@drive@]
 use = @kind@
