@@ -37,6 +37,7 @@ pub(super) fn check(values: &Values, tree: &Tree, ordinary: &Tree) {
     sysusers(values, at(format!("root/usr/lib/sysusers.d/{product}.conf")));
     tmpfiles(values, at(format!("root/usr/lib/tmpfiles.d/{product}.conf")));
     variables(values, at(format!("root/etc/{product}/.env.{}", values.get("role"))));
+    family::around(values, at);
     polkit(values, at(format!("root/usr/share/polkit-1/rules.d/50-{product}.rules")));
     table(values, at(format!("root/usr/share/{product}/services.json")));
     useradd(values, at("rpm/pre".to_owned()));
@@ -60,6 +61,7 @@ fn names(values: &Values) {
         "web",
         "drive",
         "bus",
+        "instance",
     ];
     for name in
         names.map(|name| values.get(name)).into_iter().chain([values.get("variable"), values.get("version")])
@@ -116,7 +118,10 @@ fn web(values: &Values, text: &str) {
         ("Service", "MemoryMax", values.get("memory")),
         ("Service", "StateDirectory", values.get("home").strip_prefix("/var/lib/").unwrap_or_default()),
         ("Service", "StateDirectoryMode", "0750"),
-        ("Service", "SyslogIdentifier", values.get("service-directive")),
+        ("Service", "UtmpIdentifier", values.get("service-directive")),
+        ("Service", "SyslogIdentifier", values.get("identifier")),
+        ("Service", "EnvironmentFile", values.get("environment-file")),
+        ("Service", "Slice", &format!("{}-part.slice", values.get("product"))),
         // For the one that runs only while this does.
         ("Service", "ExecStop", &format!("-+/usr/bin/systemctl stop {}", values.unit(values.get("drive")))),
         ("Unit", "OnFailure", &format!("{}-alert@%n.service", values.get("product"))),
@@ -198,7 +203,7 @@ fn own_environment(values: &Values, found: &mut Vec<Entry>) {
     read(found, "Environment", |value| assert_eq!([literal(&words(value, true).join("\n"))], [variable]));
 }
 
-fn description(values: &Values, field: &str, found: &mut Vec<Entry>) {
+pub(super) fn description(values: &Values, field: &str, found: &mut Vec<Entry>) {
     read(found, "Description", |value| assert_eq!(literal(value), values.get(field)));
 }
 
@@ -244,12 +249,14 @@ fn sysusers(values: &Values, text: &str) {
 fn tmpfiles(values: &Values, text: &str) {
     let [product, account, home, group] =
         ["product", "account", "home", "group"].map(|name| values.get(name));
+    let instances = format!("/etc/{product}/many");
     let (directory, lock) =
         (format!("/run/{product}"), format!("/run/{product}/{}.lock", values.get("lock")));
     let expected = [
         vec!["d", directory.as_str(), "0755", "root", "root", "-"],
         vec!["f", lock.as_str(), "0660", account, group, "-"],
         vec!["d", home, "0750", account, account, "-"],
+        vec!["d", instances.as_str(), "0755", "root", "root", "-"],
     ];
     assert_eq!(lines(text), expected);
 }
@@ -260,6 +267,11 @@ fn variables(values: &Values, text: &str) {
         [(selector.as_str(), values.get("role")), (values.get("variable"), values.get("variable-value"))];
     let expected = own.into_iter().chain([("LAST", "last")]).map(|(n, v)| (n.to_owned(), v.to_owned()));
     let expected: Vec<(String, String)> = expected.collect();
+    same_everywhere(text, &expected);
+}
+
+/// An environment file: what each of its readers finds in it.
+pub(super) fn same_everywhere(text: &str, expected: &[(String, String)]) {
     assert_eq!(environment(text, true), expected, "as systemd 252 reads it");
     assert_eq!(environment(text, false), expected, "as systemd 257 reads it");
     for shell in ["dash", "bash"] {
@@ -322,7 +334,7 @@ fn table(values: &Values, text: &str) {
     let table: Table = serde_json::from_str(text).unwrap();
     let service = |name: &str| table.service(name).unwrap_or_else(|| panic!("no {name}"));
     assert_eq!(table.operators.as_deref(), Some(values.get("group")));
-    assert_eq!(table.services.len(), 6);
+    assert_eq!(table.services.len(), 7);
     let web = service(values.get("web"));
     assert_eq!(web.description, values.get("web-description"));
     assert_eq!(web.processes, [values.get("process")]);

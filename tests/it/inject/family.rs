@@ -1,6 +1,6 @@
 //! A parent and its children, in both scopes: what their units must say.
 
-use super::expect::{Entry, read, rest};
+use super::expect::{Entry, description, read, rest, same_everywhere};
 use super::fields::Values;
 use super::systemd::{command, unit};
 
@@ -97,4 +97,18 @@ fn all(values: &Values, scope: &str, text: &str) {
         ("Service", "Restart", "no"),
     ];
     rest(unit(text), expected.into_iter());
+}
+
+/// What stands beside the units of services: an instance's file, a configuration file, a slice.
+pub(super) fn around<'t>(values: &Values, at: impl Fn(String) -> &'t str) {
+    let product = values.get("product");
+    let instance = at(format!("root/etc/{product}/many/{}.env", values.get("instance")));
+    same_everywhere(instance, &[("MANY".to_owned(), values.get("instance-value").to_owned())]);
+    assert_eq!(at(format!("root/etc/{product}/notes")), values.get("text"));
+    let mut slice = unit(at(format!("root/usr/lib/systemd/system/{product}-part.slice")));
+    description(values, "slice-description", &mut slice);
+    rest(
+        slice,
+        [("Unit", "Documentation", format!("man:{}(7)", values.get("package")).as_str())].into_iter(),
+    );
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 /// The fields and their ordinary values.
-pub(super) const FIELDS: [(&str, &str); 72] = [
+pub(super) const FIELDS: [(&str, &str); 79] = [
     ("product", "demo"),
     ("package", "demo-services"),
     ("summary", "services of a demonstration"),
@@ -77,6 +77,13 @@ pub(super) const FIELDS: [(&str, &str); 72] = [
     ("health", "exec:test -e /srv/up"),
     ("client-probe", "connected:80"),
     ("why", "Operators start and stop it."),
+    ("identifier", "web-server"),
+    ("environment-file", "-/etc/web.env"),
+    ("slice-description", "All parts"),
+    ("text", "a file\n"),
+    ("instance", "one"),
+    ("instance-why", "What it is"),
+    ("instance-value", "1"),
 ];
 
 /// Each field has a line of its own where TOML allows it, so that the line of a fault tells the field.
@@ -123,6 +130,22 @@ why = @variable-why@
 [role.@role@.environment]
 LAST = "last"
 
+[slice.part]
+description = @slice-description@
+
+[config."notes"]
+text = @text@
+
+[service.many]
+description = "Many"
+user = @account@
+hardening = "none"
+exec = ["/usr/bin/many"]
+[service.many.instances.variables]
+MANY = @instance-why@
+[service.many.instances.shipped.@instance@]
+MANY = @instance-value@
+
 [default.@kind@]
 user = @account@
 role = @role@
@@ -155,7 +178,10 @@ devices = [@device@]
 processes = [@process@]
 frame = @frame@
 directives.Unit.ConditionPathExists = @unit-directive@
-directives.Service.SyslogIdentifier = @service-directive@
+directives.Service.UtmpIdentifier = @service-directive@
+syslog-identifier = @identifier@
+environment-files = [@environment-file@]
+slice = "part"
 
 [service.@drive@]
 use = @kind@

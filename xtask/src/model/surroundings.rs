@@ -11,7 +11,10 @@ impl Builder<'_, '_> {
     /// The name in the journal: it would be the watcher's, which is the program that systemd starts.
     pub(super) fn identifier(&mut self) -> Option<String> {
         if let Some(identifier) = &self.spec.syslog_identifier {
-            self.rule(&["syslog-identifier"], name::process(identifier));
+            self.rule(
+                &["syslog-identifier"],
+                text::setting(identifier).and_then(|()| name::process(identifier)),
+            );
             self.specifier(&["syslog-identifier"], identifier);
             return Some(identifier.clone());
         }
