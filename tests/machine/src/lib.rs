@@ -56,4 +56,4 @@ pub use moment::Answer;
 pub use plan::Plan;
 pub use session::Session;
 pub use stage::Stage;
-pub use suite::Suite;
+pub use suite::{Suite, at_once};

@@ -1,9 +1,9 @@
 //! The Debian releases that machines run, and what is installed on every one of them.
 
-use std::fmt;
 use std::str::FromStr;
+use std::{fmt, panic, thread};
 
-use anyhow::bail;
+use anyhow::{Result, bail};
 
 /// A Debian release; what matters here is its systemd and its polkit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +19,9 @@ pub enum Suite {
 impl Suite {
     /// Every suite, oldest first.
     pub const ALL: [Self; 3] = [Self::Bookworm, Self::Trixie, Self::Sid];
+
+    /// Those that the products are made for.
+    pub const STABLE: [Self; 2] = [Self::Trixie, Self::Bookworm];
 
     /// The suite's name in the archive.
     pub fn name(self) -> &'static str {
@@ -54,6 +57,20 @@ impl Suite {
     }
 }
 
+/// Plays a scenario in every case, say on every suite, at once: most of each is waiting.
+pub fn at_once<C: Send>(
+    cases: impl IntoIterator<Item = C>,
+    scenario: impl Fn(C) -> Result<()> + Sync,
+) -> Result<()> {
+    let scenario = &scenario;
+    thread::scope(|scope| {
+        let runs: Vec<_> = cases.into_iter().map(|case| scope.spawn(move || scenario(case))).collect();
+        // Each is waited for, whatever became of the others.
+        let ended: Vec<_> = runs.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        ended.into_iter().try_for_each(|run| run.unwrap_or_else(|panic| panic::resume_unwind(panic)))
+    })
+}
+
 impl fmt::Display for Suite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -63,7 +80,7 @@ impl fmt::Display for Suite {
 impl FromStr for Suite {
     type Err = anyhow::Error;
 
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
+    fn from_str(name: &str) -> Result<Self> {
         match Self::ALL.into_iter().find(|suite| suite.name() == name) {
             Some(suite) => Ok(suite),
             None => bail!(

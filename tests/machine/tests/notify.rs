@@ -6,10 +6,9 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use machine::{Machine, Result, Suite};
+use machine::{Machine, Result, Suite, at_once};
 
 const SECOND: Duration = Duration::from_secs(1);
-const SUITES: [Suite; 2] = [Suite::Trixie, Suite::Bookworm];
 
 /// The program as it is shipped: static, for any distribution of this processor.
 fn helper() -> &'static PathBuf {
@@ -85,7 +84,7 @@ fn every_probe_makes_a_unit_active_when_it_is_ready() -> Result<()> {
     let strict = "User=op\nProtectProc=invisible\nProtectSystem=strict\nNoNewPrivileges=yes\nRuntimeDirectory=%N\n\
                   CapabilityBoundingSet=\nRestrictAddressFamilies=AF_UNIX AF_INET AF_INET6\n\
                   SystemCallFilter=@system-service\nSystemCallErrorNumber=EPERM\nRestrictNamespaces=yes";
-    for suite in SUITES {
+    at_once(Suite::STABLE, |suite| {
         let robot = boot(suite)?;
         for (name, options, server, settings) in [
             ("tcp", "--ready tcp:8181", "0.6 tcp 127.0.0.1:8181", ""),
@@ -127,13 +126,13 @@ fn every_probe_makes_a_unit_active_when_it_is_ready() -> Result<()> {
         // Unchanged and in order, also on the way through the watcher.
         let lines = robot.run("journalctl --unit=log --output=cat _TRANSPORT=stdout").ok();
         assert!(lines.text().contains("starting\nit is up"), "{}", lines.text());
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn a_port_that_another_unit_holds_does_not_count() -> Result<()> {
-    for suite in SUITES {
+    at_once(Suite::STABLE, |suite| {
         let robot = boot(suite)?;
         for settings in ["", "User=op\nProtectProc=invisible"] {
             unit(&robot, "other", settings, "--ready tcp:8181", "0 tcp 127.0.0.1:8181");
@@ -155,13 +154,13 @@ fn a_port_that_another_unit_holds_does_not_count() -> Result<()> {
                 .says(" s: a process of another unit listens there");
             robot.run("systemctl stop other; systemctl reset-failed").ok();
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn a_command_that_dies_fails_the_start_at_once() -> Result<()> {
-    for suite in SUITES {
+    at_once(Suite::STABLE, |suite| {
         let robot = boot(suite)?;
         unit(&robot, "dies", "", "--ready tcp:8181", "0.1 exit 7");
         let started = robot.run("systemctl start dies").fails();
@@ -175,13 +174,13 @@ fn a_command_that_dies_fails_the_start_at_once() -> Result<()> {
             .ok()
             .says("the command ended before it was ready: waiting for port 8181");
         assert!(!robot.run("pgrep -f 'notify-helper watch'").success());
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn a_hung_service_is_restarted() -> Result<()> {
-    for suite in SUITES {
+    at_once(Suite::STABLE, |suite| {
         let robot = boot(suite)?;
         for (name, probe, server) in
             [("http", "http://127.0.0.1:8185", "0 http 8185"), ("tcp", "tcp:8186", "0 tcp 127.0.0.1:8186")]
@@ -203,13 +202,13 @@ fn a_hung_service_is_restarted() -> Result<()> {
             assert!(took < 4 * SECOND, "{suite} {name}: {took:?}");
             robot.run(&format!("systemctl stop {name}")).ok();
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn a_slow_start_has_its_grace_and_no_more() -> Result<()> {
-    for suite in SUITES {
+    at_once(Suite::STABLE, |suite| {
         let robot = boot(suite)?;
         unit(&robot, "slow", "TimeoutStartSec=2", "--ready tcp:8181 --grace 20s", "5 tcp 127.0.0.1:8181");
         robot.run("systemctl start slow").ok();
@@ -222,15 +221,15 @@ fn a_slow_start_has_its_grace_and_no_more() -> Result<()> {
             .run("journalctl --unit=never --output=cat")
             .ok()
             .says("before it was ready: waiting for port 8182, ");
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// The sender is gone when systemd looks whose message it was: the barrier is what makes it wait.
 #[test]
 fn send_and_exit_loses_none() -> Result<()> {
     let count: u32 = std::env::var("NOTIFICATIONS").map_or(100, |n| n.parse().unwrap());
-    for suite in SUITES {
+    at_once(Suite::STABLE, |suite| {
         let robot = boot(suite)?;
         robot.put(
             "/run/systemd/system/quick@.service",
@@ -247,8 +246,8 @@ fn send_and_exit_loses_none() -> Result<()> {
             robot.script(&script).within(Duration::from_millis(500) * count + 30 * SECOND).run().ok();
         assert_eq!(output.text(), "", "{suite}");
         eprintln!("{suite}: {count} starts, {:?} each", began.elapsed() / count);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]

@@ -9,10 +9,9 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use dist::dist;
-use machine::{Machine, Result, Suite};
+use machine::{Machine, Result, Suite, at_once};
 
 const SECOND: Duration = Duration::from_secs(1);
-const SUITES: [Suite; 2] = [Suite::Trixie, Suite::Bookworm];
 
 const CONFIG: &str = "\
 MailTo=ana@example.org
@@ -70,7 +69,7 @@ fn fail_and_wait(robot: &Machine, expected: [usize; 3]) {
 
 #[test]
 fn a_failure_reaches_mail_web_and_command() -> Result<()> {
-    for suite in SUITES {
+    at_once(Suite::STABLE, |suite| {
         let robot = boot(suite, CONFIG)?;
         let size =
             robot.run("stat -c %s /usr/libexec/demo/notify-helper").ok().text().parse::<u32>().unwrap();
@@ -124,13 +123,13 @@ fn a_failure_reaches_mail_web_and_command() -> Result<()> {
             .run("cat /run/got/mail-1")
             .ok()
             .says("dbus.service has not failed on robot, somebody asked: active");
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn a_hundred_crashes_are_two_messages() -> Result<()> {
-    for suite in SUITES {
+    at_once(Suite::STABLE, |suite| {
         let robot = boot(suite, CONFIG)?;
         let loops =
             "systemctl start demo-web 2>/dev/null; while systemctl --quiet is-active demo-web; do :; done;";
@@ -164,14 +163,14 @@ fn a_hundred_crashes_are_two_messages() -> Result<()> {
             .ok()
             .says("Subject: demo-again.service failed on robot: ")
             .says("again: the last line");
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Deliveries that fail are in the journal, and an alert about them would have no end.
 #[test]
 fn an_alert_that_fails_is_in_the_journal_and_alerts_nobody() -> Result<()> {
-    for suite in SUITES {
+    at_once(Suite::STABLE, |suite| {
         let config =
             "MailTo=ana@example.org\nWebhook=http://127.0.0.1:9/secret\nTries=1\nTimeout=2\nNonsense=1\n";
         let robot = boot(suite, config)?;
@@ -221,14 +220,14 @@ fn an_alert_that_fails_is_in_the_journal_and_alerts_nobody() -> Result<()> {
         robot.wait_for_journal(&mark, "demo-web.service failed on robot", 20 * SECOND);
         robot.wait_for_unit("demo-alert@demo-web.service.service", "inactive", 10 * SECOND);
         assert_eq!(show(&robot, "demo-alert@demo-web.service.service", "Result"), "success", "{suite}");
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// In a session: the user's own file, desktop and mail.
 #[test]
 fn a_user_is_told_of_their_own_services() -> Result<()> {
-    for suite in SUITES {
+    at_once(Suite::STABLE, |suite| {
         let robot = boot(suite, "Command=false\n")?;
         let mut session = robot.login_session("op");
         let config = "MailTo=op@example.org\\nDesktop=yes\\nCommand=cat >~/command\\n";
@@ -257,6 +256,6 @@ fn a_user_is_told_of_their_own_services() -> Result<()> {
             .says("session: the last line")
             .says("systemctl --user status demo-session");
         session.logout();
-    }
-    Ok(())
+        Ok(())
+    })
 }

@@ -3,26 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::thread;
 use std::time::Duration;
 
-use machine::{Machine, Output, Plan, Result, Suite};
+use machine::{Machine, Output, Plan, Suite};
 
 use crate::dist::dist;
-
-/// The suites that every scenario runs on.
-const SUITES: [Suite; 2] = [Suite::Trixie, Suite::Bookworm];
-
-/// Plays a scenario on both at once: most of it is waiting.
-pub(crate) fn on_every_suite(scenario: impl Fn(Suite) -> Result<()> + Sync) -> Result<()> {
-    let scenario = &scenario;
-    thread::scope(|scope| {
-        let runs = SUITES.map(|suite| scope.spawn(move || scenario(suite)));
-        // Each is waited for, whatever became of the others.
-        let ended = runs.map(thread::ScopedJoinHandle::join);
-        ended.into_iter().try_for_each(|run| run.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    })
-}
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 

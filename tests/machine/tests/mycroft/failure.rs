@@ -2,18 +2,16 @@
 
 use std::time::Instant;
 
-use machine::{Machine, Result};
+use machine::{Machine, Result, Suite, at_once};
 
-use crate::assistant::{
-    BUS, CLIENTS, Of, PARENT, SECOND, SOON, assistant, bare, children, next, on_every_suite,
-};
+use crate::assistant::{BUS, CLIENTS, Of, PARENT, SECOND, SOON, assistant, bare, children, next};
 
 /// Half a minute is long for a test: the same with three seconds.
 const QUICK: &str = "[Service]\nWatchdogSec=3s\n";
 
 #[test]
 fn m5_what_crashes_or_hangs_is_started_again_four_times_at_most() -> Result<()> {
-    on_every_suite(|suite| {
+    at_once(Suite::STABLE, |suite| {
         let machine = assistant(suite).boot()?;
         let all = Of(&machine, false);
         all.systemctl(&format!("start {PARENT}")).ok();
@@ -88,7 +86,7 @@ fn kill(machine: &Machine, unit: &str) {
 
 #[test]
 fn m6_no_client_starts_before_the_bus_is_ready() -> Result<()> {
-    on_every_suite(|suite| {
+    at_once(Suite::STABLE, |suite| {
         let machine = assistant(suite).boot()?;
         let all = Of(&machine, false);
         all.systemctl(&format!("start {PARENT}")).ok();
@@ -135,7 +133,7 @@ fn m6_no_client_starts_before_the_bus_is_ready() -> Result<()> {
 
 #[test]
 fn m7_with_the_opt_in_repeated_failure_reboots_the_machine() -> Result<()> {
-    on_every_suite(|suite| {
+    at_once(Suite::STABLE, |suite| {
         let mut machine = bare(suite).install(next("deb")).boot()?;
         {
             let all = Of(&machine, false);

@@ -4,11 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use machine::{Machine, Output, Result};
+use machine::{Machine, Output, Result, Suite, at_once};
 
-use crate::assistant::{
-    BUS, CLIENTS, Of, PARENT, SOON, as_op, bare, children, next, of, on_every_suite, package,
-};
+use crate::assistant::{BUS, CLIENTS, Of, PARENT, SOON, as_op, bare, children, next, of, package};
 use crate::dist::dist;
 
 /// `dpkg` or `rpm`, as a unit: logind does not know the commands that come from outside of the machine.
@@ -28,7 +26,7 @@ fn put(machine: &Machine, package: &Path) -> String {
 
 #[test]
 fn an_upgrade_restarts_what_runs_and_a_removal_ends_everything() -> Result<()> {
-    on_every_suite(|suite| {
+    at_once(Suite::STABLE, |suite| {
         let machine = bare(suite).install(package("deb")).boot()?;
         let all = Of(&machine, false);
         all.systemctl(&format!("enable --now {PARENT}")).ok();
@@ -63,7 +61,7 @@ fn an_upgrade_restarts_what_runs_and_a_removal_ends_everything() -> Result<()> {
 
 #[test]
 fn a_users_services_are_left_alone_by_an_upgrade_and_end_with_the_package() -> Result<()> {
-    on_every_suite(|suite| {
+    at_once(Suite::STABLE, |suite| {
         let machine = bare(suite).install(package("deb")).boot()?;
         machine.run("systemd-run --quiet --wait loginctl enable-linger op").ok();
         machine.wait_for_unit("user@1000.service", "active", SOON);
@@ -96,7 +94,7 @@ fn a_users_services_are_left_alone_by_an_upgrade_and_end_with_the_package() -> R
 
 #[test]
 fn an_rpm_does_the_same() -> Result<()> {
-    on_every_suite(|suite| {
+    at_once(Suite::STABLE, |suite| {
         let machine = bare(suite).boot()?;
         let rpm = |verb: &str, package: &str| {
             by_a_unit(&machine, &format!("rpm --nodeps {verb} {package}")).ok();
@@ -155,7 +153,7 @@ fn what_starts_at_every_login_is_enabled_for_all_unless_somebody_decided_otherwi
         fs::write(&file, PANEL).unwrap();
         dist(&["--catalog", file.to_str().unwrap()], "panel")
     });
-    on_every_suite(|suite| {
+    at_once(Suite::STABLE, |suite| {
         let machine = bare(suite).boot()?;
         let deb = put(&machine, of(built, "deb"));
         let enabled =

@@ -1,12 +1,12 @@
 //! The services of a machine: one name for all of them, their own account, their journal.
 
-use machine::Result;
+use machine::{Result, Suite, at_once};
 
-use crate::assistant::{BUS, CLIENTS, Of, PARENT, SOON, assistant, children, on_every_suite};
+use crate::assistant::{BUS, CLIENTS, Of, PARENT, SOON, assistant, children};
 
 #[test]
 fn m1_the_parent_stands_for_all_and_each_for_itself() -> Result<()> {
-    on_every_suite(|suite| {
+    at_once(Suite::STABLE, |suite| {
         let machine = assistant(suite).boot()?;
         let all = Of(&machine, false);
         all.all_down();
@@ -63,7 +63,7 @@ fn m1_the_parent_stands_for_all_and_each_for_itself() -> Result<()> {
 
 #[test]
 fn m4_m8_as_the_machines_services_from_boot_on_with_their_journal() -> Result<()> {
-    on_every_suite(|suite| {
+    at_once(Suite::STABLE, |suite| {
         let mut machine = assistant(suite).boot()?;
         // Nobody has asked for them.
         machine.reboot()?;

@@ -1,12 +1,12 @@
 //! The services as a user's own: from login to logout, and with linger from boot on.
 
-use machine::{Machine, Result};
+use machine::{Machine, Result, Suite, at_once};
 
-use crate::assistant::{BUS, CLIENTS, Of, PARENT, SECOND, SOON, as_op, assistant, children, on_every_suite};
+use crate::assistant::{BUS, CLIENTS, Of, PARENT, SECOND, SOON, as_op, assistant, children};
 
 #[test]
 fn m2_m3_m8_as_a_users_own_from_login_to_logout_or_with_linger_from_boot_on() -> Result<()> {
-    on_every_suite(|suite| {
+    at_once(Suite::STABLE, |suite| {
         let mut machine = assistant(suite).boot()?;
         {
             let mut terminal = machine.login_session("op");
@@ -75,7 +75,7 @@ fn without_a_manager(machine: &Machine) {
 
 #[test]
 fn a_user_has_an_assistant_of_their_own_elsewhere() -> Result<()> {
-    on_every_suite(|suite| {
+    at_once(Suite::STABLE, |suite| {
         let machine = assistant(suite).boot()?;
         machine.run("cp -a /opt/mycroft/venv /srv/venv && chmod -R a+rX /srv").ok();
         linger(&machine);

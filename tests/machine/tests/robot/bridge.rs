@@ -3,31 +3,32 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::thread;
 
-use machine::{Machine, Suite, ros};
+use machine::{Machine, Result, Suite, at_once, ros};
 use rovi_services::field::FieldLine;
 use rovi_services::report::Outcome;
 
 use crate::life::{SOON, of, up};
-use crate::package::{SUITES, robot};
+use crate::package::robot;
 
 const NODES: &str = "/opt/rovi/ros_ws/install/rovi_bringup/lib/rovi_bringup";
 
 #[test]
-fn r26_the_ui_bridge_reaches_the_executor_from_inside_the_gateway() {
-    on_both(|suite| {
+fn r26_the_ui_bridge_reaches_the_executor_from_inside_the_gateway() -> Result<()> {
+    at_once(Suite::STABLE, |suite| {
         let bridge =
             format!("#!/usr/bin/python3\n{}{}", shown_in_the_page(), include_str!("bridge/driver.py"));
         let robot = robot(suite)
             .file(&format!("{NODES}/bridge"), 0o755, bridge)
             .file(ros::MANNERS, 0o644, r#"{"nodes": ["bridge"]}"#)
-            .boot()
-            .unwrap();
+            .boot()?;
         let outcomes = robot.wait_for("answers", 6 * SOON, || {
             let lines = robot.read("/var/lib/rovi/outcomes")?;
-            let outcomes =
-                lines.lines().map(serde_json::from_str::<Outcome>).collect::<Result<Vec<_>, _>>().ok()?;
+            let outcomes = lines
+                .lines()
+                .map(serde_json::from_str::<Outcome>)
+                .collect::<std::result::Result<Vec<_>, _>>()
+                .ok()?;
             (outcomes.len() == 6).then_some(outcomes)
         });
         let exits: Vec<(&str, u8)> = outcomes.iter().map(|o| (o.verb.as_str(), o.exit)).collect();
@@ -50,7 +51,8 @@ fn r26_the_ui_bridge_reaches_the_executor_from_inside_the_gateway() {
         });
         // It ends with the gateway, and leaves nothing.
         robot.run("systemctl stop rovi-gateway && ! pgrep -x rovi").ok();
-    });
+        Ok(())
+    })
 }
 
 /// The lines of Python in the page, as they stand there.
@@ -77,9 +79,9 @@ streams:
 ";
 
 #[test]
-fn r25_status_fields_are_served_as_they_change() {
-    on_both(|suite| {
-        let robot = robot(suite).file("/etc/ui.yaml", 0o644, CONFIG).boot().unwrap();
+fn r25_status_fields_are_served_as_they_change() -> Result<()> {
+    at_once(Suite::STABLE, |suite| {
+        let robot = robot(suite).file("/etc/ui.yaml", 0o644, CONFIG).boot()?;
         up(&robot, "gateway.launch.py");
         // Their names in arguments, and one of them outside of the unit, are no traps to fall into.
         robot.run("cp /usr/bin/sleep /opt/talker; cp /usr/bin/sleep /opt/lidar; mkdir /opt/lidar.d").ok();
@@ -119,7 +121,8 @@ fn r25_status_fields_are_served_as_they_change() {
         robot.wait_for("end of the watch", SOON, || !robot.run("pgrep -x rovi").success());
         assert_eq!(robot.read("/var/tmp/complaints").unwrap(), "");
         wrong(&robot);
-    });
+        Ok(())
+    })
 }
 
 /// What is wrong with a file is said in one line, with its number where there is one.
@@ -168,11 +171,4 @@ fn values(lines: &str) -> BTreeMap<String, Vec<String>> {
         texts.push(line.value.text);
     }
     values
-}
-
-fn on_both(scenario: impl Fn(Suite) + Sync) {
-    let scenario = &scenario;
-    thread::scope(|scope| {
-        SUITES.map(|suite| scope.spawn(move || scenario(suite))).map(|t| t.join().unwrap())
-    });
 }

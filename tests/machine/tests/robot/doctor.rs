@@ -3,9 +3,7 @@
 
 mod archive;
 
-use std::thread;
-
-use machine::{Machine, Session, Suite};
+use machine::{Machine, Result, Session, Suite, at_once};
 use rovi_services::diagnosis::{By, Diagnosis, Severity};
 
 use crate::life::{SOON, of, up};
@@ -19,23 +17,26 @@ const ENV: &str = "/etc/rovi/.env.robot";
 const LOCK: &str = "/run/rovi/stack.lock";
 
 #[test]
-fn every_finding_is_produced_and_cured() {
-    thread::scope(|scope| SUITES.map(|suite| scope.spawn(move || patient(suite))).map(|t| t.join().unwrap()));
+fn every_finding_is_produced_and_cured() -> Result<()> {
+    at_once(SUITES, |suite| {
+        patient(suite);
+        Ok(())
+    })
 }
 
 /// The one finding whose question takes its time.
 #[test]
-fn a_polkit_that_hangs_is_found_and_cured() {
-    let hangs = |suite: Suite| {
-        let robot = robot(suite).boot().unwrap();
+fn a_polkit_that_hangs_is_found_and_cured() -> Result<()> {
+    at_once(SUITES, |suite| {
+        let robot = robot(suite).boot()?;
         robot.run("systemctl start polkit && pkill -STOP polkitd").ok();
         let looked = robot.script("rovi doctor --json").within(60 * SECOND).run().exits(1);
         let found: Diagnosis = serde_json::from_str(&looked.stdout).unwrap();
         let polkit = found.findings.iter().find(|f| f.check == "polkit").expect("polkit hangs");
         robot.run(&polkit.fix).ok();
         assert!(look(&robot, None).findings.iter().all(|f| f.check != "polkit"));
-    };
-    thread::scope(|scope| SUITES.map(|suite| scope.spawn(move || hangs(suite))).map(|t| t.join().unwrap()));
+        Ok(())
+    })
 }
 
 fn patient(suite: Suite) {

@@ -13,7 +13,7 @@ mod time;
 
 use std::time::Duration;
 
-use machine::{Machine, Result, Suite, ros};
+use machine::{Machine, Result, Suite, at_once, ros};
 
 use crate::package::{SECOND, SUITES, robot};
 
@@ -24,7 +24,12 @@ pub(crate) const STACKS: [&str; 5] = ["teleop", "mapping", "localization", "nav"
 pub(crate) const SOON: Duration = SECOND.saturating_mul(10);
 
 /// Plays a scenario on a robot of each suite, with the gateway's processes running and an operator `op`.
-pub(crate) fn on_every_suite(scenario: impl Fn(&Machine)) -> Result<()> {
+pub(crate) fn on_every_suite(scenario: impl Fn(&Machine) + Sync) -> Result<()> {
+    at_once(SUITES, |suite| ready(suite).map(|robot| scenario(&robot)))
+}
+
+/// The same, one suite after the other, for what takes times.
+pub(crate) fn on_one_suite_after_the_other(scenario: impl Fn(&Machine)) -> Result<()> {
     SUITES.into_iter().try_for_each(|suite| ready(suite).map(|robot| scenario(&robot)))
 }
 

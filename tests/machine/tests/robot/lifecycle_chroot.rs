@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use machine::{Plan, Result, Stage};
+use machine::{Plan, Result, Stage, at_once};
 
 use crate::lifecycle::{GATEWAY, LINK, bare, gateway};
 use crate::package::{SECOND, SUITES, next, package};
@@ -20,7 +20,7 @@ fn stage(plan: Plan) -> Result<Stage> {
 
 #[test]
 fn b8_in_a_chroot_group_and_link_are_made_and_nothing_starts_before_the_boot() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let stage = stage(bare(suite))?;
         stage.run("dpkg --install /var/tmp/first.deb").ok();
         stage
@@ -39,13 +39,13 @@ fn b8_in_a_chroot_group_and_link_are_made_and_nothing_starts_before_the_boot() -
         let robot = stage.boot()?;
         robot.wait_for_unit(GATEWAY, "active", 5 * SECOND);
         assert_eq!(gateway(&robot), "active enabled");
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b3_b5_b6_presets_and_masks_count_in_a_chroot_too_and_tmpfiles_may_be_missing() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let stage = stage(bare(suite))?;
         stage.run("mv /usr/bin/systemd-tmpfiles /var/tmp").ok();
         stage.put("/etc/systemd/system-preset/10-site.preset", 0o644, format!("disable {GATEWAY}"))?;
@@ -59,8 +59,8 @@ fn b3_b5_b6_presets_and_masks_count_in_a_chroot_too_and_tmpfiles_may_be_missing(
         stage.run("dpkg --install /var/tmp/first.deb && mv /var/tmp/systemd-tmpfiles /usr/bin").ok();
         let robot = stage.boot()?;
         assert_eq!(gateway(&robot), "inactive masked");
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// A package for another processor, and an image to put it into.
@@ -77,7 +77,7 @@ const IMAGE: &str = "
 
 #[test]
 fn b9_an_image_for_another_processor_is_changed_and_the_running_system_is_not() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let stage = stage(bare(suite))?;
         let robot = stage.boot()?;
         robot.run(IMAGE).ok();
@@ -112,6 +112,6 @@ fn b9_an_image_for_another_processor_is_changed_and_the_running_system_is_not() 
         robot.run("rm -r /etc/systemd/system-preset").ok();
         assert_eq!(robot.read("/var/tmp/calls"), None, "{suite}");
         assert_eq!(state(), before);
-    }
-    Ok(())
+        Ok(())
+    })
 }

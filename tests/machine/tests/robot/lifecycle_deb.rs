@@ -1,6 +1,6 @@
 //! A Debian package comes and goes: first installation, remove, purge, and scripts that are called again.
 
-use machine::{Machine, Result};
+use machine::{Machine, Result, at_once};
 
 use crate::lifecycle::{GATEWAY, LINK, bare, dpkg, gateway, has_users_and_directories, pid, show, traces};
 use crate::package::{SECOND, SUITES, package, robot};
@@ -13,7 +13,7 @@ fn recorder(name: &str) -> (String, u32, String) {
 
 #[test]
 fn b1_b2_b3_b4_the_postinst_makes_users_then_directories_then_links_then_starts() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let programs = ["systemd-sysusers", "systemd-tmpfiles", "deb-systemd-helper", "deb-systemd-invoke"];
         let plan = programs
             .map(recorder)
@@ -54,13 +54,13 @@ fn b1_b2_b3_b4_the_postinst_makes_users_then_directories_then_links_then_starts(
             ]
         );
         assert_eq!(gateway(&robot), "inactive disabled");
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b1_abort_leaves_what_ran_running_and_what_was_stopped_stopped() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
         let before = pid(&robot, GATEWAY);
         for call in ["postinst abort-upgrade 0.2.0", "postinst abort-deconfigure in-favour other 1"] {
@@ -81,13 +81,13 @@ fn b1_abort_leaves_what_ran_running_and_what_was_stopped_stopped() -> Result<()>
         script(&robot, "prerm remove");
         script(&robot, "postinst abort-remove");
         assert_eq!(gateway(&robot), "inactive enabled");
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b5_a_preset_of_the_administrator_keeps_the_gateway_off() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let preset = format!("# Ours.\nenable other.service\ndisable {GATEWAY}");
         let robot = bare(suite).file("/etc/systemd/system-preset/10-site.preset", 0o644, preset).boot()?;
         dpkg(&robot, package("deb")).ok();
@@ -96,13 +96,13 @@ fn b5_a_preset_of_the_administrator_keeps_the_gateway_off() -> Result<()> {
         robot.run(&format!("systemctl enable --now {GATEWAY}")).ok();
         dpkg(&robot, package("deb")).ok();
         assert_eq!(gateway(&robot), "active enabled");
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b6_b20_a_mask_from_before_the_installation_survives_everything() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = bare(suite).boot()?;
         robot.run(&format!("systemctl mask {GATEWAY}")).ok();
         dpkg(&robot, package("deb")).ok();
@@ -111,13 +111,13 @@ fn b6_b20_a_mask_from_before_the_installation_survives_everything() -> Result<()
             robot.run(&format!("dpkg --{verb} rovi-services")).ok();
             assert_eq!(gateway(&robot), "inactive masked", "{verb}");
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b7_nothing_starts_or_restarts_where_policy_rc_d_forbids_it() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let policy = "/usr/sbin/policy-rc.d";
         let robot = bare(suite).file(policy, 0o755, "#!/bin/sh\nexit 101\n").boot()?;
         dpkg(&robot, package("deb")).ok();
@@ -126,13 +126,13 @@ fn b7_nothing_starts_or_restarts_where_policy_rc_d_forbids_it() -> Result<()> {
         let before = pid(&robot, GATEWAY);
         dpkg(&robot, package("deb")).ok();
         assert_eq!(pid(&robot, GATEWAY), before);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b17_needrestart_leaves_our_units_alone_and_only_ours() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
         // As needrestart does it: its own configuration evaluates each file, then every unit that would be
         // restarted is matched against every expression.
@@ -159,13 +159,13 @@ fn b17_needrestart_leaves_our_units_alone_and_only_ours() -> Result<()> {
         expected.push_str(&foreign.replace('\n', " as usual\n"));
         assert_eq!(said.stdout, expected);
         assert_eq!(ours.lines().count(), 6);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b18_b19_remove_stops_everything_and_a_reinstallation_restores_the_choice() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
         robot.run("systemctl start rovi-nav && echo '# Mine.' >>/etc/rovi/.env.robot").ok();
         // Only a removal stops: the same script for an upgrade does not.
@@ -192,13 +192,13 @@ fn b18_b19_remove_stops_everything_and_a_reinstallation_restores_the_choice() ->
             dpkg(&robot, package("deb")).ok();
             assert_eq!(gateway(&robot), state);
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b20_b21_purge_leaves_users_and_nothing_else() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
         robot.run("systemctl start rovi-nav").ok();
         robot.run("apt-get -q -y purge rovi-services").ok();
@@ -219,19 +219,19 @@ fn b20_b21_purge_leaves_users_and_nothing_else() -> Result<()> {
         robot.run("dpkg-query --status rovi-services").fails();
         assert!(!robot.has("/run/rovi"));
         robot.run("systemctl daemon-reload; systemctl is-system-running").ok();
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b22_purge_leaves_no_link_even_when_the_helpers_are_gone() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
         robot.run("dpkg --remove rovi-services && rm /usr/bin/deb-systemd-helper /run/rovi -r").ok();
         robot.run("dpkg --purge rovi-services").ok();
         assert_eq!(only_users_stay(&robot), "");
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Checks that users and groups are there; returns what else is.
@@ -278,7 +278,7 @@ const CALLS: [&str; 23] = [
 
 #[test]
 fn b23_every_script_may_be_called_twice_in_every_way() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
         let state = || format!("{}\n{}", gateway(&robot), traces(&robot));
         for call in CALLS {
@@ -292,6 +292,6 @@ fn b23_every_script_may_be_called_twice_in_every_way() -> Result<()> {
         assert_eq!(gateway(&robot), "active enabled");
         robot.run("dpkg --purge rovi-services").ok();
         assert_eq!(only_users_stay(&robot), "");
-    }
-    Ok(())
+        Ok(())
+    })
 }

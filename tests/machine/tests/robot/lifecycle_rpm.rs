@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use machine::{Machine, Plan, Result, Suite, ros};
+use machine::{Machine, Plan, Result, Suite, at_once, ros};
 
 use crate::lifecycle::{
     GATEWAY, LINK, PENDING, bare, by_hand, gateway, has_users_and_directories, pid, show,
@@ -81,7 +81,7 @@ fn asked(robot: &Machine) -> String {
 
 #[test]
 fn b24_users_and_groups_are_there_before_the_files_with_any_rpm() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = boot(suite, true)?;
         // The old one runs %pre, the new one does it natively: each without the scriptlets that come to help later.
         let without = if suite == Suite::Bookworm { "--nopost" } else { "--nopre --nopost" };
@@ -94,13 +94,18 @@ fn b24_users_and_groups_are_there_before_the_files_with_any_rpm() -> Result<()> 
         // They stay.
         rpm(&robot, "-e rovi-services");
         robot.run("getent group rovi-ops && getent passwd rovi").ok();
-    }
-    Ok(())
+        Ok(())
+    })
+}
+
+/// Every suite, with Fedora's names for what the packages need, and with Debian's.
+fn hosts() -> impl Iterator<Item = (Suite, bool)> {
+    SUITES.into_iter().flat_map(|suite| [(suite, true), (suite, false)])
 }
 
 #[test]
 fn b25_b26_the_first_installation_enables_the_gateway_and_an_erasure_stops_and_disables() -> Result<()> {
-    for (suite, fedora) in SUITES.into_iter().flat_map(|suite| [(suite, true), (suite, false)]) {
+    at_once(hosts(), |(suite, fedora)| {
         let robot = boot(suite, fedora)?;
         rpm(&robot, "-U /var/tmp/first.rpm");
         // Packages of such systems do not start what they install.
@@ -124,13 +129,13 @@ fn b25_b26_the_first_installation_enables_the_gateway_and_an_erasure_stops_and_d
         robot.put("/etc/systemd/system-preset/10-site.preset", 0o644, format!("disable {GATEWAY}\n"));
         rpm(&robot, "-U /var/tmp/first.rpm");
         assert_eq!(gateway(&robot), "inactive disabled");
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b25_an_upgrade_restarts_what_runs_and_nothing_else() -> Result<()> {
-    for (suite, fedora) in SUITES.into_iter().flat_map(|suite| [(suite, true), (suite, false)]) {
+    at_once(hosts(), |(suite, fedora)| {
         let robot = boot(suite, fedora)?;
         rpm(&robot, "-U /var/tmp/first.rpm");
         // Stopped, and with a choice of the administrator.
@@ -158,13 +163,13 @@ fn b25_an_upgrade_restarts_what_runs_and_nothing_else() -> Result<()> {
             before = after;
         }
         assert!(!robot.has(PENDING));
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b13_b25_an_upgrade_never_stops_a_moving_robot() -> Result<()> {
-    for (suite, fedora) in SUITES.into_iter().flat_map(|suite| [(suite, true), (suite, false)]) {
+    at_once(hosts(), |(suite, fedora)| {
         let robot = boot(suite, fedora)?;
         rpm(&robot, "-U /var/tmp/first.rpm");
         robot.run(&format!("systemctl start {GATEWAY} && systemctl start rovi-nav")).ok();
@@ -193,13 +198,13 @@ fn b13_b25_an_upgrade_never_stops_a_moving_robot() -> Result<()> {
         assert_ne!(robot.read("/var/tmp/status").unwrap(), "0\n", "it started, and was stopped at once");
         assert_ne!(pid(&robot, GATEWAY), before.0);
         assert_eq!(robot.read(PENDING).unwrap(), "");
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b27_configuration_stays_as_the_administrator_left_it() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = boot(suite, true)?;
         rpm(&robot, "-U /var/tmp/first.rpm");
         robot.run("rpm -qc rovi-services").ok().says("/etc/rovi/.env.robot\n");
@@ -214,6 +219,6 @@ fn b27_configuration_stays_as_the_administrator_left_it() -> Result<()> {
         // An erasure puts it aside.
         rpm(&robot, "-e rovi-services");
         assert_eq!(robot.read("/etc/rovi/.env.robot.rpmsave").unwrap(), kept);
-    }
-    Ok(())
+        Ok(())
+    })
 }

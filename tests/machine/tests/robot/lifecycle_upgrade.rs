@@ -1,6 +1,6 @@
 //! A Debian package changes its version, up and down, while the robot stands or moves.
 
-use machine::{Machine, Result, ros};
+use machine::{Machine, Result, at_once, ros};
 
 use crate::lifecycle::{GATEWAY, LINK, NEW_LINK, PENDING, bare, by_hand, dpkg, gateway, pid, show};
 use crate::package::{SECOND, SUITES, next, package, robot};
@@ -15,7 +15,7 @@ fn is_next(robot: &Machine, unit: &str, expected: bool) {
 
 #[test]
 fn b13_an_upgrade_while_nothing_moves_restarts_the_gateway_and_a_downgrade_too() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
         let first = pid(&robot, GATEWAY);
         robot.install(next("deb")).ok();
@@ -30,13 +30,13 @@ fn b13_an_upgrade_while_nothing_moves_restarts_the_gateway_and_a_downgrade_too()
         is_next(&robot, GATEWAY, false);
         robot.run("systemctl cat rovi-dock").fails();
         robot.run("systemctl start rovi-nav").ok();
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b10_b12_disabled_stays_disabled_and_new_links_appear_only_for_the_enabled() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
         let links = || robot.run(&format!("ls {LINK} {NEW_LINK} 2>/dev/null | wc -l")).ok().text().to_owned();
         // Disabled, but started by hand: it stays up and becomes new, and is not enabled by that.
@@ -62,13 +62,13 @@ fn b10_b12_disabled_stays_disabled_and_new_links_appear_only_for_the_enabled() -
         // A purge takes both away.
         robot.run("dpkg --purge rovi-services").ok();
         assert_eq!(links(), "0");
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b11_masked_stays_masked() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
         robot.run(&format!("systemctl stop {GATEWAY} && systemctl mask {GATEWAY}")).ok();
         dpkg(&robot, next("deb")).ok();
@@ -76,13 +76,13 @@ fn b11_masked_stays_masked() -> Result<()> {
         dpkg(&robot, package("deb")).ok();
         robot.run(&format!("systemctl unmask {GATEWAY}")).ok();
         assert_eq!(gateway(&robot), "inactive enabled");
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b13_what_the_administrator_stopped_stays_stopped() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
         robot.run(&format!("systemctl stop {GATEWAY}")).ok();
         dpkg(&robot, next("deb")).ok();
@@ -100,13 +100,13 @@ fn b13_what_the_administrator_stopped_stays_stopped() -> Result<()> {
         // The next boot is another matter.
         robot.run(&format!("systemctl start {GATEWAY}")).ok();
         is_next(&robot, GATEWAY, true);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b13_an_upgrade_never_stops_a_moving_robot() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
         robot.run("systemctl start rovi-nav").ok();
         let before = (pid(&robot, GATEWAY), pid(&robot, "rovi-nav.service"));
@@ -143,13 +143,13 @@ fn b13_an_upgrade_never_stops_a_moving_robot() -> Result<()> {
         assert_eq!(robot.read(PENDING).unwrap(), "");
         assert!(!robot.run_as("op", "rovi status").ok().stdout.contains("restart pending"));
         is_next(&robot, GATEWAY, false);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b13_a_stack_that_runs_by_hand_holds_the_gateway_too() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
         let before = pid(&robot, GATEWAY);
         by_hand(&robot, "nav");
@@ -163,13 +163,13 @@ fn b13_a_stack_that_runs_by_hand_holds_the_gateway_too() -> Result<()> {
         robot.run("pkill -KILL -f '^/usr/libexec/rovi/run_stack nav'").ok();
         dpkg(&robot, package("deb")).ok().says("is not restarted");
         assert_eq!(pid(&robot, GATEWAY), before);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b13_no_stack_starts_while_the_upgrade_restarts_the_gateway() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         // An operator presses start at the worst moment: after the look whether anything moves.
         let worst = "#!/bin/sh\nsystemctl start rovi-nav 2>/var/tmp/refused\necho $? >/var/tmp/status\n\
             exec /usr/bin/deb-systemd-invoke \"$@\"\n";
@@ -181,13 +181,13 @@ fn b13_no_stack_starts_while_the_upgrade_restarts_the_gateway() -> Result<()> {
         assert!(!ros::processes(&robot).iter().any(|p| p.argv.contains(&"stack:=nav".to_owned())));
         assert_ne!(pid(&robot, GATEWAY), before);
         robot.run("systemctl start rovi-nav").ok();
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b14_b15_configuration_stays_as_the_administrator_left_it() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
         robot
             .run("rm /etc/rovi/.env.pc && sed -i s/ROS_DOMAIN_ID=0/ROS_DOMAIN_ID=5/ /etc/rovi/.env.robot")
@@ -206,13 +206,13 @@ fn b14_b15_configuration_stays_as_the_administrator_left_it() -> Result<()> {
         // Asked for, it comes back.
         robot.run("dpkg --force-confmiss --install /var/tmp/rovi-services_0.1.0_*.deb").ok();
         assert!(robot.read("/etc/rovi/.env.pc").unwrap().contains("ROS_DOMAIN_ID=77"));
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b16_an_upgrade_that_fails_before_or_while_unpacking_leaves_the_old_service_running() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
         let before = pid(&robot, GATEWAY);
         let inside = "/var/tmp/next.deb";
@@ -248,13 +248,13 @@ fn b16_an_upgrade_that_fails_before_or_while_unpacking_leaves_the_old_service_ru
         robot.run("dpkg --purge other && dpkg --install /var/tmp/next.deb").ok();
         assert_ne!(pid(&robot, GATEWAY), before);
         is_next(&robot, GATEWAY, true);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b16_a_postinst_that_fails_leaves_the_old_service_running_and_is_repeated() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
         let before = pid(&robot, GATEWAY);
         robot.put("/usr/local/sbin/systemd-sysusers", 0o755, "#!/bin/sh\nexit 1\n");
@@ -271,18 +271,18 @@ fn b16_a_postinst_that_fails_leaves_the_old_service_running_and_is_repeated() ->
         assert_ne!(pid(&robot, GATEWAY), before, "it ran, so it is to be the new one");
         is_next(&robot, GATEWAY, true);
         assert!(!robot.has("/run/rovi/stopped"));
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn b16_a_first_installation_that_fails_is_repeated() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let fails = "#!/bin/sh\nexit 1\n";
         let robot = bare(suite).file("/usr/local/sbin/systemd-sysusers", 0o755, fails).boot()?;
         dpkg(&robot, package("deb")).fails();
         robot.run("rm /usr/local/sbin/systemd-sysusers && dpkg --configure --pending").ok();
         assert_eq!(gateway(&robot), "active enabled");
-    }
-    Ok(())
+        Ok(())
+    })
 }

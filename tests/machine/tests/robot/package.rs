@@ -10,7 +10,7 @@ use machine::{Machine, Plan, Suite, ros};
 pub(crate) use crate::dist::dist;
 
 /// The suites that every scenario runs on.
-pub(crate) const SUITES: [Suite; 2] = [Suite::Trixie, Suite::Bookworm];
+pub(crate) const SUITES: [Suite; 2] = Suite::STABLE;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 

@@ -45,9 +45,12 @@ fn start_stop_restart_and_switch_do_what_they_say_and_say_what_they_did() -> Res
         op.run("rovi stop").ok().says("nothing runs that could be stopped\n");
         // Without a name, whatever runs; and a switch from nothing is a start.
         op.run("rovi switch camera").ok().says("camera runs (process ");
+        // An interpreter that is interrupted before it has begun fails, and so would the stack.
+        crate::life::up(robot, &of("camera"));
         op.run("rovi stop").ok().says("camera is stopped\n");
         // A restart of what does not run is a start.
         op.run("rovi restart mapping").ok().says("mapping runs (process ");
+        crate::life::up(robot, &of("mapping"));
         op.run("rovi stop mapping").ok();
         assert_eq!(service(op, "mapping").state, State::Stopped);
     })

@@ -4,7 +4,7 @@ use machine::{Machine, Result};
 use rovi_services::report::{State, Status};
 
 use super::start;
-use crate::life::{SOON, on_every_suite};
+use crate::life::{SOON, on_every_suite, on_one_suite_after_the_other};
 
 /// Writes down when each line came: nanoseconds since 1970, then the line.
 const OBSERVER: &str = include_str!("watch/observer.py");
@@ -15,7 +15,7 @@ type Line = (u64, Status);
 
 #[test]
 fn a_change_is_shown_at_once_and_nothing_costs_nothing() -> Result<()> {
-    on_every_suite(|robot| {
+    on_one_suite_after_the_other(|robot| {
         robot.put("/opt/observer.py", 0o644, OBSERVER);
         let op = &mut robot.login_session("op");
         op.run(&format!("setsid --fork python3 /opt/observer.py {SEEN} rovi status --watch --json </dev/null 2>/var/tmp/complaints")).ok();

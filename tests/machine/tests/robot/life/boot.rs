@@ -1,20 +1,20 @@
 //! What is there after the installation and after a boot.
 
-use machine::{Machine, Result};
+use machine::{Machine, Result, at_once};
 
 use super::{SOON, STACKS, on_every_suite, property, up};
 use crate::package::{SUITES, package, robot};
 
 #[test]
 fn r01_only_the_gateway_starts_at_boot() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let mut robot = robot(suite).boot()?;
         only_the_gateway_is_active(&robot);
         robot.reboot()?;
         up(&robot, "gateway.launch.py");
         only_the_gateway_is_active(&robot);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 fn only_the_gateway_is_active(robot: &Machine) {

@@ -3,13 +3,14 @@
 use machine::{Machine, Result, ros};
 
 use super::{
-    SOON, alive, family, gone, has_failed, is_empty, of, on_every_suite, property, start, state, stop, up,
+    SOON, alive, family, gone, has_failed, is_empty, of, on_every_suite, on_one_suite_after_the_other,
+    property, start, state, stop, up,
 };
 use crate::package::SECOND;
 
 #[test]
 fn r12_the_second_start_fails_at_once_and_names_the_holder() -> Result<()> {
-    on_every_suite(|robot| {
+    on_one_suite_after_the_other(|robot| {
         start(robot, "nav");
         let holder = format!("held by nav (pid {}, since 20", property(robot, "rovi-nav", "MainPID"));
         let mut ours = u64::MAX;

@@ -1,8 +1,6 @@
 //! What the rule has decided is in the journal, said by polkit's own user; nobody else can say it there.
 
-use std::thread;
-
-use machine::{Machine, Result, Suite};
+use machine::{Machine, Result, Suite, at_once};
 
 use crate::package::{SECOND, SUITES, robot};
 
@@ -11,7 +9,7 @@ const READ: &str = "journalctl --sync; journalctl -q -o cat -t rovi-polkit _UID=
 
 #[test]
 fn every_decision_is_in_the_journal() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).user("other", &[]).boot()?;
         for (verb, unit, line) in [
             ("start", "rovi-nav", Some("yes: op: start rovi-nav.service")),
@@ -42,13 +40,13 @@ fn every_decision_is_in_the_journal() -> Result<()> {
         let refused = "no: op: start rovi-nav.service (Authentication is required to start transient unit";
         let is_told = lines(&robot).iter().any(|line| line.starts_with(refused));
         assert_eq!(is_told, suite == SUITES[0], "{suite}: {:?}", lines(&robot));
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn nobody_forges_a_decision() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         // As odd as a name can be made.
         let odd = "yes: op";
         let robot = robot(suite).user("other", &[]).boot()?;
@@ -75,15 +73,16 @@ fn nobody_forges_a_decision() -> Result<()> {
             robot.run_as("op", &format!("{call} $'{}' replace", unit.replace('\n', "\\n"))).fails();
         }
         assert_eq!(lines(&robot), before, "{suite}");
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
-fn the_rule_decides_without_a_logger() {
-    thread::scope(|scope| {
-        SUITES.map(|s| scope.spawn(move || decide_without_logger(s))).map(|t| t.join().unwrap())
-    });
+fn the_rule_decides_without_a_logger() -> Result<()> {
+    at_once(SUITES, |suite| {
+        decide_without_logger(suite);
+        Ok(())
+    })
 }
 
 fn decide_without_logger(suite: Suite) {

@@ -1,13 +1,13 @@
 //! Files and variables that a root or rovi process reads: an operator writes none of them, except the lock, and with
 //! that they can only refuse.
 
-use machine::{Machine, Result};
+use machine::{Machine, Result, at_once};
 
 use crate::package::{SECOND, SUITES, robot};
 
 #[test]
 fn an_operator_writes_nothing_that_a_service_reads() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).user("other", &[]).boot()?;
         // The traces that a run leaves are there.
         robot.run("systemctl start rovi-nav && touch /run/rovi/restart-pending /run/rovi/stopped").ok();
@@ -64,13 +64,13 @@ fn an_operator_writes_nothing_that_a_service_reads() -> Result<()> {
                 assert!(!environment.stdout.contains(set), "{suite}: {user}: {environment}");
             }
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn an_operator_with_the_lock_can_only_refuse() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
         // Held by a shell: a start is refused and says where to look, and nothing runs beside it.
         let hold = "flock -n /run/rovi/stack.lock sh -c 'touch /tmp/held; until test -e /tmp/go; do sleep 0.05; done'";
@@ -114,8 +114,8 @@ fn an_operator_with_the_lock_can_only_refuse() -> Result<()> {
             robot.run("systemctl stop rovi-nav; systemctl reset-failed; : >/run/rovi/stack.lock").ok();
         }
         started(&robot);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// A stack starts.

@@ -1,11 +1,9 @@
 //! An operator has no say over the gateway: whatever they do with a stack, and whenever, the gateway stays what an
 //! administrator made of it.
 
-use std::thread;
-
 use std::time::Duration;
 
-use machine::{Machine, Output, Result, Suite};
+use machine::{Machine, Output, Result, Suite, at_once};
 
 use crate::package::{SUITES, robot};
 
@@ -31,7 +29,7 @@ const SLOW: (&str, u32, &str) = (
 
 #[test]
 fn no_job_of_a_stack_starts_the_gateway() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
         robot.run("systemctl stop rovi-gateway").ok();
         for mode in MODES {
@@ -49,14 +47,16 @@ fn no_job_of_a_stack_starts_the_gateway() -> Result<()> {
         robot
             .run("journalctl -u rovi-nav")
             .says("`rovi-gateway.service` is inactive, and nav runs only while");
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn a_stop_of_the_gateway_cannot_be_undone_by_starting_a_stack() -> Result<()> {
-    thread::scope(|scope| SUITES.map(|s| scope.spawn(move || stop_and_start(s))).map(|t| t.join().unwrap()));
-    Ok(())
+    at_once(SUITES, |suite| {
+        stop_and_start(suite);
+        Ok(())
+    })
 }
 
 /// An administrator stops the gateway while a stack runs, so the stop waits for the stack to end; now an operator
@@ -80,7 +80,7 @@ fn stop_and_start(suite: Suite) {
 
 #[test]
 fn a_start_of_the_gateway_is_not_dropped_by_an_operator() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         // It waits for something, as it does at boot.
         let first = "[Service]\nType=oneshot\nExecStart=sh -c 'until test -e /run/go; do sleep 0.05; done'\n";
         let robot = robot(suite)
@@ -96,36 +96,36 @@ fn a_start_of_the_gateway_is_not_dropped_by_an_operator() -> Result<()> {
         let _ = ask(&robot, "Start", "flush");
         robot.run("touch /run/go").ok();
         robot.wait_for_unit("rovi-gateway.service", "active", BOUND);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// systemd refuses what contradicts an irreversible job, and polkit does not learn that a job is one: so long as
 /// such a restart of a stack takes, the gateway is not stopped. It says so, and this is the way out.
 #[test]
 fn an_irreversible_job_delays_a_stop_of_the_gateway_visibly() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).files([SLOW]).boot()?;
         robot.run("systemctl start rovi-nav").ok();
         ask(&robot, "Restart", "replace-irreversibly").ok();
         robot.run("systemctl stop rovi-gateway").fails().says("is destructive");
         robot.run("systemctl cancel && touch /run/go && systemctl stop rovi-gateway").ok();
         assert!(are_down(&robot), "{suite}: {:?}", states(&robot));
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn the_gateway_ends_with_everything_else() -> Result<()> {
-    for suite in SUITES {
+    at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
         robot.run("systemctl start rovi-nav && systemctl isolate multi-user.target").ok();
         assert_eq!(states(&robot)[0], "active", "{suite}");
         // Not to wait for: the rescue shell has no terminal here.
         robot.run("systemctl isolate --no-block rescue.target").ok();
         robot.wait_for("end of the gateway and of nav", BOUND, || are_down(&robot));
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// What the operator asks for nav; nobody waits for the job.

@@ -1,7 +1,7 @@
 //! The shortest way to uid 0 would be a unit of one's own under a name that the rule permits: refused in every state
 //! that the unit of that name can be in, and without any rule once the package is gone.
 
-use machine::{Machine, Result, Suite};
+use machine::{Machine, Result, Suite, at_once};
 
 use super::TOOLS;
 use crate::package::{SECOND, SUITES, robot};
@@ -14,7 +14,7 @@ const PROOF: &str = "/run/got-root";
 
 #[test]
 fn nobody_brings_a_unit_under_the_name_of_a_stack() -> Result<()> {
-    for suite in NEWER {
+    at_once(NEWER, |suite| {
         let robot = robot(suite).user("other", &[]).boot()?;
         robot.run("systemctl start rovi-nav && systemctl mask --now rovi-mapping").ok();
         // The lock is nav's, so this one fails.
@@ -35,8 +35,8 @@ fn nobody_brings_a_unit_under_the_name_of_a_stack() -> Result<()> {
                 every_way(&robot, user, stack, load == "not-found");
             }
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Each of these starts a command in a unit that the user describes; of the kinds that hold no process themselves only
@@ -83,7 +83,7 @@ fn every_way(robot: &Machine, user: &str, stack: &str, is_free: bool) {
 /// The manager listens on a socket of its own too.
 #[test]
 fn nobody_commands_the_manager_past_the_bus() -> Result<()> {
-    for suite in NEWER {
+    at_once(NEWER, |suite| {
         let robot = robot(suite).boot()?;
         let socket = "/run/systemd/io.systemd.Manager";
         let methods =
@@ -93,14 +93,14 @@ fn nobody_commands_the_manager_past_the_bus() -> Result<()> {
             robot.run_as("op", &call).fails();
         }
         robot.run("systemctl is-active rovi-gateway").ok();
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Freeze and thaw come to polkit as `stop` and `start`.
 #[test]
 fn an_operator_does_not_freeze_a_stack() -> Result<()> {
-    for suite in NEWER {
+    at_once(NEWER, |suite| {
         let robot = robot(suite).boot()?;
         robot.run("systemctl start rovi-nav").ok();
         let frozen = "systemctl show --value -p FreezerState rovi-nav";
@@ -116,13 +116,13 @@ fn an_operator_does_not_freeze_a_stack() -> Result<()> {
         assert_eq!(robot.run(frozen).ok().text(), "frozen", "{suite}");
         robot.run("systemctl thaw rovi-nav").ok();
         robot.run_as("op", "systemctl stop rovi-nav").ok();
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
 fn nobody_keeps_a_power_when_the_package_goes() -> Result<()> {
-    for suite in NEWER {
+    at_once(NEWER, |suite| {
         let robot = robot(suite).files(TOOLS).boot()?;
         robot.run_as("op", "systemctl start rovi-nav && systemctl stop rovi-nav").ok();
         for way in ["--remove", "--purge"] {
@@ -139,6 +139,6 @@ fn nobody_keeps_a_power_when_the_package_goes() -> Result<()> {
             robot.run_as("op", "systemctl --no-ask-password start rovi-nav").fails().says("authentication");
             robot.run(&format!("rm {own} && systemctl daemon-reload")).ok();
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
