@@ -90,6 +90,9 @@ fn packages(tree: &Tree) -> BTreeSet<String> {
 fn differences(ours: &Tree, theirs: &Tree) -> Vec<(&'static str, String)> {
     let (own, other) = (Names::of(ours), Names::of(theirs));
     let paths: BTreeSet<&str> = ours.iter().chain(theirs.iter()).map(|(path, ..)| path).collect();
+    let names = |names: &BTreeMap<u32, String>| names.values().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(names(&own.users), names(&other.users), "accounts");
+    assert_eq!(names(&own.groups), names(&other.groups), "groups");
     let mut found = Vec::new();
     for path in paths {
         let mut differs = |what| found.push((what, path.to_owned()));

@@ -8,7 +8,13 @@ if [ ! -e "$list/register" ]; then
     mount -t binfmt_misc binfmt_misc "$list"
 fi
 if [ ! -e "$list/$emulator" ]; then
-    cat "/usr/lib/binfmt.d/$emulator.conf" > "$list/register"
+    # Debian's emulators have named it both ways.
+    for file in "/usr/lib/binfmt.d/$emulator.conf" "/usr/lib/binfmt.d/$emulator-static.conf"; do
+        if [ -e "$file" ]; then
+            cat "$file" > "$list/register"
+            break
+        fi
+    done
 fi
 set -f
 options=

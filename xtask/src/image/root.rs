@@ -159,7 +159,7 @@ impl<'a> Maker<'a> {
         let log = plan.work.join("log");
         let log = File::options().read(true).append(true).create(true).open(log)?;
         let mut chroot = Chroot::enter(&root, foreign.then_some(stand_ins.as_path()), plan, log)?;
-        configure(&mut chroot, &entries)?;
+        configure(&mut chroot, &root, &entries)?;
         for unit in &plan.enable {
             chroot.run(&["systemctl", "enable", unit], &[])?;
         }
@@ -195,10 +195,29 @@ impl<'a> Maker<'a> {
     }
 }
 
-/// What dpkg does with an unpacked package: first the scripts that come before, then everything else by itself.
-fn configure(chroot: &mut Chroot<'_>, entries: &[Entry]) -> Result<()> {
+/// What dpkg does with unpacked packages: first all that every system has, which the others' scripts count on.
+fn configure(chroot: &mut Chroot<'_>, root: &Path, entries: &[Entry]) -> Result<()> {
+    // Packages are in an order in which those come first, with all that they need.
+    let first = entries.iter().rposition(|entry| entry.essential).map_or(0, |last| last + 1);
+    let dpkg = ["dpkg", "--force-confdef", "--force-unsafe-io", "--configure"];
+    let (essential, others) = entries.split_at(first);
+    before_unpacking(chroot, root, essential)?;
+    let names: Vec<&str> =
+        dpkg.into_iter().chain(essential.iter().map(|entry| entry.prefix.as_str())).collect();
+    chroot.run(&names, &[])?;
+    before_unpacking(chroot, root, others)?;
+    chroot.run(&[&dpkg[..], &["--pending"]].concat(), &[])
+}
+
+/// Runs the scripts that come before a package is unpacked, where dpkg has them then: debconf goes by the place.
+fn before_unpacking(chroot: &mut Chroot<'_>, root: &Path, entries: &[Entry]) -> Result<()> {
+    let folder = root.join("var/lib/dpkg/tmp.ci");
     for entry in entries.iter().filter(|entry| entry.preinst) {
-        let script = format!("/var/lib/dpkg/info/{}.preinst", entry.prefix);
+        fs::create_dir(&folder)?;
+        fs::write(folder.join("control"), &entry.control)?;
+        for kind in &entry.kinds {
+            fs::copy(root.join(format!("var/lib/dpkg/info/{}.{kind}", entry.prefix)), folder.join(kind))?;
+        }
         let environment = [
             ("DPKG_MAINTSCRIPT_PACKAGE", entry.name.as_str()),
             ("DPKG_MAINTSCRIPT_NAME", "preinst"),
@@ -207,9 +226,11 @@ fn configure(chroot: &mut Chroot<'_>, entries: &[Entry]) -> Result<()> {
             ("DPKG_ADMINDIR", "/var/lib/dpkg"),
             ("DPKG_ROOT", ""),
         ];
-        chroot.run(&[&script, "install"], &environment)?;
+        let ran = chroot.run(&["/var/lib/dpkg/tmp.ci/preinst", "install"], &environment);
+        ran.with_context(|| format!("package {}", entry.name))?;
+        fs::remove_dir_all(&folder)?;
     }
-    chroot.run(&["dpkg", "--force-confdef", "--force-unsafe-io", "--configure", "--pending"], &[])
+    Ok(())
 }
 
 /// Unpacks packages side by side, the largest first; in the given order again.

@@ -26,6 +26,12 @@ pub(super) struct Entry {
     pub(super) architecture: String,
     /// Whether it has a script that runs before it is unpacked.
     pub(super) preinst: bool,
+    /// Whether every system has it.
+    pub(super) essential: bool,
+    /// Its control file.
+    pub(super) control: String,
+    /// Kinds of its files in `info/`.
+    pub(super) kinds: Vec<String>,
 }
 
 /// Writes the database; the packages in order.
@@ -49,7 +55,7 @@ pub(super) fn write(root: &Path, packages: &[Unpacked]) -> Result<Vec<Entry>> {
         fs::write(info("list"), package.paths.join("\n") + "\n")?;
         status.push_str(&paragraph(root, package)?);
         if let Some(triggers) = package.info.get("triggers") {
-            triggers_of(&String::from_utf8_lossy(triggers), &entry.name, &mut interest);
+            triggers_of(&String::from_utf8_lossy(triggers), &entry.prefix, &mut interest);
         }
         entries.push(entry);
     }
@@ -87,6 +93,9 @@ fn entry(package: &Unpacked) -> Result<Entry> {
         prefix: if same { format!("{name}:{architecture}") } else { name.to_owned() },
         architecture: architecture.to_owned(),
         preinst: package.info.contains_key("preinst"),
+        essential: control.field("Essential") == Some("yes"),
+        control: package.control.clone(),
+        kinds: package.info.keys().cloned().collect(),
     })
 }
 
@@ -96,11 +105,15 @@ fn paragraph(root: &Path, package: &Unpacked) -> Result<String> {
     let mut text = format!("{first}\nStatus: install ok unpacked\n{rest}\n");
     let conffiles =
         package.info.get("conffiles").map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
-    let paths: Vec<&str> = conffiles.lines().filter(|line| line.starts_with('/')).collect();
-    if !paths.is_empty() {
+    if !conffiles.is_empty() {
         text.push_str("Conffiles:\n");
     }
-    for path in paths {
+    for path in conffiles.lines() {
+        // One that earlier versions had, and that goes at an upgrade.
+        if let Some(gone) = path.strip_prefix("remove-on-upgrade ") {
+            let _ = writeln!(text, " {gone} newconffile remove-on-upgrade");
+            continue;
+        }
         let bytes = fs::read(root.join(path.trim_start_matches('/'))).with_context(|| format!("`{path}`"))?;
         let sum: String = Md5::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
         let _ = writeln!(text, " {path} {sum}");
