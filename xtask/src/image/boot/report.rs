@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::data::Probe;
 
 /// What a console says when nothing more will come, and what that is.
-const DEAD_ENDS: [(&str, &str); 4] = [
+const DEAD_ENDS: [(&str, &str); 5] = [
     ("Kernel panic", "the kernel gave up"),
     ("You are in emergency mode", "the machine is in emergency mode"),
+    ("Dependency failed for boot-test.service", "the boot partition was not mounted"),
     ("You are in rescue mode", "the machine is in rescue mode"),
     ("Gave up waiting for", "the initramfs does not find root"),
 ];
