@@ -7,15 +7,16 @@ use crate::failure::reason;
 use crate::first_boot::{durable, template, tool};
 
 const KEYBOARD: &str = include_str!("files/keyboard");
-const VCONSOLE: &str = include_str!("files/vconsole.conf");
 const LOCALE: &str = include_str!("files/locale.conf");
 const ZONES: &str = "/usr/share/zoneinfo";
 
 /// The layout of a keyboard that is plugged in.
 pub(super) fn keymap(name: &str) -> Result<(), String> {
-    let values = [("keymap", name)];
-    write("/etc/default/keyboard", &template::filled(KEYBOARD, &values))?;
-    write("/etc/vconsole.conf", &template::filled(VCONSOLE, &values))
+    let text = template::filled(KEYBOARD, &[("keymap", name)]);
+    write("/etc/default/keyboard", &text)?;
+    // Newer Debians make this a link to the other at every boot.
+    let console = Path::new("/etc/vconsole.conf");
+    if console.is_symlink() { Ok(()) } else { write("/etc/vconsole.conf", &text) }
 }
 
 /// The time zone.

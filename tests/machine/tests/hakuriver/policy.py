@@ -22,9 +22,10 @@ def calls(unit, child):
         yield f"StartUnit {mode}", one("StartUnit", "ss", unit, mode)[1]
     yield one("ResetFailedUnit", "s", unit)
     yield one("EnqueueUnitJob", "sss", unit, "start", "replace")
-    yield one("KillUnit", "ssi", unit, "all", 15)
+    # What is killed cannot be frozen any more, and a freezer waits for it.
     yield one("FreezeUnit", "s", unit)
     yield one("ThawUnit", "s", unit)
+    yield one("KillUnit", "ssi", unit, "all", 15)
     yield one("CleanUnit", "sas", unit, ["runtime"])
     yield one("RefUnit", "s", unit)
     yield one("SetUnitProperties", "sba(sv)", unit, True, [("MemoryMax", ("t", 2**64 - 1))])
