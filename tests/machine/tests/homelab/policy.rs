@@ -92,7 +92,7 @@ fn everybody(suite: Suite) -> Result<Ends> {
     // Those without power first, while everything is as it was.
     for (at, who) in WHO.iter().enumerate().rev() {
         begin(&machine);
-        let run = machine.script(&script).user(who).within(Duration::from_secs(120)).run().ok();
+        let run = machine.script(&script).user(who).within(Duration::from_secs(600)).run().ok();
         for line in run.stdout.lines() {
             let [class, _, call, end] = line.split('\t').collect::<Vec<_>>()[..] else {
                 panic!("no answer of a call: {line}")
