@@ -131,6 +131,56 @@ fn an_image_gets_packages_and_keeps_all_else() {
 }
 
 #[test]
+fn an_upgrade_replaces_one_name_of_a_file_and_leaves_the_other() {
+    let dir = scratch("bake-upgrade");
+    let first = dir.join("first.img");
+    let deb = package(&dir, "arm64", NEEDS, 2000);
+    let mut tree = bake(&base(&dir), &[deb], None, &first).unwrap().tree;
+    let id = tree.id("/usr/share/robot/data").unwrap();
+    tree.link("/usr/bin/an-administrator-s-link", id).unwrap();
+    tree.insert("/etc/robot.conf", edited(&tree)).unwrap();
+    let second = dir.join("second.img");
+    disk::write(&with_boot(tree), &layout(), &second).unwrap();
+    let newer = package(&dir, "arm64", "Section: misc\n", 3000);
+    let out = dir.join("out.img");
+    bake(&second, &[newer], None, &out).unwrap();
+    let tree = self::tree(&out);
+    let size = |path: &str| tree.read(path).unwrap().len();
+    assert_eq!((size("/usr/share/robot/data"), size("/usr/bin/an-administrator-s-link")), (3000, 2000));
+    assert_eq!(tree.read("/etc/robot.conf").unwrap(), b"speed = 9\n", "what was edited is kept");
+    assert!(String::from_utf8(tree.read("/var/lib/dpkg/status").unwrap()).unwrap().contains("Section: misc"));
+}
+
+fn edited(tree: &Tree) -> xtask::image::tree::Node {
+    let mut node = tree.get("/etc/robot.conf").unwrap().clone();
+    node.kind = xtask::image::tree::Kind::File(xtask::image::tree::Content::bytes(*b"speed = 9\n"));
+    node
+}
+
+/// With what is on the boot partition, which a root partition does not have.
+fn with_boot(mut tree: Tree) -> Tree {
+    let path = "/boot/firmware/config.txt";
+    tree.insert(path, system().get(path).unwrap().clone()).unwrap();
+    tree
+}
+
+#[test]
+fn two_runs_do_not_write_one_file() {
+    let dir = scratch("bake-two");
+    let out = dir.join("out.img");
+    let first = disk::Draft::new(&out, 10).unwrap();
+    let error = disk::Draft::new(&out, 10).unwrap_err();
+    assert!(format!("{error:#}").ends_with("is being made by another run: wait for it"), "{error:#}");
+    // One that was killed leaves its draft behind, and no lock.
+    let draft = out.with_added_extension("new");
+    drop(first);
+    assert!(!draft.exists() && !out.exists());
+    fs::write(&draft, "half").unwrap();
+    disk::Draft::new(&out, 10).unwrap().keep().unwrap();
+    assert_eq!(fs::read(&out).unwrap(), [0; 10]);
+}
+
+#[test]
 fn a_root_that_is_too_small_grows_in_either_partition_table() {
     let dir = scratch("bake-grow");
     let base = base(&dir);

@@ -114,7 +114,7 @@ pub(crate) fn package(dir: &Path, architecture: &str, control: &str, size: usize
          test -x \"$DPKG_ROOT/usr/bin/tool\"
          cp \"$DPKG_ROOT/usr/share/read-by-a-script\" \"$DPKG_ROOT/etc/copied\"
          echo after >>\"$DPKG_ROOT/usr/share/changed-by-a-script\"
-         rm \"$DPKG_ROOT/usr/share/large\"
+         rm -f \"$DPKG_ROOT/usr/share/large\"
          setfattr -n security.capability -v 0x0100000200040a00000000000000000000000000 \
              \"$DPKG_ROOT/usr/share/robot/data\"
          chown 1:2 \"$DPKG_ROOT/etc/copied\"

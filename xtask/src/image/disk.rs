@@ -140,14 +140,15 @@ impl Draft {
         let shown = place.display();
         ensure!(place.file_name().is_some(), "`{shown}`: is no name of a file");
         let path = place.with_added_extension("new");
-        // What a killed run left there.
-        let _ = fs::remove_file(&path);
+        if let Ok(earlier) = File::open(&path) {
+            // The lock of a run that was killed is gone.
+            ensure!(earlier.try_lock().is_ok(), "`{shown}`: is being made by another run: wait for it");
+            let _ = fs::remove_file(&path);
+        }
         let file = File::options().read(true).write(true).create_new(true).open(&path);
-        let draft = Draft {
-            file: file.with_context(|| format!("`{shown}`: cannot be made"))?,
-            place: place.to_owned(),
-            path,
-        };
+        let file = file.with_context(|| format!("`{shown}`: cannot be made"))?;
+        file.lock().with_context(|| format!("`{shown}`: cannot be locked"))?;
+        let draft = Draft { file, place: place.to_owned(), path };
         draft.file.set_len(size).with_context(|| format!("`{shown}`: cannot have {size} bytes"))?;
         Ok(draft)
     }

@@ -18,6 +18,9 @@ use crate::image::tree::Tree;
 
 const ENTER: &str = include_str!("enter.sh");
 const INSTALL: &str = include_str!("install.sh");
+/// How lines of dpkg begin that say what it is doing.
+const PROGRESS: [&str; 6] =
+    ["(Reading database", "Selecting ", "Preparing ", "Unpacking ", "Setting up ", "dpkg: warning"];
 /// How often it is tried with more files than before, because a script has read one that was not there.
 const TRIES: usize = 4;
 
@@ -133,9 +136,12 @@ fn length(said: &mut impl BufRead) -> Result<u64> {
 
 /// What dpkg says last is that it has failed; why, it has said before.
 fn reason(complaint: &str) -> String {
-    let lines: Vec<&str> = complaint.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let progress = |line: &str| PROGRESS.iter().any(|word| line.starts_with(word));
+    let lines: Vec<&str> =
+        complaint.lines().map(str::trim).filter(|line| !line.is_empty() && !progress(line)).collect();
+    // A script's own words come before dpkg's.
     let why = lines.iter().position(|line| line.contains("error") || line.contains("not found"));
-    let from = why.unwrap_or(lines.len().saturating_sub(3));
+    let from = why.unwrap_or(lines.len().saturating_sub(3)).saturating_sub(1);
     lines[from..lines.len().min(from + 3)].join(": ")
 }
 

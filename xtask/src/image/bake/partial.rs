@@ -1,7 +1,7 @@
 //! The part of a tree that packages are installed into: all paths, and what files hold where scripts read it. Every other
 //! file is as long as it is, and empty; whoever reads one is found out by its time of access.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
@@ -37,6 +37,8 @@ pub(super) fn write(
     let mut builder = Builder::new(out);
     let mut hollow = BTreeSet::new();
     let mut earlier: HashMap<Id, &str> = HashMap::new();
+    // Under whichever of its names a file is needed.
+    let needed: HashSet<Id> = needed.iter().filter_map(|path| tree.id(path)).collect();
     for (path, id, node) in tree.iter().filter(|(path, ..)| *path != ARCHITECTURES) {
         if let Some(first) = earlier.get(&id) {
             link(&mut builder, EntryType::Link, path, node, &format!(".{first}"))?;
@@ -49,7 +51,7 @@ pub(super) fn write(
             Kind::Dir => append(&mut builder, EntryType::Directory, path, node, &[])?,
             Kind::Symlink(target) => link(&mut builder, EntryType::Symlink, path, node, target)?,
             Kind::File(content) => {
-                if content.size() == 0 || is_read(path, content) || needed.contains(path) {
+                if content.size() == 0 || is_read(path, content) || needed.contains(&id) {
                     let bytes = content.read().with_context(|| format!("`{path}`: cannot be read"))?;
                     append(&mut builder, EntryType::Regular, path, node, &bytes)?;
                 } else {
