@@ -37,7 +37,8 @@ pub fn begin(arguments: impl Iterator<Item = std::ffi::OsString>) -> Failure {
 
 fn lay() -> Result<(), String> {
     if !fs::read_to_string("/proc/filesystems").is_ok_and(|known| known.contains("\toverlay\n")) {
-        tool::run(&["modprobe", "overlay"], None)?;
+        // The kernel gives its first process no PATH.
+        tool::run(&["/sbin/modprobe", "overlay"], None)?;
     }
     let step = |what: &str, result: rustix::io::Result<()>| {
         result.map_err(|e| format!("{what}: {}", reason(&e.into())))

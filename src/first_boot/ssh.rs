@@ -37,27 +37,30 @@ pub(super) fn host_keys() -> Result<bool, String> {
 /// Lets people in, as they asked for.
 pub(super) fn apply(ssh: &Ssh, user: Option<&str>, faults: &mut Vec<String>) {
     let mut fault = |key: &str, why: String| faults.push(format!("[ssh] {key}: {why}"));
+    let mut given = false;
     if !ssh.keys.is_empty() {
-        let only = || match user::people().as_slice() {
-            [one] => Some(one.name.clone()),
-            _ => None,
-        };
-        match user.map(str::to_owned).or_else(only).and_then(|name| user::account(&name)) {
-            Some(account) => {
-                if let Err(why) = authorize(&account, &ssh.keys) {
-                    fault("authorized_keys", why);
-                }
-            }
+        // Who is asked for may be an account of the system, which nobody logs in to.
+        let mut people = user::people();
+        match user {
+            Some(name) => people.retain(|person| person.name == name),
+            None if people.len() > 1 => people.clear(),
+            None => {}
+        }
+        match people.first() {
+            Some(account) => match authorize(account, &ssh.keys) {
+                Ok(()) => given = true,
+                Err(why) => fault("authorized_keys", why),
+            },
             None => fault(
                 "authorized_keys",
                 "there is nobody to give them to: write the [user] section's name = \"…\"".to_owned(),
             ),
         }
     }
-    let asked = !ssh.keys.is_empty() || ssh.passwords.is_some();
-    if asked && Path::new(FOLDER).is_dir() {
-        // Who has a key needs no password, and everybody on the network may guess at one.
-        let passwords = if ssh.passwords.unwrap_or(ssh.keys.is_empty()) { "yes" } else { "no" };
+    if (given || ssh.passwords.is_some()) && Path::new(FOLDER).is_dir() {
+        // Who has a key needs no password, and everybody on the network may guess at one. A key that could not be given
+        // lets nobody in.
+        let passwords = if ssh.passwords.unwrap_or(!given) { "yes" } else { "no" };
         let text = template::filled(SERVER, &[("passwords", passwords)]);
         if let Err(e) = durable::replace(Path::new(CONFIGURATION), Some(0o644), text.as_bytes()) {
             fault("password_authentication", format!("`{CONFIGURATION}`: {}", reason(&e)));

@@ -21,7 +21,9 @@ fn what_is_wrong_is_said_on_the_card_and_the_rest_is_done() -> Result<()> {
     assert_eq!(lines, include_str!("errors.txt").lines().collect::<Vec<_>>());
     assert_eq!(machine.read("/etc/vconsole.conf").unwrap().lines().last(), Some("XKBLAYOUT=us"));
     assert!(machine.read("/run/issue.d/50-first-boot.issue").unwrap().contains("Nobody can log in yet"));
-    assert!(!machine.run("cat /etc/passwd").ok().stdout.contains("/home/daemon"));
+    assert!(!machine.has("/usr/sbin/.ssh") && !machine.has("/home/daemon"));
+    // A password lets in whom the key does not.
+    assert!(!machine.has("/etc/ssh/sshd_config.d/50-first-boot.conf"));
 
     // An ending that Windows hides.
     machine.run(&format!("mv {FILE} {FILE}.txt")).ok();

@@ -85,8 +85,10 @@ fn changed(machine: &mut Machine) -> Result<()> {
     apply(machine).ok().says("[wlan]: the password of this network was never here: write it");
     assert!(machine.read(ERRORS).unwrap().contains("never here: write it\r\n"));
     assert!(machine.read("/run/issue.d/50-first-boot.issue").unwrap().contains("1 lines of custom.toml"));
-    let new = machine.read(FILE).unwrap().replace("[wlan]", "[wlan]\r\nhidden = true\r\n#");
-    machine.put(FILE, 0o644, new.replace("\"*\"                   ", "\"battery staple\""));
+    let text = machine.read(FILE).unwrap();
+    let (others, wlan) = text.split_once("[wlan]\r\n").unwrap();
+    let wlan = wlan.replacen("\"*\"", "\"battery staple\"", 1);
+    machine.put(FILE, 0o644, format!("{others}[wlan]\r\nhidden = true\r\n{wlan}"));
     apply(machine).ok();
     assert!(machine.read(wpa).unwrap().contains("psk=\"battery staple\""), "{}", machine.read(FILE).unwrap());
     assert!(!machine.has(ERRORS) && !machine.read(FILE).unwrap().contains("staple"));
