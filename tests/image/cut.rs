@@ -51,8 +51,8 @@ fn card() -> Trial {
 }
 
 fn finishes(trial: &Trial, phase: Phase, moments: &Moments) {
-    let report = trial.run(phase).unwrap_or_else(|error| panic!("{moments:?}: {error:#}"));
-    assert!(report.good, "{moments:?}: {report}");
+    let report = trial.run(phase).unwrap_or_else(|error| panic!("seed {}: {error:#}", moments.seed));
+    assert!(report.good, "seed {}: {report}", moments.seed);
 }
 
 /// Boots the card and pulls its plug.
@@ -71,7 +71,9 @@ fn cut(trial: &Trial, phase: Phase, moments: &mut Moments) {
             // A boot that is over sooner than the moment: after its end is a moment, too.
             Event::Report(line) if line.contains("\"end\"") => break,
             Event::Report(_) => {}
-            Event::Ended | Event::OutOfTime => panic!("{moments:?}: no boot to cut:\n{}", machine.tail()),
+            Event::Ended | Event::OutOfTime => {
+                panic!("seed {}: no boot to cut:\n{}", moments.seed, machine.tail())
+            }
         }
     }
     let moment = Instant::now() + rest;
@@ -81,7 +83,6 @@ fn cut(trial: &Trial, phase: Phase, moments: &mut Moments) {
 }
 
 /// Where it is cut, again the same with the same seed in `POWER_CUT_SEED`.
-#[derive(Debug)]
 struct Moments {
     state: u64,
 }

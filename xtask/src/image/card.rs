@@ -101,7 +101,7 @@ impl Card {
     /// The root file system.
     pub fn root(&self) -> Result<Root<'_>> {
         let partition = self.only(LINUX, "root")?;
-        Root::open(&self.file, partition.start)
+        Root::open(&self.file, partition.start, partition.size)
             .with_context(|| format!("`{}`: partition {}", self.path.display(), partition.number))
     }
 

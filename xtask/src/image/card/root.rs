@@ -31,7 +31,8 @@ impl ReadAt for Window<'_> {
 
 impl<'a> Root<'a> {
     /// Reads its first block.
-    pub fn open(file: &'a File, start: u64) -> Result<Root<'a>> {
+    pub fn open(file: &'a File, start: u64, size: u64) -> Result<Root<'a>> {
+        plausible(file, start, size)?;
         let fs = Fs::open(Window { file, start }).context("root file system: cannot be read as ext4")?;
         Ok(Root { fs })
     }
@@ -95,6 +96,21 @@ impl<'a> Root<'a> {
         }
         Ok(Some(inode))
     }
+}
+
+/// What the reader computes with before it has compared the checksum: nonsense there would end the program.
+fn plausible(file: &File, start: u64, size: u64) -> Result<()> {
+    const BLOCK: u64 = 4096;
+    let mut block = [0; 1024];
+    FileExt::read_exact_at(file, &mut block, start + 1024).context("root file system: ends too early")?;
+    let word =
+        |at: usize| u64::from(u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]]));
+    ensure!(block[0x38..0x3a] == [0x53, 0xef], "root file system: is no ext4");
+    // Blocks of 4 KiB, the first of which is number 0.
+    ensure!(word(0x18) == 2 && word(0x14) == 0, "root file system: has blocks of another size than 4 KiB");
+    let blocks = word(0x150) << 32 | word(0x04);
+    ensure!(blocks > 0 && blocks <= size / BLOCK, "root file system: is larger than its partition");
+    Ok(())
 }
 
 /// A link's target as seen from its folder.
