@@ -84,6 +84,7 @@ fn cut(trial: &Trial, phase: Phase, moments: &mut Moments) {
 
 /// Where it is cut, again the same with the same seed in `POWER_CUT_SEED`.
 struct Moments {
+    seed: u64,
     state: u64,
 }
 
@@ -92,7 +93,7 @@ impl Moments {
         let said = std::env::var("POWER_CUT_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = said.unwrap_or_else(|| u64::from(std::process::id()) * 7919 + 1);
         eprintln!("POWER_CUT_SEED={seed}");
-        Moments { state: seed }
+        Moments { seed, state: seed }
     }
 
     fn next(&mut self, lines: u64) -> (u64, Duration) {
