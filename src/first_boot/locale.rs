@@ -15,7 +15,13 @@ const ZONES: &str = "/usr/share/zoneinfo";
 pub(super) fn keymap(name: &str) -> Result<(), String> {
     let values = [("keymap", name)];
     write("/etc/default/keyboard", &template::filled(KEYBOARD, &values))?;
-    write("/etc/vconsole.conf", &template::filled(VCONSOLE, &values))
+    // Newer Debians make it a link to the other at every boot.
+    let console = "/etc/vconsole.conf";
+    if Path::new(console).is_symlink() {
+        Ok(())
+    } else {
+        write(console, &template::filled(VCONSOLE, &values))
+    }
 }
 
 /// The time zone.
