@@ -69,7 +69,7 @@ fn a_boot_partition_that_takes_nothing_more() -> Result<()> {
     let told = "its passwords are still readable there: make the boot partition writable";
     apply(&machine).exits(1).says(told);
     let done = everything(&machine);
-    assert!(done.contains("KEYMAP=de") && done.contains("horse"));
+    assert!(done.contains("XKBLAYOUT=\"de\"") && done.contains("horse"));
     machine.run("touch /var/tmp/mark").ok();
     apply(&machine).exits(1).says(told);
     assert_eq!(machine.run("find /etc /home -xdev -newer /var/tmp/mark").ok().text(), "");
