@@ -15,7 +15,7 @@ fn another_directory_on_another_day_gives_the_same_bytes() {
     sh(
         root(),
         &format!(
-            "git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t {}",
+            "git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents --no-dereference -t {}",
             copy.display()
         ),
     );
