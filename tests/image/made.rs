@@ -1,7 +1,7 @@
 //! Images and packages for these tests, made as a person makes them.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::{env, fs};
 
@@ -16,7 +16,18 @@ pub(crate) fn image(board: &str) -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("image-{board}"));
-    let made = xtask(&["image", "rovi", "first-boot", "--board", board, "--format", "img", "--out"], &out);
+    let locks = locks();
+    let words =
+        ["image", "rovi", "first-boot", "--board", board, "--format", "img", "--locks", &locks, "--out"];
+    // A mirror keeps only the newest packages: when those of the checkout are gone, these are of today.
+    let made = command().args(words).arg(&out).output().unwrap();
+    let gone =
+        !made.status.success() && String::from_utf8_lossy(&made.stderr).contains("again with --update");
+    let made = if gone {
+        xtask(&[&["image", "--update"], &words[1..]].concat(), &out)
+    } else {
+        printed(&words, made)
+    };
     made.into_iter().find(|path| path.extension().is_some_and(|end| end == "img")).unwrap()
 }
 
@@ -44,8 +55,25 @@ pub(crate) fn next() -> PathBuf {
     xtask(&["dist", "--catalog", catalog, "--target", target, "--format", "deb", "--out"], &folder).remove(0)
 }
 
+/// A copy of the lock files, because tests do not write into the checkout.
+fn locks() -> String {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("image-locks");
+    fs::create_dir_all(&folder).unwrap();
+    for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/image")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|end| end == "lock") {
+            fs::copy(&path, folder.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    folder.to_str().unwrap().to_owned()
+}
+
 fn xtask(arguments: &[&str], out: &Path) -> Vec<PathBuf> {
-    let made = command().args(arguments).arg(out).output().unwrap();
+    printed(arguments, command().args(arguments).arg(out).output().unwrap())
+}
+
+/// The paths that were printed by a run that must have succeeded.
+fn printed(arguments: &[&str], made: Output) -> Vec<PathBuf> {
     assert!(made.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&made.stderr));
     String::from_utf8(made.stdout).unwrap().lines().map(PathBuf::from).collect()
 }

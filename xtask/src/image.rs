@@ -86,6 +86,8 @@ pub struct Recipe<'a> {
     pub suite: &'a Suite,
     /// What the products need of the distribution.
     pub needs: Vec<Vec<Relation>>,
+    /// The folder of the lock files.
+    pub locks: PathBuf,
     /// Whether the lock files are written anew: then what else they must have.
     pub update: Option<Vec<Vec<Relation>>>,
 }
@@ -126,8 +128,8 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
     let here = Processor::of_host()?;
     let target = Processor::of(&board.architecture)?;
     let read = |processor: Processor| match &recipe.update {
-        Some(all) => Lock::update(workspace, suite, processor.deb, all, &indices),
-        None => Lock::read(workspace, suite, processor.deb),
+        Some(all) => Lock::update(workspace, &recipe.locks, suite, processor.deb, all, &indices),
+        None => Lock::read(&recipe.locks, suite, processor.deb),
     };
     let lock = read(target)?;
     let chosen = lock.solve(&board.wish(suite, &recipe.needs))?;

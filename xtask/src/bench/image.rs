@@ -2,7 +2,7 @@
 //! in one run. Packages are downloaded before, as far as the other side lets them be.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -34,6 +34,8 @@ pub struct Pair {
     pub suite: Suite,
     /// What is in every image.
     pub products: Vec<Product>,
+    /// Where its lock files are.
+    locks: PathBuf,
 }
 
 impl Pair {
@@ -51,12 +53,13 @@ impl Pair {
         let suite = Suite::read(workspace, &board.suite)?;
         let products = image::products(workspace, &Selection::default())?;
         ensure!(board.is_foreign()?, "this machine's programs are the board's: nothing is emulated here");
-        Ok(Pair { board, suite, products })
+        Ok(Pair { board, suite, products, locks: workspace.path("image") })
     }
 
     /// What both sides are asked for.
     pub fn recipe(&self) -> Recipe<'_> {
-        Recipe { board: &self.board, suite: &self.suite, needs: image::needs(&self.products), update: None }
+        let needs = image::needs(&self.products);
+        Recipe { board: &self.board, suite: &self.suite, needs, locks: self.locks.clone(), update: None }
     }
 
     /// Their root of the same packages; how many seconds it took.

@@ -30,10 +30,11 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Reads that of a suite and a processor.
-    pub fn read(workspace: &Workspace, suite: &Suite, architecture: &str) -> Result<Lock> {
-        let shown = name(suite, architecture);
-        let text = match fs::read_to_string(workspace.path(&shown)) {
+    /// Reads that of a suite and a processor, in a folder of lock files.
+    pub fn read(locks: &Path, suite: &Suite, architecture: &str) -> Result<Lock> {
+        let path = file(locks, suite, architecture);
+        let shown = shown(&path);
+        let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(_) => bail!("`{shown}`: there is none yet: run again with --update"),
         };
@@ -53,6 +54,7 @@ impl Lock {
     /// and the stand-ins.
     pub fn update(
         workspace: &Workspace,
+        locks: &Path,
         suite: &Suite,
         architecture: &str,
         needs: &[Vec<Relation>],
@@ -87,9 +89,9 @@ impl Lock {
         for package in kept.values() {
             let _ = write!(text, "\n{}", package.text());
         }
-        let shown = name(suite, architecture);
-        output::replace(&workspace.path(&shown), text.as_bytes())?;
-        Lock::parse(&shown, &text)
+        let path = file(locks, suite, architecture);
+        output::replace(&path, text.as_bytes())?;
+        Lock::parse(&shown(&path), &text)
     }
 
     /// The closure of a wish.
@@ -124,6 +126,13 @@ pub fn files(suite: &Suite, packages: &[&Package], cache: &Path) -> Result<(Vec<
     Ok((wanted.iter().map(|w| fetch::cached(cache, &w.sha256)).collect(), bytes))
 }
 
-fn name(suite: &Suite, architecture: &str) -> String {
-    format!("image/{}-{architecture}.lock", suite.name)
+fn file(locks: &Path, suite: &Suite, architecture: &str) -> PathBuf {
+    locks.join(format!("{}-{architecture}.lock", suite.name))
+}
+
+/// As a person knows it: the last folder says enough.
+fn shown(path: &Path) -> String {
+    let mut parts: Vec<_> = path.iter().rev().take(2).map(|part| part.to_string_lossy()).collect();
+    parts.reverse();
+    parts.join("/")
 }

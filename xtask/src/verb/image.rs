@@ -45,9 +45,12 @@ pub struct Args {
     /// The file of the first boot, put into the image as if somebody had copied it onto the card
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Take the newest packages and write the lock file anew
+    /// Take the newest packages and write the lock files anew
     #[arg(long)]
     update: bool,
+    /// Folder of the lock files [default: image]
+    #[arg(long, value_name = "DIR")]
+    locks: Option<PathBuf>,
     /// Check a finished image, boot it in a virtual machine, and check that
     #[arg(long, value_name = "FILE")]
     test: Option<PathBuf>,
@@ -86,7 +89,8 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let here = args.out.is_none();
     let out = args.out.unwrap_or_else(|| workspace.path("dist"));
     let update = if args.update { Some(image::needs(&everything(workspace, &products)?)) } else { None };
-    let recipe = Recipe { board: &board, suite: &suite, needs: image::needs(&products), update };
+    let locks = args.locks.unwrap_or_else(|| workspace.path("image"));
+    let recipe = Recipe { board: &board, suite: &suite, needs: image::needs(&products), locks, update };
     let order = Order { recipe, products: &products, debs, size, formats: args.format, configuration, out };
     let image = match &args.base {
         Some(base) => build::bake(base, &order)?,
