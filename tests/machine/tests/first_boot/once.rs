@@ -28,7 +28,7 @@ fn a_card_becomes_a_machine_of_its_own_once() -> Result<()> {
         let other = moment(&machine, unit, "InactiveExit");
         assert!(0 < done && done <= other, "{unit}: {done} {other}");
     };
-    ["systemd-user-sessions.service", "ssh.service", "rovi-gateway.service"].map(before);
+    ["systemd-user-sessions.service", "ssh.service", "rovi-gateway.service"].into_iter().for_each(before);
     machine.wait_for_unit("wpa_supplicant@wlan0.service", "active", SOON);
     let failed = machine.run("systemctl --failed --plain --no-legend").ok().text().to_owned();
     // The gateway has no ROS here; of ours nothing has failed.
