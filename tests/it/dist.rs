@@ -160,7 +160,7 @@ fn the_programs_are_small_and_need_no_library() {
             ("rovi/run_stack", 700_000),
             ("rovi/notify-helper", 700_000),
             // With a reader of TOML that knows lines.
-            ("first-boot/first-boot", 900_000),
+            ("first-boot/first-boot", 850_000),
             ("rovi/rovi", 3_000_000),
         ] {
             let path = dir.join("usr/libexec").join(program);

@@ -30,7 +30,7 @@ fn killed(times: usize) -> Result<()> {
          fresh() {{
              pkill -KILL -u op; userdel --remove op 2>/dev/null; groupdel op 2>/dev/null
              rm -rf /var/lib/first-boot /home/op /boot/firmware/custom* /etc/ssh/ssh_host* /etc/ssh/sshd_config.d /etc/wpa_supplicant \\
-                 /etc/localtime /etc/timezone /etc/default/keyboard /etc/vconsole.conf /etc/locale.conf /etc/hostname \\
+                 /etc/localtime /etc/timezone /etc/default/keyboard /etc/locale.conf /etc/hostname \\
                  /etc/modprobe.d/first-boot-region.conf /etc/profile.d/50-first-boot.sh
              systemctl --quiet disable wpa_supplicant@wlan0 2>/dev/null
              cp /var/tmp/asked {FILE}; cp /var/tmp/hosts /etc/hosts; cp /var/tmp/.env.robot /etc/rovi/.env.robot
