@@ -89,6 +89,7 @@ impl Lock {
         for package in kept.values() {
             let _ = write!(text, "\n{}", package.text());
         }
+        fs::create_dir_all(locks).with_context(|| format!("`{}`: cannot be made", locks.display()))?;
         let path = file(locks, suite, architecture);
         output::replace(&path, text.as_bytes())?;
         Lock::parse(&shown(&path), &text)
