@@ -22,7 +22,8 @@ const LONGEST: Duration = Duration::from_secs(600);
 
 #[test]
 fn a_card_survives_three_cuts() {
-    let mut moments = Moments::new();
+    // Always about the same moments, the last of them while the files of a package come, which has gone wrong before.
+    let mut moments = Moments::new(Some(252_133_042));
     let trial = card();
     cut(&trial, Phase::Boot, &mut moments);
     cut(&trial, Phase::Boot, &mut moments);
@@ -33,7 +34,7 @@ fn a_card_survives_three_cuts() {
 #[test]
 #[ignore = "sixty cuts: an hour"]
 fn cards_survive_thirty_cuts_each_way() {
-    let mut moments = Moments::new();
+    let mut moments = Moments::new(None);
     for _ in 0..30 {
         let trial = card();
         cut(&trial, Phase::Boot, &mut moments);
@@ -89,9 +90,9 @@ struct Moments {
 }
 
 impl Moments {
-    fn new() -> Moments {
+    fn new(usual: Option<u64>) -> Moments {
         let said = std::env::var("POWER_CUT_SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed = said.unwrap_or_else(|| u64::from(std::process::id()) * 7919 + 1);
+        let seed = said.or(usual).unwrap_or_else(|| u64::from(std::process::id()) * 7919 + 1);
         eprintln!("POWER_CUT_SEED={seed}");
         Moments { seed, state: seed }
     }
