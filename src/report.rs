@@ -36,7 +36,7 @@ pub struct Service {
     pub description: String,
     /// The state, in the five words of the status model and `MISSING`.
     pub state: State,
-    /// systemd's `ActiveState`, from which `state` comes.
+    /// systemd's `ActiveState`, from which `state` comes: `STOPPING` while that is still `active` when a stop is queued.
     pub active: String,
     /// systemd's `SubState`.
     pub sub: String,

@@ -112,7 +112,11 @@ pub fn other_unit(service: &Service, units: &[Unit]) -> Result<(), Failure> {
     if unit.is_some_and(|u| u.state() == State::Running) {
         return Ok(());
     }
-    let active = unit.map_or("unknown", |u| u.active.as_str());
+    let active = match unit {
+        Some(unit) if unit.state() == State::Stopping => "stopping",
+        Some(unit) => &unit.active,
+        None => "unknown",
+    };
     Err(Failure::refused(format!(
         "{name}: `{other}` is {active}, and {name} runs only while it is active: an administrator starts it with \
          `systemctl start {other}`",

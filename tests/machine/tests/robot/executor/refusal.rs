@@ -23,6 +23,28 @@ fn without_the_gateway_nothing_starts_and_nothing_is_stopped_for_it() -> Result<
 }
 
 #[test]
+fn what_waits_to_be_stopped_runs_no_more() -> Result<()> {
+    on_every_suite(|robot| {
+        let op = &mut robot.login_session("op");
+        robot.put(machine::ros::MANNERS, 0o644, "{\"deaf\": true}");
+        start(robot, op, "nav");
+        // The gateway is active until the last process of the stack is gone, and these do not go.
+        robot.run("systemctl stop --no-block rovi-gateway").ok();
+        robot.wait_for("the stop to begin", SOON, || service(op, "nav").state == State::Stopping);
+        let gateway = service(op, "gateway");
+        assert_eq!((&*gateway.active, gateway.job.as_deref()), ("active", Some("stop")));
+        assert_eq!(gateway.state, State::Stopping);
+        op.run("rovi start camera")
+            .exits(75)
+            .says("`rovi-gateway.service` is stopping, and camera runs only");
+        robot.run("rovi start gateway").exits(75).says("gateway: somebody else's request is under way");
+
+        robot.run("systemctl kill --signal=KILL rovi-nav").ok();
+        robot.wait_for("the gateway's end", SOON, || service(op, "gateway").state == State::Stopped);
+    })
+}
+
+#[test]
 fn who_has_the_lock_is_named_and_left_alone() -> Result<()> {
     on_every_suite(|robot| {
         let op = &mut robot.login_session("op");
