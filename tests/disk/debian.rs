@@ -75,17 +75,7 @@ pub(crate) fn system() -> Tree {
 
 /// A layout for it.
 pub(crate) fn layout() -> Layout {
-    Layout {
-        disk: 0x524f_5649,
-        seed: [7; 32],
-        epoch: EPOCH,
-        boot: "/boot/firmware".to_owned(),
-        boot_label: "BOOT".to_owned(),
-        boot_size: None,
-        root_label: "root".to_owned(),
-        size: None,
-        free: 4 << 20,
-    }
+    Layout { disk: 0x524f_5649, seed: [7; 32], epoch: EPOCH, boot_size: None, size: None, free: 4 << 20 }
 }
 
 /// A package whose scripts do what scripts do: they make a file, read one, and change one. `control` goes into its

@@ -46,17 +46,8 @@ impl Sample {
 
     pub(crate) fn write(&self, folder: &Path) -> PathBuf {
         let path = folder.join("sample.img");
-        let layout = Layout {
-            disk: DISK,
-            seed: [7; 32],
-            epoch: EPOCH,
-            boot: "/boot/firmware".to_owned(),
-            boot_label: "BOOT".to_owned(),
-            boot_size: None,
-            root_label: "root".to_owned(),
-            size: None,
-            free: 1 << 20,
-        };
+        let layout =
+            Layout { disk: DISK, seed: [7; 32], epoch: EPOCH, boot_size: None, size: None, free: 1 << 20 };
         disk::write(&self.0, &layout, &path).unwrap();
         path
     }

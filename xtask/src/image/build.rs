@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
 use super::bill::{self, Own};
-use super::disk::{self, Layout};
+use super::disk::{self, BOOT, Layout};
 use super::report::{self, Report, Share, Step};
 use super::tree::Tree;
 use super::{Base, Recipe, bake, bmap, pack};
@@ -22,8 +22,6 @@ use crate::{deb, output};
 /// The kinds of file that an image is published as.
 pub const FORMATS: [&str; 3] = ["img", "img.xz", "img.zst"];
 
-/// Where the boot partition is in the tree.
-pub const BOOT: &str = "/boot/firmware";
 /// The file of the first boot, on that partition.
 const CONFIGURATION: &str = "custom.toml";
 /// Two kernels and their initramfs have room, as during an upgrade.
@@ -207,10 +205,7 @@ fn layout(base: &Base, own: &[Own], order: &Order<'_>) -> Layout {
         disk: base.disk,
         seed: seed.finalize().into(),
         epoch: i64::try_from(base.epoch).unwrap_or(i64::MAX),
-        boot: BOOT.to_owned(),
-        boot_label: "BOOT".to_owned(),
         boot_size: Some(BOOT_SIZE),
-        root_label: "root".to_owned(),
         size: order.size,
         free: FREE,
     }

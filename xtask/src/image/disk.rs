@@ -14,6 +14,10 @@ use super::{ext4, fat, mbr};
 
 /// Partitions begin at multiples of this, which suits every card.
 const ALIGNMENT: u64 = 4 << 20;
+/// The folder of a tree that is the boot partition.
+pub const BOOT: &str = "/boot/firmware";
+/// Names of the partitions' file systems.
+const LABELS: [&str; 2] = ["BOOT", "root"];
 
 /// What a disk is, beside its files.
 #[derive(Debug, Clone)]
@@ -24,14 +28,8 @@ pub struct Layout {
     pub seed: [u8; 32],
     /// When it was made, in seconds since 1970.
     pub epoch: i64,
-    /// The folder that is the boot partition.
-    pub boot: String,
-    /// Name of the boot partition.
-    pub boot_label: String,
     /// Bytes of the boot partition; what is needed if there is no number.
     pub boot_size: Option<u64>,
-    /// Name of the root partition.
-    pub root_label: String,
     /// Bytes of the whole image; what is needed if there is no number.
     pub size: Option<u64>,
     /// Bytes that are left free on the root partition if no size is given.
@@ -67,7 +65,7 @@ impl Layout {
         let seed = self.derived("hash");
         let word = |at: usize| u32::from_le_bytes([seed[at], seed[at + 1], seed[at + 2], seed[at + 3]]);
         ext4::Identity {
-            label: self.root_label.clone(),
+            label: LABELS[1].to_owned(),
             uuid: self.root_uuid(),
             hash_seed: [word(0), word(4), word(8), word(12)],
             epoch: self.epoch,
@@ -80,10 +78,10 @@ impl Layout {
 
 /// Writes a disk.
 pub fn write(tree: &Tree, layout: &Layout, out: &Path) -> Result<Disk> {
-    let files = tree.subtree(&layout.boot).context("the boot partition has no folder")?;
+    let files = tree.subtree(BOOT).context("the boot partition has no folder")?;
     let mut rest = tree.clone();
     for path in files.iter().map(|(path, ..)| path).filter(|path| *path != "/") {
-        rest.remove(&format!("{}{path}", layout.boot));
+        rest.remove(&format!("{BOOT}{path}"));
     }
     let identity = layout.root();
     let boot_size = layout.boot_size.unwrap_or_else(|| fat::smallest(&files, 32 << 20));
@@ -104,7 +102,7 @@ pub fn write(tree: &Tree, layout: &Layout, out: &Path) -> Result<Disk> {
     })?;
     let draft = Draft::new(out, root.end())?;
     let serial = fat::Identity {
-        label: layout.boot_label.clone(),
+        label: LABELS[0].to_owned(),
         serial: u32::from_le_bytes(layout.derived("boot")[..4].try_into().unwrap_or_default()),
         hidden: (boot.at / 512) as u32,
     };
