@@ -74,7 +74,7 @@ fn everybody(suite: Suite) -> Vec<Ends> {
     let late = at_terminal(&robot, late, &script);
     let gone = at_terminal(&robot, gone, &script);
     let op = at_terminal(&robot, op, &script);
-    let root = calls(&robot, || robot.script(&script).within(60 * SECOND).run().ok().stdout);
+    let root = calls(&robot, || robot.script(&script).within(120 * SECOND).run().ok().stdout);
     vec![op, late, gone, other, rovi, root]
 }
 
