@@ -5,7 +5,7 @@ mod filter;
 mod plan;
 mod template;
 
-use minijinja::{Environment, Value, context};
+use minijinja::{Value, context};
 use rovi_services::cksum;
 use rovi_services::table::{self, Shipped, Table};
 
@@ -16,34 +16,31 @@ use crate::rule::name;
 use crate::tree::Tree;
 pub(crate) use filter::wrap;
 use plan::Plan;
+use template::ENVIRONMENT;
 
 /// Where systemd and polkit look for what nobody changes: an administrator's own goes to `/etc`.
 const FIXED: [&str; 2] = ["/usr/lib/", "/usr/share/polkit-1/"];
 
 /// Renders everything that does not depend on a processor. `extras` are what the programs bring along.
 pub fn render(product: &Product, extras: &[Extra]) -> Tree {
-    Renderer { product, env: template::environment(), plan: Plan::of(product), tree: Tree::default() }
-        .run(extras)
+    Renderer { product, plan: Plan::of(product), tree: Tree::default() }.run(extras)
 }
 
 /// What every package has, whatever else is in it: its copyright and its changes.
 pub(crate) fn documents(product: &Product) -> Tree {
-    let mut renderer =
-        Renderer { product, env: template::environment(), plan: Plan::of(product), tree: Tree::default() };
+    let mut renderer = Renderer { product, plan: Plan::of(product), tree: Tree::default() };
     renderer.documents();
     renderer.tree
 }
 
 /// The text that a template makes of values that are no product's.
 pub(crate) fn text(template: &str, values: Value) -> String {
-    let env = template::environment();
-    let text = env.get_template(template).and_then(|template| template.render(values));
+    let text = ENVIRONMENT.get_template(template).and_then(|template| template.render(values));
     text.unwrap_or_else(|e| panic!("template {template}.j2 does not fit its values: {e}"))
 }
 
 struct Renderer<'a> {
     product: &'a Product,
-    env: Environment<'static>,
     plan: Plan,
     tree: Tree,
 }
@@ -262,8 +259,7 @@ impl Renderer<'_> {
 
     fn file(&mut self, path: &str, mode: u32, template: &str, extra: Value) {
         let context = context! { p => self.product, plan => self.plan, ..extra };
-        let text = self
-            .env
+        let text = ENVIRONMENT
             .get_template(template)
             .and_then(|t| t.render(context))
             .unwrap_or_else(|e| panic!("template {template}.j2 does not fit its model: {e}"));

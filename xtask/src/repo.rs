@@ -106,7 +106,9 @@ fn published(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
         suite.apt.phase(version, *percent);
     }
 
-    let sources = Sources::of(&plan.description, &plan.suite, &plan.keys, &suite.names(&plan.description));
+    let mut known = suite.versions();
+    let names = names(&known, &plan.description);
+    let sources = Sources::of(&plan.description, &plan.suite, &plan.keys, &names);
     state.keyring = sources.version(&state.keyring, moment.now);
     state.published = moment.now;
     // Before anything that follows from it: a run that is killed is repeated with the same words.
@@ -114,6 +116,7 @@ fn published(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     if !suite.has(&keyring::version(&plan.description, &state.keyring)) {
         let (dist, packages) = sources.packages(workspace, &plan.description, &state.keyring)?;
         suite.add(&publication, &dist, &packages.iter().collect::<Vec<_>>())?;
+        known = suite.versions();
     }
 
     suite.publish(&publication, &plan.suite)?;
@@ -122,7 +125,7 @@ fn published(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
         suite.dnf.link(&site, &plan.suite, &snapshot)?;
         suite.publish(&publication, &snapshot)?;
     }
-    let page = page::write(&publication, &plan.suite, &sources, &suite, &state)?;
+    let page = page::write(&publication, &plan.suite, &sources, &known, &state)?;
     // What nothing names any more is of versions that were taken back, or of a run that did not end.
     if is_repair || !state.withdrawn.is_empty() {
         let names = state.withdrawn.iter().filter_map(|version| Some(version.split_once('=')?.0.to_owned()));
@@ -224,9 +227,14 @@ impl Suite {
         Ok(())
     }
 
+    /// Both side by side: no client of one reads anything of the other.
     fn publish(&self, publication: &Publication<'_>, name: &str) -> Result<()> {
-        self.apt.publish(publication, name)?;
-        self.dnf.publish(publication, name)
+        let (apt, dnf) = thread::scope(|scope| {
+            let dnf = scope.spawn(|| self.dnf.publish(publication, name));
+            let apt = self.apt.publish(publication, name);
+            (apt, dnf.join().unwrap_or_else(|_| Err(anyhow!("a publisher's thread died"))))
+        });
+        apt.and(dnf)
     }
 
     /// Every version, with the processors that it is for, and its phase.
@@ -238,14 +246,14 @@ impl Suite {
     fn has(&self, version: &Version) -> bool {
         self.apt.has(version) && self.dnf.has(version)
     }
+}
 
-    /// Names of the packages, that of keys and sources last.
-    fn names(&self, description: &Description) -> Vec<String> {
-        let own = keyring::name(description);
-        let mut names: Vec<&str> = self.versions().into_iter().map(|version| version.name).collect();
-        names.dedup();
-        names.into_iter().filter(|name| *name != own).chain([own.as_str()]).map(str::to_owned).collect()
-    }
+/// Names of the packages, that of keys and sources last.
+fn names(versions: &[repo_index::Version<'_>], description: &Description) -> Vec<String> {
+    let own = keyring::name(description);
+    let mut names: Vec<&str> = versions.iter().map(|version| version.name).collect();
+    names.dedup();
+    names.into_iter().filter(|name| *name != own).chain([own.as_str()]).map(str::to_owned).collect()
 }
 
 /// The content of a package's file, when it is what the manifest lists.

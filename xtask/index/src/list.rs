@@ -12,7 +12,7 @@ use crate::kind::{Kind, Row};
 pub struct List {
     pub(crate) kind: Kind,
     /// The text as it was published; lists that began as the same one share it.
-    pub(crate) text: Arc<[u8]>,
+    pub(crate) text: Arc<Vec<u8>>,
     pub(crate) entries: Vec<Entry>,
 }
 
@@ -25,7 +25,7 @@ pub(crate) enum Entry {
 impl List {
     /// The list of a text as it was published.
     pub fn read(kind: Kind, text: Vec<u8>) -> List {
-        let text: Arc<[u8]> = text.into();
+        let text = Arc::new(text);
         let begin = kind.begin().map_or(Some(0), |begin| memmem::find(&text, begin));
         let mut start = begin.unwrap_or(text.len());
         let mut entries = Vec::new();
@@ -39,7 +39,7 @@ impl List {
 
     /// One without entries.
     pub fn empty(kind: Kind) -> List {
-        List { kind, text: Arc::new([]), entries: Vec::new() }
+        List { kind, text: Arc::default(), entries: Vec::new() }
     }
 
     /// How many there are.

@@ -27,7 +27,8 @@ pub fn versions<'a>(lists: impl IntoIterator<Item = &'a List>) -> Vec<Version<'a
             seen.push(list);
         }
     }
-    rows.sort_unstable();
+    // Each list is nearly in this order, which a stable sort makes use of.
+    rows.sort();
     let mut versions: Vec<Version<'a>> = Vec::with_capacity(rows.len());
     for row in rows {
         match versions.last_mut().filter(|last| (last.name, last.version) == (row.name, row.version)) {

@@ -1,6 +1,8 @@
 //! The templates, compiled in, and the environment that they are rendered in. A template is named like the file that
 //! it becomes; a variable that the model does not have is an error.
 
+use std::sync::LazyLock;
+
 use minijinja::{Environment, UndefinedBehavior};
 
 use super::filter;
@@ -63,8 +65,8 @@ const HARDENING: [(&str, &str); 3] = [
     ("units/hardening/user.conf", include_str!("../../../units/hardening/user.conf")),
 ];
 
-/// Templates, filters and rules of rendering.
-pub(super) fn environment() -> Environment<'static> {
+/// Templates, filters and rules of rendering: made once, because reading all of them takes a while.
+pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Strict);
     env.set_trim_blocks(true);
@@ -76,4 +78,4 @@ pub(super) fn environment() -> Environment<'static> {
         env.add_template(name, text).unwrap_or_else(|e| panic!("template {name}.j2: {e:#}"));
     }
     env
-}
+});

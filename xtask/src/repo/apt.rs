@@ -43,6 +43,15 @@ pub(super) struct Ready {
     stanza: String,
 }
 
+/// An index that is in place.
+struct Made<'a> {
+    list: &'a List,
+    /// Where it is.
+    folder: String,
+    /// Of each of [`FILES`] its hash and its size.
+    files: Vec<(String, usize)>,
+}
+
 impl Apt {
     /// Reads what is published.
     pub(super) fn read(site: &Site, suite: &str) -> Result<Apt> {
@@ -164,26 +173,23 @@ impl Apt {
         let dir = dir(suite);
         let (mut listed, mut kept) = (String::new(), BTreeMap::<String, BTreeSet<String>>::new());
         let mut named = Vec::new();
-        let mut packed: Vec<(&List, Packed, [String; 3])> = Vec::new();
+        let mut made: Vec<Made<'_>> = Vec::new();
         for (processor, list) in &self.lists {
             let folder = format!("main/binary-{processor}");
             // What is for every processor makes the indices of several the same.
-            let i = match packed.iter().position(|(other, ..)| other.is(list)) {
+            let i = match made.iter().position(|other| other.list.is(list)) {
                 Some(i) => i,
                 None => {
-                    let made = self.packed(site, suite, &folder, list)?;
-                    let hashes = [&made.text, &made.forms[0], &made.forms[1]].map(|bytes| sha256(bytes));
-                    packed.push((list, made, hashes));
-                    packed.len() - 1
+                    made.push(self.make(site, suite, &folder, list)?);
+                    made.len() - 1
                 }
             };
-            let (_, made, hashes) = &packed[i];
-            for ((file, bytes), hash) in
-                FILES.iter().zip([&made.text, &made.forms[0], &made.forms[1]]).zip(hashes)
-            {
-                let _ = writeln!(listed, " {hash} {:>16} {folder}/{file}", bytes.len());
+            for (file, (hash, size)) in FILES.iter().zip(&made[i].files) {
+                let _ = writeln!(listed, " {hash} {size:>16} {folder}/{file}");
                 let path = by_hash(&dir, &folder, hash);
-                site.put(&path, bytes)?;
+                if made[i].folder != folder {
+                    site.name(&by_hash(&dir, &made[i].folder, hash), &path)?;
+                }
                 kept.entry(folder.clone()).or_default().insert(hash.clone());
                 named.push((path, format!("{dir}/{folder}/{file}")));
             }
@@ -256,15 +262,22 @@ impl Apt {
         self.lists.values().any(|list| list.find(place.as_bytes()).is_ok())
     }
 
-    /// An index, plain and compressed; pieces that were published are taken over.
-    fn packed(&self, site: &Site, suite: &str, folder: &str, list: &List) -> Result<Packed> {
+    /// Puts an index into place, plain and compressed; pieces that were published are taken over.
+    fn make<'a>(&self, site: &Site, suite: &str, folder: &str, list: &'a List) -> Result<Made<'a>> {
         let published = |file: &str| -> Result<Vec<u8>> {
             let Some(hash) = self.published.get(&format!("{folder}/{file}")) else { return Ok(Vec::new()) };
             let bytes = site.read(&by_hash(&dir(suite), folder, hash))?.unwrap_or_default();
             Ok(if sha256(&bytes) == *hash { bytes } else { Vec::new() })
         };
         let (gz, xz) = (published(FILES[1])?, published(FILES[2])?);
-        Ok(list.pack(b"", b"", &[(Form::Gz, &gz), (Form::Xz, &xz)])?)
+        let Packed { text, forms, .. } = list.pack(b"", b"", &[(Form::Gz, &gz), (Form::Xz, &xz)])?;
+        let mut files = Vec::new();
+        for bytes in [text].into_iter().chain(forms) {
+            let hash = sha256(&bytes);
+            site.put(&by_hash(&dir(suite), folder, &hash), &bytes)?;
+            files.push((hash, bytes.len()));
+        }
+        Ok(Made { list, folder: folder.to_owned(), files })
     }
 
     fn release(&self, publication: &Publication<'_>, suite: &str, listed: &str) -> String {

@@ -1,6 +1,6 @@
 //! The framing of OpenPGP (RFC 9580, version 4): takes bytes, finds packets in them; takes fields, makes packets.
 //!
-//! Only what a key file and a signature consist of. The arithmetic is the `rsa` crate's.
+//! Only what a key file and a signature consist of. The arithmetic is that of `rsa` and `ring`.
 
 use anyhow::{Context, Result, bail, ensure};
 

@@ -7,7 +7,6 @@ use anyhow::Result;
 use minijinja::context;
 use serde::Serialize;
 
-use super::Suite;
 use super::keyring::{self, Sources};
 use super::publication::Publication;
 use super::state::State;
@@ -43,7 +42,7 @@ pub(super) fn write(
     publication: &Publication<'_>,
     suite: &str,
     sources: &Sources,
-    packages: &Suite,
+    known: &[repo_index::Version<'_>],
     state: &State,
 ) -> Result<String> {
     let site = publication.site;
@@ -52,7 +51,6 @@ pub(super) fn write(
     site.put(&format!("apt/{stem}.sources"), sources.apt.as_bytes())?;
     site.put(&format!("rpm/{stem}.repo"), sources.rpm.as_bytes())?;
     let own = keyring::name(publication.description);
-    let known = packages.versions();
     let mut names: Vec<&str> = known.iter().map(|version| version.name).collect();
     names.dedup();
     names.retain(|name| *name != own);

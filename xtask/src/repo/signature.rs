@@ -1,9 +1,7 @@
 //! Signatures: takes a [`Key`] and what is signed, makes OpenPGP signatures by RSA and SHA-512, the strongest pair that
 //! every apt and every rpm in use accepts.
 
-use anyhow::{Context, Result};
-use rsa::Pkcs1v15Sign;
-use rsa::rand_core::OsRng;
+use anyhow::Result;
 use sha2::{Digest, Sha512};
 
 use super::armor;
@@ -17,9 +15,6 @@ pub(super) const OF_A_NAME: u8 = 0x13;
 
 const RSA: u8 = 1;
 const SHA512: u8 = 10;
-/// How PKCS #1 names SHA-512, in front of the digest.
-const DIGEST_INFO: [u8; 19] =
-    [0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3, 5, 0, 4, 0x40];
 
 const CREATED: u8 = 2;
 const ISSUER: u8 = 16;
@@ -33,7 +28,7 @@ pub(super) fn detached(keys: &[Key], time: u32, bytes: &[u8]) -> Result<String> 
 
 /// A signature of bytes, not armored: what a package carries.
 pub(super) fn binary(key: &Key, time: u32, bytes: &[u8]) -> Result<Vec<u8>> {
-    signed(key, OF_BYTES, time, &[], Sha512::new_with_prefix(bytes))
+    signed(key, OF_BYTES, time, &[], bytes.to_vec())
 }
 
 /// A text that carries its signatures.
@@ -48,12 +43,18 @@ pub(super) fn inline(keys: &[Key], time: u32, text: &str) -> Result<String> {
         canonical.push_str(line.trim_end_matches([' ', '\t']));
     }
     let signatures: Result<Vec<Vec<u8>>> =
-        keys.iter().map(|key| signed(key, OF_TEXT, time, &[], Sha512::new_with_prefix(&canonical))).collect();
+        keys.iter().map(|key| signed(key, OF_TEXT, time, &[], canonical.clone().into_bytes())).collect();
     Ok(shown + &armor::armored("SIGNATURE", &signatures?.concat()))
 }
 
-/// A signature of what the hash has seen so far, with further properties.
-pub(super) fn signed(key: &Key, about: u8, time: u32, further: &[u8], mut hash: Sha512) -> Result<Vec<u8>> {
+/// A signature of this content, with further properties.
+pub(super) fn signed(
+    key: &Key,
+    about: u8,
+    time: u32,
+    further: &[u8],
+    mut content: Vec<u8>,
+) -> Result<Vec<u8>> {
     let fingerprint = key.fingerprint_bytes();
     let hashed = [
         packet::property(CREATED, &time.to_be_bytes()),
@@ -64,18 +65,14 @@ pub(super) fn signed(key: &Key, about: u8, time: u32, further: &[u8], mut hash: 
     let mut body = vec![4, about, RSA, SHA512];
     body.extend(short(hashed.len()));
     body.extend(hashed);
-    hash.update(&body);
-    hash.update([4, 0xff]);
-    hash.update(u32::try_from(body.len()).expect("properties are short").to_be_bytes());
-    let digest = hash.finalize();
+    content.extend(&body);
+    content.extend([4, 0xff]);
+    content.extend(u32::try_from(body.len()).expect("properties are short").to_be_bytes());
     let unhashed = packet::property(ISSUER, &fingerprint[12..]);
     body.extend(short(unhashed.len()));
     body.extend(unhashed);
-    body.extend(&digest[..2]);
-    let scheme = Pkcs1v15Sign { hash_len: Some(digest.len()), prefix: DIGEST_INFO.into() };
-    // Blinded by random numbers: how long it takes says nothing of the key. The signature does not depend on them.
-    let signature = key.secret().sign_with_rng(&mut OsRng, scheme, &digest).context("the key cannot sign")?;
-    body.extend(packet::number(&signature));
+    body.extend(&Sha512::digest(&content)[..2]);
+    body.extend(packet::number(&key.power(&content)?));
     Ok(packet::packet(SIGNATURE, &body))
 }
 
