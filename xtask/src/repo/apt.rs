@@ -14,6 +14,7 @@ use super::publication::{Moment, Publication, Version};
 use super::signature;
 use super::site::Site;
 use super::stanza::Stanza;
+use super::workers;
 use crate::package::{Package, sha256};
 use crate::target;
 use crate::{date, deb};
@@ -199,8 +200,11 @@ impl Apt {
         }
         let release = self.release(publication, suite, &listed);
         let time = publication.moment.signed(publication.keys)?;
-        let inline = signature::inline(publication.keys, time, &release)?;
-        let detached = signature::detached(publication.keys, time, release.as_bytes())?;
+        let signed = workers::each(&[true, false], |within| match within {
+            true => signature::inline(publication.keys, time, &release),
+            false => signature::detached(publication.keys, time, release.as_bytes()),
+        })?;
+        let [inline, detached] = &signed[..] else { unreachable!("there is one of each") };
         site.put_index(&format!("{dir}/InRelease"), inline.as_bytes(), publication.moment)?;
         // For readers that know no InRelease; between these two files they see a wrong signature, and try again.
         site.put_index(&format!("{dir}/Release"), release.as_bytes(), publication.moment)?;
@@ -271,12 +275,12 @@ impl Apt {
         };
         let (gz, xz) = (published(FILES[1])?, published(FILES[2])?);
         let Packed { text, forms, .. } = list.pack(b"", b"", &[(Form::Gz, &gz), (Form::Xz, &xz)])?;
-        let mut files = Vec::new();
-        for bytes in [text].into_iter().chain(forms) {
-            let hash = sha256(&bytes);
-            site.put(&by_hash(&dir(suite), folder, &hash), &bytes)?;
-            files.push((hash, bytes.len()));
-        }
+        let files: Vec<Vec<u8>> = [text].into_iter().chain(forms).collect();
+        let files = workers::each(&files, |bytes| {
+            let hash = sha256(bytes);
+            site.put(&by_hash(&dir(suite), folder, &hash), bytes)?;
+            Ok((hash, bytes.len()))
+        })?;
         Ok(Made { list, folder: folder.to_owned(), files })
     }
 

@@ -15,6 +15,8 @@ use crate::render;
 /// How many versions of a package the page shows, and of all together.
 const VERSIONS: usize = 10;
 const ROWS: usize = 300;
+/// How many packages are in the line that installs all of them; of more, a person names the one that is meant.
+const NAMES: usize = 12;
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -54,6 +56,9 @@ pub(super) fn write(
     let mut names: Vec<&str> = known.iter().map(|version| version.name).collect();
     names.dedup();
     names.retain(|name| *name != own);
+    if names.len() > NAMES {
+        names = vec!["PACKAGE"];
+    }
     let mut versions = Vec::new();
     for package in known.chunk_by(|a, b| a.name == b.name) {
         let mut newest: Vec<_> = package.iter().collect();
