@@ -10,6 +10,7 @@ pub mod bmap;
 pub mod board;
 pub mod boot;
 pub mod build;
+mod cache;
 pub mod card;
 pub mod check;
 pub mod disk;
@@ -25,7 +26,7 @@ pub mod root;
 pub mod tree;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -36,6 +37,7 @@ use sha2::{Digest, Sha256};
 use self::archive::package::Package;
 use self::archive::relation::{Relation, groups};
 use self::board::{Board, Suite};
+use self::cache::Place;
 use self::lock::Lock;
 use self::root::processor::Processor;
 use self::root::{Made, Plan};
@@ -138,27 +140,17 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
         other.as_ref().map(|lock| lock.solve(&suite.stand_in_wish())).transpose()?.unwrap_or_default();
     let key = key(workspace, recipe, &lock, &chosen, &stand_ins)?;
     let disk = u32::from_str_radix(&key[..8], 16).context("a key is hexadecimal")?;
-    let roots = cache.join("roots");
-    fs::create_dir_all(&roots).with_context(|| format!("`{}`: cannot be made", roots.display()))?;
-    let tar = roots.join(format!("{}-{}-{}.tar", board.name, suite.name, &key[..16]));
-    let about = tar.with_extension("json");
+    let place = Place::take(&cache.join("roots"), &format!("{}-{}-{}", board.name, suite.name, &key[..16]))?;
+    let tar = place.tar.clone();
     let packages: Vec<Package> = chosen.iter().copied().cloned().collect();
-    // Runs side by side want the same: one makes it, the others find it.
-    let turn = File::create(tar.with_extension("lock"))?;
-    if turn.try_lock().is_err() {
-        eprintln!("waiting for another run that makes the same root");
-        turn.lock()?;
-    }
-    if tar.exists() && about.exists() {
-        let made =
-            serde_json::from_slice(&fs::read(&about)?).with_context(|| format!("`{}`", about.display()))?;
+    if let Some(made) = place.made()? {
         return Ok(Base { tar, disk, epoch: lock.date, packages, made, cached: true, fetched: 0 });
     }
     let begun = Instant::now();
     let both: Vec<&Package> = chosen.iter().chain(&stand_ins).copied().collect();
     let (mut files, fetched) = lock::files(suite, &both, &indices)?;
     let fetching = begun.elapsed().as_secs_f64();
-    let draft = roots.join(format!(".{}", std::process::id()));
+    let draft = place.draft();
     let plan = Plan {
         architecture: target.deb.to_owned(),
         epoch: lock.date,
@@ -186,12 +178,11 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
     );
     let made = root::make(&plan);
     if made.is_err() {
-        let _ = fs::remove_file(&plan.out);
+        place.forget()?;
     }
     let mut made = made?;
     made.steps.insert(0, ("fetch".to_owned(), fetching));
-    fs::write(&about, serde_json::to_vec(&made)?)?;
-    fs::rename(&plan.out, &tar)?;
+    place.keep(&made)?;
     Ok(Base { tar, disk, epoch: lock.date, packages, made, cached: false, fetched })
 }
 

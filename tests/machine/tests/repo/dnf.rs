@@ -3,7 +3,7 @@
 use machine::{Machine, Output, Result, Suite};
 
 use crate::package::{next, package};
-use crate::site::{Repo, boot, key, pasted_for, run};
+use crate::site::{Moving, Repo, boot, key, pasted_for, run};
 
 const PRODUCT: &str = "rovi-services";
 
@@ -75,8 +75,10 @@ fn dnf_installs_upgrades_downgrades_forgets_and_refuses() -> Result<()> {
     run(&robot, &format!("{line} && sed -i 's/^includepkgs = .*/includepkgs = elsewhere/' {CONF}")).ok();
     run(&robot, AUTOMATIC).ok();
     assert_eq!(installed(&robot), "0.1.0");
+    let moving = Moving::start(&robot);
     run(&robot, &format!("{line}\n{AUTOMATIC}")).ok();
     assert_eq!(installed(&robot), "0.2.0");
+    moving.goes_on(&robot);
     run(&robot, "dnf -y downgrade rovi-services-0.1.0").ok();
     assert_eq!(installed(&robot), "0.1.0");
     repo.publish(next("rpm"), &["--withdraw", "rovi-services=0.2.0"]);

@@ -165,3 +165,29 @@ pub(crate) fn candidate(machine: &Machine, package: &str) -> String {
     let line = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
     line.unwrap_or_default().to_owned()
 }
+
+/// A stack that runs: the main processes of the gateway and of it.
+pub(crate) struct Moving([String; 2]);
+
+impl Moving {
+    /// Starts it.
+    pub(crate) fn start(robot: &Machine) -> Moving {
+        robot.run("systemctl start rovi-gateway rovi-nav").ok();
+        robot.wait_for("six processes", 20 * SECOND, || ros::processes(robot).len() == 6);
+        Moving(Moving::processes(robot))
+    }
+
+    /// Nothing of it was restarted by an upgrade, nor even sent a signal; and it is known that something waits for that.
+    pub(crate) fn goes_on(&self, robot: &Machine) {
+        assert_eq!(Moving::processes(robot), self.0);
+        let all = ros::processes(robot);
+        assert!(all.len() == 6 && all.iter().all(|p| p.signals.is_empty() && p.status.is_none()), "{all:?}");
+        assert_eq!(robot.read("/run/rovi/restart-pending").unwrap(), "rovi-gateway.service\n");
+    }
+
+    fn processes(robot: &Machine) -> [String; 2] {
+        ["rovi-gateway", "rovi-nav"].map(|unit| {
+            robot.run(&format!("systemctl show --value --property=MainPID {unit}")).ok().text().to_owned()
+        })
+    }
+}

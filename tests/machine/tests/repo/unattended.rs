@@ -1,9 +1,9 @@
 //! Upgrades that nobody watches: from this repository alone, and nothing of a robot that moves is restarted.
 
-use machine::{Result, Suite, ros};
+use machine::{Result, Suite};
 
-use crate::package::{SECOND, next, package};
-use crate::site::{Repo, boot, installed, pasted, quiet, run};
+use crate::package::{next, package};
+use crate::site::{Moving, Repo, boot, installed, pasted, quiet, run};
 
 const SNIPPET: &str = "/etc/apt/apt.conf.d/52rovi-services";
 
@@ -19,12 +19,7 @@ fn b13_an_unattended_upgrade_restarts_nothing_while_a_stack_runs() -> Result<()>
         let line = snippet.lines().find_map(|line| line.strip_prefix("//   ")).unwrap();
         assert!(line.ends_with(SNIPPET), "{line}");
         robot.run(line).ok();
-        robot.run("systemctl start rovi-nav").ok();
-        robot.wait_for("six processes", 20 * SECOND, || ros::processes(&robot).len() == 6);
-        let pid = |unit: &str| {
-            robot.run(&format!("systemctl show --value --property=MainPID {unit}")).ok().text().to_owned()
-        };
-        let before = (pid("rovi-gateway"), pid("rovi-nav"));
+        let moving = Moving::start(&robot);
         repo.publish(next("deb"), &[]);
         repo.serve(&robot);
         quiet(&robot, "apt-get update");
@@ -42,10 +37,7 @@ fn b13_an_unattended_upgrade_restarts_nothing_while_a_stack_runs() -> Result<()>
         let said = run(&robot, "unattended-upgrade --verbose").ok();
         said.says("Allowed origins are: origin=rovi-services,codename=stable\n");
         assert_eq!(installed(&robot, "rovi-services"), "0.2.0");
-        assert_eq!((pid("rovi-gateway"), pid("rovi-nav")), before);
-        let all = ros::processes(&robot);
-        assert!(all.len() == 6 && all.iter().all(|p| p.signals.is_empty() && p.status.is_none()), "{all:?}");
-        assert_eq!(robot.read("/run/rovi/restart-pending").unwrap(), "rovi-gateway.service\n");
+        moving.goes_on(&robot);
         assert!(!robot.has("/run/reboot-required"));
         // It is on by itself from now on.
         let period = run(&robot, "apt-config dump APT::Periodic::Unattended-Upgrade").ok();

@@ -1,0 +1,108 @@
+//! Roots that were made: takes the name of one, gives the right to make it, or what was made before. A root has its name
+//! when it is whole; what a run that was killed has left of one is removed by the next run, whatever that makes.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+
+use super::root::Made;
+
+/// A root that was of no use for so long is removed: each is half a gigabyte, and there is one for every state of the
+/// packages.
+const KEPT: Duration = Duration::from_secs(30 * 86_400);
+
+/// The place of a root, which nobody else makes meanwhile.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// The root.
+    pub(super) tar: PathBuf,
+    _turn: File,
+}
+
+impl Place {
+    /// Waits for whoever makes the same root, and tidies up.
+    pub(super) fn take(roots: &Path, name: &str) -> Result<Place> {
+        fs::create_dir_all(roots).with_context(|| format!("`{}`: cannot be made", roots.display()))?;
+        let tar = roots.join(format!("{name}.tar"));
+        // Locks stay for ever: who waits for one that is removed would have it for himself.
+        let turn = File::create(tar.with_extension("lock"))
+            .with_context(|| format!("`{}`: cannot be written", roots.display()))?;
+        if turn.try_lock().is_err() {
+            eprintln!("waiting for another run that makes the same root");
+            turn.lock()?;
+        }
+        let place = Place { tar, _turn: turn };
+        place.tidy(roots).with_context(|| format!("`{}`: cannot be tidied up", roots.display()))?;
+        Ok(place)
+    }
+
+    /// What is known of the root, if there is one.
+    pub(super) fn made(&self) -> Result<Option<Made>> {
+        let about = self.tar.with_extension("json");
+        if !self.tar.exists() || !about.exists() {
+            return Ok(None);
+        }
+        let made = serde_json::from_slice(&fs::read(&about)?);
+        let made = made.with_context(|| format!("`{}`", about.display()))?;
+        // It was of use today; where that cannot be noted, it is made again one day.
+        let _ = File::options().write(true).open(&self.tar).and_then(|f| f.set_modified(SystemTime::now()));
+        Ok(Some(made))
+    }
+
+    /// Where it is while it is made: a folder, and files beside it that are named alike.
+    pub(super) fn draft(&self) -> PathBuf {
+        draft(&self.tar)
+    }
+
+    /// Gives it its name.
+    pub(super) fn keep(&self, made: &Made) -> Result<()> {
+        fs::write(self.tar.with_extension("json"), serde_json::to_vec(made)?)?;
+        fs::rename(self.draft().with_extension("tar"), &self.tar)?;
+        Ok(())
+    }
+
+    /// Removes what there is of it while it is not whole.
+    pub(super) fn forget(&self) -> io::Result<()> {
+        forget(&self.draft())
+    }
+
+    /// Removes what nobody makes any more, and what was of no use for long.
+    fn tidy(&self, roots: &Path) -> io::Result<()> {
+        self.forget()?;
+        for entry in fs::read_dir(roots)? {
+            let lock = entry?.path();
+            let tar = lock.with_extension("tar");
+            // Whoever makes or reads that root has its lock.
+            if lock.extension().is_none_or(|kind| kind != "lock")
+                || tar == self.tar
+                || File::open(&lock)?.try_lock().is_err()
+            {
+                continue;
+            }
+            forget(&draft(&tar))?;
+            let used = fs::metadata(&tar).and_then(|meta| meta.modified());
+            if used.is_ok_and(|used| used.elapsed().is_ok_and(|time| time > KEPT)) {
+                fs::remove_file(&tar)?;
+                fs::remove_file(tar.with_extension("json"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn draft(tar: &Path) -> PathBuf {
+    let name = tar.file_stem().unwrap_or_default().to_string_lossy();
+    tar.with_file_name(format!(".{name}"))
+}
+
+fn forget(draft: &Path) -> io::Result<()> {
+    let files = ["tar", "json"].map(|kind| fs::remove_file(draft.with_extension(kind)));
+    // The folder is empty for everybody but its maker, who mounts something there.
+    for removed in files.into_iter().chain([fs::remove_dir(draft)]) {
+        removed.or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+    }
+    Ok(())
+}
