@@ -3,7 +3,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use machine::host;
 use serde_json::Value;
@@ -126,10 +128,27 @@ fn an_ordinary_user_makes_the_same_image_as_root_does() {
     );
     let mounts = || fs::read_to_string("/proc/self/mounts").unwrap();
     let before = mounts();
-    let make = |update: &[&str]| {
+    let command = |update: &[&str]| {
         let mut command = account.command(&account.home.join("xtask"));
-        run(command.args(&theirs).args(update).env("CARGO_MANIFEST_DIR", &checkout).env("LC_ALL", "C.UTF-8"))
+        command.args(&theirs).args(update).env("CARGO_MANIFEST_DIR", &checkout).env("LC_ALL", "C.UTF-8");
+        command
     };
+    // First it is killed, while packages come, are unpacked or are set up; the next run knows nothing of that.
+    for seconds in [2, 9] {
+        let mut killed = command(&[]).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        thread::sleep(Duration::from_secs(seconds));
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        let own = || sh(&account.home, &format!("pgrep --uid {} --list-name || true", account.name));
+        let begun = Instant::now();
+        while !own().is_empty() {
+            assert!(begun.elapsed() < Duration::from_secs(10), "still at work: {}", own());
+            thread::sleep(Duration::from_millis(50));
+        }
+        let made = sh(&account.home, "ls out/* .cache/rovi-services/image/roots/*.tar 2>/dev/null || true");
+        assert_eq!(made, "", "something half-made has its name");
+    }
+    let make = |update: &[&str]| run(&mut command(update));
     let mut said = make(&[]);
     if both(&said).contains("again with --update") {
         // A mirror keeps only the newest packages: when those of the checkout are gone, these are of today.
@@ -140,11 +159,8 @@ fn an_ordinary_user_makes_the_same_image_as_root_does() {
     // Everything is this user's: no file of another identity is left that only root could remove.
     let foreign = sh(&account.home, &format!("find . ! -user {} -print", account.name));
     assert_eq!(foreign, "");
-    assert_eq!(
-        sh(&files.join("../roots"), "ls -A | grep -v -E '[.](tar|json|lock)$' || true"),
-        "",
-        "left over"
-    );
+    let left = sh(&files.join("../roots"), "ls -A | grep -v -E '^[^.]+[.](tar|json|lock)$' || true");
+    assert_eq!(left, "", "left over");
 
     // The same root is root's from now on, for every other test.
     let own = cache().join("roots");
@@ -170,14 +186,43 @@ fn an_ordinary_user_makes_the_same_image_as_root_does() {
         .env("CARGO_MANIFEST_DIR", root())
         .env("TZ", "Asia/Tokyo")
         .env_remove("LC_ALL");
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     let printed = ok(&mut command);
     let seconds = begun.elapsed().as_secs_f64() / host::busy();
     let image = |folder: &Path| folder.join(format!("rovi-{BOARD}-0.1.0.img"));
     let theirs = account.home.join("out");
     assert_eq!(sums(&[&image(&theirs), &image(&out)]).len(), 1, "the images differ");
     looks_right(&out, &printed);
+    killed_while_it_is_written(command, &out, &image(&out));
     assert!(seconds < 12.0, "{seconds} s with everything in the cache, unoptimized");
+}
+
+/// Whenever it is killed: under the image's name is the one from before or nothing, and the next run makes it again.
+fn killed_while_it_is_written(mut command: Command, out: &Scratch, image: &Path) {
+    let whole = sums(&[image]);
+    fs::remove_file(image).unwrap();
+    for tenths in [3, 8, 13, 19] {
+        let mut killed = command.stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        thread::sleep(Duration::from_millis(tenths * 100));
+        let _ = killed.kill();
+        killed.wait().unwrap();
+        assert!(
+            !image.exists() || sums(&[image]) == whole,
+            "half an image after {tenths} tenths of a second"
+        );
+    }
+    ok(&mut command);
+    assert_eq!(sums(&[image]), whole);
+    fs::remove_file(image).unwrap();
+    let mut full = in_two_megabytes(out, &words("rovi", out));
+    full.args(command.get_args().skip_while(|word| *word != "--locks"));
+    let said = failure(out, &mut full);
+    assert!(
+        said.starts_with("error: `DIR/") && said.contains("cannot be written") && said.lines().count() == 1,
+        "{said}"
+    );
+    ok(&mut command);
+    assert_eq!(sh(out, "ls -A | grep -E '[.]new$' || true"), "", "left over");
 }
 
 /// What lies beside an image, and what it says.
@@ -258,6 +303,34 @@ error: `OTHER.deb`: is for amd64, the board is arm64: name the package for that 
 "
     );
     assert!(sh(&dir, "ls -A out").is_empty(), "nothing half-made is left");
+}
+
+/// The program in mounts of its own, with a folder that is full soon.
+fn in_two_megabytes(folder: &Path, words: &[String]) -> Command {
+    let mut command = Command::new("unshare");
+    let script = "mount -t tmpfs -o size=2m tmpfs \"$1\" && shift && exec \"$@\"";
+    command.args(["--mount", "--propagation", "private", "sh", "-c", script, "sh"]);
+    command.arg(folder).arg(program()).args(words).env("CARGO_MANIFEST_DIR", root());
+    command
+}
+
+#[test]
+fn a_disk_without_room_for_the_packages_is_said_in_one_line() {
+    host::need(&TOOLS).unwrap();
+    let dir = scratch("image-full");
+    let files = dir.join("cache/rovi-services/image/files");
+    fs::create_dir_all(&files).unwrap();
+    let mut command = in_two_megabytes(&files, &words("rovi", &dir.join("out")));
+    let said = failure(&dir, command.env("XDG_CACHE_HOME", dir.join("cache")));
+    assert!(
+        said.starts_with("error: `DIR/cache/rovi-services/image/files`: ") && said.lines().count() == 1,
+        "{said}"
+    );
+    assert!(
+        said.contains(" MB have to be fetched, and there is room for 0.0 MB: make room on that disk"),
+        "{said}"
+    );
+    assert_eq!(sh(&dir, "find . -name '*.img' -o -name '*.tar'"), "");
 }
 
 /// A distribution of two packages, signed by a key of its own.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::archive::fetch::{self, Wanted, fetch};
+use super::archive::fetch::{self, Missing, Wanted, fetch};
 use super::archive::index::{Index, Pocket};
 use super::archive::package::Package;
 use super::archive::relation::Relation;
@@ -121,9 +121,9 @@ pub fn files(suite: &Suite, packages: &[&Package], cache: &Path) -> Result<(Vec<
             name: format!("{} {}", package.name, package.version),
         });
     }
-    let bytes = fetch(&wanted, cache).context(
-        "packages cannot be had: a mirror keeps only the newest version of each: run again with --update to take those",
-    )?;
+    let gone = "packages cannot be had: a mirror keeps only the newest version of each: run again with --update to take those";
+    let bytes = fetch(&wanted, cache)
+        .map_err(|error| if error.is::<Missing>() { error.context(gone) } else { error })?;
     Ok((wanted.iter().map(|w| fetch::cached(cache, &w.sha256)).collect(), bytes))
 }
 

@@ -2,8 +2,8 @@
 //! hash says never gets that name.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::fs;
+use std::fmt::{self, Write as _};
+use std::fs::{self, File};
 use std::io::{IsTerminal, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use rustix::fs::statvfs;
 use sha2::{Digest, Sha256};
 
 /// A file to be had.
@@ -29,6 +30,23 @@ pub struct Wanted {
 
 /// How many come at once: mirrors bear this, and a package is mostly smaller than the way to it is long.
 const AT_ONCE: &str = "12";
+/// Held while a folder of drafts is in use.
+const LOCK: &str = ".lock";
+
+/// What is left free on a disk, for whatever else is written there.
+const SPARE: u64 = 16 << 20;
+
+/// The mirror has something else or nothing, one after the other.
+#[derive(Debug)]
+pub struct Missing(String);
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Missing {}
 
 /// Makes sure that all are in the folder; returns how many bytes had to come.
 pub fn fetch(wanted: &[Wanted], cache: &Path) -> Result<u64> {
@@ -42,12 +60,30 @@ pub fn fetch(wanted: &[Wanted], cache: &Path) -> Result<u64> {
         return Ok(0);
     }
     let bytes = missing.values().map(|w| w.size).sum();
-    eprintln!("fetching {} files, {}", missing.len(), megabytes(bytes));
     let drafts = Drafts::new(cache)?;
+    let room = |needed: u64| -> Result<()> {
+        let disk = statvfs(cache)?;
+        let free = disk.f_bavail * disk.f_frsize;
+        ensure!(
+            free >= needed + SPARE,
+            "`{}`: {} have to be fetched, and there is room for {}: make room on that disk",
+            cache.display(),
+            megabytes(bytes),
+            megabytes(free.saturating_sub(SPARE))
+        );
+        Ok(())
+    };
+    room(bytes)?;
+    eprintln!("fetching {} files, {}", missing.len(), megabytes(bytes));
     let list: Vec<&Wanted> = missing.into_values().collect();
-    let said = curl(&list, &drafts.0)?;
-    let faults = Faults::of(&list, &drafts.0, cache)?;
-    if faults.0.is_empty() { Ok(bytes) } else { bail!("{}{}", faults.0.join("; "), said) }
+    let said = curl(&list, &drafts.path)?;
+    let faults = Faults::of(&list, &drafts.path, cache)?;
+    if !faults.0.is_empty() {
+        // Somebody else may have filled it meanwhile.
+        room(0)?;
+        bail!(Missing(faults.0.join("; ") + &said));
+    }
+    Ok(bytes)
 }
 
 /// A file's place in the cache.
@@ -85,20 +121,37 @@ pub fn sha256(path: &Path) -> Result<String> {
     }
 }
 
-/// Where files grow until they are whole; gone with the run.
-struct Drafts(PathBuf);
+/// Where files grow until they are whole; gone with the run, or with the next one if that was killed.
+struct Drafts {
+    path: PathBuf,
+    _lock: File,
+}
 
 impl Drafts {
     fn new(cache: &Path) -> Result<Drafts> {
         let path = cache.join(format!(".{}", std::process::id()));
-        fs::create_dir_all(&path).with_context(|| format!("`{}`: cannot be made", path.display()))?;
-        Ok(Drafts(path))
+        let cannot = || format!("`{}`: cannot be made", path.display());
+        // Whoever makes one, or looks at those of others, does so alone.
+        let turn = File::create(cache.join(".lock")).with_context(cannot)?;
+        turn.lock()?;
+        for entry in fs::read_dir(cache)? {
+            let other = entry?.path();
+            if let Ok(lock) = File::open(other.join(LOCK))
+                && lock.try_lock().is_ok()
+            {
+                fs::remove_dir_all(&other)?;
+            }
+        }
+        fs::create_dir_all(&path).with_context(cannot)?;
+        let lock = File::create(path.join(LOCK)).with_context(cannot)?;
+        lock.lock()?;
+        Ok(Drafts { path, _lock: lock })
     }
 }
 
 impl Drop for Drafts {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.path);
     }
 }
 

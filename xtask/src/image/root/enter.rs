@@ -12,10 +12,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
-use rustix::process::{Signal, geteuid, getgid, getuid, set_parent_process_death_signal};
+use rustix::process::{Signal, geteuid, getgid, getppid, getuid, set_parent_process_death_signal};
 
 /// Identities that a system uses, `nobody` among them.
 const IDENTITIES: u64 = 65_536;
+
+/// Holds the number of the process that everything in there ends with.
+const PARENT: &str = "ROVI_IMAGE_PARENT";
 
 /// Where a process is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -35,6 +38,7 @@ pub fn run(plan: &Path) -> Result<String> {
         .args([OsStr::new("--user"), OsStr::new("--"), program.as_os_str()])
         .args(["inside", "nobody"])
         .arg(plan)
+        .env(PARENT, std::process::id().to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -76,6 +80,11 @@ pub fn step(step: Step, plan: &Path, then: impl FnOnce() -> Result<()>) -> Resul
                 std::process::exit(1);
             }
             set_parent_process_death_signal(Some(Signal::KILL))?;
+            // It may have died before, and nobody makes a root for nobody: the next run is at the same place.
+            let parent = getppid().map_or(0, |parent| parent.as_raw_nonzero().get());
+            if std::env::var(PARENT).is_ok_and(|number| number != parent.to_string()) {
+                std::process::exit(1);
+            }
             let flags = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--"];
             Command::new("unshare").args(flags).arg(program).args(["inside", "first"]).arg(plan).exec()
         }
