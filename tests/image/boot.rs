@@ -17,7 +17,6 @@ fn a_robot_boots_from_the_image_for_a_pi_4() {
 
 /// Its kernel comes from another part of the archive, and takes a root of its own.
 #[test]
-#[ignore = "a second image: two minutes"]
 fn a_robot_boots_from_the_image_for_a_pi_5() {
     made::emulator();
     boots(&made::image("pi5"), &[], "virt");

@@ -53,12 +53,7 @@ pub(super) fn write(
     site.put(&format!("apt/{stem}.sources"), sources.apt.as_bytes())?;
     site.put(&format!("rpm/{stem}.repo"), sources.rpm.as_bytes())?;
     let own = keyring::name(publication.description);
-    let mut names: Vec<&str> = known.iter().map(|version| version.name).collect();
-    names.dedup();
-    names.retain(|name| *name != own);
-    if names.len() > NAMES {
-        names = vec!["PACKAGE"];
-    }
+    let names = offered(known, &own);
     let mut versions = Vec::new();
     for package in known.chunk_by(|a, b| a.name == b.name) {
         let mut newest: Vec<_> = package.iter().collect();
@@ -86,6 +81,13 @@ pub(super) fn write(
     Ok(name)
 }
 
+/// What stands in the line that installs; what brings keys and sources stands there already.
+fn offered<'a>(known: &[repo_index::Version<'a>], own: &str) -> Vec<&'a str> {
+    let mut names: Vec<&str> = known.iter().map(|version| version.name).filter(|name| *name != own).collect();
+    names.dedup();
+    if names.len() > NAMES { vec!["PACKAGE"] } else { names }
+}
+
 /// A fingerprint in groups, as people compare it.
 fn spaced(fingerprint: &str) -> String {
     let groups: Vec<&str> =
@@ -97,4 +99,20 @@ fn spaced(fingerprint: &str) -> String {
 fn digits(version: &str) -> (Vec<u64>, bool) {
     let numbers = version.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect();
     (numbers, !version.contains('~'))
+}
+
+#[cfg(test)]
+mod tests {
+    use repo_index::Version;
+
+    #[test]
+    fn a_line_installs_a_dozen_packages_at_most() {
+        let names: Vec<String> = (0..13).map(|n| format!("p{n:02}")).chain(["own".to_owned()]).collect();
+        let known: Vec<Version<'_>> = names
+            .iter()
+            .map(|name| Version { name, version: "1", processors: vec!["all"], phase: None })
+            .collect();
+        assert_eq!(super::offered(&known[1..], "own"), names[1..13]);
+        assert_eq!(super::offered(&known, "own"), ["PACKAGE"]);
+    }
 }
