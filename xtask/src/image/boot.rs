@@ -174,7 +174,15 @@ fn command_line(start: &Start, model: &Model, bundle: &Bundle) -> Result<String>
     words.extend(model.command_line.iter().cloned());
     // A kernel that gives up ends the machine instead of standing still.
     words.extend(
-        ["panic=-1", "loglevel=4", "systemd.show_status=1", "systemd.log_color=0"].map(str::to_owned),
+        // A disk of an emulated board may take minutes to appear, which is nobody's fault.
+        [
+            "panic=-1",
+            "loglevel=4",
+            "systemd.show_status=1",
+            "systemd.log_color=0",
+            "systemd.default_device_timeout_sec=900",
+        ]
+        .map(str::to_owned),
     );
     words.extend(bundle.unit_words());
     // With room for the word that says which questions are asked.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
 use super::bill::{self, Own};
@@ -162,22 +163,28 @@ impl<'a> Work<'a> {
         let map = place("img.bmap");
         let mut paths: Vec<PathBuf> = self.order.formats.iter().map(|format| place(format)).collect();
         let (formats, bill_path, sums) = (&self.order.formats, place("cdx.json"), place("sha256"));
-        bmap::write(raw, &map)?;
-        self.lap("block map");
-        for (format, path) in formats.iter().zip(&paths) {
-            match format.as_str() {
-                "img" => continue,
-                "img.xz" => pack::write_xz(raw, path)?,
-                _ => pack::write_zst(raw, path)?,
+        let text = thread::scope(|scope| {
+            // The longest file of all, beside what else is made of it.
+            let whole = formats.iter().any(|f| f == "img").then(|| scope.spawn(|| pack::sha256(raw)));
+            bmap::write(raw, &map)?;
+            self.lap("block map");
+            for (format, path) in formats.iter().zip(&paths) {
+                match format.as_str() {
+                    "img" => continue,
+                    "img.xz" => pack::write_xz(raw, path)?,
+                    _ => pack::write_zst(raw, path)?,
+                }
+                self.lap(format);
             }
-            self.lap(format);
-        }
-        paths.push(map);
-        if let Some(bill) = bill {
-            output::replace(&bill_path, bill.as_bytes())?;
-            paths.push(bill_path);
-        }
-        output::replace(&sums, checksums(&paths)?.as_bytes())?;
+            paths.push(map);
+            if let Some(bill) = bill {
+                output::replace(&bill_path, bill.as_bytes())?;
+                paths.push(bill_path);
+            }
+            let whole = whole.map(|job| job.join().unwrap_or_else(|_| bail!("a thread died"))).transpose()?;
+            checksums(&paths, raw, whole)
+        })?;
+        output::replace(&sums, text.as_bytes())?;
         paths.push(sums);
         self.lap("checksums");
         Ok(paths)
@@ -236,12 +243,16 @@ fn own(path: &Path, architecture: &str) -> Result<Own> {
     Ok(own)
 }
 
-/// `sha256sum`'s lines.
-fn checksums(paths: &[PathBuf]) -> Result<String> {
+/// `sha256sum`'s lines; that of one file may be known.
+fn checksums(paths: &[PathBuf], known: &Path, sum: Option<String>) -> Result<String> {
     let mut text = String::new();
     for path in paths {
         let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-        text.push_str(&format!("{}  {name}\n", pack::sha256(path)?));
+        let sum = match &sum {
+            Some(sum) if path == known => sum.clone(),
+            _ => pack::sha256(path)?,
+        };
+        text.push_str(&format!("{sum}  {name}\n"));
     }
     Ok(text)
 }
