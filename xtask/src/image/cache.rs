@@ -75,11 +75,12 @@ impl Place {
         for entry in fs::read_dir(roots)? {
             let lock = entry?.path();
             let tar = lock.with_extension("tar");
-            // Whoever makes or reads that root has its lock.
-            if lock.extension().is_none_or(|kind| kind != "lock")
-                || tar == self.tar
-                || File::open(&lock)?.try_lock().is_err()
-            {
+            if lock.extension().is_none_or(|kind| kind != "lock") || tar == self.tar {
+                continue;
+            }
+            // Whoever makes that root has its lock; nobody has while this one looks after it.
+            let turn = File::open(&lock)?;
+            if turn.try_lock().is_err() {
                 continue;
             }
             forget(&draft(&tar))?;
@@ -105,4 +106,42 @@ fn forget(draft: &Path) -> io::Result<()> {
         removed.or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::time::SystemTime;
+
+    use super::{KEPT, Place};
+
+    #[test]
+    fn what_nobody_makes_or_uses_goes_and_everything_else_stays() {
+        let roots = std::env::temp_dir().join(format!("roots-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&roots);
+        fs::create_dir_all(&roots).expect("a folder");
+        for name in ["killed", "busy", "old", "used"] {
+            File::create(roots.join(format!("{name}.lock"))).expect("a lock");
+        }
+        for name in [".killed.tar", ".killed.json", ".busy.tar", "old.json", "used.json", "note.txt"] {
+            fs::write(roots.join(name), "").expect("a file");
+        }
+        fs::create_dir(roots.join(".killed")).expect("a folder");
+        for (name, age) in [("old.tar", KEPT + KEPT), ("used.tar", KEPT / 2)] {
+            let file = File::create(roots.join(name)).expect("a root");
+            file.set_modified(SystemTime::now() - age).expect("its time");
+        }
+        let busy = Place::take(&roots, "busy").expect("a turn");
+        fs::write(roots.join(".busy.tar"), "").expect("a draft");
+        drop(Place::take(&roots, "new").expect("a turn"));
+        let mut left: Vec<String> = fs::read_dir(&roots)
+            .expect("a folder")
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
+            .filter(|name| !name.ends_with(".lock"))
+            .collect();
+        left.sort();
+        assert_eq!(left, [".busy.tar", "note.txt", "used.json", "used.tar"]);
+        drop(busy);
+        fs::remove_dir_all(&roots).expect("nobody is in there");
+    }
 }
