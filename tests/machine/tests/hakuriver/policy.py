@@ -14,7 +14,7 @@ UNITS = [
 TRUE = [("ExecStart", ("a(sasb)", [("/bin/true", ["/bin/true"], False)]))]
 
 
-def calls(unit, child):
+def calls(unit, child, attached):
     one = lambda member, signature="", *values: (member, (SYSTEMD, ROOT, SYSTEMD + ".Manager", member, signature, *values))
     for member in ("ReloadUnit", "TryRestartUnit", "ReloadOrRestartUnit", "StartUnit", "RestartUnit", "StopUnit"):
         yield one(member, "ss", unit, "replace")
@@ -22,16 +22,17 @@ def calls(unit, child):
         yield f"StartUnit {mode}", one("StartUnit", "ss", unit, mode)[1]
     yield one("ResetFailedUnit", "s", unit)
     yield one("EnqueueUnitJob", "sss", unit, "start", "replace")
-    # What is killed cannot be frozen any more, and a freezer waits for it.
+    # What is killed cannot be frozen any more, and a freezer waits for it; nor does anybody get into it. Whoever got in is
+    # killed with it.
     yield one("FreezeUnit", "s", unit)
     yield one("ThawUnit", "s", unit)
+    yield one("AttachProcessesToUnit", "ssau", unit, "", [attached])
+    yield one("AttachProcessesToUnit", "ssau", unit, "/app.slice", [attached])
     yield one("KillUnit", "ssi", unit, "all", 15)
     yield one("CleanUnit", "sas", unit, ["runtime"])
     yield one("RefUnit", "s", unit)
     yield one("SetUnitProperties", "sba(sv)", unit, True, [("MemoryMax", ("t", 2**64 - 1))])
     yield one("BindMountUnit", "sssbb", unit, "/etc", "/tmp", False, True)
-    yield one("AttachProcessesToUnit", "ssau", unit, "", [child])
-    yield one("AttachProcessesToUnit", "ssau", unit, "/app.slice", [child])
     yield one("EnableUnitFiles", "asbb", [unit], True, True)
     yield one("DisableUnitFiles", "asb", [unit], True)
     yield one("MaskUnitFiles", "asbb", [unit], True, False)
@@ -44,15 +45,17 @@ def calls(unit, child):
     yield "StartTransientUnit beside", one("StartTransientUnit", "ssa(sv)a(sa(sv))", unit, "fail", TRUE, aside)[1]
 
 
-bus, child = Bus(), subprocess.Popen(["sleep", "1000"])
-try:
-    for unit in UNITS:
-        for label, call in calls(unit, child.pid):
+bus = Bus()
+for unit in UNITS:
+    children = [subprocess.Popen(["sleep", "1000"]) for _ in range(2)]
+    try:
+        for label, call in calls(unit, *(child.pid for child in children)):
             try:
                 bus.call(*call)
                 end = "ok"
             except Refused as refused:
                 end = refused.name
             print(unit, label, end, sep="\t", flush=True)
-finally:
-    child.kill()
+    finally:
+        for child in children:
+            child.kill()
