@@ -18,7 +18,7 @@ use rustix::process::{Signal, geteuid, getgid, getppid, getuid, set_parent_proce
 const IDENTITIES: u64 = 65_536;
 
 /// Holds the number of the process that everything in there ends with.
-const PARENT: &str = "ROVI_IMAGE_PARENT";
+const PARENT: &str = "IMAGE_PARENT";
 
 /// Where a process is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
