@@ -3,9 +3,11 @@
 use serde_json::Value;
 
 use crate::command::{ok, run, xtask};
+use crate::quiet;
 
 #[test]
 fn run_stack_costs_a_fraction_of_a_launcher_in_bash() {
+    let _turn = quiet::measuring();
     let mut shown = String::new();
     // Both sides take turns, but a machine with other work can still hit one of them: a second opinion is heard.
     for rounds in ["40", "80", "160"] {
@@ -27,6 +29,7 @@ fn run_stack_costs_a_fraction_of_a_launcher_in_bash() {
 
 #[test]
 fn a_status_costs_a_tenth_of_asking_for_each_field() {
+    let _turn = quiet::measuring();
     let mut shown = String::new();
     for rounds in ["20", "40", "80"] {
         shown = ok(&mut xtask(&["bench", "status", "--json", "--rounds", rounds]));
@@ -42,6 +45,7 @@ fn a_status_costs_a_tenth_of_asking_for_each_field() {
 
 #[test]
 fn notify_helper_is_as_quick_as_a_service_that_says_it_itself() {
+    let _turn = quiet::measuring();
     let mut shown = String::new();
     // The same: a second opinion is heard.
     for rounds in ["10", "20", "40"] {

@@ -16,6 +16,7 @@ mod inject;
 mod lint;
 mod manager;
 mod notify_helper;
+mod quiet;
 mod repo;
 mod reproducible;
 mod rovi;

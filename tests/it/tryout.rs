@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use machine::host;
 
 use crate::command::xtask;
+use crate::quiet;
 
 #[test]
 fn a_shell_appears_in_a_machine_with_the_gateway_running() {
+    let _turn = quiet::measuring();
     let (mut quickest, mut bound) = (Duration::MAX, Duration::from_secs(3));
     // The first one may have to make root and packages; later ones may be slow for the host's other work.
     for _ in 0..6 {
@@ -26,7 +28,8 @@ fn a_shell_appears_in_a_machine_with_the_gateway_running() {
         person.read_until("started");
         person.type_line("exit");
         assert!(person.child.wait().unwrap().success());
-        bound = Duration::from_secs(3).mul_f64(host::busy());
+        // Another test has half of the machine meanwhile.
+        bound = Duration::from_secs(3).mul_f64(host::busy().max(1.5));
         if quickest < bound {
             break;
         }
