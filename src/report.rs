@@ -36,7 +36,7 @@ pub struct Service {
     pub description: String,
     /// The state, in the five words of the status model and `MISSING`.
     pub state: State,
-    /// systemd's `ActiveState`, from which `state` comes: `STOPPING` while that is still `active` when a stop is queued.
+    /// systemd's `ActiveState`, from which `state` comes, and from `job`.
     pub active: String,
     /// systemd's `SubState`.
     pub sub: String,
@@ -79,7 +79,7 @@ pub enum State {
     Starting,
     /// `active`, `reloading`, `refreshing`
     Running,
-    /// `deactivating`
+    /// `deactivating`, and `active` with a stop that is queued
     Stopping,
     /// `failed`
     Failed,

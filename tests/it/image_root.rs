@@ -11,7 +11,6 @@ use machine::host;
 use serde_json::Value;
 
 use crate::command::{both, dist, ok, root, run, sh};
-use crate::quiet;
 use crate::scratch::{Scratch, scratch};
 
 const BOARD: &str = "pi4";
@@ -101,7 +100,6 @@ fn words(product: &str, out: &Path) -> Vec<String> {
 
 #[test]
 fn an_ordinary_user_makes_the_same_image_as_root_does() {
-    let _turn = quiet::busy();
     host::need(&TOOLS).unwrap();
     let account = Account::new();
     let checkout = account.home.join("checkout");

@@ -1,7 +1,6 @@
 //! The integration tests: the real programs, black box; and catalogs, good and bad.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod bench;
 mod catalog;
 mod chrootless;
 mod command;
@@ -16,12 +15,10 @@ mod inject;
 mod lint;
 mod manager;
 mod notify_helper;
-mod quiet;
 mod repo;
 mod reproducible;
 mod rovi;
 mod run_stack;
 mod scratch;
 mod settings;
-mod tryout;
 mod verbs;

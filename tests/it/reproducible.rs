@@ -4,12 +4,10 @@ use std::fs;
 use std::process::Command;
 
 use crate::command::{dist, ok, root, sh};
-use crate::quiet;
 use crate::scratch::scratch;
 
 #[test]
 fn another_directory_on_another_day_gives_the_same_bytes() {
-    let _turn = quiet::busy();
     let dir = scratch("elsewhere-with-a-longer-name");
     let copy = dir.join("checkout");
     fs::create_dir_all(&copy).unwrap();

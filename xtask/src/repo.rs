@@ -107,7 +107,8 @@ fn published(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     }
 
     let mut known = suite.versions();
-    let names = names(&known, &plan.description);
+    let own = keyring::name(&plan.description);
+    let names = names(&known, &own).into_iter().chain([own.as_str()]).map(str::to_owned).collect::<Vec<_>>();
     let sources = Sources::of(&plan.description, &plan.suite, &plan.keys, &names);
     state.keyring = sources.version(&state.keyring, moment.now);
     state.published = moment.now;
@@ -248,12 +249,12 @@ impl Suite {
     }
 }
 
-/// Names of the packages, that of keys and sources last.
-fn names(versions: &[repo_index::Version<'_>], description: &Description) -> Vec<String> {
-    let own = keyring::name(description);
-    let mut names: Vec<&str> = versions.iter().map(|version| version.name).collect();
+/// Names of the packages, without our own of keys and sources.
+fn names<'a>(versions: &[repo_index::Version<'a>], own: &str) -> Vec<&'a str> {
+    let mut names: Vec<&str> =
+        versions.iter().map(|version| version.name).filter(|name| *name != own).collect();
     names.dedup();
-    names.into_iter().filter(|name| *name != own).chain([own.as_str()]).map(str::to_owned).collect()
+    names
 }
 
 /// The content of a package's file, when it is what the manifest lists.

@@ -83,8 +83,7 @@ pub(super) fn write(
 
 /// What stands in the line that installs; what brings keys and sources stands there already.
 fn offered<'a>(known: &[repo_index::Version<'a>], own: &str) -> Vec<&'a str> {
-    let mut names: Vec<&str> = known.iter().map(|version| version.name).filter(|name| *name != own).collect();
-    names.dedup();
+    let names = super::names(known, own);
     if names.len() > NAMES { vec!["PACKAGE"] } else { names }
 }
 

@@ -30,9 +30,8 @@ pub struct Wanted {
 
 /// How many come at once: mirrors bear this, and a package is mostly smaller than the way to it is long.
 const AT_ONCE: &str = "12";
-/// Held while a folder of drafts is in use.
+/// Held while a folder of drafts is in use, and while one is made.
 const LOCK: &str = ".lock";
-
 /// What is left free on a disk, for whatever else is written there.
 const SPARE: u64 = 16 << 20;
 
@@ -132,7 +131,7 @@ impl Drafts {
         let path = cache.join(format!(".{}", std::process::id()));
         let cannot = || format!("`{}`: cannot be made", path.display());
         // Whoever makes one, or looks at those of others, does so alone.
-        let turn = File::create(cache.join(".lock")).with_context(cannot)?;
+        let turn = File::create(cache.join(LOCK)).with_context(cannot)?;
         turn.lock()?;
         for entry in fs::read_dir(cache)? {
             let other = entry?.path();

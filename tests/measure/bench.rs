@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
+use crate::alone;
 use crate::command::{ok, run, xtask};
-use crate::quiet;
 
 #[test]
 fn run_stack_costs_a_fraction_of_a_launcher_in_bash() {
-    let _turn = quiet::measuring();
+    let _turn = alone();
     let mut shown = String::new();
     // Both sides take turns, but a machine with other work can still hit one of them: a second opinion is heard.
     for rounds in ["40", "80", "160"] {
@@ -29,7 +29,7 @@ fn run_stack_costs_a_fraction_of_a_launcher_in_bash() {
 
 #[test]
 fn a_status_costs_a_tenth_of_asking_for_each_field() {
-    let _turn = quiet::measuring();
+    let _turn = alone();
     let mut shown = String::new();
     for rounds in ["20", "40", "80"] {
         shown = ok(&mut xtask(&["bench", "status", "--json", "--rounds", rounds]));
@@ -45,7 +45,7 @@ fn a_status_costs_a_tenth_of_asking_for_each_field() {
 
 #[test]
 fn notify_helper_is_as_quick_as_a_service_that_says_it_itself() {
-    let _turn = quiet::measuring();
+    let _turn = alone();
     let mut shown = String::new();
     // The same: a second opinion is heard.
     for rounds in ["10", "20", "40"] {
@@ -69,6 +69,7 @@ fn notify_helper_is_as_quick_as_a_service_that_says_it_itself() {
 
 #[test]
 fn a_bench_is_a_table_and_an_unknown_one_is_refused() {
+    let _turn = alone();
     let table = ok(&mut xtask(&["bench", "run_stack", "--rounds", "1"]));
     assert!(table.starts_with("medians of 1 rounds") && table.contains("resident set"), "{table}");
     let output = run(&mut xtask(&["bench", "bash"]));
