@@ -1,7 +1,7 @@
 //! `cargo xtask dist`: what an integrator and CI get from it.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 
@@ -211,6 +211,42 @@ fn a_sixth_stack_is_one_table() {
         assert!(page.contains(".B rovi\\-docking.service\nROVI stack: drive home and charge."), "{page}");
         assert!(read("etc/needrestart/conf.d/50-rovi.conf").contains("docking"));
     }
+}
+
+#[test]
+fn a_package_that_was_packed_before_is_taken_if_it_is_whole() {
+    let dir = scratch("packed");
+    let catalog = WEATHER.replace("name = \"weather\"", "name = \"packed\"");
+    fs::write(dir.join("packed.toml"), catalog).unwrap();
+    let sums = |out: &str| {
+        let words = ["dist", "--target", "x86_64-unknown-linux-musl", "--catalog"];
+        ok(xtask(&words).arg(dir.join("packed.toml")).arg("--out").arg(dir.join(out)));
+        fs::read_to_string(dir.join(out).join("SHA256SUMS")).unwrap()
+    };
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
+    let folder = target.join("stage/packed/packed");
+    let kept = || {
+        let entries = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap());
+        let mut kept: Vec<_> = entries.map(|e| (e.path(), e.metadata().unwrap())).collect();
+        kept.sort_by_key(|(path, _)| path.clone());
+        kept
+    };
+    let _ = fs::remove_dir_all(&folder);
+    let first = sums("first");
+    let before = kept();
+    assert_eq!(before.len(), 2);
+    // A part of one, as a cut of the current leaves it; a week without use is another's end.
+    let half = before[0].1.len() / 2;
+    fs::File::options().write(true).open(&before[0].0).unwrap().set_len(half).unwrap();
+    fs::write(folder.join("old"), "").unwrap();
+    sh(&folder, "touch -d '8 days ago' old");
+    assert_eq!(sums("second"), first);
+    let after = kept();
+    assert_eq!(after.len(), 2, "{after:?}");
+    let inode = |(_, meta): &(_, fs::Metadata)| meta.ino();
+    assert_eq!(after[0].1.len(), before[0].1.len());
+    assert_ne!(inode(&after[0]), inode(&before[0]), "made anew");
+    assert_eq!(inode(&after[1]), inode(&before[1]), "taken");
 }
 
 #[test]

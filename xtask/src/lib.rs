@@ -16,6 +16,7 @@ pub mod manifest;
 pub mod model;
 pub mod output;
 pub mod package;
+pub mod packed;
 pub mod part;
 pub mod program;
 pub mod render;

@@ -14,6 +14,7 @@ use crate::extra::Extra;
 use crate::manifest;
 use crate::model::Product;
 use crate::output;
+use crate::packed;
 use crate::program::Program;
 use crate::render::render;
 use crate::rpm;
@@ -81,6 +82,31 @@ pub fn pack(
     dist: &Path,
 ) -> Result<Package> {
     let file = manifest::file_name(product, target, format == Format::Deb);
+    let bytes = packed::packed(
+        &stage.dir.with_file_name("packed"),
+        &format!("{format:?} {target} {} {} {} {product:?}", epoch(product)?, stage.digest, packed::maker()?),
+        || made(product, target, format, stage),
+    )?;
+    output::replace(&dist.join(&file), &bytes)?;
+    Ok(Package {
+        file,
+        product: product.name.clone(),
+        package: product.package.clone(),
+        version: product.release().package_version(),
+        format,
+        architecture: match format {
+            Format::Deb => target.deb,
+            Format::Rpm => target.rpm,
+        }
+        .to_owned(),
+        target: target.triple.to_owned(),
+        size: bytes.len() as u64,
+        sha256: sha256(&bytes),
+    })
+}
+
+/// The bytes of a package, by the packager of its format and a last touch.
+fn made(product: &Product, target: Target, format: Format, stage: &Stage) -> Result<Vec<u8>> {
     let made = stage.dir.with_extension(match format {
         Format::Deb => "deb",
         Format::Rpm => "rpm",
@@ -106,27 +132,11 @@ pub fn pack(
         }
     }
     let packed = fs::read(&made).with_context(|| format!("`{}`", made.display()))?;
-    let bytes = match format {
-        Format::Deb => deb::finished(&packed, target.deb)?,
-        Format::Rpm => rpm::with_head(&packed, &rpm::head(product))?,
-    };
     fs::remove_file(&made)?;
-    output::replace(&dist.join(&file), &bytes)?;
-    Ok(Package {
-        file,
-        product: product.name.clone(),
-        package: product.package.clone(),
-        version: product.release().package_version(),
-        format,
-        architecture: match format {
-            Format::Deb => target.deb,
-            Format::Rpm => target.rpm,
-        }
-        .to_owned(),
-        target: triple.to_owned(),
-        size: bytes.len() as u64,
-        sha256: sha256(&bytes),
-    })
+    match format {
+        Format::Deb => deb::finished(&packed, target.deb),
+        Format::Rpm => rpm::with_head(&packed, &rpm::head(product)),
+    }
 }
 
 /// Hexadecimal SHA-256.

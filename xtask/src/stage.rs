@@ -18,6 +18,8 @@ use crate::tree::Tree;
 pub struct Stage {
     /// The directory.
     pub dir: PathBuf,
+    /// Another tree has another one.
+    pub digest: String,
 }
 
 /// The list of a stage's files, in it: it tells a directory of ours from one that holds somebody's work.
@@ -36,7 +38,7 @@ impl Stage {
             fs::set_permissions(&path, Permissions::from_mode(file.mode))?;
         }
         fs::write(dir.join(MANIFEST), tree.manifest())?;
-        let stage = Stage { dir: dir.to_owned() };
+        let stage = Stage { dir: dir.to_owned(), digest: tree.digest() };
         stage.date(epoch)?;
         Ok(stage)
     }

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use sha2::{Digest, Sha256};
+
 /// A rendered product.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree(pub BTreeMap<String, File>);
@@ -31,6 +33,16 @@ impl Tree {
             let _ = writeln!(text, "{:04o} {path}", file.mode);
             text
         })
+    }
+
+    /// SHA-256 of every path, mode and content.
+    pub fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        for (path, file) in &self.0 {
+            digest.update(format!("{path}\0{:o} {}\0", file.mode, file.bytes.len()));
+            digest.update(&file.bytes);
+        }
+        digest.finalize().iter().map(|b| format!("{b:02x}")).collect()
     }
 
     /// The files that land on the machine, by their absolute path there.
