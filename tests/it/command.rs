@@ -17,6 +17,12 @@ pub(crate) fn xtask(args: &[&str]) -> Command {
     command
 }
 
+/// The toolchain's program, built by now because it made the packages.
+pub(crate) fn program() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    target.join("debug/xtask")
+}
+
 /// Runs a command that must succeed; its standard output.
 pub(crate) fn ok(command: &mut Command) -> String {
     let output = run(command);

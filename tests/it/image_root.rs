@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use machine::host;
 use serde_json::Value;
 
-use crate::command::{both, dist, ok, root, run, sh};
+use crate::command::{both, dist, ok, program, root, run, sh};
 use crate::scratch::{Scratch, scratch};
 
 const BOARD: &str = "pi4";
@@ -64,12 +64,6 @@ impl Drop for Account {
     fn drop(&mut self) {
         let _ = Command::new("userdel").args(["--force", "--remove", &self.name]).output();
     }
-}
-
-/// The toolchain's program, built by now because it made the packages.
-fn program() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    target.join("debug/xtask")
 }
 
 /// A copy of what is in the checkout, somewhere else.
