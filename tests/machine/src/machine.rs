@@ -125,6 +125,15 @@ impl Machine {
         self.boot.tree().read(path).ok()
     }
 
+    /// The names in a folder, sorted; none where there is no such folder.
+    ///
+    /// # Panics
+    /// When it is no folder.
+    #[track_caller]
+    pub fn list(&self, path: &str) -> Vec<String> {
+        self.boot.tree().list(path).unwrap_or_else(|error| panic!("`{path}`: {error}{}", self.evidence()))
+    }
+
     /// Whether a file or folder exists.
     pub fn has(&self, path: &str) -> bool {
         self.boot.tree().has(path)

@@ -13,6 +13,9 @@ const ROS2: &str = include_str!("../ros/opt/ros/jazzy/bin/ros2");
 /// nodes. `ros2` itself tells more.
 pub const MANNERS: &str = "/etc/ros-stand-in.json";
 
+/// Where its processes write down what they are.
+const RECORDS: &str = "/dev/shm/ros-stand-in";
+
 /// The files, for [`Plan::files`](crate::Plan::files).
 pub fn stand_in() -> [(&'static str, u32, &'static str); 6] {
     [
@@ -80,8 +83,10 @@ impl Process {
 #[track_caller]
 pub fn processes(machine: &Machine) -> Vec<Process> {
     let mut processes: Vec<Process> = Vec::new();
-    let records = machine.run("cat $(ls /dev/shm/ros-stand-in/* | sort) </dev/null").ok();
-    for line in records.stdout.lines() {
+    // Not by a command inside: whoever waits for a process asks many times.
+    let records = machine.list(RECORDS);
+    let records = records.iter().map(|name| machine.read(&format!("{RECORDS}/{name}")).unwrap_or_default());
+    for line in records.collect::<String>().lines() {
         match serde_json::from_str(line).unwrap_or_else(|error| panic!("stand-in for ROS: {line}: {error}")) {
             Event::Start(process) => processes.push(process),
             Event::Signal { signal, sender } => last(&mut processes).signals.push((signal, sender)),

@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fchmod, mkdirat, openat, openat2, renameat};
+use rustix::fs::{CWD, Dir, Mode, OFlags, ResolveFlags, fchmod, mkdirat, openat, openat2, renameat};
 use rustix::io::Errno;
 
 /// A machine's files.
@@ -72,6 +72,23 @@ impl Tree {
         let mut bytes = Vec::new();
         File::from(self.open_at(Path::new(path), OFlags::RDONLY)?).read_to_end(&mut bytes)?;
         Ok(bytes)
+    }
+
+    /// The names in a folder, sorted; none where there is no folder.
+    pub(crate) fn list(&self, path: &str) -> io::Result<Vec<String>> {
+        let folder = match self.open_at(Path::new(path), OFlags::RDONLY | OFlags::DIRECTORY) {
+            Err(Errno::NOENT) => return Ok(Vec::new()),
+            opened => opened?,
+        };
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&folder)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
     }
 
     /// Whether the name exists; a dangling link does not.

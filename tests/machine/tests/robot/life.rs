@@ -81,11 +81,7 @@ pub(crate) fn stop(robot: &Machine, stack: &str) {
 
 /// How many of these processes run.
 pub(crate) fn alive(robot: &Machine, family: &[ros::Process]) -> usize {
-    if family.is_empty() {
-        return 0;
-    }
-    let folders: Vec<String> = family.iter().map(|p| format!("/proc/{}", p.pid)).collect();
-    robot.run(&format!("ls -d {} 2>/dev/null", folders.join(" "))).stdout.lines().count()
+    family.iter().filter(|p| robot.has(&format!("/proc/{}", p.pid))).count()
 }
 
 /// Waits until none of them runs.
@@ -117,6 +113,6 @@ pub(crate) fn has_failed(robot: &Machine, unit: &str) {
 /// Checks that no process is left in a unit's cgroup.
 #[track_caller]
 pub(crate) fn is_empty(robot: &Machine, unit: &str) {
-    let left = format!("cat /sys/fs/cgroup/system.slice/{unit}.service/cgroup.procs 2>/dev/null | wc -l");
-    assert_eq!(robot.run(&left).ok().text(), "0", "{unit} has left processes");
+    let left = robot.read(&format!("/sys/fs/cgroup/system.slice/{unit}.service/cgroup.procs"));
+    assert_eq!(left.unwrap_or_default(), "", "{unit} has left processes");
 }
