@@ -13,7 +13,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 43] = templates![
+const TEMPLATES: [(&str, &str); 44] = templates![
     "units/service",
     "units/service.socket",
     "units/proxy.service",
@@ -38,6 +38,7 @@ const TEMPLATES: [(&str, &str); 43] = templates![
     "packaging/drop-in.conf",
     "packaging/man/product.7",
     "packaging/busy.sh",
+    "packaging/ended.sh",
     "packaging/deb/stopped.sh",
     "packaging/deb/preinst",
     "packaging/deb/postinst",

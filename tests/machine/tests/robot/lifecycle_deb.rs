@@ -1,8 +1,10 @@
 //! A Debian package comes and goes: first installation, remove, purge, and scripts that are called again.
 
-use machine::{Machine, Result, at_once};
+use machine::{Machine, Result, at_once, ros};
 
-use crate::lifecycle::{GATEWAY, LINK, bare, dpkg, gateway, has_users_and_directories, pid, show, traces};
+use crate::lifecycle::{
+    GATEWAY, LINK, bare, by_hand, dpkg, gateway, has_users_and_directories, pid, show, traces,
+};
 use crate::package::{SECOND, SUITES, package, robot};
 
 /// A program that writes down its call before it becomes the real one; maintainer scripts find it first.
@@ -164,6 +166,34 @@ fn b17_needrestart_leaves_our_units_alone_and_only_ours() -> Result<()> {
 }
 
 #[test]
+fn b17_needrestart_restarts_what_has_an_old_library_and_no_robot_that_moves() -> Result<()> {
+    at_once(SUITES, |suite| {
+        let lamp = "[Service]\nExecStart=sleep infinity\n";
+        let robot = robot(suite)
+            .with(&["needrestart"])
+            .file("/etc/systemd/system/lamp.service", 0o644, lamp)
+            .boot()?;
+        robot.run("systemctl start lamp rovi-nav").ok();
+        let ours = (pid(&robot, GATEWAY), pid(&robot, "rovi-nav.service"));
+        let lamp = pid(&robot, "lamp.service");
+        // Each a launch with two nodes.
+        robot.wait_for("six processes", 5 * SECOND, || ros::processes(&robot).len() == 6);
+        // An update of a library that all of them have in memory.
+        robot.run("libc=$(realpath /lib/*/libc.so.6) && cp -a $libc $libc.new && mv $libc.new $libc").ok();
+        let asked = robot.run("needrestart -b -l").ok();
+        for unit in ["lamp.service", GATEWAY, "rovi-nav.service"] {
+            assert!(asked.stdout.contains(&format!("NEEDRESTART-SVC: {unit}\n")), "{suite}: {asked}");
+        }
+        robot.script("needrestart -r a -l").within(60 * SECOND).run().ok();
+        robot.wait_for("a new lamp", 10 * SECOND, || show(&robot, "lamp.service", "MainPID") != lamp);
+        assert_eq!((pid(&robot, GATEWAY), pid(&robot, "rovi-nav.service")), ours);
+        let all = ros::processes(&robot);
+        assert!(all.len() == 6 && all.iter().all(|p| p.signals.is_empty() && p.status.is_none()), "{all:?}");
+        Ok(())
+    })
+}
+
+#[test]
 fn b18_b19_remove_stops_everything_and_a_reinstallation_restores_the_choice() -> Result<()> {
     at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
@@ -219,6 +249,36 @@ fn b20_b21_purge_leaves_users_and_nothing_else() -> Result<()> {
         robot.run("dpkg-query --status rovi-services").fails();
         assert!(!robot.has("/run/rovi"));
         robot.run("systemctl daemon-reload; systemctl is-system-running").ok();
+        Ok(())
+    })
+}
+
+#[test]
+fn b20_what_runs_by_hand_ends_before_the_package_goes() -> Result<()> {
+    at_once(SUITES, |suite| {
+        let robot = robot(suite).boot()?;
+        by_hand(&robot, "nav");
+        robot.run("dpkg --purge rovi-services").ok();
+        robot.run("pgrep -u rovi").fails();
+        let launch = ros::processes(&robot).into_iter().find(|p| p.argv.contains(&"stack:=nav".to_owned()));
+        let launch = launch.unwrap();
+        assert_eq!((launch.count("SIGINT"), launch.signals.len(), launch.status), (1, 1, Some(0)));
+        assert_eq!(only_users_stay(&robot), "");
+
+        // Nodes that a killed run_stack has left end for nobody. Without the package nobody would know of them, and the
+        // next one's stacks would run beside them.
+        dpkg(&robot, package("deb")).ok();
+        by_hand(&robot, "nav");
+        robot.run("pkill -KILL -f '^/usr/libexec/rovi/run_stack nav'").ok();
+        for verb in ["remove", "purge"] {
+            robot.run(&format!("dpkg --{verb} rovi-services")).fails().says("has to end first").says("nav");
+            assert_eq!(gateway(&robot), "active enabled");
+            robot.run("systemctl start rovi-camera").fails();
+        }
+        robot.run("kill -INT -- $(run_stack --busy | sed -n 's/.*has left processes running: //p')").ok();
+        robot.wait_for("the end of the nodes", 10 * SECOND, || !robot.run("run_stack --busy").success());
+        robot.run("dpkg --purge rovi-services").ok();
+        assert_eq!(only_users_stay(&robot), "");
         Ok(())
     })
 }

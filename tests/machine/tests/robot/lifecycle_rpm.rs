@@ -12,6 +12,7 @@ use crate::lifecycle::{
     GATEWAY, LINK, PENDING, bare, by_hand, gateway, has_users_and_directories, pid, show,
 };
 use crate::package::{SECOND, SUITES, next, package};
+use crate::policy::transient::keeps_no_power;
 
 const HELPER: &str = "/usr/lib/systemd/systemd-update-helper";
 const CALLS: &str = "/var/tmp/calls";
@@ -134,6 +135,29 @@ fn b25_b26_the_first_installation_enables_the_gateway_and_an_erasure_stops_and_d
 }
 
 #[test]
+fn b25_what_runs_by_hand_ends_before_the_package_goes_and_no_power_stays() -> Result<()> {
+    at_once(hosts(), |(suite, fedora)| {
+        let robot = boot(suite, fedora)?;
+        rpm(&robot, "-U /var/tmp/first.rpm");
+        robot.add_user("op", &["rovi-ops"]);
+        robot.run(&format!("systemctl start {GATEWAY}")).ok();
+        by_hand(&robot, "nav");
+        robot.run("pkill -KILL -f '^/usr/libexec/rovi/run_stack nav'").ok();
+        robot.run("rpm -e rovi-services").fails().says("has to end first");
+        robot.run("kill -INT -- $(run_stack --busy | sed -n 's/.*has left processes running: //p')").ok();
+        robot.wait_for("the end of the nodes", 5 * SECOND, || !robot.run("run_stack --busy").success());
+        // It is still installed whole, and enabled as it was.
+        assert_eq!(gateway(&robot), "inactive enabled");
+        robot.run(&format!("rpm -V rovi-services && systemctl start {GATEWAY}")).ok();
+        by_hand(&robot, "nav");
+        rpm(&robot, "-e rovi-services");
+        robot.run("pgrep -u rovi").fails();
+        keeps_no_power(&robot);
+        Ok(())
+    })
+}
+
+#[test]
 fn b25_an_upgrade_restarts_what_runs_and_nothing_else() -> Result<()> {
     at_once(hosts(), |(suite, fedora)| {
         let robot = boot(suite, fedora)?;
@@ -215,6 +239,10 @@ fn b27_configuration_stays_as_the_administrator_left_it() -> Result<()> {
         assert!(kept.contains("ROS_DOMAIN_ID=5") && !kept.contains("Here is the one place"), "{kept}");
         let proposed = robot.read("/etc/rovi/.env.robot.rpmnew").unwrap();
         assert!(proposed.contains("Here is the one place"), "{proposed}");
+        assert!(robot.read("/etc/rovi/.env.pc").unwrap().contains("ROS_DOMAIN_ID=78"));
+        // One that was deleted comes back, as rpm has it: unlike dpkg, it remembers no deletion.
+        robot.run("rm /etc/rovi/.env.pc").ok();
+        rpm(&robot, "-U --replacepkgs /var/tmp/next.rpm");
         assert!(robot.read("/etc/rovi/.env.pc").unwrap().contains("ROS_DOMAIN_ID=78"));
         // An erasure puts it aside.
         rpm(&robot, "-e rovi-services");

@@ -4,7 +4,7 @@ mod audit;
 mod channels;
 mod gateway;
 mod table;
-mod transient;
+pub(crate) mod transient;
 
 use std::path::Path;
 use std::thread;

@@ -127,18 +127,24 @@ fn nobody_keeps_a_power_when_the_package_goes() -> Result<()> {
         robot.run_as("op", "systemctl start rovi-nav && systemctl stop rovi-nav").ok();
         for way in ["--remove", "--purge"] {
             robot.command(&["dpkg", way, "rovi-services"]).within(60 * SECOND).run().ok();
-            robot.run("grep -rs rovi /usr/share/polkit-1/rules.d /etc/polkit-1/rules.d").fails();
-            for verb in ["start", "stop", "restart", "reset-failed"] {
-                robot.run_as("op", &format!("systemctl --no-ask-password {verb} rovi-nav")).fails();
-            }
-            every_way(&robot, "op", "nav", true);
-            // Somebody's own unit takes the name: it is not the package's, and nobody has a power over it.
-            let own = "/etc/systemd/system/rovi-nav.service";
-            robot.put(own, 0o644, "[Service]\nExecStart=sleep infinity\n");
-            robot.run("systemctl daemon-reload").ok();
-            robot.run_as("op", "systemctl --no-ask-password start rovi-nav").fails().says("authentication");
-            robot.run(&format!("rm {own} && systemctl daemon-reload")).ok();
+            keeps_no_power(&robot);
         }
         Ok(())
     })
+}
+
+/// Checks that the package is gone with everything that the operator `op` could do by it.
+#[track_caller]
+pub(crate) fn keeps_no_power(robot: &Machine) {
+    robot.run("grep -rs rovi /usr/share/polkit-1/rules.d /etc/polkit-1/rules.d").fails();
+    for verb in ["start", "stop", "restart", "reset-failed"] {
+        robot.run_as("op", &format!("systemctl --no-ask-password {verb} rovi-nav")).fails();
+    }
+    every_way(robot, "op", "nav", true);
+    // Somebody's own unit takes the name: it is not the package's, and nobody has a power over it.
+    let own = "/etc/systemd/system/rovi-nav.service";
+    robot.put(own, 0o644, "[Service]\nExecStart=sleep infinity\n");
+    robot.run("systemctl daemon-reload").ok();
+    robot.run_as("op", "systemctl --no-ask-password start rovi-nav").fails().says("authentication");
+    robot.run(&format!("rm {own} && systemctl daemon-reload")).ok();
 }
