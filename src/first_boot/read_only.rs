@@ -1,18 +1,22 @@
 //! Whether the root is written to: a word of the kernel's command line on the boot partition, which any PC can take away.
+//! It stands in the file that a board's firmware reads, or at the end of each entry of a boot loader of UEFI.
 //!
 //! The line is changed where it stands, and never gets shorter: a file system of FAT is consistent then whenever the
 //! current is cut.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, reason};
 use crate::first_boot::durable;
 
 /// The file with the kernel's command line.
-pub const COMMAND_LINE: &str = "cmdline.txt";
+const COMMAND_LINE: &str = "cmdline.txt";
+/// Where there is none: files whose last line is the kernel's, after this word.
+const ENTRIES: &str = "loader/entries";
+const LAST_LINE: &[u8] = b"options ";
 /// What makes the first process of the machine this program.
 const WORD: &str = "init=/usr/libexec/first-boot/first-boot";
 /// What the first process leaves for whoever wants to know.
@@ -25,21 +29,46 @@ pub fn now() -> bool {
 
 /// Whether nothing will be from the next boot on.
 pub fn next(boot: &Path) -> Result<bool, Failure> {
-    let path = boot.join(COMMAND_LINE);
-    let failed = |e: io::Error| Failure::failed(format!("`{}`: {}", path.display(), reason(&e)));
-    let text = durable::read(&path, 1 << 16).map_err(failed)?.unwrap_or_default();
-    Ok(find(&text).is_some())
+    let failed = |path: &Path, e: io::Error| Failure::failed(format!("`{}`: {}", path.display(), reason(&e)));
+    for path in files(boot) {
+        let text = durable::read(&path, 1 << 16).map_err(|e| failed(&path, e))?.unwrap_or_default();
+        if find(&text).is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
-/// Switches it; whether that was a change.
+/// Switches it, for every kernel that may be started; whether that was a change.
 pub fn set(boot: &Path, on: bool) -> Result<bool, Failure> {
-    let path = boot.join(COMMAND_LINE);
+    let changes = files(boot).into_iter().map(|path| set_in(&path, on));
+    changes.collect::<Result<Vec<bool>, _>>().map(|changes| changes.contains(&true))
+}
+
+/// The files with a command line. Where there are none, the one that is missed is a board's.
+fn files(boot: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(boot.join(ENTRIES)).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut entries: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|end| end == "conf")).collect();
+    entries.sort();
+    let single = boot.join(COMMAND_LINE);
+    if entries.is_empty() || single.exists() { vec![single] } else { entries }
+}
+
+fn set_in(path: &Path, on: bool) -> Result<bool, Failure> {
     let failed = |e: io::Error| {
         let told = format!("`{}`: {}: mount the boot partition, writable", path.display(), reason(&e));
         Failure::failed(told)
     };
-    let file = OpenOptions::new().read(true).write(true).open(&path).map_err(failed)?;
-    let mut text = durable::read(&path, 1 << 16).map_err(failed)?.unwrap_or_default();
+    let file = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
+    let mut text = durable::read(path, 1 << 16).map_err(failed)?.unwrap_or_default();
+    let last = text.trim_ascii_end().rsplit(|b| *b == b'\n').next().unwrap_or_default();
+    if !path.ends_with(COMMAND_LINE) && !last.starts_with(LAST_LINE) {
+        return Err(Failure::failed(format!(
+            "`{}`: its last line is not `options`: put that line at the end",
+            path.display()
+        )));
+    }
     match (find(&text), on) {
         (Some(_), true) | (None, false) => return Ok(false),
         (Some(at), false) => text[at..at + WORD.len()].fill(b' '),
@@ -107,6 +136,25 @@ mod tests {
         }
         fs::write(&path, "root=x init=/bin/sh\n").unwrap();
         assert!(set(&boot, true).unwrap_err().message.contains("another init"));
+        fs::remove_dir_all(&boot).unwrap();
+    }
+
+    #[test]
+    fn every_entry_of_a_boot_loader_is_switched() {
+        let boot = std::env::temp_dir().join(format!("first-boot-entries-{}", std::process::id()));
+        let folder = boot.join("loader/entries");
+        fs::create_dir_all(&folder).unwrap();
+        let paths = ["6.1.conf", "6.2.conf"].map(|name| folder.join(name));
+        let text = "title Debian\nlinux /vmlinuz\ninitrd /initrd.img\noptions root=x rootwait \n";
+        paths.iter().for_each(|path| fs::write(path, text).unwrap());
+        let said = || paths.clone().map(|path| fs::read_to_string(path).unwrap());
+        assert!(!next(&boot).unwrap() && set(&boot, true).unwrap() && next(&boot).unwrap());
+        let on = text.replace("rootwait ", &format!("rootwait {WORD}"));
+        assert_eq!(said(), [on.as_str(); 2]);
+        assert!(!set(&boot, true).unwrap() && set(&boot, false).unwrap() && !next(&boot).unwrap());
+        assert_eq!(said().map(|now| now.trim().to_owned()), [text.trim(); 2]);
+        fs::write(&paths[1], "options root=x\nlinux /vmlinuz\n").unwrap();
+        assert!(set(&boot, true).unwrap_err().message.contains("its last line is not `options`"));
         fs::remove_dir_all(&boot).unwrap();
     }
 }

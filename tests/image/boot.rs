@@ -4,6 +4,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde_json::Value;
+use xtask::image::boot::{Options, Phase, Trial};
+use xtask::workspace::Workspace;
 
 use crate::check::Scratch;
 use crate::made::{self, command};
@@ -28,6 +30,43 @@ fn a_robot_boots_from_the_image_for_a_pi_5() {
 fn a_robot_boots_on_a_pi_3() {
     made::emulator();
     boots(&made::image("pi3"), &["--on-board"], "raspi3b");
+}
+
+/// Without an emulator of programs, where this machine is one of that kind.
+#[test]
+#[ignore = "two boots of a PC through its firmware, and the making of its root: five minutes"]
+fn a_robot_starts_from_a_stick_in_a_pc() {
+    starts_by_firmware("generic-amd64", "q35-uefi");
+}
+
+#[test]
+#[ignore = "two boots through a firmware, and the making of a root: five minutes"]
+fn a_robot_starts_from_a_stick_in_an_arm_with_uefi() {
+    starts_by_firmware("generic-arm64", "virt-uefi");
+}
+
+#[test]
+#[ignore = "two more machines and roots: five minutes"]
+fn robots_boot_on_other_machines() {
+    made::firmware();
+    boots(&made::image("generic-amd64"), &[], "q35");
+    boots(&made::image("generic-arm64"), &[], "virt");
+}
+
+/// Nothing of it is known but the card; and once more, from the kernel that the first boot has brought onto it.
+fn starts_by_firmware(board: &str, machine: &str) {
+    made::firmware();
+    let options = Options { board: None, products: vec!["rovi".to_owned()], next: None, on_board: true };
+    let trial = Trial::prepare(&Workspace::find(), &made::image(board), &options).unwrap();
+    for _ in 0..2 {
+        let report = trial.run(Phase::Boot).unwrap();
+        assert!(report.good, "{report}");
+        assert_eq!(report.machine, machine);
+        let asked: Vec<&str> = report.answers.iter().map(|answer| answer.probe.as_str()).collect();
+        for probe in ["boot loader", "started kernel is the youngest", "a kernel goes and another comes"] {
+            assert!(asked.contains(&probe), "{asked:?}");
+        }
+    }
 }
 
 fn boots(image: &Path, arguments: &[&str], machine: &str) {

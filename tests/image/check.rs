@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 use xtask::image::card::Card;
 use xtask::image::check::faults;
 
-use crate::sample::{BUILT_IN, MODULE, Sample, elf, initramfs, needs, status};
+use crate::sample::{BUILT_IN, ENTRY, MODULE, Sample, elf, initramfs, needs, needs_of_uefi, status};
 
 /// A folder of its own, gone when the test is.
 pub(crate) struct Scratch(pub(crate) PathBuf);
@@ -33,7 +33,7 @@ impl Drop for Scratch {
 #[test]
 fn a_good_image_has_no_fault() {
     let folder = Scratch::new("good");
-    assert_eq!(Sample::new().faults(&folder.0), [""; 0]);
+    assert_eq!(Sample::new().faults(&folder.0, &needs()), [""; 0]);
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn an_initramfs_may_be_packed_and_follow_another() {
     let mut early = initramfs(&[("kernel/x86/microcode", b"")]);
     early.resize(early.len().next_multiple_of(512), 0);
     early.extend(gzip.finish().unwrap());
-    let found = Sample::new().put("/boot/firmware/initrd.img-6.1", early).faults(&folder.0);
+    let found = Sample::new().put("/boot/firmware/initrd.img-6.1", early).faults(&folder.0, &needs());
     assert_eq!(found, [""; 0]);
 }
 
@@ -163,7 +163,55 @@ fn every_fault_is_found_and_named() {
         if let Some(content) = content {
             sample.put(path, content);
         }
-        assert_eq!(sample.faults(&folder.0), expected, "{path}");
+        assert_eq!(sample.faults(&folder.0, &needs()), expected, "{path}");
+    }
+}
+
+#[test]
+fn what_a_boot_loader_of_uefi_does_not_find_is_named() {
+    let entry = "/boot/firmware/loader/entries/6.1.conf";
+    let cases: [Case<'_>; 7] = [
+        ("/none", None, &[]),
+        (
+            "/boot/firmware/EFI/BOOT/BOOTX64.EFI",
+            None,
+            &["boot partition: `EFI/BOOT/BOOTX64.EFI` is not there"],
+        ),
+        (
+            entry,
+            None,
+            &[
+                "boot partition: there is neither `config.txt` nor a file in `loader/entries/`: nothing can start from it",
+            ],
+        ),
+        (
+            entry,
+            Some(ENTRY.replace("initrd ", "#initrd ").into()),
+            &["boot partition: `loader/entries/6.1.conf`: says no `initrd`"],
+        ),
+        (
+            entry,
+            Some(ENTRY.replace("abcd-02 rootwait", "abcd-03").into()),
+            &[
+                "boot partition: `loader/entries/6.1.conf`: does not say `root=PARTUUID=1234abcd-02`, which is this card's root",
+                "boot partition: `loader/entries/6.1.conf`: does not say `rootwait`: a card is not there at once",
+            ],
+        ),
+        ("/boot/firmware/vmlinuz-6.1", None, &["boot partition: `vmlinuz-6.1` is not there"]),
+        (
+            "/boot/firmware/vmlinuz-6.1",
+            Some(vec![0; 4000]),
+            &["boot partition: `vmlinuz-6.1` is no kernel for amd64"],
+        ),
+    ];
+    let folder = Scratch::new("uefi");
+    for (path, content, expected) in cases {
+        let mut sample = Sample::uefi();
+        sample.0.remove(path);
+        if let Some(content) = content {
+            sample.put(path, content);
+        }
+        assert_eq!(sample.faults(&folder.0, &needs_of_uefi()), expected, "{path}");
     }
 }
 

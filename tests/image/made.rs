@@ -10,6 +10,15 @@ pub(crate) fn emulator() {
     machine::host::need_recent(&[("qemu-system-aarch64", "qemu-system-arm")]).unwrap();
 }
 
+/// What boots an image for machines with UEFI, by their firmware too.
+pub(crate) fn firmware() {
+    emulator();
+    machine::host::need_recent(&[("qemu-system-x86_64", "qemu-system-x86")]).unwrap();
+    let files =
+        [("/usr/share/OVMF/OVMF_CODE_4M.fd", "ovmf"), ("/usr/share/AAVMF/AAVMF_CODE.fd", "qemu-efi-aarch64")];
+    machine::host::need(&files).unwrap();
+}
+
 /// The flagship product's image for a board.
 pub(crate) fn image(board: &str) -> PathBuf {
     // One after the other: both would take both processors.

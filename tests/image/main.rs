@@ -4,5 +4,6 @@
 mod boot;
 mod check;
 mod cut;
+mod kernels;
 mod made;
 mod sample;

@@ -32,6 +32,27 @@ impl Sample {
         sample
     }
 
+    /// One for a machine with UEFI, whose boot loader reads an entry.
+    pub(crate) fn uefi() -> Sample {
+        let mut sample = Sample::new();
+        for name in ["start4.elf", "config.txt", "cmdline.txt", "board.dtb"] {
+            sample.0.remove(&format!("/boot/firmware/{name}"));
+        }
+        let files: [(&str, &[u8]); 3] = [
+            ("init", b"#!/bin/sh\n"),
+            ("usr/lib/modules/6.1/kernel/drivers/ata/ahci.ko.xz", b"xz"),
+            BUILT_IN,
+        ];
+        sample
+            .put("/boot/firmware/EFI/BOOT/BOOTX64.EFI", "MZ")
+            .put("/boot/firmware/loader/entries/6.1.conf", ENTRY)
+            .put("/boot/firmware/vmlinuz-6.1", [&[0; 0x202][..], b"HdrS", &[0; 4000]].concat())
+            .put("/boot/firmware/initrd.img-6.1", initramfs(&files))
+            .put("/usr/lib/systemd/systemd", elf(62))
+            .put("/var/lib/dpkg/status", status("systemd", "install ok installed", "amd64"));
+        sample
+    }
+
     /// A file, and the folders that it is in.
     pub(crate) fn put(&mut self, path: &str, content: impl Into<Vec<u8>>) -> &mut Sample {
         for (at, _) in path.match_indices('/').skip(1) {
@@ -53,8 +74,8 @@ impl Sample {
     }
 
     /// Everything that is found.
-    pub(crate) fn faults(&self, folder: &Path) -> Vec<String> {
-        faults(&Card::open(&self.write(folder)).unwrap(), &needs())
+    pub(crate) fn faults(&self, folder: &Path, needs: &Needs) -> Vec<String> {
+        faults(&Card::open(&self.write(folder)).unwrap(), needs)
     }
 }
 
@@ -66,6 +87,19 @@ pub(crate) fn needs() -> Needs {
         storage: vec!["sdhci-iproc".to_owned(), "ext4".to_owned()],
     }
 }
+
+pub(crate) fn needs_of_uefi() -> Needs {
+    Needs {
+        machine: Machine::Amd64,
+        firmware: vec!["EFI/BOOT/BOOTX64.EFI".to_owned()],
+        device_trees: Vec::new(),
+        storage: vec!["ahci".to_owned(), "ext4".to_owned()],
+    }
+}
+
+/// What a boot loader starts.
+pub(crate) const ENTRY: &str = "title Debian\nversion 6.1\nlinux /vmlinuz-6.1\ninitrd /initrd.img-6.1\n\
+    options root=PARTUUID=1234abcd-02 rootwait\n";
 
 pub(crate) const MODULE: (&str, &[u8]) =
     ("usr/lib/modules/6.1/kernel/drivers/mmc/host/sdhci-iproc.ko.xz", b"xz");

@@ -40,6 +40,8 @@ pub struct Trial {
     board: Board,
     model: Model,
     copy: Copy,
+    /// Words that the questions need, for the kernel.
+    words: String,
     command_line: String,
     bundle: Bundle,
     folder: PathBuf,
@@ -74,17 +76,18 @@ impl Trial {
         let card = Card::open(&raw.path())?;
         check::check(&card, &board.needs()?)?;
         has_extra_units(&card)?;
-        let bundle = Bundle::read(workspace, &products)?;
+        let bundle = Bundle::read(workspace, &products, &model)?;
         let copy = Copy::of(&card, &workspace.target_dir().join("boot-test"))?;
         let mut files = bundle.custom.iter().map(|text| ("custom.toml", text.clone())).collect::<Vec<_>>();
         files.push(("boot-test.tar", bundle.archive(&model, options.next.as_deref())?));
         inject::put(copy.card(), &files)?;
         let volume = card.boot()?;
         let start = Start::read(&volume)?;
-        let command_line = command_line(&start, &model, &bundle)?;
+        let words = words(&model, &bundle);
+        let command_line = command_line(&start, &words)?;
         let folder = copy.folder().to_owned();
         take_out(&volume, &start, &model, &folder)?;
-        Ok(Trial { board, model, copy, command_line, bundle, folder })
+        Ok(Trial { board, model, copy, words, command_line, bundle, folder })
     }
 
     /// Boots the card and waits for every answer.
@@ -128,13 +131,15 @@ impl Trial {
 
     /// Switches the machine on, for whoever wants to see what happens.
     pub fn start(&self, phase: Phase) -> Result<Emulator> {
-        let command_line = format!("{} {}", self.command_line, phase.word());
+        let with_phase = |words: &str| format!("{words} {}", phase.word());
+        let (words, command_line) = (with_phase(&self.words), with_phase(&self.command_line));
         let place = Place {
             card: self.copy.card(),
             kernel: &self.folder.join("kernel"),
             initramfs: &self.folder.join("initramfs"),
             device_tree: &self.folder.join("device-tree"),
             report: &self.folder.join("report"),
+            words: &words,
             command_line: &command_line,
         };
         Emulator::start(&self.model, &place)
@@ -163,14 +168,9 @@ fn has_extra_units(card: &Card) -> Result<()> {
     Ok(())
 }
 
-/// The image's own words for the kernel, but for where messages go, and the unit that asks.
-fn command_line(start: &Start, model: &Model, bundle: &Bundle) -> Result<String> {
-    /// What the kernel of an Arm has room for, with the zero at its end.
-    const MOST: usize = 2048;
-    let own = start.command_line.split_whitespace();
-    let mut words: Vec<String> =
-        own.filter(|word| !word.starts_with("console=")).map(str::to_owned).collect();
-    words.push(format!("console={}", model.console));
+/// Words for the kernel: where messages go, and the unit that asks.
+fn words(model: &Model, bundle: &Bundle) -> String {
+    let mut words = vec![format!("console={}", model.console)];
     words.extend(model.command_line.iter().cloned());
     // A kernel that gives up ends the machine instead of standing still.
     words.extend(
@@ -185,8 +185,16 @@ fn command_line(start: &Start, model: &Model, bundle: &Bundle) -> Result<String>
         .map(str::to_owned),
     );
     words.extend(bundle.unit_words());
+    words.join(" ")
+}
+
+/// The image's own words, but for where messages go, and those.
+fn command_line(start: &Start, words: &str) -> Result<String> {
+    /// What a kernel has room for, with the zero at its end.
+    const MOST: usize = 2048;
+    let own = start.command_line.split_whitespace().filter(|word| !word.starts_with("console="));
+    let line = own.chain([words]).collect::<Vec<_>>().join(" ");
     // With room for the word that says which questions are asked.
-    let line = words.join(" ");
     ensure!(
         line.len() + 32 < MOST,
         "the kernel's command line would have {} characters, and has room for {MOST}",

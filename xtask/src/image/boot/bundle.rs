@@ -53,8 +53,8 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// Reads what is asked of every machine, and what is asked of products.
-    pub fn read(workspace: &Workspace, products: &[String]) -> Result<Bundle> {
+    /// Reads what is asked of every machine, of this one, and of products.
+    pub fn read(workspace: &Workspace, products: &[String], model: &Model) -> Result<Bundle> {
         let home = workspace.path(FOLDER);
         let file = |name: &str| {
             let path = home.join(name);
@@ -68,6 +68,9 @@ impl Bundle {
             unit: String::from_utf8(file("boot-test.service")?)?,
             script: file("run.sh")?,
         };
+        if let Some(file) = &model.probes {
+            bundle.boot.extend(data::probes(&home.join(file))?);
+        }
         for product in products {
             let folder = home.join("products").join(product);
             bundle.boot.extend(data::probes(&folder.join("probes.toml"))?);

@@ -1,5 +1,6 @@
 //! What the boot test knows of boards, machines and products: takes `image/test/`, which is data, and gives it checked.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
 use std::path::Path;
@@ -43,9 +44,12 @@ pub struct Model {
     /// The emulator.
     pub program: String,
     package: String,
+    /// Files that it takes from the host, such as its firmware, and the package that brings each.
+    #[serde(default)]
+    files: BTreeMap<String, String>,
     /// The device tree that it takes from the card.
     pub device_tree: Option<String>,
-    /// With `{card}`, `{report}` and `{device-tree}` for the files.
+    /// With names in braces for what is different each time, as `emulator.rs` has them.
     pub arguments: Vec<String>,
     /// Where the kernel's messages go.
     pub console: String,
@@ -54,6 +58,8 @@ pub struct Model {
     /// Further words for its kernel.
     #[serde(default)]
     pub command_line: Vec<String>,
+    /// The file with what is asked only there.
+    pub probes: Option<String>,
 }
 
 /// A question, and the answer to it.
@@ -120,16 +126,21 @@ impl Board {
 }
 
 impl Model {
-    /// Refuses when the emulator is missing.
+    /// Refuses when the emulator is missing, or a file that it starts with.
     pub(super) fn is_there(&self) -> Result<()> {
         let path = env::var_os("PATH").unwrap_or_default();
-        if env::split_paths(&path).any(|folder| folder.join(&self.program).is_file()) {
+        let program = env::split_paths(&path).any(|folder| folder.join(&self.program).is_file());
+        let missing = (!program).then_some((&self.program, &self.package));
+        let files = self.files.iter().filter(|(file, _)| !Path::new(file).is_file());
+        let (names, packages): (Vec<&str>, BTreeSet<&str>) =
+            missing.into_iter().chain(files).map(|(name, package)| (name.as_str(), package.as_str())).unzip();
+        if names.is_empty() {
             return Ok(());
         }
         bail!(
-            "`{}` is not installed, which the image is booted with: run `apt-get install {}` or its equivalent",
-            self.program,
-            self.package
+            "`{}`: not installed, and needed to boot the image: run `apt-get install {}` or its equivalent",
+            names.join("`, `"),
+            packages.into_iter().collect::<Vec<_>>().join(" ")
         )
     }
 }
@@ -188,4 +199,25 @@ fn stems(folder: &Path) -> Result<Vec<String>> {
 fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = fs::read_to_string(path).with_context(|| format!("`{}`", path.display()))?;
     toml::from_str(&text).with_context(|| format!("`{}`", path.display()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::Model;
+
+    #[test]
+    fn what_is_missing_of_a_machine_is_said_in_one_line() {
+        let text = "program = \"no-such-emulator\"\npackage = \"an-emulator\"\narguments = []\nconsole = \"\"\nreport = \"\"\n\
+            files = { \"/no/CODE.fd\" = \"a-firmware\", \"/no/VARS.fd\" = \"a-firmware\", \"/etc/passwd\" = \"x\" }\n";
+        let mut model: Model = toml::from_str(text).unwrap();
+        assert_eq!(
+            model.is_there().unwrap_err().to_string(),
+            "`no-such-emulator`, `/no/CODE.fd`, `/no/VARS.fd`: not installed, and needed to boot the image: run \
+             `apt-get install a-firmware an-emulator` or its equivalent"
+        );
+        model.program = "sh".to_owned();
+        model.files.clear();
+        model.is_there().unwrap();
+    }
 }

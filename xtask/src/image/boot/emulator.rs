@@ -26,7 +26,31 @@ pub(super) struct Place<'a> {
     pub(super) device_tree: &'a Path,
     /// A socket that will be made.
     pub(super) report: &'a Path,
+    /// Words that are added to the kernel's.
+    pub(super) words: &'a str,
+    /// All of its words.
     pub(super) command_line: &'a str,
+}
+
+impl Place<'_> {
+    /// An argument of the emulator with what is meant by the name in braces. What stands in the middle of an argument is
+    /// an item of a list, where a comma is written twice.
+    fn filled_in(&self, argument: &str) -> String {
+        let path = |path: &Path| path.display().to_string();
+        let values = [
+            ("{card}", path(self.card)),
+            ("{kernel}", path(self.kernel)),
+            ("{initramfs}", path(self.initramfs)),
+            ("{device-tree}", path(self.device_tree)),
+            ("{report}", path(self.report)),
+            ("{words}", self.words.to_owned()),
+            ("{command-line}", self.command_line.to_owned()),
+        ];
+        values.into_iter().fold(argument.to_owned(), |argument, (name, value)| match argument == name {
+            true => value,
+            false => argument.replace(name, &value.replace(',', ",,")),
+        })
+    }
 }
 
 /// Something that happened.
@@ -61,15 +85,7 @@ impl Emulator {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", &model.program]);
         command.args(["-display", "none", "-monitor", "none", "-no-reboot"]);
-        for argument in &model.arguments {
-            // Its options are lists: a comma in a path is written twice.
-            let file = |path: &Path| path.display().to_string().replace(',', ",,");
-            let argument =
-                argument.replace("{card}", &file(place.card)).replace("{report}", &file(place.report));
-            command.arg(argument.replace("{device-tree}", &place.device_tree.display().to_string()));
-        }
-        command.arg("-kernel").arg(place.kernel).arg("-initrd").arg(place.initramfs);
-        command.arg("-append").arg(place.command_line);
+        command.args(model.arguments.iter().map(|argument| place.filled_in(argument)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("`setpriv` does not start: install util-linux")?;
         let (sender, events) = channel();
@@ -138,5 +154,33 @@ fn lines(stream: impl Read, to: &Sender<Event>, event: fn(String) -> Event) {
             return;
         }
         line.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Path, Place};
+
+    #[test]
+    fn a_comma_is_written_twice_only_in_lists() {
+        let [card, other] = ["/a,b/card", "/a,b/other"].map(Path::new);
+        let place = Place {
+            card,
+            kernel: other,
+            initramfs: other,
+            device_tree: other,
+            report: other,
+            words: "console=ttyS1,115200 quiet",
+            command_line: "root=x console=ttyS1,115200 quiet",
+        };
+        for (argument, expected) in [
+            ("q35", "q35"),
+            ("file={card},format=raw", "file=/a,,b/card,format=raw"),
+            ("{kernel}", "/a,b/other"),
+            ("{command-line}", "root=x console=ttyS1,115200 quiet"),
+            ("type=11,value=x={words}", "type=11,value=x=console=ttyS1,,115200 quiet"),
+        ] {
+            assert_eq!(place.filled_in(argument), expected);
+        }
     }
 }

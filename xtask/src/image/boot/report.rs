@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::data::Probe;
 
 /// What a console says when nothing more will come, and what that is.
-const DEAD_ENDS: [(&str, &str); 5] = [
+const DEAD_ENDS: [(&str, &str); 6] = [
     ("Kernel panic", "the kernel gave up"),
     ("You are in emergency mode", "the machine is in emergency mode"),
     ("Dependency failed for boot-test.service", "the boot partition was not mounted"),
     ("You are in rescue mode", "the machine is in rescue mode"),
     ("Gave up waiting for", "the initramfs does not find root"),
+    ("UEFI Interactive Shell", "the firmware finds nothing that it can start"),
 ];
 
 /// What an image did.
