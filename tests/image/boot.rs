@@ -30,7 +30,7 @@ fn a_robot_boots_on_a_pi_3() {
     boots(&made::image("pi3"), &["--on-board"], "raspi3b");
 }
 
-fn boots(image: &Path, arguments: &[&str], machine: &str) {
+pub(crate) fn boots(image: &Path, arguments: &[&str], machine: &str) {
     let state = || {
         let meta = image.metadata().unwrap();
         (meta.len(), meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec())

@@ -127,7 +127,7 @@ pub fn run(workspace: &Workspace, _rounds: u32) -> Result<Report> {
     let warm = begun.elapsed().as_secs_f64();
     let raw = made.paths.first().context("no image was made")?;
     let begun = Instant::now();
-    build::bake(raw, &order(&debs, "baked"))?;
+    build::bake(workspace, raw, &order(&debs, "baked"))?;
     let bake = begun.elapsed().as_secs_f64();
     let theirs = pair.theirs(&known.packages, known.epoch, &dir.join("theirs.tar"))?;
     fs::remove_dir_all(&dir)?;

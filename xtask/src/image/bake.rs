@@ -9,6 +9,7 @@ mod changes;
 mod install;
 mod needs;
 mod partial;
+mod supply;
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -19,6 +20,8 @@ use anyhow::{Context, Result, bail, ensure};
 
 pub use self::base::Base;
 pub use self::install::install;
+use self::needs::Needs;
+pub use self::supply::Stock;
 use super::disk::{Draft, HOLE, put};
 use super::ext4::{self, Ext4};
 use super::tree::Tree;
@@ -41,8 +44,15 @@ pub struct Baked {
     pub tree: Tree,
 }
 
-/// Writes `out`: the image with the packages in it, of that many bytes if a size is given.
-pub fn bake(image: &Path, debs: &[PathBuf], size: Option<u64>, out: &Path) -> Result<Baked> {
+/// Writes `out`: the image with the packages in it, of that many bytes if a size is given. What they need and the image
+/// lacks comes from the stock.
+pub fn bake(
+    image: &Path,
+    debs: &[PathBuf],
+    stock: &Stock<'_>,
+    size: Option<u64>,
+    out: &Path,
+) -> Result<Baked> {
     ensure!(
         !is_same(image, out),
         "`{}`: would be written over: name another file or folder",
@@ -55,8 +65,11 @@ pub fn bake(image: &Path, debs: &[PathBuf], size: Option<u64>, out: &Path) -> Re
         .with_context(|| format!("`{shown}`: the root file system (partition {})", partition.number))?;
     let mut tree = fs.tree().with_context(|| format!("`{shown}`: the root file system"))?;
     let architecture = needs::architecture(&tree).with_context(|| format!("`{shown}`"))?;
-    needs::check(&tree, debs, &architecture).with_context(|| format!("`{shown}`"))?;
+    let needs = Needs::of(&tree, debs, &architecture).with_context(|| format!("`{shown}`"))?;
     let epoch = newest(&tree);
+    if !needs.missing.is_empty() {
+        supply::add(&mut tree, needs, &architecture, stock, epoch).with_context(|| format!("`{shown}`"))?;
+    }
     install(&mut tree, debs, &architecture, epoch)?;
     let mut identity = fs.identity()?;
     identity.epoch = identity.epoch.max(epoch);

@@ -10,11 +10,13 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
+use super::bake::Stock;
 use super::bill::{self, Own};
+use super::board::Suite;
 use super::disk::{self, BOOT, Layout};
 use super::report::{self, Report, Share, Step};
 use super::tree::Tree;
-use super::{Base, Recipe, bake, bmap, pack};
+use super::{Base, FILES, Recipe, bake, bmap, pack};
 use crate::model::Product;
 use crate::repo::stanza::Stanza;
 use crate::workspace::Workspace;
@@ -91,13 +93,20 @@ pub fn build(workspace: &Workspace, order: &Order<'_>) -> Result<Image> {
 }
 
 /// Makes it from an image that there is.
-pub fn bake(image: &Path, order: &Order<'_>) -> Result<Image> {
+pub fn bake(workspace: &Workspace, image: &Path, order: &Order<'_>) -> Result<Image> {
     ensure!(
         order.configuration.is_none(),
         "--base: the file of the first boot is copied onto the card itself: leave --config and --role out"
     );
     let mut work = Work::new(order)?;
-    let baked = bake::bake(image, &order.debs, order.size, &work.raw())?;
+    let recipe = &order.recipe;
+    let stock = Stock {
+        suites: Suite::all(workspace)?,
+        locks: recipe.locks.clone(),
+        update: recipe.update.as_deref().map(|needs| (workspace, needs)),
+        cache: super::cache()?.join(FILES),
+    };
+    let baked = bake::bake(image, &order.debs, &stock, order.size, &work.raw())?;
     work.lap("bake");
     work.finish(report::folders(&baked.tree), report::About::default(), None)
 }
