@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
+use anyhow::Result;
 use sha2::{Digest, Sha256};
-use xtask::image::bake::{Baked, bake};
+use xtask::image::bake::{self, Baked, Stock};
 use xtask::image::ext4::Ext4;
 use xtask::image::{disk, mbr, pack, tree::Tree};
 
@@ -17,6 +18,12 @@ use crate::others::{Other, both, command, ok};
 use crate::scratch::{Scratch, scratch};
 
 const NEEDS: &str = "Depends: systemd-sysusers (>= 250) | other, systemd\n";
+
+/// Bakes where nothing is known of any distribution.
+fn bake(image: &Path, debs: &[PathBuf], size: Option<u64>, out: &Path) -> Result<Baked> {
+    let nothing = Stock { suites: Vec::new(), locks: PathBuf::new(), update: None, cache: PathBuf::new() };
+    bake::bake(image, debs, &nothing, size, out)
+}
 
 /// An image of the system, with something before its first partition that no partition table speaks of.
 fn base(dir: &Path) -> PathBuf {
@@ -32,19 +39,24 @@ fn root(image: &Path) -> (Arc<File>, mbr::Partition) {
     (file, root)
 }
 
-fn tree(image: &Path) -> Tree {
+pub(crate) fn tree(image: &Path) -> Tree {
     let (file, root) = root(image);
     Ext4::open(file, root.at, root.size).unwrap().tree().unwrap()
 }
 
-fn sum(path: &Path) -> Vec<u8> {
+pub(crate) fn sum(path: &Path) -> Vec<u8> {
     Sha256::digest(fs::read(path).unwrap()).to_vec()
 }
 
 /// Bakes what must be refused; the line.
 fn refused(base: &Path, deb: &Path) -> String {
+    refused_by(base, |out| bake(base, &[deb.to_owned()], None, out))
+}
+
+/// The same, where more is known.
+pub(crate) fn refused_by(base: &Path, bake: impl FnOnce(&Path) -> Result<Baked>) -> String {
     let out = base.with_file_name("refused.img");
-    let error = format!("{:#}", bake(base, &[deb.to_owned()], None, &out).unwrap_err());
+    let error = format!("{:#}", bake(&out).unwrap_err());
     assert!(!error.contains('\n'), "one line: {error}");
     let folder = base.parent().unwrap();
     let left: Vec<_> =
@@ -287,8 +299,8 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
     );
     assert_eq!(
         refused(&good, &needy),
-        "`DIR/base.img`: lacks what the packages need: not-there or nor-this (<< 2), systemd (>= 258): install that in \
-         the image first, or make one without --base"
+        "`DIR/base.img`: lacks what the packages need: not-there or nor-this (<< 2), systemd (>= 258): it does \
+         not say of which distribution it is: install that in the image first, or make one without --base"
     );
     assert_eq!(
         refused(&good, &good),

@@ -73,6 +73,47 @@ pub(crate) fn system() -> Tree {
     tree
 }
 
+/// The same for this machine's processor, with a dpkg of its own that runs: the host's.
+pub(crate) fn native() -> Tree {
+    let mut tree = system();
+    let mut put = |path: &str, kind: Kind, mode: u16| {
+        for (at, _) in path.match_indices('/').skip(1) {
+            if tree.get(&path[..at]).is_none() {
+                tree.insert(&path[..at], Node::new(Kind::Dir, 0o755, EPOCH)).unwrap();
+            }
+        }
+        if tree.get(path).is_none() || !matches!(kind, Kind::Dir) {
+            tree.insert(path, Node::new(kind, mode, EPOCH)).unwrap();
+        }
+    };
+    for folder in ["/proc", "/run", "/tmp", "/usr/sbin", "/usr/lib64"] {
+        put(folder, Kind::Dir, 0o755);
+    }
+    for link in ["bin", "lib", "lib64", "sbin"] {
+        put(&format!("/{link}"), Kind::Symlink(format!("usr/{link}")), 0o777);
+    }
+    let programs = "for name in sh dpkg dpkg-deb dpkg-split tar rm cat diff ldconfig start-stop-daemon; do
+        path=$(command -v $name); echo $path; ldd $path 2>/dev/null | grep -o '/[^ ]*' || :; done | sort -u";
+    let found = command("sh").args(["-euc", programs]).output().unwrap();
+    for path in String::from_utf8(found.stdout).unwrap().lines() {
+        let inner = if path.starts_with("/usr/") { path.to_owned() } else { format!("/usr{path}") };
+        put(&inner, Kind::File(Content::bytes(fs::read(path).unwrap())), 0o755);
+    }
+    let release = "NAME=\"Debian\"\nID=debian\nVERSION_CODENAME=trixie\n";
+    put("/usr/lib/os-release", Kind::File(Content::bytes(release.as_bytes())), 0o644);
+    let status = String::from_utf8(tree.read("/var/lib/dpkg/status").unwrap()).unwrap();
+    let status = status.replace("arm64", &processor());
+    let kind = Kind::File(Content::bytes(status.into_bytes()));
+    tree.insert("/var/lib/dpkg/status", Node::new(kind, 0o644, EPOCH)).unwrap();
+    tree
+}
+
+/// Debian's name of this machine's processor.
+pub(crate) fn processor() -> String {
+    let said = command("dpkg").arg("--print-architecture").output().unwrap();
+    String::from_utf8(said.stdout).unwrap().trim().to_owned()
+}
+
 /// A layout for it.
 pub(crate) fn layout() -> Layout {
     Layout { disk: 0x524f_5649, seed: [7; 32], epoch: EPOCH, boot_size: None, size: None, free: 4 << 20 }

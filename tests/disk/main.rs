@@ -11,3 +11,4 @@ mod publish;
 #[path = "../it/scratch.rs"]
 mod scratch;
 mod shape;
+mod supply;

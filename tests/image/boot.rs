@@ -69,7 +69,7 @@ fn starts_by_firmware(board: &str, machine: &str) {
     }
 }
 
-fn boots(image: &Path, arguments: &[&str], machine: &str) {
+pub(crate) fn boots(image: &Path, arguments: &[&str], machine: &str) {
     let state = || {
         let meta = image.metadata().unwrap();
         (meta.len(), meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec())

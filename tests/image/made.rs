@@ -65,7 +65,7 @@ pub(crate) fn next() -> PathBuf {
 }
 
 /// A copy of the lock files, because tests do not write into the checkout.
-fn locks() -> String {
+pub(crate) fn locks() -> String {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("image-locks");
     fs::create_dir_all(&folder).unwrap();
     for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/image")).unwrap() {
@@ -77,7 +77,7 @@ fn locks() -> String {
     folder.to_str().unwrap().to_owned()
 }
 
-fn xtask(arguments: &[&str], out: &Path) -> Vec<PathBuf> {
+pub(crate) fn xtask(arguments: &[&str], out: &Path) -> Vec<PathBuf> {
     printed(arguments, command().args(arguments).arg(out).output().unwrap())
 }
 

@@ -49,6 +49,8 @@ use crate::workspace::{Selection, Workspace};
 
 /// Another number makes every base root anew: one more with each change of the code that changes what is in a root.
 const RECIPE: u32 = 2;
+/// The folder of the cache for what was fetched.
+const FILES: &str = "files";
 
 /// What images are of, from `image/image.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -126,7 +128,7 @@ pub fn needs(products: &[Product]) -> Vec<Vec<Relation>> {
 pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
     let (board, suite) = (recipe.board, recipe.suite);
     let cache = cache()?;
-    let indices = cache.join("files");
+    let indices = cache.join(FILES);
     let here = Processor::of_host()?;
     let target = Processor::of(&board.architecture)?;
     let read = |processor: Processor| match &recipe.update {

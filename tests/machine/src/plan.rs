@@ -8,6 +8,7 @@ use crate::machine::Machine;
 use crate::python::Python;
 use crate::stage::Stage;
 use crate::suite::Suite;
+use crate::{host, root};
 
 /// What a machine shall be when its test begins.
 #[must_use = "a plan is no machine until it is booted"]
@@ -88,6 +89,12 @@ impl Plan {
             machine.add_user(name, &groups.iter().map(String::as_str).collect::<Vec<_>>());
         }
         Ok(machine)
+    }
+
+    /// The root itself, made now if it is not in the cache, for who lays something over it: it is never written to.
+    pub fn root(self) -> Result<PathBuf> {
+        host::prepare()?;
+        root::cached(self.suite, &self.further)
     }
 
     /// Only makes the root with its files: a tree in which programs can run, but no systemd does. This is

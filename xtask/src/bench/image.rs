@@ -1,5 +1,7 @@
-//! `cargo xtask image` against mmdebstrap with an emulator: the same packages of the same lock into a root for a board,
-//! in one run. Packages are downloaded before, as far as the other side lets them be.
+//! `cargo xtask image` against mmdebstrap and mkosi with an emulator: the same packages of the same lock into a root for
+//! a board, in one run. Packages are downloaded before, as far as the other side lets them be.
+
+mod mkosi;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use machine::host;
 
+use self::mkosi::Mkosi;
 use crate::bench::{Report, Row};
 use crate::image::archive::package::Package;
 use crate::image::board::{Board, Suite};
@@ -62,6 +65,15 @@ impl Pair {
         Recipe { board: &self.board, suite: &self.suite, needs, locks: self.locks.clone(), update: None }
     }
 
+    /// The archive, as apt reads it.
+    fn sources(&self) -> impl Iterator<Item = String> {
+        let archive = &self.suite.archive;
+        let keyring = archive.keyring.display();
+        let components = archive.components.join(" ");
+        let pockets = archive.pocket.iter().filter(|pocket| !pocket.on_request);
+        pockets.map(move |p| format!("deb [signed-by={keyring}] {} {} {components}", p.mirror, p.suite))
+    }
+
     /// Their root of the same packages; how many seconds it took.
     pub fn theirs(&self, packages: &[Package], epoch: u64, out: &Path) -> Result<f64> {
         let names: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
@@ -70,17 +82,12 @@ impl Pair {
             suite.system.leave_out.iter().chain(&board.leave_out).map(|p| format!("path-exclude={p}"));
         let include = suite.system.keep.iter().chain(&board.keep).map(|p| format!("path-include={p}"));
         let options: Vec<String> = exclude.chain(include).collect();
-        let archive = &suite.archive;
-        let keyring = archive.keyring.display();
-        let components = archive.components.join(" ");
-        let lines = archive.pocket.iter().filter(|pocket| !pocket.on_request);
-        let lines = lines.map(|p| format!("deb [signed-by={keyring}] {} {} {components}", p.mirror, p.suite));
         let begun = Instant::now();
         let ended = Command::new("unshare")
             .args(["--mount", "--propagation", "private", "sh", "-c", MMDEBSTRAP, "mmdebstrap.sh"])
             .arg(out)
             .args([suite.name.as_str(), &board.architecture, "qemu-aarch64", &names.join(",")])
-            .args(lines)
+            .args(self.sources())
             .env("DPKG_OPTIONS", options.join("\n"))
             .env("SOURCE_DATE_EPOCH", epoch.to_string())
             .env("TMPDIR", out.parent().context("a file without a folder")?)
@@ -127,8 +134,11 @@ pub fn run(workspace: &Workspace, _rounds: u32) -> Result<Report> {
     let warm = begun.elapsed().as_secs_f64();
     let raw = made.paths.first().context("no image was made")?;
     let begun = Instant::now();
-    build::bake(raw, &order(&debs, "baked"))?;
+    build::bake(workspace, raw, &order(&debs, "baked"))?;
     let bake = begun.elapsed().as_secs_f64();
+    let mkosi = Mkosi::new(&pair, &known.packages, &debs, &dir.join("mkosi"))?;
+    mkosi.build()?;
+    let again = mkosi.build()?;
     let theirs = pair.theirs(&known.packages, known.epoch, &dir.join("theirs.tar"))?;
     fs::remove_dir_all(&dir)?;
     Ok(Report {
@@ -137,11 +147,13 @@ pub fn run(workspace: &Workspace, _rounds: u32) -> Result<Report> {
         how: format!("{} packages for {BOARD}", known.packages.len()),
         rows: vec![
             Row::new("a bootable image | mmdebstrap, a root alone", "s", cold, theirs),
+            Row::new("only our package changed | mkosi -i, a tar", "s", warm, again),
             Row::new("only our package changed | promised", "s", warm, WARM),
             Row::new("into an image that there is | promised", "s", bake, BAKE),
         ],
         notes: vec![
-            "theirs downloads the packages meanwhile, a few seconds; ours had them".to_owned(),
+            "mmdebstrap downloads the packages meanwhile, a few seconds; ours had them".to_owned(),
+            "ours makes a bootable image each time, theirs the tar of a root".to_owned(),
             "each was measured once, with the block map and checksums of a raw image".to_owned(),
             format!("load of this machine: {:.1} times what it can do", host::busy()),
         ],

@@ -9,18 +9,23 @@ mod changes;
 mod install;
 mod needs;
 mod partial;
+mod supply;
 
 use std::fs::{self, File};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 
 pub use self::base::Base;
 pub use self::install::install;
-use super::disk::{Draft, HOLE, put};
+use self::needs::Needs;
+pub use self::supply::Stock;
+use super::disk::{self, Draft, HOLE, put};
 use super::ext4::{self, Ext4};
+use super::pack::Sum;
 use super::tree::Tree;
 
 /// What is left free in a root partition that has to grow.
@@ -39,10 +44,19 @@ pub struct Baked {
     pub grown: u64,
     /// The system in it.
     pub tree: Tree,
+    /// What is known of its checksum, because it stayed as it was.
+    pub sum: Sum,
 }
 
-/// Writes `out`: the image with the packages in it, of that many bytes if a size is given.
-pub fn bake(image: &Path, debs: &[PathBuf], size: Option<u64>, out: &Path) -> Result<Baked> {
+/// Writes `out`: the image with the packages in it, of that many bytes if a size is given. What they need and the image
+/// lacks comes from the stock.
+pub fn bake(
+    image: &Path,
+    debs: &[PathBuf],
+    stock: &Stock<'_>,
+    size: Option<u64>,
+    out: &Path,
+) -> Result<Baked> {
     ensure!(
         !is_same(image, out),
         "`{}`: would be written over: name another file or folder",
@@ -50,30 +64,43 @@ pub fn bake(image: &Path, debs: &[PathBuf], size: Option<u64>, out: &Path) -> Re
     );
     let base = Base::open(image)?;
     let shown = image.display();
+    let (head, to) = (base.file.clone(), base.root.at);
+    // Meanwhile others mostly wait for dpkg.
+    let sum = thread::spawn(move || Sum::default().up_to(&head, to));
     let partition = base.root;
     let fs = Ext4::open(base.file.clone(), partition.at, partition.size)
         .with_context(|| format!("`{shown}`: the root file system (partition {})", partition.number))?;
     let mut tree = fs.tree().with_context(|| format!("`{shown}`: the root file system"))?;
     let architecture = needs::architecture(&tree).with_context(|| format!("`{shown}`"))?;
-    needs::check(&tree, debs, &architecture).with_context(|| format!("`{shown}`"))?;
+    let needs = Needs::of(&tree, debs, &architecture).with_context(|| format!("`{shown}`"))?;
     let epoch = newest(&tree);
+    if !needs.missing.is_empty() {
+        supply::add(&mut tree, needs, &architecture, stock, epoch).with_context(|| format!("`{shown}`"))?;
+    }
     install(&mut tree, debs, &architecture, epoch)?;
     let mut identity = fs.identity()?;
     identity.epoch = identity.epoch.max(epoch);
     let room = base.room(size)?;
     let before = fs.size();
-    let root = match room {
-        Some(room) => room,
-        None if ext4::plan(&tree, &identity, before).is_ok() => before,
-        None => ext4::smallest(&tree, &identity, FREE)?.max(before),
+    let planned = |root| ext4::plan(&tree, &identity, root).map(|plan| (plan, root));
+    let planned = match room {
+        Some(room) => planned(room),
+        None => planned(before).or_else(|_| planned(ext4::smallest(&tree, &identity, FREE)?.max(before))),
     };
-    let plan = ext4::plan(&tree, &identity, root).with_context(|| match size {
+    let (plan, root) = planned.with_context(|| match size {
         Some(size) => format!("{size} bytes are too few for this image: give more, or no size"),
         None => format!("`{shown}`: the root file system cannot be written again"),
     })?;
     let end = partition.end().max((partition.at + root).next_multiple_of(ALIGNMENT));
     let size = base.write(end, out, |file| plan.write(file, partition.at))?;
-    Ok(Baked { path: out.to_owned(), size, grown: end - partition.end(), tree })
+    let grown = end - partition.end();
+    let sum = sum
+        .join()
+        .expect("a checksum does not panic")
+        .with_context(|| format!("`{shown}`: cannot be read"))?;
+    // The partition table is another one then.
+    let sum = if grown > 0 { Sum::default() } else { sum };
+    Ok(Baked { path: out.to_owned(), size, grown, tree, sum })
 }
 
 /// The youngest file: what is changed becomes as old as that, because a clock would make every image another one.
@@ -130,12 +157,8 @@ impl Base {
     }
 }
 
-fn copy(from: &Arc<File>, to: &File, start: u64, end: u64) -> std::io::Result<()> {
-    let mut buffer = vec![0; HOLE];
-    for at in (start..end).step_by(HOLE) {
-        let chunk = &mut buffer[..(HOLE as u64).min(end - at) as usize];
-        from.read_exact_at(chunk, at)?;
-        put(to, chunk, at)?;
-    }
-    Ok(())
+fn copy(from: &File, to: &File, start: u64, end: u64) -> io::Result<()> {
+    disk::read(from, start, end, |chunk, at| {
+        (at..).step_by(HOLE).zip(chunk.chunks(HOLE)).try_for_each(|(at, part)| put(to, part, at))
+    })
 }

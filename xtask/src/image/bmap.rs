@@ -18,8 +18,6 @@ use super::{disk::Draft, fat, mbr, pack};
 const BLOCK: u64 = 4096;
 /// Stands where the checksum of the map itself goes while that is computed.
 const NO_CHECKSUM: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-/// What is read at once.
-const CHUNK: u64 = 1 << 20;
 
 /// Ranges of blocks, the last one included.
 type Ranges = Vec<(u64, u64)>;
@@ -79,7 +77,7 @@ fn sums(file: &File, size: u64, ranges: &Ranges) -> io::Result<Vec<String>> {
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some((from, to)) = ranges.get(number) else { return Ok(found) };
-                found.push((number, sum(file, from * BLOCK, ((to + 1) * BLOCK).min(size))?));
+                found.push((number, pack::Sum::of_part(file, from * BLOCK, ((to + 1) * BLOCK).min(size))?));
             }
         };
         let threads: Vec<_> = (0..pack::workers()).map(|_| scope.spawn(work)).collect();
@@ -89,17 +87,6 @@ fn sums(file: &File, size: u64, ranges: &Ranges) -> io::Result<Vec<String>> {
         sums[number] = sum;
     }
     Ok(sums)
-}
-
-fn sum(file: &File, from: u64, to: u64) -> io::Result<String> {
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; CHUNK as usize];
-    for at in (from..to).step_by(CHUNK as usize) {
-        let chunk = &mut buffer[..CHUNK.min(to - at) as usize];
-        file.read_exact_at(chunk, at)?;
-        hash.update(&*chunk);
-    }
-    Ok(pack::hex(&hash.finalize()))
 }
 
 /// The map, in the form of bmaptool's version 2.0.

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::archive::package::Package;
 use super::archive::relation::{Relation, groups};
 use super::archive::solve::Wish;
 use super::root::processor::Processor;
@@ -70,6 +71,8 @@ pub struct Suite {
     /// The name of its file.
     #[serde(skip)]
     pub name: String,
+    /// The distribution's name as its systems have it in os-release.
+    pub distribution: String,
     /// Where its packages are.
     pub archive: Archive,
     /// What every system of it has.
@@ -158,7 +161,7 @@ impl Board {
         let names = suite.system.packages.iter().chain(&self.packages);
         let mut packages: Vec<Vec<Relation>> = names.flat_map(|name| groups(name)).collect();
         packages.extend(needs.iter().cloned());
-        Wish { packages, essential: true, on_request: suite.on_request(&self.from) }
+        Wish { packages, essential: true, on_request: suite.on_request(&self.from), there: Vec::new() }
     }
 }
 
@@ -170,10 +173,20 @@ impl Suite {
         Ok(suite)
     }
 
+    /// All of them.
+    pub fn all(workspace: &Workspace) -> Result<Vec<Suite>> {
+        names(&workspace.path("image/suites"))?.iter().map(|name| Suite::read(workspace, name)).collect()
+    }
+
     /// What works in the place of foreign programs.
     pub fn stand_in_wish(&self) -> Wish {
         let packages = self.stand_ins.packages.iter().flat_map(|name| groups(name)).collect();
-        Wish { packages, essential: false, on_request: self.on_request(&BTreeMap::new()) }
+        self.wish(packages, Vec::new())
+    }
+
+    /// What is added to a system that is there.
+    pub fn wish(&self, packages: Vec<Vec<Relation>>, there: Vec<Package>) -> Wish {
+        Wish { packages, essential: false, on_request: self.on_request(&BTreeMap::new()), there }
     }
 
     fn on_request(&self, from: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, Vec<String>> {

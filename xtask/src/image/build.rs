@@ -10,11 +10,14 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
+use super::bake::Stock;
 use super::bill::{self, Own};
+use super::board::Suite;
 use super::disk::{self, BOOT, Layout};
+use super::pack::Sum;
 use super::report::{self, Report, Share, Step};
 use super::tree::Tree;
-use super::{Base, Recipe, bake, bmap, pack};
+use super::{Base, FILES, Recipe, bake, bmap, pack};
 use crate::model::Product;
 use crate::repo::stanza::Stanza;
 use crate::workspace::Workspace;
@@ -87,19 +90,26 @@ pub fn build(workspace: &Workspace, order: &Order<'_>) -> Result<Image> {
         modules: base.made.modules.clone(),
     };
     let bill = bill::bill(&work.name, &order.recipe.suite.name, base.epoch, &base.packages, &work.own);
-    work.finish(folders, about, Some(bill))
+    work.finish(folders, about, Some(bill), Sum::default())
 }
 
 /// Makes it from an image that there is.
-pub fn bake(image: &Path, order: &Order<'_>) -> Result<Image> {
+pub fn bake(workspace: &Workspace, image: &Path, order: &Order<'_>) -> Result<Image> {
     ensure!(
         order.configuration.is_none(),
         "--base: the file of the first boot is copied onto the card itself: leave --config and --role out"
     );
     let mut work = Work::new(order)?;
-    let baked = bake::bake(image, &order.debs, order.size, &work.raw())?;
+    let recipe = &order.recipe;
+    let stock = Stock {
+        suites: Suite::all(workspace)?,
+        locks: recipe.locks.clone(),
+        update: recipe.update.as_deref().map(|needs| (workspace, needs)),
+        cache: super::cache()?.join(FILES),
+    };
+    let baked = bake::bake(image, &order.debs, &stock, order.size, &work.raw())?;
     work.lap("bake");
-    work.finish(report::folders(&baked.tree), report::About::default(), None)
+    work.finish(report::folders(&baked.tree), report::About::default(), None, baked.sum)
 }
 
 /// A build on its way.
@@ -130,9 +140,15 @@ impl<'a> Work<'a> {
     }
 
     /// Compresses it, and writes what belongs beside it.
-    fn finish(mut self, folders: Vec<Share>, about: report::About, bill: Option<String>) -> Result<Image> {
+    fn finish(
+        mut self,
+        folders: Vec<Share>,
+        about: report::About,
+        bill: Option<String>,
+        sum: Sum,
+    ) -> Result<Image> {
         let (raw, out, name) = (self.raw(), self.order.out.clone(), self.name.clone());
-        let result = self.publish(&raw, bill);
+        let result = self.publish(&raw, bill, sum);
         if !self.order.formats.iter().any(|format| format == "img") {
             let _ = fs::remove_file(&raw);
         }
@@ -158,14 +174,14 @@ impl<'a> Work<'a> {
         Ok(Image { paths, report })
     }
 
-    fn publish(&mut self, raw: &Path, bill: Option<String>) -> Result<Vec<PathBuf>> {
+    fn publish(&mut self, raw: &Path, bill: Option<String>, sum: Sum) -> Result<Vec<PathBuf>> {
         let place = |end: &str| self.order.out.join(format!("{}.{end}", self.name));
         let map = place("img.bmap");
         let mut paths: Vec<PathBuf> = self.order.formats.iter().map(|format| place(format)).collect();
         let (formats, bill_path, sums) = (&self.order.formats, place("cdx.json"), place("sha256"));
         let text = thread::scope(|scope| {
             // The longest file of all, beside what else is made of it.
-            let whole = formats.iter().any(|f| f == "img").then(|| scope.spawn(|| pack::sha256(raw)));
+            let whole = formats.iter().any(|f| f == "img").then(|| scope.spawn(|| sum.of(raw)));
             bmap::write(raw, &map)?;
             self.lap("block map");
             for (format, path) in formats.iter().zip(&paths) {

@@ -7,6 +7,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use rustix::fs::{SeekFrom, seek};
+use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::tree::Tree;
@@ -116,7 +118,54 @@ pub fn write(tree: &Tree, layout: &Layout, out: &Path) -> Result<Disk> {
 
 /// Bytes that are left out of a file if they are zero.
 pub(super) const HOLE: usize = 64 << 10;
+/// What is read at once.
+const CHUNK: usize = 1 << 20;
 static ZEROS: [u8; HOLE] = [0; HOLE];
+
+/// What of a part of a file is not a hole: reading holes would fill the memory with zeros.
+pub(super) fn data(file: &File, from: u64, to: u64) -> io::Result<Vec<(u64, u64)>> {
+    let mut ranges = Vec::new();
+    let mut at = from;
+    while at < to {
+        // No other reader goes by this position.
+        let start = match seek(file, SeekFrom::Data(at)) {
+            Ok(start) => start.min(to),
+            Err(Errno::NXIO) => break,
+            Err(error) => return Err(error.into()),
+        };
+        at = seek(file, SeekFrom::Hole(start))?.min(to);
+        if start < at {
+            ranges.push((start, at));
+        }
+    }
+    Ok(ranges)
+}
+
+/// Gives a part of a file in chunks, with the place of each; its holes as zeros that are not read.
+pub(super) fn read(
+    file: &File,
+    from: u64,
+    to: u64,
+    mut chunk: impl FnMut(&[u8], u64) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut buffer = vec![0; CHUNK];
+    let mut at = from;
+    for (start, end) in data(file, from, to)?.into_iter().chain([(to, to)]) {
+        while at < start {
+            let size = (start - at).min(HOLE as u64);
+            chunk(&ZEROS[..size as usize], at)?;
+            at += size;
+        }
+        while at < end {
+            let size = (end - at).min(CHUNK as u64);
+            let bytes = &mut buffer[..size as usize];
+            file.read_exact_at(bytes, at)?;
+            chunk(bytes, at)?;
+            at += size;
+        }
+    }
+    Ok(())
+}
 
 /// Writes no more than [`HOLE`] bytes into a file of zeros.
 pub(super) fn put(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use structured_zstd::decoding::StreamingDecoder;
 use structured_zstd::encoding::{CompressionLevel, compress_to_vec};
 
-use super::disk::{Draft, HOLE, put};
+use super::disk::{Draft, HOLE, put, read};
 
 /// What is compressed on its own: three dictionaries of xz.
 const PIECE: u64 = 24 << 20;
@@ -41,19 +41,41 @@ pub fn write_zst(file: &Path, out: &Path) -> Result<()> {
 
 /// The checksum of a file, as `sha256sum` prints it.
 pub fn sha256(file: &Path) -> Result<String> {
-    let shown = file.display();
-    hash(file).with_context(|| format!("`{shown}`: cannot be read"))
+    Sum::default().of(file)
 }
 
-fn hash(file: &Path) -> io::Result<String> {
-    let mut input = File::open(file)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match input.read(&mut buffer)? {
-            0 => return Ok(hex(&hash.finalize())),
-            read => hash.update(&buffer[..read]),
-        }
+/// A checksum on its way: of so many bytes from the start of a file.
+#[derive(Debug, Clone, Default)]
+pub struct Sum {
+    at: u64,
+    hash: Sha256,
+}
+
+impl Sum {
+    /// The checksum of a file that begins with those bytes.
+    pub fn of(self, file: &Path) -> Result<String> {
+        let input = File::open(file);
+        let sum = input.and_then(|input| self.up_to(&input, input.metadata()?.len()));
+        Ok(sum.with_context(|| format!("`{}`: cannot be read", file.display()))?.hex())
+    }
+
+    /// The same, of all bytes up to there.
+    pub(super) fn up_to(mut self, file: &File, to: u64) -> io::Result<Sum> {
+        read(file, self.at, to, |chunk, _| {
+            self.hash.update(chunk);
+            Ok(())
+        })?;
+        self.at = to;
+        Ok(self)
+    }
+
+    /// That of a part of a file.
+    pub(super) fn of_part(file: &File, from: u64, to: u64) -> io::Result<String> {
+        Ok(Sum { at: from, ..Sum::default() }.up_to(file, to)?.hex())
+    }
+
+    fn hex(self) -> String {
+        hex(&self.hash.finalize())
     }
 }
 

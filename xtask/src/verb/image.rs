@@ -93,7 +93,7 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let recipe = Recipe { board: &board, suite: &suite, needs: image::needs(&products), locks, update };
     let order = Order { recipe, products: &products, debs, size, formats: args.format, configuration, out };
     let image = match &args.base {
-        Some(base) => build::bake(base, &order)?,
+        Some(base) => build::bake(workspace, base, &order)?,
         None => build::build(workspace, &order)?,
     };
     eprint!("{}", image.report);

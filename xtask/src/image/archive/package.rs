@@ -68,7 +68,6 @@ impl Package {
             let value = stanza.field(field).filter(|value| !value.is_empty());
             value.with_context(|| format!("package {name}: has no `{field}:`"))
         };
-        let optional = |field: &str| stanza.field(field).unwrap_or_default();
         let pocket = match pocket {
             Some(pocket) => pocket,
             None => of("Pocket")?,
@@ -83,6 +82,19 @@ impl Package {
             !filename.starts_with('/') && !filename.split('/').any(|part| part == ".."),
             "package {name}: `Filename: {filename}` leads out of the archive"
         );
+        let size = of("Size")?.parse().with_context(|| format!("package {name}: size"))?;
+        let (filename, sha256) = (filename.to_owned(), sha256.to_ascii_lowercase());
+        Ok(Package { filename, size, sha256, ..Package::described(stanza, pocket)? })
+    }
+
+    /// Reads what a package, or a system's list, says of itself: nothing of where its file lies.
+    pub(crate) fn described(stanza: Stanza<'_>, pocket: &str) -> Result<Package> {
+        let name = stanza.field("Package").context("a paragraph without `Package:`")?;
+        let of = |field: &str| {
+            let value = stanza.field(field).filter(|value| !value.is_empty());
+            value.with_context(|| format!("package {name}: has no `{field}:`"))
+        };
+        let optional = |field: &str| stanza.field(field).unwrap_or_default();
         let mut text = String::new();
         for field in KEPT {
             let value = if field == "Pocket" { Some(pocket) } else { stanza.field(field) };
@@ -103,9 +115,9 @@ impl Package {
             pre_depends: groups(optional("Pre-Depends")),
             provides: flat("Provides"),
             conflicts: [flat("Conflicts"), flat("Breaks")].concat(),
-            filename: filename.to_owned(),
-            size: of("Size")?.parse().with_context(|| format!("package {name}: size"))?,
-            sha256: sha256.to_ascii_lowercase(),
+            filename: String::new(),
+            size: 0,
+            sha256: String::new(),
             text,
         })
     }
@@ -128,6 +140,11 @@ impl Package {
     /// Whether it is, or stands for, what a relation asks for.
     pub fn satisfies(&self, relation: &Relation) -> bool {
         (self.name == relation.name && relation.allows(&self.version)) || self.stands_for(relation)
+    }
+
+    /// Whether it says that it cannot be beside another one.
+    pub fn is_against(&self, other: &Package) -> bool {
+        self.name != other.name && self.conflicts.iter().any(|relation| other.satisfies(relation))
     }
 
     /// Whether it provides what a relation asks for; a bound is met only by a versioned provision.

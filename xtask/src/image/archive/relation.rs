@@ -1,5 +1,7 @@
 //! Relations between packages: `Depends:` and its like (deb-control(5)).
 
+use std::fmt;
+
 use super::version::compare;
 
 /// One package of a relation: a name, and perhaps a bound on its version.
@@ -31,6 +33,20 @@ impl Relation {
             _ => false,
         }
     }
+}
+
+impl fmt::Display for Relation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.bound {
+            Some((sign, version)) => write!(f, "{} ({sign} {version})", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+/// A group as a person reads it.
+pub fn shown(group: &[Relation]) -> String {
+    group.iter().map(Relation::to_string).collect::<Vec<_>>().join(" or ")
 }
 
 /// `name`, `name:any`, `name (>= 1)`.

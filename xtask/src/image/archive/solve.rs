@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use anyhow::{Result, bail};
 
 use super::package::Package;
-use super::relation::Relation;
+use super::relation::{Relation, shown};
 use super::version::compare;
 
 /// What is asked for.
@@ -21,6 +21,8 @@ pub struct Wish {
     pub essential: bool,
     /// Pockets that give only what is asked of them: pocket, and patterns of names such as `linux-*`.
     pub on_request: BTreeMap<String, Vec<String>>,
+    /// What is installed already and stays as it is: neither chosen nor exchanged for another version.
+    pub there: Vec<Package>,
 }
 
 /// The closure, dependencies first.
@@ -58,7 +60,8 @@ pub fn solve<'a>(packages: &'a [Package], wish: &Wish, of: &str) -> Result<Vec<&
     while let Some(package) = queue.get(next).copied() {
         next += 1;
         for group in package.needs() {
-            if group.iter().any(|r| chosen.values().any(|p| p.satisfies(r))) {
+            let all = chosen.values().copied().chain(&wish.there);
+            if group.iter().any(|r| all.clone().any(|p| p.satisfies(r))) {
                 continue;
             }
             match world.first(group) {
@@ -71,11 +74,12 @@ pub fn solve<'a>(packages: &'a [Package], wish: &Wish, of: &str) -> Result<Vec<&
         }
     }
     for package in chosen.values() {
-        for relation in &package.conflicts {
-            let against =
-                chosen.values().find(|other| other.name != package.name && other.satisfies(relation));
-            if let Some(other) = against {
-                faults.insert(format!("{} and {} cannot be installed together", package.name, other.name));
+        for other in chosen.values().copied().filter(|other| package.is_against(other)) {
+            faults.insert(format!("{} and {} cannot be installed together", package.name, other.name));
+        }
+        for there in &wish.there {
+            if package.is_against(there) || there.is_against(package) {
+                faults.insert(format!("{} cannot be installed beside {}", package.name, there.name));
             }
         }
     }
@@ -116,7 +120,9 @@ fn candidates<'a>(packages: &'a [Package], wish: &Wish) -> HashMap<&'a str, &'a 
     let mut names: HashMap<&str, &Package> = HashMap::new();
     for package in packages {
         let may = wish.on_request.get(&package.pocket);
-        if may.is_some_and(|patterns| !patterns.iter().any(|pattern| fits(pattern, &package.name))) {
+        if may.is_some_and(|patterns| !patterns.iter().any(|pattern| fits(pattern, &package.name)))
+            || wish.there.iter().any(|there| there.name == package.name)
+        {
             continue;
         }
         names
@@ -159,14 +165,6 @@ fn ordered<'a>(chosen: &BTreeMap<&str, &'a Package>) -> Vec<&'a Package> {
     order
 }
 
-fn shown(group: &[Relation]) -> String {
-    let one = |r: &Relation| match &r.bound {
-        Some((sign, version)) => format!("{} ({sign} {version})", r.name),
-        None => r.name.clone(),
-    };
-    group.iter().map(one).collect::<Vec<_>>().join(" | ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Wish, solve};
@@ -186,9 +184,13 @@ mod tests {
             packages: groups(wish),
             essential: true,
             on_request: [("new".to_owned(), vec!["kernel*".to_owned()])].into(),
+            there: Vec::new(),
         };
-        let packages = universe(packages);
-        let solved = solve(&packages, &wish, "the archive").map_err(|e| e.to_string())?;
+        solved(&universe(packages), &wish)
+    }
+
+    fn solved(packages: &[Package], wish: &Wish) -> Result<Vec<String>, String> {
+        let solved = solve(packages, wish, "the archive").map_err(|e| e.to_string())?;
         Ok(solved.iter().map(|p| format!("{}={}", p.name, p.version)).collect())
     }
 
@@ -207,7 +209,30 @@ Package: bad\nVersion: 1\nPocket: old\nDepends: nothing | tool (>> 2)\nConflicts
         assert_eq!(
             names(packages, "bad, tool, absent").expect_err("no closure"),
             "absent: not in the archive; bad and tool cannot be installed together; \
-             bad needs nothing | tool (>> 2): not in the archive"
+             bad needs nothing or tool (>> 2): not in the archive"
+        );
+    }
+
+    #[test]
+    fn what_is_there_is_neither_chosen_nor_changed() {
+        let there = "Package: base\nVersion: 1\nPocket: old\n
+Package: mawk\nVersion: 1\nPocket: old\nProvides: awk\nBreaks: rival";
+        let archive = universe(
+            "Package: base\nVersion: 2\nPocket: old\n
+Package: gawk\nVersion: 1\nPocket: old\nProvides: awk\n
+Package: tool\nVersion: 1\nPocket: old\nDepends: gawk | awk, base\n
+Package: young\nVersion: 1\nPocket: old\nDepends: base (>= 2)\n
+Package: rival\nVersion: 1\nPocket: old\n
+Package: foe\nVersion: 1\nPocket: old\nConflicts: awk",
+        );
+        let add = |wish: &str| {
+            solved(&archive, &Wish { packages: groups(wish), there: universe(there), ..Wish::default() })
+        };
+        assert_eq!(add("tool").expect("solved"), ["tool=1"]);
+        assert_eq!(
+            add("young, rival, foe").expect_err("no closure"),
+            "foe cannot be installed beside mawk; rival cannot be installed beside mawk; young needs base (>= 2): not in \
+             the archive"
         );
     }
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use anyhow::{Context, Result};
 
 use super::partial::{ARCHITECTURES, inside};
-use crate::image::tree::{Past, Time, Tree};
+use crate::image::pattern::matches;
+use crate::image::tree::{self, Past, Time, Tree};
 
 /// What there is of a path in a list: number, time of access, time of change.
 type State<'a> = (&'a str, &'a str, &'a str);
@@ -31,8 +32,16 @@ impl<'a> Changes<'a> {
         hollow.iter().filter(missed).cloned().collect()
     }
 
-    /// Changes the tree. What has happened since `start` has happened at `epoch`: no clock goes into a tree.
-    pub(super) fn apply(&self, tree: &mut Tree, touched: &Tree, start: i64, epoch: i64) -> Result<()> {
+    /// Changes the tree, but for files that fit one of these patterns. What has happened since `start` has happened at
+    /// `epoch`: no clock goes into a tree.
+    pub(super) fn apply(
+        &self,
+        tree: &mut Tree,
+        touched: &Tree,
+        but: &[String],
+        start: i64,
+        epoch: i64,
+    ) -> Result<()> {
         let mut gone: Vec<&&str> =
             self.before.keys().filter(|path| !self.after.contains_key(**path)).collect();
         gone.sort();
@@ -46,7 +55,8 @@ impl<'a> Changes<'a> {
         for (path, id, node) in touched.iter() {
             let (before, after) = (self.before.get(path), self.after.get(path));
             let same = before.zip(after).is_some_and(|(before, after)| before.0 == after.0);
-            if path == ARCHITECTURES || (same && before.map(|b| b.2) == after.map(|a| a.2)) {
+            let left_out = but.iter().any(|pattern| fits(pattern, path));
+            if path == ARCHITECTURES || left_out || (same && before.map(|b| b.2) == after.map(|a| a.2)) {
                 continue;
             }
             if let Some(earlier) = ids.get(&id) {
@@ -68,6 +78,11 @@ impl<'a> Changes<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a path fits a pattern whose star is in its last part only.
+fn fits(pattern: &str, path: &str) -> bool {
+    tree::parent(pattern) == tree::parent(path) && matches(tree::name(pattern), tree::name(path))
 }
 
 fn list(bytes: &[u8]) -> Result<HashMap<&str, State<'_>>> {

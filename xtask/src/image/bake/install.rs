@@ -1,7 +1,8 @@
-//! Packages into a tree, by dpkg itself, which runs here on a part of the tree in a namespace: nothing of another
-//! processor runs, and nothing of this machine is changed.
+//! Packages into a tree, by dpkg itself, on a part of the tree in a namespace, where nothing of this machine is changed.
+//! Our own are installed by this machine's dpkg; those of the distribution by the tree's.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::changes::Changes;
-use super::partial;
+use super::partial::{self, For};
 use crate::image::root::enter;
 use crate::image::tree::Tree;
 
@@ -24,8 +25,38 @@ const PROGRESS: [&str; 6] =
 /// How often it is tried with more files than before, because a script has read one that was not there.
 const TRIES: usize = 4;
 
-/// Installs packages; what they change becomes as old as `epoch`.
+/// How packages are installed.
+pub(super) enum Kind {
+    /// By this machine's dpkg, from outside: scripts must know of another root, as ours do. Nothing of another processor
+    /// runs, and it takes half a second.
+    Outside,
+    /// By the system's own.
+    Inside(Inside),
+}
+
+/// What is needed for programs of a system to run.
+pub(super) struct Inside {
+    /// The kernel's line for an emulator, where this machine's processor does not run them.
+    pub(super) emulator: Option<OsString>,
+    /// Of each package, whether all before it must be configured first.
+    pub(super) first: Vec<bool>,
+    /// Patterns of files that scripts leave behind and a machine has to make itself.
+    pub(super) remove: Vec<String>,
+}
+
+/// Installs packages that know of another root; what they change becomes as old as `epoch`.
 pub fn install(tree: &mut Tree, debs: &[PathBuf], architecture: &str, epoch: i64) -> Result<()> {
+    run(tree, debs, architecture, epoch, &Kind::Outside)
+}
+
+/// Installs packages; what they change becomes as old as `epoch`.
+pub(super) fn run(
+    tree: &mut Tree,
+    debs: &[PathBuf],
+    architecture: &str,
+    epoch: i64,
+    kind: &Kind,
+) -> Result<()> {
     let debs = debs
         .iter()
         .map(|deb| fs::canonicalize(deb).with_context(|| format!("`{}`: cannot be read", deb.display())))
@@ -33,13 +64,18 @@ pub fn install(tree: &mut Tree, debs: &[PathBuf], architecture: &str, epoch: i64
     let mut needed = BTreeSet::new();
     for _ in 0..TRIES {
         let start = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() as i64;
-        let (answer, hollow) = Run { tree, needed: &needed, architecture, debs: &debs, epoch }.answer()?;
+        let (answer, hollow) =
+            Run { tree, needed: &needed, architecture, debs: &debs, epoch, kind }.answer()?;
         let [before, after] = &answer.lists;
         let changes = Changes::read(before, after)?;
         let missed = changes.missed(&hollow);
         if missed.is_empty() {
             let touched = Tree::from_partial_tar(answer.touched)?;
-            return changes.apply(tree, &touched, start, epoch);
+            let but = match kind {
+                Kind::Outside => &[][..],
+                Kind::Inside(inside) => &inside.remove,
+            };
+            return changes.apply(tree, &touched, but, start, epoch);
         }
         needed.extend(missed);
     }
@@ -57,6 +93,7 @@ struct Run<'a> {
     architecture: &'a str,
     debs: &'a [PathBuf],
     epoch: i64,
+    kind: &'a Kind,
 }
 
 /// What it has to say.
@@ -91,7 +128,7 @@ impl Run<'_> {
             let written = input
                 .write_all(b"go\n")
                 .map_err(Into::into)
-                .and_then(|()| partial::write(self.tree, self.needed, self.architecture, input));
+                .and_then(|()| partial::write(self.tree, self.needed, self.whom(), input));
             let answer = answer.join().expect("reading does not panic");
             (written, answer, complaint.join().expect("reading does not panic"))
         });
@@ -103,10 +140,27 @@ impl Run<'_> {
         Ok((answer?, written?))
     }
 
+    fn whom(&self) -> For<'_> {
+        match self.kind {
+            Kind::Outside => For::Dpkg(self.architecture),
+            Kind::Inside(_) => For::Itself,
+        }
+    }
+
     fn start(&self, folder: &Path) -> Result<Child> {
         let mut command = Command::new("unshare");
         command.args(["--user", "--", "sh", "-c", ENTER, "enter", "sh", "-c", INSTALL, "install"]);
-        command.arg(folder).arg(self.epoch.to_string()).args(self.debs);
+        command.arg(folder).arg(self.epoch.to_string());
+        match self.kind {
+            Kind::Outside => command.args(["outside", ""]).args(self.debs),
+            Kind::Inside(inside) => {
+                command.arg("inside").arg(inside.emulator.as_deref().unwrap_or_default());
+                for (deb, first) in self.debs.iter().zip(&inside.first) {
+                    command.args(first.then_some("configure")).arg(deb);
+                }
+                &mut command
+            }
+        };
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().context("`unshare` does not start: apt-get install util-linux")
     }

@@ -1,24 +1,24 @@
-//! What packages need of a system before they are installed into it: their processor, and other packages. What is
-//! missing is said at once.
+//! What packages need of a system before they are installed into it: their processor, and other packages.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::deb;
-use crate::image::archive::relation::{Relation, groups};
+use crate::image::archive::package::Package;
+use crate::image::archive::relation::{Relation, shown};
 use crate::image::tree::Tree;
 use crate::repo::stanza::Stanza;
 
 const STATUS: &str = "/var/lib/dpkg/status";
 
-/// A package that a system has.
-struct Installed<'a> {
-    name: &'a str,
-    version: &'a str,
-    provides: Vec<Relation>,
+/// What a system has of what packages need.
+pub(super) struct Needs {
+    /// Its packages, and those that are installed into it.
+    pub(super) there: Vec<Package>,
+    /// What is not among them; of each, one alternative is enough.
+    pub(super) missing: Vec<Vec<Relation>>,
 }
 
 /// The processor that a system is for.
@@ -31,37 +31,35 @@ pub(super) fn architecture(tree: &Tree) -> Result<String> {
         .to_owned())
 }
 
-/// Refuses packages of another processor, and packages that need what is not there.
-pub(super) fn check(tree: &Tree, debs: &[PathBuf], architecture: &str) -> Result<()> {
-    let controls = debs.iter().map(|deb| control(deb)).collect::<Result<Vec<_>>>()?;
-    let status = status(tree)?;
-    let mut there: Vec<Installed<'_>> =
-        paragraphs(&status).filter(|p| is_installed(*p)).filter_map(installed).collect();
-    there.extend(controls.iter().filter_map(|control| installed(Stanza(control))));
-    let mut missing = BTreeSet::new();
-    for (deb, control) in debs.iter().zip(&controls) {
-        let control = Stanza(control);
-        let own = control.field("Architecture").unwrap_or_default();
-        ensure!(
-            own == architecture || own == "all",
-            "is a system for {architecture}, and `{}` is for {own}: take the package for {architecture}",
-            deb.display()
-        );
-        for group in ["Pre-Depends", "Depends"].iter().filter_map(|name| control.field(name)).flat_map(groups)
-        {
-            if !group.iter().any(|relation| there.iter().any(|package| package.is(relation))) {
-                missing.insert(group.iter().map(shown).collect::<Vec<_>>().join(" or "));
+impl Needs {
+    /// Refuses packages of another processor.
+    pub(super) fn of(tree: &Tree, debs: &[PathBuf], architecture: &str) -> Result<Needs> {
+        let status = status(tree)?;
+        let installed = paragraphs(&status).filter(|paragraph| is_installed(*paragraph));
+        // Whatever somebody has put into the list by hand, nothing can be installed beside it by name.
+        let mut there: Vec<Package> = installed.filter_map(|p| Package::described(p, STATUS).ok()).collect();
+        let before = there.len();
+        for deb in debs {
+            let shown = deb.display();
+            let package = Package::described(Stanza(&control(deb)?), STATUS);
+            let package = package.with_context(|| format!("`{shown}`"))?;
+            let own = &package.architecture;
+            ensure!(
+                own == architecture || own == "all",
+                "is a system for {architecture}, and `{shown}` is for {own}: take the package for {architecture}"
+            );
+            there.push(package);
+        }
+        let mut missing: Vec<Vec<Relation>> = Vec::new();
+        for group in there[before..].iter().flat_map(Package::needs) {
+            let found = group.iter().any(|relation| there.iter().any(|package| package.satisfies(relation)));
+            if !found && !missing.contains(group) {
+                missing.push(group.clone());
             }
         }
+        missing.sort_by_key(|group| shown(group));
+        Ok(Needs { there, missing })
     }
-    if !missing.is_empty() {
-        let missing: Vec<String> = missing.into_iter().collect();
-        bail!(
-            "lacks what the packages need: {}: install that in the image first, or make one without --base",
-            missing.join(", ")
-        );
-    }
-    Ok(())
 }
 
 fn status(tree: &Tree) -> Result<String> {
@@ -86,30 +84,4 @@ fn is_installed(paragraph: Stanza<'_>) -> bool {
     paragraph
         .field("Status")
         .is_some_and(|status| status.ends_with(" installed") || status.contains(" triggers-"))
-}
-
-fn installed(paragraph: Stanza<'_>) -> Option<Installed<'_>> {
-    Some(Installed {
-        name: paragraph.field("Package")?,
-        version: paragraph.field("Version")?,
-        provides: groups(paragraph.field("Provides").unwrap_or_default()).into_iter().flatten().collect(),
-    })
-}
-
-impl Installed<'_> {
-    fn is(&self, relation: &Relation) -> bool {
-        (self.name == relation.name && relation.allows(self.version))
-            || self.provides.iter().any(|provided| {
-                let version = provided.bound.as_ref().map(|(_, version)| version.as_str());
-                provided.name == relation.name
-                    && (relation.bound.is_none() || version.is_some_and(|version| relation.allows(version)))
-            })
-    }
-}
-
-fn shown(relation: &Relation) -> String {
-    match &relation.bound {
-        Some((sign, version)) => format!("{} ({sign} {version})", relation.name),
-        None => relation.name.clone(),
-    }
 }

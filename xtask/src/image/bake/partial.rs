@@ -21,17 +21,28 @@ const READ: [&str; 6] = [
 const DATABASE: &str = "/var/lib/dpkg/";
 /// Larger ones are programs.
 const LARGEST: u64 = 256 << 10;
+/// Where programs of the system itself run, all is there that is no larger: such as memory that is kept on the card.
+const LARGEST_OF_ALL: u64 = 256 << 20;
 /// How many users and groups a namespace has.
 const IDENTITIES: u32 = 65_536;
 const NOBODY: u32 = 65_534;
 /// For which processors dpkg installs beside its own.
 pub(super) const ARCHITECTURES: &str = "/var/lib/dpkg/arch";
 
+/// Who works with a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum For<'a> {
+    /// This machine's dpkg, to which the system is one for that processor.
+    Dpkg(&'a str),
+    /// The programs that are in the system.
+    Itself,
+}
+
 /// Writes the part as a tar; gives the paths of files that are not really there. `needed` are there as well.
 pub(super) fn write(
     tree: &Tree,
     needed: &BTreeSet<String>,
-    architecture: &str,
+    whom: For<'_>,
     out: impl Write,
 ) -> Result<BTreeSet<String>> {
     let mut builder = Builder::new(out);
@@ -39,7 +50,10 @@ pub(super) fn write(
     let mut earlier: HashMap<Id, &str> = HashMap::new();
     // Under whichever of its names a file is needed.
     let needed: HashSet<Id> = needed.iter().filter_map(|path| tree.id(path)).collect();
-    for (path, id, node) in tree.iter().filter(|(path, ..)| *path != ARCHITECTURES) {
+    for (path, id, node) in tree.iter() {
+        if path == ARCHITECTURES && whom != For::Itself {
+            continue;
+        }
         if let Some(first) = earlier.get(&id) {
             link(&mut builder, EntryType::Link, path, node, &format!(".{first}"))?;
             if hollow.contains(*first) {
@@ -51,7 +65,7 @@ pub(super) fn write(
             Kind::Dir => append(&mut builder, EntryType::Directory, path, node, &[])?,
             Kind::Symlink(target) => link(&mut builder, EntryType::Symlink, path, node, target)?,
             Kind::File(content) => {
-                if content.size() == 0 || is_read(path, content) || needed.contains(&id) {
+                if content.size() == 0 || whom.reads(path, content) || needed.contains(&id) {
                     let bytes = content.read().with_context(|| format!("`{path}`: cannot be read"))?;
                     append(&mut builder, EntryType::Regular, path, node, &bytes)?;
                 } else {
@@ -64,16 +78,29 @@ pub(super) fn write(
             Kind::Char(_) | Kind::Block(_) | Kind::Fifo | Kind::Socket => {}
         }
     }
-    // Without this, dpkg takes packages of another processor for foreign ones.
-    let list = Node::new(Kind::File(Content::bytes([])), 0o644, 0);
-    append(&mut builder, EntryType::Regular, ARCHITECTURES, &list, format!("{architecture}\n").as_bytes())?;
+    if let For::Dpkg(architecture) = whom {
+        // Without this, dpkg takes packages of another processor for foreign ones.
+        let list = Node::new(Kind::File(Content::bytes([])), 0o644, 0);
+        append(
+            &mut builder,
+            EntryType::Regular,
+            ARCHITECTURES,
+            &list,
+            format!("{architecture}\n").as_bytes(),
+        )?;
+    }
     builder.into_inner()?.flush()?;
     Ok(hollow)
 }
 
-fn is_read(path: &str, content: &Content) -> bool {
-    let folder = READ.iter().find(|folder| path.starts_with(**folder));
-    folder.is_some_and(|folder| content.size() <= LARGEST || *folder == DATABASE)
+impl For<'_> {
+    fn reads(self, path: &str, content: &Content) -> bool {
+        if self == For::Itself {
+            return content.size() <= LARGEST_OF_ALL;
+        }
+        let folder = READ.iter().find(|folder| path.starts_with(**folder));
+        folder.is_some_and(|folder| content.size() <= LARGEST || *folder == DATABASE)
+    }
 }
 
 fn append(

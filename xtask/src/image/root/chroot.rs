@@ -252,16 +252,8 @@ pub(super) fn emulate(processor: Processor, emulator: Option<&Path>, folder: &Pa
             processor.deb
         );
     }
-    let line = [
-        b":image:M::".as_slice(),
-        &processor.magic(),
-        b":",
-        &processor.mask(),
-        b":",
-        emulator.as_os_str().as_encoded_bytes(),
-        b":F",
-    ];
-    fs::write(folder.join("register"), line.concat()).context("the emulator cannot be registered")
+    let line = processor.registration(emulator);
+    fs::write(folder.join("register"), line.as_encoded_bytes()).context("the emulator cannot be registered")
 }
 
 fn is_program(path: &Path) -> bool {

@@ -1,5 +1,9 @@
 //! Processors: what tells their programs apart, and where Debian puts their libraries.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+
 use anyhow::{Context, Result};
 
 /// A processor that a root can be for.
@@ -55,8 +59,22 @@ impl Processor {
             .with_context(|| format!("no images are made on {machine}"))
     }
 
+    /// The line by which the kernel lets an emulator run its programs, also where the emulator cannot be found by its path.
+    pub(crate) fn registration(&self, emulator: &Path) -> OsString {
+        let parts = [
+            b":image:M::".as_slice(),
+            &self.magic(),
+            b":",
+            &self.mask(),
+            b":",
+            emulator.as_os_str().as_encoded_bytes(),
+            b":F",
+        ];
+        OsString::from_vec(parts.concat())
+    }
+
     /// How its programs begin, as binfmt_misc wants it.
-    pub(super) fn magic(&self) -> Vec<u8> {
+    fn magic(&self) -> Vec<u8> {
         let [low, high] = self.elf.to_le_bytes();
         let mut start = b"\x7fELF\x02\x01\x01\x00\0\0\0\0\0\0\0\0\x02\x00".to_vec();
         start.extend([low, high]);
@@ -64,7 +82,7 @@ impl Processor {
     }
 
     /// Which bits of that count: the system's number does not, and programs and libraries are alike.
-    pub(super) fn mask(&self) -> Vec<u8> {
+    fn mask(&self) -> Vec<u8> {
         let mut mask = [0xff; 20];
         mask[7] = 0;
         mask[8..16].fill(0);

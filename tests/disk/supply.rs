@@ -1,0 +1,169 @@
+//! Packages into an image that lacks what they need: it comes from the image's own suite, and is installed in the image.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use xtask::image::bake::{Stock, bake};
+use xtask::image::board::Suite;
+use xtask::image::disk;
+use xtask::workspace::Workspace;
+
+use crate::bake::{refused_by, sum, tree};
+use crate::debian::{EPOCH, layout, native, package, processor};
+use crate::others::{both, command};
+use crate::scratch::scratch;
+
+/// An archive in a folder, and the lock of what is in it.
+struct Archive<'a> {
+    dir: &'a Path,
+    lock: String,
+}
+
+impl<'a> Archive<'a> {
+    fn new(dir: &'a Path) -> Archive<'a> {
+        for folder in ["pool", "locks", "cache"] {
+            fs::create_dir_all(dir.join(folder)).unwrap();
+        }
+        let lock = format!("Suite: trixie\nArchitecture: {}\nDate: {EPOCH}\n", processor());
+        Archive { dir, lock }
+    }
+
+    /// One package more, with a script that runs when it is configured.
+    fn put(&mut self, name: &str, fields: &str, script: &str) -> PathBuf {
+        let root = self.dir.join(name);
+        fs::create_dir_all(root.join("DEBIAN")).unwrap();
+        fs::create_dir_all(root.join("usr/share/parts")).unwrap();
+        fs::write(root.join("usr/share/parts").join(name), name).unwrap();
+        let about = format!("Package: {name}\nVersion: 1\nArchitecture: {}\n{fields}", processor());
+        let rest = "Maintainer: A <a@example.org>\nDescription: a part\n";
+        fs::write(root.join("DEBIAN/control"), format!("{about}{rest}")).unwrap();
+        let postinst = root.join("DEBIAN/postinst");
+        fs::write(&postinst, format!("#!/bin/sh\nset -e\n{script}\n")).unwrap();
+        fs::set_permissions(&postinst, fs::Permissions::from_mode(0o755)).unwrap();
+        let deb = self.dir.join(format!("pool/{name}.deb"));
+        let mut build = command("dpkg-deb");
+        let built = build.args(["--root-owner-group", "-Zgzip", "--build"]).arg(&root).arg(&deb).output();
+        let built = built.unwrap();
+        assert!(built.status.success(), "{}", both(&built));
+        let hash: String = sum(&deb).iter().map(|byte| format!("{byte:02x}")).collect();
+        let size = fs::metadata(&deb).unwrap().len();
+        self.lock +=
+            &format!("\n{about}Pocket: trixie\nFilename: pool/{name}.deb\nSize: {size}\nSHA256: {hash}\n");
+        deb
+    }
+
+    fn stock(&self) -> Stock<'static> {
+        let lock = format!("trixie-{}.lock", processor());
+        fs::write(self.dir.join("locks").join(lock), &self.lock).unwrap();
+        let mut suite = Suite::read(&Workspace::find(), "trixie").unwrap();
+        for pocket in &mut suite.archive.pocket {
+            pocket.mirror = format!("file://{}", self.dir.display());
+        }
+        let (locks, cache) = (self.dir.join("locks"), self.dir.join("cache"));
+        Stock { suites: vec![suite], locks, update: None, cache }
+    }
+}
+
+fn base(dir: &Path) -> PathBuf {
+    let path = dir.join("base.img");
+    disk::write(&native(), &layout(), &path).unwrap();
+    path
+}
+
+#[test]
+fn a_base_that_lacks_a_dependency_gets_it() {
+    let dir = scratch("supply");
+    let (base, mut archive) = (base(&dir), Archive::new(&dir));
+    archive.put("motors", "Depends: wheels, gone | dpkg\n", "");
+    // What only a script that runs in its own system finds, and what must not stay.
+    archive.put(
+        "wheels",
+        "Pre-Depends: axle\n",
+        "test -z \"$DPKG_ROOT\"
+         test -f /usr/share/parts/axle
+         cat /usr/lib/os-release >/etc/wheels
+         cat /etc/axle >>/etc/wheels
+         cat /proc/uptime >/var/log/wheels.log
+         status=0; /usr/sbin/policy-rc.d || status=$?; test $status = 101
+         test ! -e /home
+         : >/dev/null",
+    );
+    archive.put("axle", "", "echo configured >/etc/axle");
+    archive.put("unasked", "", "");
+    let stock = archive.stock();
+    let robot = package(&dir, &processor(), "Depends: motors (>= 1), systemd\n", 2000);
+    let before = sum(&base);
+    let [one, two] = ["one.img", "two.img"].map(|name| dir.join(name));
+    for out in [&one, &two] {
+        bake(&base, std::slice::from_ref(&robot), &stock, None, out).unwrap();
+    }
+    assert_eq!(sum(&base), before, "what was given is as it was");
+    assert!(sum(&one) == sum(&two), "the same twice");
+    let tree = tree(&one);
+    let text = |path: &str| String::from_utf8(tree.read(path).unwrap()).unwrap();
+    let status = text("/var/lib/dpkg/status");
+    for name in ["motors", "wheels", "axle", "robot"] {
+        assert!(status.contains(&format!("Package: {name}\nStatus: install ok installed")), "{status}");
+    }
+    assert!(!status.contains("unasked"));
+    assert!(text("/etc/wheels").ends_with("VERSION_CODENAME=trixie\nconfigured\n"));
+    assert_eq!(tree.get("/etc/wheels").unwrap().modified.seconds, EPOCH, "no clock goes into an image");
+    for path in ["/var/log/wheels.log", "/usr/sbin/policy-rc.d", "/dev/zero", "/run/packages"] {
+        assert!(tree.get(path).is_none(), "{path} is not of the image");
+    }
+    assert!(tree.get("/dev/null").is_some(), "what cannot be made in a namespace stays");
+}
+
+#[test]
+fn what_cannot_be_added_is_named_in_one_line() {
+    let dir = scratch("supply-refused");
+    let (base, mut archive) = (base(&dir), Archive::new(&dir));
+    archive.put("brakes", "", "echo 'brakes: error: no road' >&2\nexit 3");
+    archive.put("young", "Depends: systemd (>= 258)\n", "");
+    let replaced = archive.put("replaced", "", "");
+    let gone = archive.put("gone", "", "");
+    let stock = archive.stock();
+    let refused = |needs: &str, stock: &Stock<'_>| {
+        let robot = package(&dir, &processor(), &format!("Depends: {needs}\n"), 10);
+        refused_by(&base, |out| bake(&base, &[robot], stock, None, out))
+    };
+    let lock = format!("`locks/trixie-{}.lock`", processor());
+    let what_to_do = "install that in the image first, or make one without --base";
+    let lacks = |what: &str, why: &str| {
+        format!("`DIR/base.img`: lacks what the packages need: {what}: {why}: {what_to_do}")
+    };
+    let chosen = "packages cannot be chosen (run again with --update)";
+    assert_eq!(
+        refused("absent | not-there", &stock),
+        lacks("absent or not-there", &format!("{chosen}: absent or not-there: not in {lock}"))
+    );
+    assert_eq!(
+        refused("young", &stock),
+        lacks("young", &format!("{chosen}: young needs systemd (>= 258): not in {lock}"))
+    );
+    // Of the same length: only its hash tells.
+    let mut bytes = fs::read(&replaced).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&replaced, bytes).unwrap();
+    let said = refused("replaced", &stock);
+    assert!(said.contains("replaced 1: is not what its hash says: `file://DIR/pool/replaced.deb`"), "{said}");
+    assert!(said.ends_with(what_to_do), "{said}");
+    fs::remove_file(gone).unwrap();
+    let said = refused("gone", &stock);
+    assert!(said.contains("gone 1: cannot be fetched from `file://DIR/pool/gone.deb`"), "{said}");
+    let said = refused("brakes", &stock);
+    assert!(said.contains("lacks what the packages need: brakes: it cannot be installed in it"), "{said}");
+    assert!(said.contains("brakes: error: no road"), "{said}");
+
+    let mut others = archive.stock();
+    others.suites[0].distribution = "another".to_owned();
+    assert_eq!(
+        refused("motors", &others),
+        lacks("motors", "no archive is known of `debian trixie`, which it is (known: another trixie)")
+    );
+    others.suites[0].distribution = "debian".to_owned();
+    others.locks = dir.join("nowhere");
+    let none = format!("`nowhere/trixie-{}.lock`: there is none yet: run again with --update", processor());
+    assert_eq!(refused("motors", &others), lacks("motors", &none));
+}

@@ -1,0 +1,86 @@
+//! The same packages by mkosi, with its caches of everything but our own packages: those it calls volatile, and
+//! installs them anew each time.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use machine::{Machine, Suite};
+
+use super::Pair;
+use crate::image::archive::package::Package;
+
+const RUN: &str = include_str!("../mkosi.sh");
+/// What it runs with: Debian 12 has only a version 14, so all of it is of Debian 13.
+const PACKAGES: [&str; 9] = [
+    "apt",
+    "ca-certificates",
+    "cpio",
+    "debian-archive-keyring",
+    "kmod",
+    "mkosi",
+    "qemu-user-static",
+    "reprepro",
+    "zstd",
+];
+
+/// mkosi in a root of its own, ready to build.
+pub(super) struct Mkosi {
+    root: PathBuf,
+    work: PathBuf,
+}
+
+impl Mkosi {
+    /// Writes its configuration; its root is made once.
+    pub(super) fn new(pair: &Pair, packages: &[Package], debs: &[PathBuf], work: &Path) -> Result<Mkosi> {
+        let root = Machine::on(Suite::Trixie).with(&PACKAGES).root()?;
+        let (own, apt) = (work.join("own"), work.join("mkosi.sandbox/etc/apt/sources.list.d"));
+        for folder in [&own, &apt, &work.join("mkosi.cache"), &work.join("packages")] {
+            fs::create_dir_all(folder)?;
+        }
+        for deb in debs {
+            fs::copy(deb, own.join(deb.file_name().context("a package without a name")?))?;
+        }
+        // Where this file is, it writes none of its own, which would ask for archives that mirrors do not have.
+        fs::write(apt.join("mkosi.sources"), "")?;
+        fs::write(apt.join("bench.list"), pair.sources().map(|line| line + "\n").collect::<String>())?;
+        let names: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
+        let ours: Vec<&str> = pair.products.iter().map(|product| product.package.as_str()).collect();
+        let text = format!(
+            "[Distribution]\nDistribution={}\nRelease={}\nArchitecture={}\n\n\
+             [Output]\nFormat=tar\nCompressOutput=no\n\n\
+             [Content]\nPackages={}\nVolatilePackages={}\nVolatilePackageDirectories=own\nWithRecommends=no\n\
+             WithDocs=no\nBootable=no\n\n\
+             [Build]\nIncremental=yes\nPackageCacheDirectory=packages\n",
+            pair.suite.distribution,
+            pair.suite.name,
+            pair.board.architecture,
+            names.join(","),
+            ours.join(","),
+        );
+        fs::write(work.join("mkosi.conf"), text)?;
+        Ok(Mkosi { root, work: work.to_owned() })
+    }
+
+    /// Builds the tar; how many seconds it took.
+    pub(super) fn build(&self) -> Result<f64> {
+        let log = self.work.with_extension("log");
+        let said = File::create(&log)?;
+        let begun = Instant::now();
+        let status = Command::new("unshare")
+            .args(["--mount", "--propagation", "private", "sh", "-c", RUN, "mkosi.sh"])
+            .args([&self.root, &self.work])
+            .args(["--force", "build"])
+            .stdout(said.try_clone()?)
+            .stderr(said)
+            .status()?;
+        if !status.success() {
+            let said = fs::read_to_string(&log)?;
+            let last: Vec<&str> = said.lines().rev().take(5).collect();
+            bail!("mkosi: {}", last.into_iter().rev().collect::<Vec<_>>().join("\n"));
+        }
+        Ok(begun.elapsed().as_secs_f64())
+    }
+}
