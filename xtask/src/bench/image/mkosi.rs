@@ -70,7 +70,9 @@ impl Mkosi {
         let said = File::create(&log)?;
         let begun = Instant::now();
         let status = Command::new("unshare")
-            .args(["--mount", "--propagation", "private", "sh", "-c", RUN, "mkosi.sh"])
+            // Whoever ends the bench ends it too, in whatever it is then.
+            .args(["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"])
+            .args(["sh", "-c", RUN, "mkosi.sh"])
             .args([&self.root, &self.work])
             .args(["--force", "build"])
             .stdout(said.try_clone()?)
