@@ -350,7 +350,7 @@ impl Distribution {
         let write = |path: &str, text: &str| fs::write(dir.join("checkout").join(path), text).unwrap();
         write("image/image.toml", "product = \"first-boot\"\nbeside = []\n");
         let suite = format!(
-            "[archive]\nkeyring = \"{here}/keys.gpg\"\ncomponents = [\"main\"]\n[[archive.pocket]]\nsuite = \"tiny\"\n\
+            "distribution = \"tiny\"\n[archive]\nkeyring = \"{here}/keys.gpg\"\ncomponents = [\"main\"]\n[[archive.pocket]]\nsuite = \"tiny\"\n\
              mirror = \"file://{here}/mirror\"\n[system]\npackages = [\"a\"]\nenable = []\nremove = []\nleave-out = []\n\
              keep = []\n[stand-ins]\npackages = []\ninterpreters = []\nnever = []\nanswer-yes = []\nfor-initramfs = []\n"
         );
@@ -419,8 +419,8 @@ fn an_archive_is_believed_as_far_as_its_signature_goes() {
     tiny.publish(&["a"]);
     assert_eq!(
         tiny.said(&["--update"]),
-        "error: passwd: not in tiny's archive; systemd | systemd-standalone-sysusers | systemd-sysusers: not in tiny's \
-         archive; systemd-timesyncd | time-daemon: not in tiny's archive; tzdata: not in tiny's archive"
+        "error: passwd: not in tiny's archive; systemd or systemd-standalone-sysusers or systemd-sysusers: not in tiny's \
+         archive; systemd-timesyncd or time-daemon: not in tiny's archive; tzdata: not in tiny's archive"
     );
     let all = ["a", "passwd", "systemd", "systemd-timesyncd", "tzdata"];
     tiny.publish(&all);
