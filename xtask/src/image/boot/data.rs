@@ -53,7 +53,7 @@ pub struct Model {
     pub arguments: Vec<String>,
     /// Where the kernel's messages go.
     pub console: String,
-    /// Where answers go, as the machine calls it.
+    /// Where answers go, as the machine calls it: a line of their own, or that of the messages.
     pub report: String,
     /// Further words for its kernel.
     #[serde(default)]
@@ -126,6 +126,12 @@ impl Board {
 }
 
 impl Model {
+    /// Whether answers stand between the kernel's messages.
+    pub(super) fn answers_on_console(&self) -> bool {
+        let console = self.console.split(',').next().unwrap_or_default();
+        self.report.strip_prefix("/dev/") == Some(console)
+    }
+
     /// Refuses when the emulator is missing, or a file that it starts with.
     pub(super) fn is_there(&self) -> Result<()> {
         let path = env::var_os("PATH").unwrap_or_default();

@@ -16,6 +16,8 @@ use super::data::Model;
 
 /// Lines that are kept of a console: a boot that fails says why in its last ones.
 const KEPT: usize = 60;
+/// How the lines of a report begin.
+const ANSWERS: [&str; 2] = ["{\"probe\":", "{\"end\":"];
 
 /// Where a machine's parts are.
 #[derive(Debug)]
@@ -99,8 +101,10 @@ impl Emulator {
                 lines(stream, &other, Event::Report);
             }
         });
+        let said: fn(String) -> Event =
+            if model.answers_on_console() { answer_or_message } else { Event::Console };
         thread::spawn(move || {
-            lines(console, &sender, Event::Console);
+            lines(console, &sender, said);
             // Whoever waits may be gone.
             let _ = sender.send(Event::Ended);
         });
@@ -141,6 +145,14 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// A line of a console that answers stand on as well; a message without an end may stand before one.
+fn answer_or_message(line: String) -> Event {
+    match ANSWERS.iter().find_map(|begin| line.find(begin)) {
+        Some(at) => Event::Report(line[at..].to_owned()),
+        None => Event::Console(line),
     }
 }
 
