@@ -67,6 +67,17 @@ fn notify_helper_is_as_quick_as_a_service_that_says_it_itself() {
     panic!("{shown}");
 }
 
+/// All of it takes a minute, nearly all of which is the making of ten thousand packages and of the other side's repositories.
+#[test]
+fn one_version_into_ten_thousand_costs_a_fifth_of_what_others_take() {
+    let _turn = alone();
+    let shown = ok(&mut xtask(&["bench", "repo", "--json", "--rounds", "3"]));
+    let report: Value = serde_json::from_str(&shown).unwrap();
+    let row = report["rows"].as_array().unwrap().iter();
+    let row = row.clone().find(|row| row["what"] == "one into 10000, both: both, clock").unwrap();
+    assert!(row["ours"].as_f64().unwrap() <= 2.0 && row["ratio"].as_f64().unwrap() <= 0.2, "{shown}");
+}
+
 #[test]
 fn a_bench_is_a_table_and_an_unknown_one_is_refused() {
     let _turn = alone();
