@@ -6,7 +6,6 @@ use std::fs;
 use std::path::PathBuf;
 
 use xtask::bench::image::Pair;
-use xtask::image;
 use xtask::image::tree::{Kind, Node, Tree};
 use xtask::workspace::Workspace;
 
@@ -39,7 +38,7 @@ fn allowed() -> Vec<Allowed> {
 fn the_tree_is_the_one_that_mmdebstrap_makes() {
     let workspace = Workspace::find();
     let pair = Pair::read(&workspace).unwrap();
-    let base = image::base(&workspace, &pair.recipe()).unwrap();
+    let base = pair.base(&workspace).unwrap();
     let dir = scratch("mmdebstrap");
     let theirs = match std::env::var_os(THEIRS) {
         Some(tar) => PathBuf::from(tar),

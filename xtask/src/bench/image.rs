@@ -16,7 +16,7 @@ use crate::bench::{Report, Row};
 use crate::image::archive::package::Package;
 use crate::image::board::{Board, Suite};
 use crate::image::build::{self, Order};
-use crate::image::{self, Recipe};
+use crate::image::{self, Base, Recipe};
 use crate::model::Product;
 use crate::verb::image::packed;
 use crate::workspace::{Selection, Workspace};
@@ -56,10 +56,18 @@ impl Pair {
         let suite = Suite::read(workspace, &board.suite)?;
         let products = image::products(workspace, &Selection::default())?;
         ensure!(board.is_foreign()?, "this machine's programs are the board's: nothing is emulated here");
-        Ok(Pair { board, suite, products, locks: workspace.path("image") })
+        let locks = workspace.target_dir().join("bench-locks");
+        fs::create_dir_all(&locks)?;
+        Ok(Pair { board, suite, products, locks })
     }
 
-    /// What both sides are asked for.
+    /// The base root of today's packages: the others take no others, and would have two kernels beside an older lock.
+    pub fn base(&self, workspace: &Workspace) -> Result<Base> {
+        let update = Some(image::needs(&self.products));
+        image::base(workspace, &Recipe { update, ..self.recipe() })
+    }
+
+    /// What both sides are asked for, once there is a base root.
     pub fn recipe(&self) -> Recipe<'_> {
         let needs = image::needs(&self.products);
         Recipe { board: &self.board, suite: &self.suite, needs, locks: self.locks.clone(), update: None }
@@ -118,7 +126,7 @@ pub fn run(workspace: &Workspace, _rounds: u32) -> Result<Report> {
         out: dir.join(out),
     };
     // Everything is downloaded then, and the cached root is what is made anew.
-    let known = image::base(workspace, &pair.recipe())?;
+    let known = pair.base(workspace)?;
     let kept = known.tar.with_extension("kept");
     fs::rename(&known.tar, &kept)?;
     let begun = Instant::now();
