@@ -5,7 +5,7 @@ use std::path::Path;
 
 use machine::{Machine, Output, Plan, Suite, ros};
 
-use crate::package::SECOND;
+use crate::life::{of, up};
 
 pub(crate) const GATEWAY: &str = "rovi-gateway.service";
 pub(crate) const PENDING: &str = "/run/rovi/restart-pending";
@@ -60,13 +60,12 @@ pub(crate) fn gateway(robot: &Machine) -> String {
     said.text().replace('\n', " ")
 }
 
-/// Starts a stack by hand, outside of every unit, and waits until it holds the lock.
+/// Starts a stack by hand, outside of every unit, and waits until its launch and nodes run.
 #[track_caller]
 pub(crate) fn by_hand(robot: &Machine, stack: &str) {
     robot.run_as("rovi", &format!("setsid --fork run_stack {stack} </dev/null >/dev/null 2>&1")).ok();
-    robot.wait_for("the launch by hand", 5 * SECOND, || {
-        ros::processes(robot).iter().any(|p| p.argv.contains(&format!("stack:={stack}")))
-    });
+    // All of it: an earlier launch has left its record.
+    up(robot, &of(stack));
 }
 
 /// Everything that the product left on a machine outside of its package's own files.

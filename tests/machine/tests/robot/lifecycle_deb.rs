@@ -2,7 +2,6 @@
 
 use machine::{Machine, Result, at_once, ros};
 
-use crate::life::{of, up};
 use crate::lifecycle::{
     GATEWAY, LINK, bare, by_hand, dpkg, gateway, has_users_and_directories, pid, show, traces,
 };
@@ -259,7 +258,6 @@ fn b20_what_runs_by_hand_ends_before_the_package_goes() -> Result<()> {
     at_once(SUITES, |suite| {
         let robot = robot(suite).boot()?;
         by_hand(&robot, "nav");
-        up(&robot, &of("nav"));
         robot.run("dpkg --purge rovi-services").ok();
         robot.run("pgrep -u rovi").fails();
         let launch = ros::processes(&robot).into_iter().find(|p| p.argv.contains(&"stack:=nav".to_owned()));
@@ -271,7 +269,6 @@ fn b20_what_runs_by_hand_ends_before_the_package_goes() -> Result<()> {
         // next one's stacks would run beside them.
         dpkg(&robot, package("deb")).ok();
         by_hand(&robot, "nav");
-        up(&robot, &of("nav"));
         robot.run("pkill -KILL -f '^/usr/libexec/rovi/run_stack nav'").ok();
         for verb in ["remove", "purge"] {
             robot.run(&format!("dpkg --{verb} rovi-services")).fails().says("has to end first").says("nav");

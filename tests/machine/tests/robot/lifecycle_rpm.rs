@@ -8,7 +8,6 @@ use std::path::Path;
 
 use machine::{Machine, Plan, Result, Suite, at_once, ros};
 
-use crate::life::{of, up};
 use crate::lifecycle::{
     GATEWAY, LINK, PENDING, bare, by_hand, gateway, has_users_and_directories, pid, show,
 };
@@ -143,7 +142,6 @@ fn b25_what_runs_by_hand_ends_before_the_package_goes_and_no_power_stays() -> Re
         robot.add_user("op", &["rovi-ops"]);
         robot.run(&format!("systemctl start {GATEWAY}")).ok();
         by_hand(&robot, "nav");
-        up(&robot, &of("nav"));
         robot.run("pkill -KILL -f '^/usr/libexec/rovi/run_stack nav'").ok();
         robot.run("rpm -e rovi-services").fails().says("has to end first");
         robot.run("kill -INT -- $(run_stack --busy | sed -n 's/.*has left processes running: //p')").ok();
@@ -152,7 +150,6 @@ fn b25_what_runs_by_hand_ends_before_the_package_goes_and_no_power_stays() -> Re
         assert_eq!(gateway(&robot), "inactive enabled");
         robot.run(&format!("rpm -V rovi-services && systemctl start {GATEWAY}")).ok();
         by_hand(&robot, "nav");
-        up(&robot, &of("nav"));
         rpm(&robot, "-e rovi-services");
         robot.run("pgrep -u rovi").fails();
         keeps_no_power(&robot);
