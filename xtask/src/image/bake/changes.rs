@@ -39,7 +39,7 @@ impl<'a> Changes<'a> {
         tree: &mut Tree,
         touched: &Tree,
         but: &[String],
-        start: i64,
+        start: Time,
         epoch: i64,
     ) -> Result<()> {
         let mut gone: Vec<&&str> =
@@ -48,9 +48,8 @@ impl<'a> Changes<'a> {
         for path in gone {
             tree.remove(path);
         }
-        let at =
-            |time: Time| if time.seconds >= start { Time { seconds: epoch, nanoseconds: 0 } } else { time };
         let made = Time { seconds: epoch, nanoseconds: 0 };
+        let at = |time: Time| if time >= start { made } else { time };
         let mut ids = HashMap::new();
         for (path, id, node) in touched.iter() {
             let (before, after) = (self.before.get(path), self.after.get(path));
@@ -97,4 +96,28 @@ fn list(bytes: &[u8]) -> Result<HashMap<&str, State<'_>>> {
         list.insert(if path.is_empty() { "/" } else { path }, (number, accessed, changed));
     }
     Ok(list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Changes;
+    use crate::image::tree::{Content, Kind, Node, Time, Tree};
+
+    #[test]
+    fn a_package_made_within_this_second_is_older_than_its_installation() {
+        let (half, epoch) = (500_000_000, 7);
+        let folder = || Tree::new(Node::new(Kind::Dir, 0o755, 1));
+        let mut touched = folder();
+        for (path, nanoseconds) in [("/unpacked", 0), ("/at-once", half), ("/written", half + 1)] {
+            let mut node = Node::new(Kind::File(Content::bytes([])), 0o644, 100);
+            node.modified.nanoseconds = nanoseconds;
+            touched.insert(path, node).unwrap();
+        }
+        let mut tree = folder();
+        let changes =
+            Changes::read(b"", b"f 1 1 1 ./unpacked\0f 2 1 1 ./at-once\0f 3 1 1 ./written\0").unwrap();
+        changes.apply(&mut tree, &touched, &[], Time { seconds: 100, nanoseconds: half }, epoch).unwrap();
+        let seconds = |path: &str| tree.get(path).unwrap().modified.seconds;
+        assert_eq!(["/unpacked", "/at-once", "/written"].map(seconds), [100, epoch, epoch]);
+    }
 }

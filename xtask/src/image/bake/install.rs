@@ -8,14 +8,14 @@ use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::changes::Changes;
 use super::partial::{self, For};
 use crate::image::root::enter;
-use crate::image::tree::Tree;
+use crate::image::tree::{Time, Tree};
 
 const ENTER: &str = include_str!("enter.sh");
 const INSTALL: &str = include_str!("install.sh");
@@ -63,7 +63,9 @@ pub(super) fn run(
         .collect::<Result<Vec<_>>>()?;
     let mut needed = BTreeSet::new();
     for _ in 0..TRIES {
-        let start = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() as i64;
+        // By the clock of file systems, which stays behind the other by a tick.
+        let now = clock_gettime(ClockId::RealtimeCoarse);
+        let start = Time { seconds: now.tv_sec, nanoseconds: now.tv_nsec as u32 };
         let (answer, hollow) =
             Run { tree, needed: &needed, architecture, debs: &debs, epoch, kind }.answer()?;
         let [before, after] = &answer.lists;
