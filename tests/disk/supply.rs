@@ -115,6 +115,17 @@ fn a_base_that_lacks_a_dependency_gets_it() {
     assert!(tree.get("/dev/null").is_some(), "what cannot be made in a namespace stays");
 }
 
+/// As binfmt_misc is on most machines: in a namespace it cannot be taken away alone.
+#[test]
+fn a_base_gets_it_on_a_machine_with_mounts_below_proc() {
+    let here = "mount -t tmpfs none /proc/sys/fs
+        exec \"$0\" --exact supply::a_base_that_lacks_a_dependency_gets_it";
+    let mut again = command("unshare");
+    let output = again.args(["--mount", "sh", "-euc", here]).arg(std::env::current_exe().unwrap()).output();
+    let output = output.unwrap();
+    assert!(output.status.success() && both(&output).contains(" 1 passed"), "{}", both(&output));
+}
+
 #[test]
 fn what_cannot_be_added_is_named_in_one_line() {
     let dir = scratch("supply-refused");

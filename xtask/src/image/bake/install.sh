@@ -62,7 +62,8 @@ enter() {
 leave() {
     umount "$policy"
     [ -n "$own" ] || rm "$policy"
-    for folder in dev run tmp proc; do umount --recursive --lazy "$work/root/$folder"; done
+    # Each with all that is below it. One by one, what somebody has mounted below /proc would not go: it is locked in here.
+    for folder in dev run tmp proc; do umount --lazy "$work/root/$folder"; done
 }
 
 if [ "$kind" = inside ]; then
