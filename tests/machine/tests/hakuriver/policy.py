@@ -3,6 +3,8 @@ unit, the call, and how it ended: `ok`, or the name of the error. The client is 
 import os
 import re
 import subprocess
+import sys
+import time
 
 from bus import Bus, Refused
 
@@ -12,6 +14,19 @@ UNITS = [
     "hakuriver-tasks.slice", "hakuriver-task-1.service", "kohakuriver-runner@1.service", "lamp.service",
 ]
 TRUE = [("ExecStart", ("a(sasb)", [("/bin/true", ["/bin/true"], False)]))]
+
+
+def settle(unit):
+    """Waits for what is still to be done with it: nobody gets into what is just being stopped."""
+    for _ in range(3000):
+        path, = bus.call(SYSTEMD, ROOT, SYSTEMD + ".Manager", "LoadUnit", "s", unit)
+        (number, _), = bus.call(
+            SYSTEMD, path, "org.freedesktop.DBus.Properties", "Get", "ss", SYSTEMD + ".Unit", "Job"
+        )
+        if number == 0:
+            return
+        time.sleep(0.01)
+    sys.exit(f"{unit}: its job does not end")
 
 
 def calls(unit, child, attached):
@@ -26,6 +41,7 @@ def calls(unit, child, attached):
     # killed with it.
     yield one("FreezeUnit", "s", unit)
     yield one("ThawUnit", "s", unit)
+    settle(unit)
     yield one("AttachProcessesToUnit", "ssau", unit, "", [attached])
     yield one("AttachProcessesToUnit", "ssau", unit, "/app.slice", [attached])
     yield one("KillUnit", "ssi", unit, "all", 15)

@@ -69,7 +69,7 @@ fn nobody_may_do_more_than_the_table_says() -> Result<()> {
 /// How the calls of a user ended, by unit and call.
 #[track_caller]
 fn ends(machine: &Machine, user: Option<&str>) -> Ends {
-    let calls = machine.script("cd /opt/policy && python3 -B calls.py").within(Duration::from_secs(60));
+    let calls = machine.script("cd /opt/policy && python3 -B calls.py").within(Duration::from_secs(120));
     let calls = if let Some(user) = user { calls.user(user) } else { calls };
     let mut ends = Ends::new();
     for line in calls.run().ok().stdout.lines() {
