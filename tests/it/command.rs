@@ -17,10 +17,14 @@ pub(crate) fn xtask(args: &[&str]) -> Command {
     command
 }
 
+/// Where cargo builds.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
 /// The toolchain's program, built by now because it made the packages.
 pub(crate) fn program() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    target.join("debug/xtask")
+    target().join("debug/xtask")
 }
 
 /// Runs a command that must succeed; its standard output.

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::command::{dist, ok, root, run, sh, xtask};
+use crate::command::{dist, ok, root, run, sh, target, xtask};
 use crate::scratch::scratch;
 
 #[test]
@@ -223,8 +223,7 @@ fn a_package_that_was_packed_before_is_taken_if_it_is_whole() {
         ok(xtask(&words).arg(dir.join("packed.toml")).arg("--out").arg(dir.join(out)));
         fs::read_to_string(dir.join(out).join("SHA256SUMS")).unwrap()
     };
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
-    let folder = target.join("stage/packed/packed");
+    let folder = target().join("stage/packed/packed");
     let kept = || {
         let entries = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap());
         let mut kept: Vec<_> = entries.map(|e| (e.path(), e.metadata().unwrap())).collect();

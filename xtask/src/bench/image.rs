@@ -101,12 +101,16 @@ impl Pair {
             .env("TMPDIR", out.parent().context("a file without a folder")?)
             .output()?;
         if !ended.status.success() {
-            let said = String::from_utf8_lossy(&ended.stderr);
-            let last: Vec<&str> = said.lines().rev().take(5).collect();
-            bail!("mmdebstrap: {}", last.into_iter().rev().collect::<Vec<_>>().join("\n"));
+            bail!("mmdebstrap: {}", end(&String::from_utf8_lossy(&ended.stderr)));
         }
         Ok(begun.elapsed().as_secs_f64())
     }
+}
+
+/// The end of what somebody else's tool said: why it failed.
+fn end(said: &str) -> String {
+    let lines: Vec<&str> = said.lines().collect();
+    lines[lines.len().saturating_sub(5)..].join("\n")
 }
 
 /// Measures each side once: theirs takes minutes.

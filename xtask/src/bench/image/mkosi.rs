@@ -79,9 +79,7 @@ impl Mkosi {
             .stderr(said)
             .status()?;
         if !status.success() {
-            let said = fs::read_to_string(&log)?;
-            let last: Vec<&str> = said.lines().rev().take(5).collect();
-            bail!("mkosi: {}", last.into_iter().rev().collect::<Vec<_>>().join("\n"));
+            bail!("mkosi: {}", super::end(&fs::read_to_string(&log)?));
         }
         Ok(begun.elapsed().as_secs_f64())
     }

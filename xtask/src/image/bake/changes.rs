@@ -99,6 +99,7 @@ fn list(bytes: &[u8]) -> Result<HashMap<&str, State<'_>>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::Changes;
     use crate::image::tree::{Content, Kind, Node, Time, Tree};
