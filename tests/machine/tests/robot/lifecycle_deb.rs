@@ -2,6 +2,7 @@
 
 use machine::{Machine, Result, at_once, ros};
 
+use crate::life::{of, ready, up};
 use crate::lifecycle::{
     GATEWAY, LINK, bare, by_hand, dpkg, gateway, has_users_and_directories, pid, show, traces,
 };
@@ -63,7 +64,7 @@ fn b1_b2_b3_b4_the_postinst_makes_users_then_directories_then_links_then_starts(
 #[test]
 fn b1_abort_leaves_what_ran_running_and_what_was_stopped_stopped() -> Result<()> {
     at_once(SUITES, |suite| {
-        let robot = robot(suite).boot()?;
+        let robot = ready(suite)?;
         let before = pid(&robot, GATEWAY);
         for call in ["postinst abort-upgrade 0.2.0", "postinst abort-deconfigure in-favour other 1"] {
             script(&robot, call);
@@ -135,7 +136,7 @@ fn b7_nothing_starts_or_restarts_where_policy_rc_d_forbids_it() -> Result<()> {
 #[test]
 fn b17_needrestart_leaves_our_units_alone_and_only_ours() -> Result<()> {
     at_once(SUITES, |suite| {
-        let robot = robot(suite).boot()?;
+        let robot = ready(suite)?;
         // As needrestart does it: its own configuration evaluates each file, then every unit that would be
         // restarted is matched against every expression.
         let asks = r#"
@@ -196,8 +197,9 @@ fn b17_needrestart_restarts_what_has_an_old_library_and_no_robot_that_moves() ->
 #[test]
 fn b18_b19_remove_stops_everything_and_a_reinstallation_restores_the_choice() -> Result<()> {
     at_once(SUITES, |suite| {
-        let robot = robot(suite).boot()?;
+        let robot = ready(suite)?;
         robot.run("systemctl start rovi-nav && echo '# Mine.' >>/etc/rovi/.env.robot").ok();
+        up(&robot, &of("nav"));
         // Only a removal stops: the same script for an upgrade does not.
         script(&robot, "prerm upgrade 0.2.0");
         assert_eq!(gateway(&robot), "active enabled");
@@ -229,7 +231,7 @@ fn b18_b19_remove_stops_everything_and_a_reinstallation_restores_the_choice() ->
 #[test]
 fn b20_b21_purge_leaves_users_and_nothing_else() -> Result<()> {
     at_once(SUITES, |suite| {
-        let robot = robot(suite).boot()?;
+        let robot = ready(suite)?;
         robot.run("systemctl start rovi-nav").ok();
         robot.run("apt-get -q -y purge rovi-services").ok();
         assert_eq!(only_users_stay(&robot), "");
@@ -256,7 +258,7 @@ fn b20_b21_purge_leaves_users_and_nothing_else() -> Result<()> {
 #[test]
 fn b20_what_runs_by_hand_ends_before_the_package_goes() -> Result<()> {
     at_once(SUITES, |suite| {
-        let robot = robot(suite).boot()?;
+        let robot = ready(suite)?;
         by_hand(&robot, "nav");
         robot.run("dpkg --purge rovi-services").ok();
         robot.run("pgrep -u rovi").fails();
@@ -286,7 +288,7 @@ fn b20_what_runs_by_hand_ends_before_the_package_goes() -> Result<()> {
 #[test]
 fn b22_purge_leaves_no_link_even_when_the_helpers_are_gone() -> Result<()> {
     at_once(SUITES, |suite| {
-        let robot = robot(suite).boot()?;
+        let robot = ready(suite)?;
         robot.run("dpkg --remove rovi-services && rm /usr/bin/deb-systemd-helper /run/rovi -r").ok();
         robot.run("dpkg --purge rovi-services").ok();
         assert_eq!(only_users_stay(&robot), "");
@@ -339,7 +341,7 @@ const CALLS: [&str; 23] = [
 #[test]
 fn b23_every_script_may_be_called_twice_in_every_way() -> Result<()> {
     at_once(SUITES, |suite| {
-        let robot = robot(suite).boot()?;
+        let robot = ready(suite)?;
         let state = || format!("{}\n{}", gateway(&robot), traces(&robot));
         for call in CALLS {
             script(&robot, call);

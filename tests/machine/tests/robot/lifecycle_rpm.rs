@@ -8,6 +8,7 @@ use std::path::Path;
 
 use machine::{Machine, Plan, Result, Suite, at_once, ros};
 
+use crate::life::{of, up};
 use crate::lifecycle::{
     GATEWAY, LINK, PENDING, bare, by_hand, gateway, has_users_and_directories, pid, show,
 };
@@ -115,6 +116,7 @@ fn b25_b26_the_first_installation_enables_the_gateway_and_an_erasure_stops_and_d
             assert_eq!(asked(&robot), format!("install-system-units {GATEWAY}"));
         }
         robot.run(&format!("systemctl start {GATEWAY} && systemctl start rovi-nav")).ok();
+        up(&robot, &of("nav"));
         robot.run(&format!("echo >{CALLS}")).ok();
         rpm(&robot, "-e rovi-services");
         for unit in [GATEWAY, "rovi-nav.service"] {

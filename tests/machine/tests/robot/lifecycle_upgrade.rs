@@ -2,8 +2,9 @@
 
 use machine::{Machine, Result, at_once, ros};
 
+use crate::life::ready;
 use crate::lifecycle::{GATEWAY, LINK, NEW_LINK, PENDING, bare, by_hand, dpkg, gateway, pid, show};
-use crate::package::{SECOND, SUITES, next, package, robot};
+use crate::package::{SECOND, SUITES, next, package};
 
 /// Checks that a unit is the next version's (or the first one's), as systemd has it in memory.
 #[track_caller]
@@ -16,7 +17,7 @@ fn is_next(robot: &Machine, unit: &str, expected: bool) {
 #[test]
 fn b13_an_upgrade_while_nothing_moves_restarts_the_gateway_and_a_downgrade_too() -> Result<()> {
     at_once(SUITES, |suite| {
-        let robot = robot(suite).boot()?;
+        let robot = ready(suite)?;
         let first = pid(&robot, GATEWAY);
         robot.install(next("deb")).ok();
         let second = pid(&robot, GATEWAY);
@@ -37,7 +38,7 @@ fn b13_an_upgrade_while_nothing_moves_restarts_the_gateway_and_a_downgrade_too()
 #[test]
 fn b10_b12_disabled_stays_disabled_and_new_links_appear_only_for_the_enabled() -> Result<()> {
     at_once(SUITES, |suite| {
-        let robot = robot(suite).boot()?;
+        let robot = ready(suite)?;
         let links = || robot.run(&format!("ls {LINK} {NEW_LINK} 2>/dev/null | wc -l")).ok().text().to_owned();
         // Disabled, but started by hand: it stays up and becomes new, and is not enabled by that.
         robot.run(&format!("systemctl disable {GATEWAY}")).ok();
@@ -69,7 +70,7 @@ fn b10_b12_disabled_stays_disabled_and_new_links_appear_only_for_the_enabled() -
 #[test]
 fn b11_masked_stays_masked() -> Result<()> {
     at_once(SUITES, |suite| {
-        let robot = robot(suite).boot()?;
+        let robot = ready(suite)?;
         robot.run(&format!("systemctl stop {GATEWAY} && systemctl mask {GATEWAY}")).ok();
         dpkg(&robot, next("deb")).ok();
         assert_eq!(gateway(&robot), "inactive masked");
@@ -83,7 +84,7 @@ fn b11_masked_stays_masked() -> Result<()> {
 #[test]
 fn b13_what_the_administrator_stopped_stays_stopped() -> Result<()> {
     at_once(SUITES, |suite| {
-        let robot = robot(suite).boot()?;
+        let robot = ready(suite)?;
         robot.run(&format!("systemctl stop {GATEWAY}")).ok();
         dpkg(&robot, next("deb")).ok();
         assert_eq!(gateway(&robot), "inactive enabled");
@@ -107,7 +108,7 @@ fn b13_what_the_administrator_stopped_stays_stopped() -> Result<()> {
 #[test]
 fn b13_an_upgrade_never_stops_a_moving_robot() -> Result<()> {
     at_once(SUITES, |suite| {
-        let robot = robot(suite).boot()?;
+        let robot = ready(suite)?;
         robot.run("systemctl start rovi-nav").ok();
         let before = (pid(&robot, GATEWAY), pid(&robot, "rovi-nav.service"));
         // Each a launch with two nodes.
@@ -150,7 +151,7 @@ fn b13_an_upgrade_never_stops_a_moving_robot() -> Result<()> {
 #[test]
 fn b13_a_stack_that_runs_by_hand_holds_the_gateway_too() -> Result<()> {
     at_once(SUITES, |suite| {
-        let robot = robot(suite).boot()?;
+        let robot = ready(suite)?;
         let before = pid(&robot, GATEWAY);
         by_hand(&robot, "nav");
         dpkg(&robot, next("deb")).ok().says("is not restarted");
@@ -173,7 +174,7 @@ fn b13_no_stack_starts_while_the_upgrade_restarts_the_gateway() -> Result<()> {
         // An operator presses start at the worst moment: after the look whether anything moves.
         let worst = "#!/bin/sh\nsystemctl start rovi-nav 2>/var/tmp/refused\necho $? >/var/tmp/status\n\
             exec /usr/bin/deb-systemd-invoke \"$@\"\n";
-        let robot = robot(suite).boot()?;
+        let robot = ready(suite)?;
         let before = pid(&robot, GATEWAY);
         robot.put("/usr/local/sbin/deb-systemd-invoke", 0o755, worst);
         dpkg(&robot, next("deb")).ok();
@@ -188,7 +189,7 @@ fn b13_no_stack_starts_while_the_upgrade_restarts_the_gateway() -> Result<()> {
 #[test]
 fn b14_b15_configuration_stays_as_the_administrator_left_it() -> Result<()> {
     at_once(SUITES, |suite| {
-        let robot = robot(suite).boot()?;
+        let robot = ready(suite)?;
         robot
             .run("rm /etc/rovi/.env.pc && sed -i s/ROS_DOMAIN_ID=0/ROS_DOMAIN_ID=5/ /etc/rovi/.env.robot")
             .ok();
@@ -213,7 +214,7 @@ fn b14_b15_configuration_stays_as_the_administrator_left_it() -> Result<()> {
 #[test]
 fn b16_an_upgrade_that_fails_before_or_while_unpacking_leaves_the_old_service_running() -> Result<()> {
     at_once(SUITES, |suite| {
-        let robot = robot(suite).boot()?;
+        let robot = ready(suite)?;
         let before = pid(&robot, GATEWAY);
         let inside = "/var/tmp/next.deb";
         robot.put_file(next("deb"), inside);
@@ -255,7 +256,7 @@ fn b16_an_upgrade_that_fails_before_or_while_unpacking_leaves_the_old_service_ru
 #[test]
 fn b16_a_postinst_that_fails_leaves_the_old_service_running_and_is_repeated() -> Result<()> {
     at_once(SUITES, |suite| {
-        let robot = robot(suite).boot()?;
+        let robot = ready(suite)?;
         let before = pid(&robot, GATEWAY);
         robot.put("/usr/local/sbin/systemd-sysusers", 0o755, "#!/bin/sh\nexit 1\n");
         dpkg(&robot, next("deb")).fails();

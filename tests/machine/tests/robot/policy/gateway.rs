@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use machine::{Machine, Output, Result, Suite, at_once};
 
+use crate::life::ready;
 use crate::package::{SUITES, robot};
 
 /// A stack that is stopped before it has come up can use up its whole `TimeoutStopSec=`.
@@ -30,7 +31,7 @@ const SLOW: (&str, u32, &str) = (
 #[test]
 fn no_job_of_a_stack_starts_the_gateway() -> Result<()> {
     at_once(SUITES, |suite| {
-        let robot = robot(suite).boot()?;
+        let robot = ready(suite)?;
         robot.run("systemctl stop rovi-gateway").ok();
         for mode in MODES {
             for verb in ["Start", "Restart", "Stop"] {
@@ -118,7 +119,7 @@ fn an_irreversible_job_delays_a_stop_of_the_gateway_visibly() -> Result<()> {
 #[test]
 fn the_gateway_ends_with_everything_else() -> Result<()> {
     at_once(SUITES, |suite| {
-        let robot = robot(suite).boot()?;
+        let robot = ready(suite)?;
         robot.run("systemctl start rovi-nav && systemctl isolate multi-user.target").ok();
         assert_eq!(states(&robot)[0], "active", "{suite}");
         // Not to wait for: the rescue shell has no terminal here.
