@@ -12,6 +12,9 @@ const CROWD: &str = include_str!("crowd/crowd.py");
 /// What a request and systemd's clock may differ by, in microseconds.
 const SLACK: u64 = 50_000;
 
+/// How much later the journal may know what polkit was asked.
+const DELAY: u64 = 1_000_000;
+
 /// One request: when it was made and answered, in microseconds.
 #[derive(Debug, Deserialize)]
 struct Request {
@@ -48,7 +51,7 @@ fn two_hundred_requests_of_ten_clients_get_true_answers_and_never_two_stacks() -
 
         let launches = ros::processes(robot);
         assert!(launches.iter().all(|p| !p.clash), "two stacks at once");
-        let entries = entries(robot);
+        let (entries, asked) = (entries(robot), asked(robot));
         let launched = |stack: &str, pid: u32| {
             launches
                 .iter()
@@ -97,9 +100,11 @@ fn two_hundred_requests_of_ten_clients_get_true_answers_and_never_two_stacks() -
                     assert!(known || pid.is_none(), "nobody was {other}: {request:?}");
                 }
                 (75, _) if outcome.message.contains("cancelled") => {
-                    // systemd says nothing of a job that another one replaces, but of that one's end.
-                    let instead = |e: &Entry| e.stack == *stack && e.kind == "stop" && e.at >= *begin;
-                    assert!(entries.iter().any(instead), "nobody stopped it: {request:?}");
+                    // systemd says nothing of a job that another one replaces, nor of that one's end if what it stops
+                    // has ended by itself meanwhile. polkit was asked for it.
+                    let about = begin - SLACK..=end + DELAY;
+                    let instead = asked.iter().any(|(at, of)| of == stack && about.contains(at));
+                    assert!(instead, "nobody stopped it: {request:?}");
                 }
                 (75, _) => {
                     let known = [
@@ -127,6 +132,20 @@ fn two_hundred_requests_of_ten_clients_get_true_answers_and_never_two_stacks() -
 fn began(entries: &[Entry], stack: &str, begin: u64, end: u64) -> bool {
     let about = begin.saturating_sub(10_000_000)..=end + 10_000_000;
     entries.iter().any(|e| e.stack == stack && e.kind == "start" && about.contains(&e.at))
+}
+
+/// Every stop of a stack that polkit has permitted: when its rule wrote that down, and the stack.
+fn asked(robot: &Machine) -> Vec<(u64, String)> {
+    let journal =
+        robot.run("journalctl --sync; journalctl --quiet --output=short-unix -t rovi-polkit").ok().stdout;
+    let stop = |line: &str| {
+        let (at, rest) = line.split_once(' ')?;
+        let (_, unit) = rest.split_once("): stop rovi-")?;
+        let (stack, _) = unit.split_once(".service")?;
+        let (seconds, fraction) = at.split_once('.')?;
+        Some((format!("{seconds}{fraction}").parse().unwrap(), stack.to_owned()))
+    };
+    journal.lines().filter_map(stop).collect()
 }
 
 /// Every end of a job of a stack in the journal.
