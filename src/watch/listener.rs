@@ -37,8 +37,8 @@ const ACCEPTS: u32 = 0x10000;
 pub struct Service {
     main: i32,
     cgroup: Option<String>,
-    /// How many sockets there were when nobody listened, and when that was.
-    nobody: RefCell<Option<(String, Instant)>>,
+    /// On which port nobody listened, how many sockets there were then, and when that was.
+    nobody: RefCell<Option<(u16, String, Instant)>>,
 }
 
 /// What was found.
@@ -148,12 +148,14 @@ enum Holder {
 /// The kernel's list takes it milliseconds on a machine with much memory, whoever is in it, and its counts take nothing.
 pub fn tcp(service: &Service, hosts: &[IpAddr], port: u16) -> Socket {
     let (count, now) = (count(service), Instant::now());
-    let as_before = |(before, at): &(String, Instant)| *before == count && now - *at < TRUSTED;
-    if service.nobody.borrow().as_ref().is_some_and(as_before) {
+    let nobody = service.nobody.take();
+    if nobody.as_ref().is_some_and(|(of, before, at)| *of == port && *before == count && now - *at < TRUSTED)
+    {
+        service.nobody.replace(nobody);
         return Socket::Nobody;
     }
     let found = look(service, hosts, port);
-    *service.nobody.borrow_mut() = (found == Socket::Nobody).then_some((count, now));
+    service.nobody.replace((found == Socket::Nobody).then_some((port, count, now)));
     found
 }
 
@@ -318,6 +320,15 @@ fn is_stopped(pid: i32) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_on_one_port_says_nothing_of_another() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let service = Service::new(std::process::id() as i32);
+        assert_eq!(tcp(&service, &[], 1), Socket::Nobody);
+        let port = listener.local_addr().unwrap().port();
+        assert_eq!(tcp(&service, &[], port), Socket::Ours(Some(Ipv4Addr::LOCALHOST.into())));
+    }
 
     #[test]
     fn the_kernels_lists() {
