@@ -1,0 +1,147 @@
+//! Images and packages that do not go together: what is said, and that nothing is left.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::{NEEDS, bake, base, refused, root};
+use crate::debian::package;
+use crate::others::{command, ok};
+use crate::scratch::{Scratch, scratch};
+
+#[test]
+fn what_cannot_be_baked_is_refused_in_one_line() {
+    let dir = scratch("bake-refused");
+    let good = base(&dir);
+    let (_, partition) = root(&good);
+    let deb = package(&dir, "arm64", NEEDS, 10);
+    let foreign = package(&dir, "amd64", "", 10);
+    let needy = package(
+        &dir,
+        "all",
+        "Depends: systemd (>= 258), not-there | nor-this (<< 2), systemd-sysusers\n",
+        10,
+    );
+    assert_eq!(
+        refused(&good, &foreign),
+        "`DIR/base.img`: is a system for arm64, and `DIR/robot_1.2_amd64.deb` is for amd64: take the package for arm64"
+    );
+    assert_eq!(
+        refused(&good, &needy),
+        "`DIR/base.img`: lacks what the packages need: not-there or nor-this (<< 2), systemd (>= 258): it does \
+         not say of which distribution it is: install that in the image first, or make one without --base"
+    );
+    assert_eq!(
+        refused(&good, &good),
+        "`DIR/base.img`: `DIR/base.img`: it is no .deb: it does not start like one"
+    );
+    let same = bake(&good, std::slice::from_ref(&deb), None, &good).unwrap_err();
+    assert!(format!("{same:#}").ends_with("would be written over: name another file or folder"), "{same:#}");
+
+    let bytes = fs::read(&good).unwrap();
+    let bad = |name: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = bytes.clone();
+        change(&mut bytes);
+        let path = dir.join(name);
+        fs::write(&path, bytes).unwrap();
+        refused(&path, &deb)
+    };
+    let at = partition.at as usize;
+    assert_eq!(bad("empty.img", &|b| b.clear()), "`DIR/empty.img`: is too short for a disk image");
+    assert_eq!(
+        bad("noise.img", &|b| b[510] = 0),
+        "`DIR/noise.img`: has no partition table (neither MBR nor GPT): name an image of a whole disk"
+    );
+    let short = bad("short.img", &|b| b.truncate(at + (5 << 20)));
+    assert_eq!(
+        short,
+        format!(
+            "`DIR/short.img`: is cut short: partition 2 ends at byte {}, the file at {}: fetch it again",
+            partition.end(),
+            partition.at + (5 << 20)
+        )
+    );
+    assert_eq!(
+        bad("extended.img", &|b| b[446 + 32 + 4..446 + 48]
+            .copy_from_slice(&[5, 0, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0])),
+        "`DIR/extended.img`: has an extended partition, whose layout is not known here: use an image with at most four \
+         partitions"
+    );
+    assert_eq!(
+        bad("other.img", &|b| b[at + 1024 + 0x38] = 0),
+        "`DIR/other.img`: has no partition with an ext4 file system among its 2: use an image whose system is on one"
+    );
+    assert_eq!(
+        bad("zip.img", &|b| b[..4].copy_from_slice(b"PK\x03\x04")),
+        "`DIR/zip.img`: is a zip: unpack it and name the image that was in it"
+    );
+    assert!(bad("damaged.img", &|b| b[at + 1024 + 0x78] ^= 1).contains("corrupt superblock: checksum"));
+
+    let debugfs = |name: &str, request: &str| {
+        let path = dir.join(name);
+        fs::write(&path, &bytes).unwrap();
+        ok("debugfs", &["-w", "-R", request, &format!("{}?offset={at}", path.display())]);
+        refused(&path, &deb)
+    };
+    let dirty = "the root file system (partition 2): was not unmounted in order, its journal has to be replayed: run \
+                 `e2fsck -f` on it, or shut the machine down in order before its card is copied";
+    assert_eq!(debugfs("dirty.img", "feature +needs_recovery"), format!("`DIR/dirty.img`: {dirty}"));
+    assert_eq!(debugfs("open.img", "ssv state 0"), format!("`DIR/open.img`: {dirty}"));
+    assert_eq!(debugfs("orphans.img", "ssv last_orphan 12"), format!("`DIR/orphans.img`: {dirty}"));
+    assert_eq!(
+        debugfs("errors.img", "ssv state 3"),
+        "`DIR/errors.img`: the root file system (partition 2): has errors: run `e2fsck -f` on it"
+    );
+    assert_eq!(
+        debugfs("casefold.img", "feature +casefold +encrypt"),
+        "`DIR/casefold.img`: the root file system (partition 2): has features that are not kept here (encrypt, \
+         casefold): make it without them (`mke2fs -O ^encrypt,^casefold`)"
+    );
+    assert_eq!(
+        debugfs("immutable.img", "sif /usr/bin/tool flags 0x80010"),
+        "`DIR/immutable.img`: the root file system: `/usr/bin/other-name`: is marked `i` (lsattr), which would be lost: \
+         take that away with chattr"
+    );
+    assert_eq!(
+        debugfs("no-system.img", "rm /var/lib/dpkg/status"),
+        "`DIR/no-system.img`: has no Debian system in its root partition: `/var/lib/dpkg/status` is not there"
+    );
+}
+
+#[test]
+fn a_script_that_fails_and_a_full_disk_leave_nothing() {
+    let dir = scratch("bake-fails");
+    let base = base(&dir);
+    package(&dir, "arm64", NEEDS, 10);
+    fs::write(dir.join("package/DEBIAN/postinst"), "#!/bin/sh\necho 'robot: error: no motors' >&2\nexit 3\n")
+        .unwrap();
+    ok("sh", &["-euc", &format!("cd {}; dpkg-deb --build package bad.deb", dir.display())]);
+    let said = refused(&base, &dir.join("bad.deb"));
+    assert!(said.starts_with("the packages were not installed: robot: error: no motors"), "{said}");
+    assert!(said.contains("exit status 3"), "{said}");
+
+    let deb = package(&dir, "arm64", NEEDS, 3 << 20);
+    let full = Full::of(&dir, "1m");
+    let out = full.0.join("out.img");
+    let error = format!("{:#}", bake(&base, &[deb], None, &out).unwrap_err());
+    assert!(error.starts_with(&format!("`{}`: cannot be written", out.display())), "{error}");
+    assert!(error.ends_with("No space left on device (os error 28)"), "{error}");
+    assert_eq!(fs::read_dir(&full.0).unwrap().count(), 0, "nothing is left");
+}
+
+/// A small disk.
+struct Full(PathBuf);
+
+impl Full {
+    fn of(dir: &Scratch, size: &str) -> Full {
+        let path = dir.join("full");
+        fs::create_dir(&path).unwrap();
+        ok("mount", &["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs", path.to_str().unwrap()]);
+        Full(path)
+    }
+}
+
+impl Drop for Full {
+    fn drop(&mut self) {
+        let _ = command("umount").arg(&self.0).status();
+    }
+}

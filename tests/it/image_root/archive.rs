@@ -1,0 +1,169 @@
+//! What an image is made of comes from an archive: what of it is believed, and what is said of the rest.
+
+use std::fs;
+use std::process::Command;
+
+use machine::host;
+
+use super::{TOOLS, failure};
+use crate::command::{dist, program, root, sh};
+use crate::scratch::{Scratch, scratch};
+
+/// A distribution of two packages, signed by a key of its own.
+struct Distribution {
+    dir: Scratch,
+}
+
+impl Distribution {
+    fn new() -> Distribution {
+        let dir = scratch("image-archive");
+        let here = dir.display().to_string();
+        sh(
+            &dir,
+            "mkdir -m 700 gpg; export GNUPGHOME=$PWD/gpg
+             gpg --batch --quiet --passphrase '' --quick-generate-key tiny rsa2048 2>/dev/null
+             gpg --batch --quiet --export > keys.gpg
+             mkdir -p checkout/image/suites checkout/image/boards checkout/image/files/none checkout/catalog checkout/src/bin
+             touch checkout/image/files/none/x",
+        );
+        fs::copy(root().join("catalog/first-boot.toml"), dir.join("checkout/catalog/first-boot.toml"))
+            .unwrap();
+        sh(root(), &format!("cp src/bin/*.rs {here}/checkout/src/bin/"));
+        let write = |path: &str, text: &str| fs::write(dir.join("checkout").join(path), text).unwrap();
+        write("image/image.toml", "product = \"first-boot\"\nbeside = []\n");
+        let suite = format!(
+            "distribution = \"tiny\"\n[archive]\nkeyring = \"{here}/keys.gpg\"\ncomponents = [\"main\"]\n[[archive.pocket]]\nsuite = \"tiny\"\n\
+             mirror = \"file://{here}/mirror\"\n[system]\npackages = [\"a\"]\nenable = []\nremove = []\nleave-out = []\n\
+             keep = []\n[stand-ins]\npackages = []\ninterpreters = []\nnever = []\nanswer-yes = []\nfor-initramfs = []\n"
+        );
+        write("image/suites/tiny.toml", &suite);
+        let board = "description = \"a board\"\narchitecture = \"arm64\"\nsuite = \"tiny\"\npackages = []\n\
+                     files = [\"none\"]\nconsole = []\n[initramfs]\nmodules = []\n";
+        write("image/boards/b.toml", board);
+        Distribution { dir }
+    }
+
+    /// Publishes packages of these names, all with the content `x`.
+    fn publish(&self, names: &[&str]) {
+        let sum = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
+        let stanza = |name: &&str| {
+            format!(
+                "Package: {name}\nVersion: 1\nArchitecture: all\nFilename: pool/{name}.deb\nSize: 1\nSHA256: {sum}\n\n"
+            )
+        };
+        let mirror = self.dir.join("mirror/dists/tiny");
+        let _ = fs::remove_dir_all(&mirror);
+        let mut release = "Date: Sat, 12 Sep 2026 07:55:41 UTC\nSHA256:\n".to_owned();
+        for architecture in ["amd64", "arm64"] {
+            let folder = mirror.join(format!("main/binary-{architecture}/by-hash/SHA256"));
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("index"), names.iter().map(stanza).collect::<String>()).unwrap();
+            let line = sh(
+                &folder,
+                "xz index; set -- $(sha256sum index.xz); mv index.xz $1; echo $1 $(stat -c %s $1)",
+            );
+            release.push_str(&format!(" {} main/binary-{architecture}/Packages.xz\n", line.trim()));
+        }
+        fs::write(mirror.join("Release"), release).unwrap();
+        self.sign();
+    }
+
+    fn sign(&self) {
+        sh(
+            &self.dir.join("mirror/dists/tiny"),
+            "export GNUPGHOME=$PWD/../../../gpg; gpg --batch --yes --quiet --clear-sign --output InRelease Release",
+        );
+    }
+
+    /// What is said when an image is to be made of it.
+    fn said(&self, update: &[&str]) -> String {
+        let mut command = Command::new(program());
+        command
+            .args(["image", "--board", "b", "--format", "img", "--out"])
+            .arg(self.dir.join("out"))
+            .args(update);
+        command.arg("--deb").arg(dist().package("rovi-first-boot_", "arm64.deb"));
+        command
+            .env("CARGO_MANIFEST_DIR", self.dir.join("checkout"))
+            .env("XDG_CACHE_HOME", self.dir.join("cache"));
+        let said = failure(&self.dir, &mut command);
+        let last = said.lines().last().unwrap_or_default().to_owned();
+        assert!(said.lines().filter(|line| line.starts_with("error: ")).count() == 1, "{said}");
+        last
+    }
+}
+
+#[test]
+fn an_archive_is_believed_as_far_as_its_signature_goes() {
+    host::need(&TOOLS).unwrap();
+    let tiny = Distribution::new();
+    assert_eq!(tiny.said(&[]), "error: `image/tiny-arm64.lock`: there is none yet: run again with --update");
+    tiny.publish(&["a"]);
+    assert_eq!(
+        tiny.said(&["--update"]),
+        "error: passwd: not in tiny's archive; systemd or systemd-standalone-sysusers or systemd-sysusers: not in tiny's \
+         archive; systemd-timesyncd or time-daemon: not in tiny's archive; tzdata: not in tiny's archive"
+    );
+    let all = ["a", "passwd", "systemd", "systemd-timesyncd", "tzdata"];
+    tiny.publish(&all);
+    let release = tiny.dir.join("mirror/dists/tiny/InRelease");
+    let signed = fs::read_to_string(&release).unwrap();
+
+    fs::write(&release, signed.replace("2026", "2027")).unwrap();
+    let said = tiny.said(&["--update"]);
+    assert!(said.contains("is not signed by a key of `DIR/keys.gpg`: BAD signature"), "{said}");
+    fs::write(&release, "Date: today\n").unwrap();
+    let said = tiny.said(&["--update"]);
+    assert!(said.contains("is not signed by a key of `DIR/keys.gpg`"), "{said}");
+    fs::write(&release, &signed).unwrap();
+    fs::rename(tiny.dir.join("keys.gpg"), tiny.dir.join("own.gpg")).unwrap();
+    fs::copy("/usr/share/keyrings/debian-archive-keyring.gpg", tiny.dir.join("keys.gpg")).unwrap();
+    let said = tiny.said(&["--update"]);
+    assert!(said.contains("is not signed by a key of `DIR/keys.gpg`"), "{said}");
+    fs::rename(tiny.dir.join("own.gpg"), tiny.dir.join("keys.gpg")).unwrap();
+
+    let _ = fs::remove_dir_all(tiny.dir.join("cache"));
+    let index = "mirror/dists/tiny/main/binary-arm64/by-hash/SHA256";
+    sh(&tiny.dir.join(index), "cp -a . ../kept; for file in *; do echo more >> $file; done");
+    let said = tiny.said(&["--update"]);
+    assert!(said.contains("is not what its hash says"), "{said}");
+    sh(&tiny.dir.join(index), "cp ../kept/* .");
+    assert!(
+        !tiny.dir.join("checkout/image/tiny-arm64.lock").exists(),
+        "a lock was written of what was not believed"
+    );
+
+    let gone = "error: packages cannot be had: a mirror keeps only the newest version of each: run again with --update to take \
+                those: ";
+    // Lock files of somebody else's folder, and then those of the checkout.
+    let said = tiny.said(&["--update", "--locks", tiny.dir.join("locks").to_str().unwrap()]);
+    assert!(said.starts_with(gone) && tiny.dir.join("locks/tiny-arm64.lock").exists(), "{said}");
+    assert!(!tiny.dir.join("checkout/image/tiny-arm64.lock").exists());
+    let said = tiny.said(&["--update"]);
+    assert!(said.starts_with(gone), "{said}");
+    assert!(said.contains("tzdata 1: cannot be fetched from `file://DIR/mirror/pool/tzdata.deb`"), "{said}");
+    let lock = fs::read_to_string(tiny.dir.join("checkout/image/tiny-arm64.lock")).unwrap();
+    assert!(lock.starts_with("Suite: tiny\nArchitecture: arm64\nDate: 1789199741\n\nPackage: a\n"), "{lock}");
+
+    fs::create_dir_all(tiny.dir.join("mirror/pool")).unwrap();
+    sh(
+        &tiny.dir.join("mirror/pool"),
+        "for name in a passwd systemd systemd-timesyncd tzdata; do printf y > $name.deb; done",
+    );
+    let said = tiny.said(&[]);
+    assert!(
+        said.contains("tzdata 1: is not what its hash says: `file://DIR/mirror/pool/tzdata.deb` is damaged"),
+        "{said}"
+    );
+    // What cannot be unpacked is said with its name, and there is no image.
+    sh(
+        &tiny.dir.join("mirror/pool"),
+        "for name in a passwd systemd systemd-timesyncd tzdata; do printf x > $name.deb; done",
+    );
+    let said = tiny.said(&[]);
+    assert!(said.ends_with("it does not start like one"), "{said}");
+    assert_eq!(
+        sh(&tiny.dir, "ls -A out; ls -A cache/rovi-services/image/roots | grep -v 'lock$' || true"),
+        ""
+    );
+}
