@@ -26,7 +26,8 @@ fn a_boot_partition_has_the_kernels_that_are_installed() {
     let machine = Robot::new("kernels");
     machine.kernel("6.1", "old");
     machine.run(ROOM, COMES, &["6.1", "/boot/initrd.img-6.1"]);
-    let words = "root=PARTUUID=1234abcd-02 rootfstype=ext4 rw rootwait console=tty0 console=ttyS0,115200";
+    let words = "root=PARTUUID=1234abcd-02 rootfstype=ext4 rw fsck.repair=yes rootwait console=tty0 \
+                 console=ttyS0,115200";
     let entry = |version: &str, words: &str| {
         format!(
             "title Debian\nversion {version}\nlinux /vmlinuz-{version}\ninitrd /initrd.img-{version}\noptions {words} \n"

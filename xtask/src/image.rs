@@ -214,6 +214,7 @@ fn key(
     let suite = recipe.suite;
     let parts = serde_json::json!({
         "recipe": RECIPE,
+        "initramfs": root::initramfs::CONFIGURATION,
         "date": lock.date,
         "board": recipe.board,
         "system": suite.system,

@@ -6,7 +6,7 @@ mod database;
 mod deb;
 mod devicetree;
 pub mod enter;
-mod initramfs;
+pub(super) mod initramfs;
 pub(crate) mod processor;
 mod tarball;
 

@@ -14,7 +14,7 @@ use super::{Plan, devicetree};
 use crate::image::archive::solve::fits;
 
 /// What makes it small and the same on every day; the machine itself makes later ones as Debian does.
-const CONFIGURATION: &str = include_str!("../../../../image/initramfs.conf");
+pub(crate) const CONFIGURATION: &str = include_str!("../../../../image/initramfs.conf");
 
 /// Makes it; the modules that were asked for.
 pub(super) fn make(chroot: &mut Chroot<'_>, root: &Path, plan: &Plan, work: &Path) -> Result<Vec<String>> {
