@@ -117,6 +117,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(machine::draw_cases(256))]
+
         /// The search before the search changes nothing.
         #[test]
         fn it_finds_what_the_expression_finds(

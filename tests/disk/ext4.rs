@@ -5,8 +5,9 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use machine::draw_cases;
 use proptest::collection::vec;
-use proptest::prelude::{ProptestConfig, any, proptest};
+use proptest::prelude::{any, proptest};
 use proptest::sample::Index;
 use xtask::image::ext4::{self, Ext4, Identity};
 use xtask::image::tree::{Content, Id, Kind, Node, Tree};
@@ -139,7 +140,7 @@ pub(crate) fn assert_same(one: &Tree, other: &Tree) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(draw_cases(12))]
     #[test]
     fn a_tree_of_any_shape_is_what_others_read(things in things(80)) {
         let dir = scratch("disk-any");
@@ -227,7 +228,7 @@ fn without_lost(mut tree: Tree) -> Tree {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(draw_cases(100))]
     #[test]
     fn a_damaged_file_system_is_an_error_and_no_panic(
         at in any::<Index>(),

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::Path;
 
+use machine::draw_cases;
 use proptest::collection::vec;
-use proptest::prelude::{ProptestConfig, Strategy, any, prop_assume, proptest};
+use proptest::prelude::{Strategy, any, prop_assume, proptest};
 use proptest::sample::Index;
 use xtask::image::fat::{self, Identity};
 use xtask::image::tree::{Content, Kind, Node, Tree};
@@ -67,7 +68,7 @@ fn things() -> impl Strategy<Value = Things> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 10, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(draw_cases(10))]
     #[test]
     fn files_of_any_name_are_what_others_read(things in things()) {
         let dir = scratch("fat-any");

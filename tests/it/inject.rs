@@ -10,8 +10,9 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use fields::{FIELDS, Values};
+use machine::draw_cases;
 use proptest::collection::vec;
-use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
+use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::sample::select;
 use xtask::finding::Findings;
 use xtask::model::Product;
@@ -149,7 +150,7 @@ fn no_line_is_too_long() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(draw_cases(100))]
 
     #[test]
     fn any_text_stays_in_its_field(texts in vec(text(), FIELDS.len())) {
@@ -158,7 +159,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(draw_cases(500))]
 
     #[test]
     fn no_catalog_makes_it_panic(start in 0..catalogs().len(), changes in vec(change(), 1..6)) {

@@ -27,11 +27,14 @@
 //! | `boot` | one run of systemd on a stage |
 //! | [`Machine`] | a stage and its present boot: what tests talk to |
 //! | [`Command`], [`Output`], [`Session`], [`Mark`] | what happens on it |
+//! | `cases` | the cases of property tests, on no machine at all |
 //! | [`ros`] | a stand-in for ROS 2 to put on it |
 
 mod archive;
 mod boot;
 mod cache;
+#[cfg(feature = "cases")]
+mod cases;
 mod command;
 mod console;
 pub mod host;
@@ -49,6 +52,8 @@ mod suite;
 mod tree;
 
 pub use anyhow::{Error, Result};
+#[cfg(feature = "cases")]
+pub use cases::draw_cases;
 pub use command::{Command, Output};
 pub use journal::Mark;
 pub use machine::Machine;

@@ -26,7 +26,7 @@ fn killed(times: usize) -> Result<()> {
     let reference = everything(&machine);
     // As it was flashed, again and again. How long it takes is measured first.
     let script = format!(
-        "times={times}
+        "times={times} RANDOM=20261127
          fresh() {{
              pkill -KILL -u op; userdel --remove op 2>/dev/null; groupdel op 2>/dev/null
              rm -rf /var/lib/first-boot /home/op /boot/firmware/custom* /etc/ssh/ssh_host* /etc/ssh/sshd_config.d /etc/wpa_supplicant \\
