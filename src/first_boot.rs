@@ -22,6 +22,7 @@ pub mod overlay;
 pub mod read_only;
 mod role;
 pub mod rule;
+pub mod secret;
 pub mod settings;
 mod ssh;
 mod state;

@@ -64,12 +64,9 @@ fn file(boot: &Path) -> Result<usize, Failure> {
     if read_only::now() {
         return again(boot);
     }
-    let Reading { settings, faults, text } = settings::read(&bytes);
+    let Reading { settings, faults } = settings::read(&bytes);
     let mut said: Vec<String> = faults.iter().map(shown).collect();
-    let masked = match &text {
-        Some((decoded, secrets)) => mask::masked(decoded, secrets),
-        None => bytes.clone(),
-    };
+    let masked = mask::masked(&bytes);
     said.extend(settle(boot, &settings));
     for line in notice::shortened(&said) {
         say(format_args!("{FILE}: {line}"));

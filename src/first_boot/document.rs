@@ -4,6 +4,9 @@
 //! A robot that cannot be reached is worse than one that lacks a key. So each statement is read by itself, by TOML's own
 //! parser. A line that should begin a section and does not is another matter: what follows it belongs nowhere, and
 //! must not be taken for keys of the section before it.
+//!
+//! Lines end with `\n`, `\r\n` or `\r`, and blanks are spaces and tabs, as in TOML. [`super::secret`] looks for secrets in
+//! the same statements, so that both always agree on where one begins.
 
 use std::ops::Range;
 
@@ -16,8 +19,6 @@ pub struct Document {
     pub entries: Vec<Entry>,
     /// Lines that say nothing.
     pub faults: Vec<Fault>,
-    /// Where secrets stand in the text, whatever else is wrong with their lines.
-    pub secrets: Vec<Range<usize>>,
 }
 
 /// One key.
@@ -61,78 +62,47 @@ const LONGEST: usize = 200;
 /// What a secret is replaced by, and what keeps the value that was there.
 pub const MASK: &str = "*";
 
+/// The characters that may stand around anything.
+pub(super) const BLANKS: [char; 2] = [' ', '\t'];
+
 /// Reads a whole file.
 pub fn read(text: &str) -> Document {
-    let lines = lines(text);
+    let text = plain_line_ends(text);
+    let lines = lines(&text);
     let mut document = Document::default();
     let mut section = Some(Vec::new());
-    let mut at = 0;
-    while let Some(line) = lines.get(at) {
-        let shown = line.text.trim();
-        at += 1;
-        if shown.is_empty() || shown.starts_with('#') {
-            continue;
-        }
-        if shown.starts_with('[') {
-            section = header(shown);
+    for statement in statements(&lines) {
+        let line = &lines[statement.start];
+        let trimmed = line.text.trim_matches(BLANKS);
+        if trimmed.starts_with('[') {
+            section = header(trimmed);
             if section.is_none() {
                 let what = format!(
                     "`{}` begins no section: write its name in brackets, such as [user]; what follows is left out",
-                    clipped(shown)
+                    clipped(trimmed)
                 );
                 document.faults.push(Fault { line: line.number, what });
             }
             continue;
         }
-        let last = extent(&lines, at - 1);
-        let chunk = &text[line.start..lines[last].end()];
-        at = last + 1;
-        match DeTable::parse(chunk) {
+        // Under a header that is none, nothing is read and nothing more is said.
+        let Some(section) = &section else { continue };
+        match DeTable::parse(&text[span(&lines, &statement)]) {
             Ok(table) => {
-                let found = flat(table.get_ref(), &mut Vec::new());
-                for (path, value) in found {
-                    let span = line.start + value.start..line.start + value.end;
-                    let key = path.last().map(String::as_str).unwrap_or_default();
-                    if is_secret(key, &value.value) {
-                        document.secrets.push(span);
-                    }
-                    let Some(section) = &section else { continue };
+                for (path, value) in flatten(table.get_ref(), &mut Vec::new()) {
                     let path = section.iter().chain(&path).cloned().collect();
-                    document.entries.push(Entry { path, line: line.number, value: value.value });
+                    document.entries.push(Entry { path, line: line.number, value });
                 }
             }
             Err(error) => {
-                let (key, value) = shown.split_once('=').unwrap_or((shown, ""));
-                if names_secret(key.trim()) && !value.trim().trim_matches('*').is_empty() {
-                    let start = line.start + line.text.len() - line.text.trim_start().len() + key.len() + 1;
-                    document.secrets.push(start..line.start + line.text.trim_end().len());
-                }
-                if section.is_some() {
-                    let key = if key.trim().is_empty() { shown } else { key.trim() };
-                    let what = format!("`{}` cannot be read: {}", clipped(key), error.message().trim());
-                    document.faults.push(Fault { line: line.number, what });
-                }
+                let key = trimmed.split_once('=').map_or(trimmed, |(key, _)| key.trim_matches(BLANKS));
+                let key = if key.is_empty() { trimmed } else { key };
+                let what = format!("`{}` cannot be read: {}", clipped(key), error.message().trim());
+                document.faults.push(Fault { line: line.number, what });
             }
         }
     }
     document
-}
-
-/// Whether a value under this key is one that nobody else may read.
-fn is_secret(key: &str, value: &Value) -> bool {
-    names_secret(key)
-        && match value {
-            Value::Text(text) => !text.is_empty() && text != MASK,
-            Value::Switch(_) => false,
-            // Of the wrong kind, and a secret all the same.
-            Value::Number(_) | Value::List(_) | Value::Other(_) => true,
-        }
-}
-
-fn names_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    let begins = ["pass", "psk", "pwd"].iter().any(|start| key.starts_with(start));
-    begins && key != "password_encrypted" && key != "password_authentication"
 }
 
 /// At most a few words of what somebody wrote.
@@ -141,33 +111,70 @@ fn clipped(text: &str) -> String {
     if short.chars().count() < text.chars().count() { format!("{short}…") } else { short }
 }
 
-struct Line<'t> {
+/// The text with `\n` or `\r\n` at the end of every line; each byte keeps its place.
+pub(super) fn plain_line_ends(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let bare = character == '\r' && characters.peek() != Some(&'\n');
+        plain.push(if bare { '\n' } else { character });
+    }
+    plain
+}
+
+pub(super) struct Line<'t> {
     number: usize,
-    start: usize,
-    text: &'t str,
+    pub(super) start: usize,
+    pub(super) text: &'t str,
 }
 
 impl Line<'_> {
-    fn end(&self) -> usize {
+    pub(super) fn end(&self) -> usize {
         self.start + self.text.len()
     }
 }
 
-/// Lines as every system ends them.
-fn lines(text: &str) -> Vec<Line<'_>> {
-    let (mut lines, mut start, mut number) = (Vec::new(), 0, 1);
-    while start < text.len() {
-        let rest = &text[start..];
-        let length = rest.find(['\n', '\r']).unwrap_or(rest.len());
-        lines.push(Line { number, start, text: &rest[..length] });
-        start += length + if rest[length..].starts_with("\r\n") { 2 } else { 1 };
-        number += 1;
-    }
-    lines
+/// The lines of a text with plain line ends.
+pub(super) fn lines(text: &str) -> Vec<Line<'_>> {
+    let mut start = 0;
+    let numbered = text.split_inclusive('\n').enumerate();
+    numbered
+        .map(|(index, whole)| {
+            let bare = whole.strip_suffix('\n').unwrap_or(whole);
+            let line = Line { number: index + 1, start, text: bare.strip_suffix('\r').unwrap_or(bare) };
+            start += whole.len();
+            line
+        })
+        .collect()
+}
+
+/// The lines of each statement, by their indices; those that are empty or comments belong to none.
+pub(super) fn statements(lines: &[Line<'_>]) -> impl Iterator<Item = Range<usize>> {
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        while is_empty(lines.get(next)?) {
+            next += 1;
+        }
+        let first = next;
+        let header = lines[first].text.trim_start_matches(BLANKS).starts_with('[');
+        next = 1 + if header { first } else { extent(lines, first) };
+        Some(first..next)
+    })
+}
+
+/// Where a statement stands in the text.
+pub(super) fn span(lines: &[Line<'_>], statement: &Range<usize>) -> Range<usize> {
+    lines[statement.start].start..lines[statement.end - 1].end()
+}
+
+/// Whether a line is blank or a comment.
+pub(super) fn is_empty(line: &Line<'_>) -> bool {
+    let text = line.text.trim_start_matches(BLANKS);
+    text.is_empty() || text.starts_with('#')
 }
 
 /// The path of a section, if the line begins one.
-fn header(line: &str) -> Option<Vec<String>> {
+pub(super) fn header(line: &str) -> Option<Vec<String>> {
     let table = DeTable::parse(line).ok()?;
     let (mut path, mut inner) = (Vec::new(), table.get_ref());
     while let Some((key, value)) = inner.iter().next() {
@@ -180,7 +187,7 @@ fn header(line: &str) -> Option<Vec<String>> {
 
 /// The last line of the statement that begins here: a list or a long text may have several.
 fn extent(lines: &[Line<'_>], first: usize) -> usize {
-    let value = lines[first].text.split_once('=').map_or("", |(_, value)| value.trim());
+    let value = lines[first].text.split_once('=').map_or("", |(_, value)| value.trim_matches(BLANKS));
     let ends = ["\"\"\"", "'''", "["].iter().find(|begin| value.starts_with(**begin));
     let Some(end) = ends.map(|begin| if *begin == "[" { "]" } else { begin }) else { return first };
     let mut chunk = lines[first].text.to_owned();
@@ -188,7 +195,9 @@ fn extent(lines: &[Line<'_>], first: usize) -> usize {
         if at > first {
             chunk.push('\n');
             chunk.push_str(line.text);
-            if line.text.trim().starts_with('[') || end == "]" && begins_statement(line.text) {
+            if line.text.trim_start_matches(BLANKS).starts_with('[')
+                || end == "]" && begins_statement(line.text)
+            {
                 break;
             }
         }
@@ -199,33 +208,24 @@ fn extent(lines: &[Line<'_>], first: usize) -> usize {
     first
 }
 
-fn begins_statement(line: &str) -> bool {
+pub(super) fn begins_statement(line: &str) -> bool {
     let name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-' || c == '.';
-    line.split_once('=').is_some_and(|(key, _)| !key.trim().is_empty() && key.trim().chars().all(name))
-}
-
-struct Found {
-    value: Value,
-    start: usize,
-    end: usize,
+    let key = line.split_once('=').map_or("", |(key, _)| key.trim_matches(BLANKS));
+    !key.is_empty() && key.chars().all(name)
 }
 
 /// Every key in a table, those of tables in it by their whole path.
-fn flat(table: &DeTable<'_>, above: &mut Vec<String>) -> Vec<(Vec<String>, Found)> {
-    let mut found = Vec::new();
+fn flatten(table: &DeTable<'_>, above: &mut Vec<String>) -> Vec<(Vec<String>, Value)> {
+    let mut entries = Vec::new();
     for (key, value) in table.iter() {
         above.push(key.get_ref().to_string());
         match value.get_ref() {
-            DeValue::Table(table) => found.extend(flat(table, above)),
-            other => {
-                let span = value.span();
-                let value = Found { value: plain(other), start: span.start, end: span.end };
-                found.push((above.clone(), value));
-            }
+            DeValue::Table(table) => entries.extend(flatten(table, above)),
+            other => entries.push((above.clone(), plain(other))),
         }
         above.pop();
     }
-    found
+    entries
 }
 
 fn plain(value: &DeValue<'_>) -> Value {
@@ -271,13 +271,5 @@ mod tests {
         let document = read(text);
         assert_eq!(keys(&document), "user.name@2 ssh.on@6 ");
         assert_eq!(document.faults.iter().map(|f| f.line).collect::<Vec<_>>(), [3, 7]);
-        assert_eq!(document.secrets.iter().map(|s| &text[s.clone()]).collect::<Vec<_>>(), ["'secret'"]);
-    }
-
-    #[test]
-    fn secrets_are_found_wherever_they_stand() {
-        let text = "password = \"a\" # b\n[x]\n  PassWord = 'c'\npassword=\"d\npassword = '*'\npassword_encrypted = true\npsk = e f\n";
-        let found: Vec<&str> = read(text).secrets.into_iter().map(|s| &text[s]).collect();
-        assert_eq!(found, ["\"a\"", "'c'", "\"d", " e f"]);
     }
 }

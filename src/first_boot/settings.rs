@@ -2,7 +2,6 @@
 //! not, line by line. The same for the machine and for whoever checks a file before the card is flashed.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use crate::first_boot::document::{self, Entry, Fault, MASK, Value};
 use crate::first_boot::encoding::Decoded;
@@ -29,8 +28,6 @@ pub struct Reading {
     pub settings: Settings,
     /// What is not.
     pub faults: Vec<Fault>,
-    /// Its text and where secrets stand in it; none where it is no text.
-    pub text: Option<(Decoded, Vec<Range<usize>>)>,
 }
 
 /// What is asked for; what is left out stays as it is.
@@ -133,7 +130,7 @@ pub fn read(bytes: &[u8]) -> Reading {
     }
     let settings = form.settings();
     form.faults.sort_by_key(|fault| fault.line);
-    Reading { settings, faults: form.faults, text: Some((decoded, document.secrets)) }
+    Reading { settings, faults: form.faults }
 }
 
 /// The keys that were found, taken one by one.
