@@ -67,7 +67,7 @@ pub fn run(
     let by_systemd = manager_pid().is_some();
     let mut environment = base_environment(request, by_systemd)?;
 
-    supervisor.end_with(neighbours(request, by_systemd)?);
+    supervisor.end_with(neighbours(request)?);
 
     let holder = Holder::this(&service.name, by_systemd);
     let lock = launch.lock.as_deref().map(|path| Lock::acquire(path, &holder)).transpose()?;
@@ -184,7 +184,7 @@ fn start(prepared: &Prepared, supervisor: &mut Supervisor) -> Result<Option<i32>
 }
 
 /// Asks about the units that this service has to do with; the answer is what the launch has to end with.
-fn neighbours(request: &Request<'_>, by_systemd: bool) -> Result<Option<Guard>, Failure> {
+fn neighbours(request: &Request<'_>) -> Result<Option<Guard>, Failure> {
     let service = request.service;
     if service.only_while.is_none() && service.expects.is_empty() {
         return Ok(None);
@@ -196,8 +196,7 @@ fn neighbours(request: &Request<'_>, by_systemd: bool) -> Result<Option<Guard>, 
     };
     let mut guard = None;
     if let Some(unit) = &service.only_while {
-        // Under systemd the unit says what it stops with, and systemd is quicker.
-        if let Some(manager) = manager.as_mut().filter(|_| !by_systemd) {
+        if let Some(manager) = &mut manager {
             guard = only_while::follow(unit, manager)?;
         }
         only_while::check(&service.name, unit, manager.as_mut(), request.no_systemd)?;

@@ -1,8 +1,9 @@
-//! A service that must not run without another one: refused unless that unit is active, and when a person
-//! started it, stopped when that unit's main process ends.
+//! A service that must not run without another one: refused unless that unit is active, and stopped when that unit's
+//! main process ends.
 //!
-//! In a unit the second half is `StopPropagatedFrom=`. The first has no directive: a job mode bypasses `Requisite=`,
-//! and the check that it queues cancels a stop of that other unit which waits for this one.
+//! No directive does either half. A job mode bypasses `Requisite=`, and the check that it queues cancels a stop of that other
+//! unit which waits for this one. `StopPropagatedFrom=` makes the service part of every stop of the other unit, and
+//! systemd then refuses that stop while somebody's irreversible job of the service is queued.
 
 use std::io;
 
@@ -41,7 +42,7 @@ pub fn check(service: &str, unit: &str, manager: Option<&mut Manager>, without: 
     Ok(())
 }
 
-/// What a launch by hand has to end with: the unit's main process, if it has one. To be asked before [`check`]:
+/// What a launch has to end with: the unit's main process, if it has one. To be asked before [`check`]:
 /// if the process ends in between, the state shows it.
 pub fn follow(unit: &str, manager: &mut Manager) -> Result<Option<Guard>, Failure> {
     let process = match manager.main_pid(unit) {

@@ -225,8 +225,14 @@ impl Supervisor {
         let _ = poll(&mut fds, timeout.as_ref());
         let ended = !fds[1].revents().is_empty();
         if ended && let Some(guard) = self.guard.take() {
+            // In an orderly stop of both it was asked before: a second SIGINT would be another request.
+            if self.asked.is_some() {
+                return;
+            }
             say(format_args!("warning: `{}` has ended: stopping", guard.unit));
             self.ask(Signal::SIGINT, Signal::SIGINT, |_| true);
+            // systemd knows of no stop here, and sets no time limit.
+            self.plan(Signal::SIGINT, PATIENCE);
         }
     }
 

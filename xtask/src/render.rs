@@ -21,6 +21,22 @@ use template::ENVIRONMENT;
 /// Where systemd and polkit look for what nobody changes: an administrator's own goes to `/etc`.
 const FIXED: [&str; 2] = ["/usr/lib/", "/usr/share/polkit-1/"];
 
+/// Units whose jobs bring a machine down or into rescue. `soft-reboot` is newer than some systemds, which read past it.
+const WAYS_DOWN: [&str; 12] = [
+    "shutdown.target",
+    "umount.target",
+    "final.target",
+    "systemd-reboot.service",
+    "systemd-poweroff.service",
+    "systemd-halt.service",
+    "systemd-kexec.service",
+    "systemd-soft-reboot.service",
+    "rescue.target",
+    "rescue.service",
+    "emergency.target",
+    "emergency.service",
+];
+
 /// Renders everything that does not depend on a processor. `extras` are what the programs bring along.
 pub fn render(product: &Product, extras: &[Extra]) -> Tree {
     Renderer { product, plan: Plan::of(product), tree: Tree::default() }.run(extras)
@@ -90,6 +106,12 @@ impl Renderer<'_> {
         if p.hardware_watchdog.is_some() {
             let path = format!("root/usr/lib/systemd/system.conf.d/50-{name}.conf");
             self.file(&path, 0o644, "packaging/system.conf.d/product.conf", context! {});
+        }
+        if p.services.iter().any(|s| s.permitted) {
+            for unit in WAYS_DOWN {
+                let path = format!("root/usr/lib/systemd/system/{unit}.d/50-{name}.conf");
+                self.file(&path, 0o644, "units/kept.conf", context! {});
+            }
         }
         for drop_in in &p.drop_ins {
             let path = format!("root{}", drop_in.path);

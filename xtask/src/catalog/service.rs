@@ -100,7 +100,8 @@ pub struct Service {
     pub task_manager: Option<String>,
 
     /// Runs only while that service is active: the start fails at once when it is not (and never starts it), and
-    /// it is stopped when that one stops, crashes or is restarted, and does not come back by itself.
+    /// it is stopped when that one stops, crashes or is restarted, and does not come back by itself. Where a permit lets
+    /// others start the service, it needs `launch` and no `restart`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub only_while: Option<String>,
     /// The service that stands for it and others: started with it, and stopped and restarted when that is; what happens

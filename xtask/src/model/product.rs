@@ -63,7 +63,7 @@ pub(super) fn build(
     hold_kept(&mut mirrors);
     let permits = permit::permits(catalog, &services, place);
     own_locks(&mut locks, &services, &permits, place);
-    guard(&mut services, &permits);
+    guard(&mut services, &permits, place);
     let alerts = alert::managers(catalog, services.iter().chain(&mirrors), place);
     let spec = &catalog.product;
     Product {
@@ -299,13 +299,44 @@ fn find_dependents(services: &mut [Service]) {
     }
 }
 
-/// Who may start a service must get no say over the one that it cannot be without.
-fn guard(services: &mut [Service], permits: &[Permit]) {
-    let permitted = |unit: &String| permits.iter().any(|p| p.covers(unit));
+/// Somebody who may start a service must get no say over the one that it cannot be without.
+fn guard(services: &mut [Service], permits: &[Permit], place: &mut Place<'_>) {
+    for service in services.iter_mut() {
+        service.permitted = permits.iter().any(|permit| permit.covers(&service.unit));
+        if service.permitted {
+            // What DefaultDependencies= would order it after.
+            extend(
+                &mut service.relations.after,
+                ["sysinit.target", "basic.target"].map(str::to_owned).iter(),
+            );
+        }
+    }
     let needed: Vec<String> =
-        services.iter().filter(|s| permitted(&s.unit)).filter_map(|s| s.only_while.clone()).collect();
-    for service in services {
+        services.iter().filter(|s| s.permitted).filter_map(|s| s.only_while.clone()).collect();
+    for service in services.iter_mut() {
         service.guarded = needed.contains(&service.unit);
+    }
+    for service in services.iter().filter(|s| s.permitted && s.only_while.is_some()) {
+        let at = ["service", service.name.as_str(), "only-while"];
+        // Nothing in the unit may tie the two together, so run_stack has to.
+        if service.launch.is_none() {
+            let text = "needs run_stack where a permit lets others start the service: write `launch` instead of `exec`";
+            place.fault(&at, text);
+        } else if service.restart != "no" {
+            let text = "cannot be combined with `restart` where a permit lets others start the service, which would come \
+                        back by itself: remove `restart`";
+            place.fault(&at, text);
+        }
+        let has_no_process = |other: &&Service| other.r#type == "oneshot" || !other.children.is_empty();
+        if let Some(other) =
+            services.iter().find(|s| Some(&s.unit) == service.only_while.as_ref()).filter(has_no_process)
+        {
+            let text = format!(
+                "names {}, which has no process to follow: name a service that runs a program",
+                shown(&other.name)
+            );
+            place.fault(&at, &text);
+        }
     }
 }
 

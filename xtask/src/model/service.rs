@@ -152,6 +152,7 @@ pub(super) fn build(
         on_upgrade: spec.on_upgrade.unwrap_or(OnUpgrade::Restart),
         holds_kept: false,
         guarded: false,
+        permitted: false,
         limits: spec.limits.as_ref().map(limits).unwrap_or_default(),
         hardening,
         write_paths: builder.write_paths(),

@@ -99,6 +99,8 @@ pub struct Service {
     pub holds_kept: bool,
     /// Whether somebody who may not control it may start a service that cannot be without it.
     pub guarded: bool,
+    /// Whether anybody but an administrator may control it.
+    pub permitted: bool,
     /// Resource limits: name and value of each directive.
     pub limits: Vec<(String, String)>,
     /// Name of the hardening profile.

@@ -13,11 +13,12 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 44] = templates![
+const TEMPLATES: [(&str, &str); 45] = templates![
     "units/service",
     "units/service.socket",
     "units/proxy.service",
     "units/slice",
+    "units/kept.conf",
     "units/alert@.service",
     "units/alert-mail@.service",
     "packaging/alert.conf",

@@ -7,6 +7,7 @@
 mod dist;
 
 mod drop_in;
+mod flood;
 mod lab;
 mod models;
 mod policy;

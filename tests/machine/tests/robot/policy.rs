@@ -2,6 +2,7 @@
 
 mod audit;
 mod channels;
+mod flood;
 mod gateway;
 mod table;
 pub(crate) mod transient;

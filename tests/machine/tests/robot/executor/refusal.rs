@@ -28,11 +28,11 @@ fn what_waits_to_be_stopped_runs_no_more() -> Result<()> {
         let op = &mut robot.login_session("op");
         robot.put(machine::ros::MANNERS, 0o644, "{\"deaf\": true}");
         start(robot, op, "nav");
-        // The gateway is active until the last process of the stack is gone, and these do not go.
+        // The gateway runs until the last process of the stack is gone, and these do not go.
         robot.run("systemctl stop --no-block rovi-gateway").ok();
         robot.wait_for("the stop to begin", SOON, || service(op, "nav").state == State::Stopping);
         let gateway = service(op, "gateway");
-        assert_eq!((&*gateway.active, gateway.job.as_deref()), ("active", Some("stop")));
+        assert_eq!((&*gateway.active, gateway.job.as_deref()), ("deactivating", Some("stop")));
         assert_eq!(gateway.state, State::Stopping);
         op.run("rovi start camera")
             .exits(75)
