@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod bake;
+mod damage;
 mod debian;
 mod ext4;
 mod fat;

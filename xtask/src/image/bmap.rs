@@ -64,7 +64,7 @@ fn inside(file: &Arc<File>, partition: &mbr::Partition) -> Result<Vec<(u64, u64)
     if ext4::is_there(file, partition.at) {
         return Ext4::open(file.clone(), partition.at, partition.size)?.used();
     }
-    Ok(fat::used(file, partition.at)?.unwrap_or_else(|| vec![(0, partition.size)]))
+    Ok(fat::used(file, partition.at, partition.size)?.unwrap_or_else(|| vec![(0, partition.size)]))
 }
 
 /// A checksum a range; each processor takes the next one.

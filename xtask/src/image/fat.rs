@@ -24,6 +24,8 @@ const FEWEST_CLUSTERS: u64 = 65525;
 const END: u32 = 0x0fff_ffff;
 const ENTRY: usize = 32;
 const CHUNK: usize = 1 << 20;
+/// Tables that are read are no longer: those of a card of 2 TB are.
+const LARGEST_TABLE: u64 = 256 << 20;
 /// 1980-01-01 and the end of 2107.
 const FIRST_SECOND: i64 = 315_532_800;
 const LAST_SECOND: i64 = 4_354_819_199;
@@ -74,9 +76,9 @@ pub fn write(tree: &Tree, identity: &Identity, size: u64, file: &File, at: u64) 
     Ok(())
 }
 
-/// Ranges of bytes that are in use by the FAT32 that is in a file from there on, from its beginning; none if there is no
-/// FAT32.
-pub fn used(file: &File, at: u64) -> io::Result<Option<Vec<(u64, u64)>>> {
+/// Ranges of bytes that are in use by the FAT32 that is in that part of a file, from its beginning; none if there is no
+/// FAT32, or one that does not fit there.
+pub fn used(file: &File, at: u64, size: u64) -> io::Result<Option<Vec<(u64, u64)>>> {
     let mut sector = [0; SECTOR as usize];
     file.read_exact_at(&mut sector, at)?;
     let number = |at: usize, size: usize| -> u64 {
@@ -88,7 +90,11 @@ pub fn used(file: &File, at: u64) -> io::Result<Option<Vec<(u64, u64)>>> {
     }
     let tables = number(14, 2) * number(11, 2);
     let data = tables + number(16, 1) * table;
-    let clusters = number(32, 4).saturating_mul(number(11, 2)).saturating_sub(data) / cluster;
+    let end = number(32, 4) * number(11, 2);
+    if data > end || end > size || table > LARGEST_TABLE {
+        return Ok(None);
+    }
+    let clusters = (end - data) / cluster;
     let mut entries = vec![0; ((clusters + 2) * 4).min(table) as usize];
     file.read_exact_at(&mut entries, at + tables)?;
     let mut used = vec![(0, data)];

@@ -122,6 +122,9 @@ fn date(text: &str) -> Option<u64> {
     let (day, year): (u64, u64) = (day.parse().ok()?, year.parse().ok()?);
     let mut parts = time.split(':').map(str::parse::<u64>);
     let (hour, minute, second) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
     let days = Date::parse(&format!("{year:04}-{month:02}-{day:02}"))?.epoch() / 86_400;
     Some(((days * 24 + hour) * 60 + minute) * 60 + second)
 }
@@ -136,6 +139,7 @@ mod tests {
         assert_eq!(date("Thu, 01 Jan 1970 00:00:00 UTC"), Some(0));
         assert_eq!(date("Thu, 29 Feb 2024 12:00:00 UTC"), Some(1_709_208_000));
         assert_eq!(date("yesterday"), None);
+        assert_eq!(date("Sat, 12 Sep 2026 18446744073709551615:00:00 UTC"), None);
         let hash = "a".repeat(64);
         let sums = format!("\n {hash} 12 main/x\n {hash}  7 main/y.xz");
         assert_eq!(sum(&sums, "main/y.xz"), Some((hash.as_str(), 7)));

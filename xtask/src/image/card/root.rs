@@ -25,7 +25,9 @@ struct Window<'a> {
 
 impl ReadAt for Window<'_> {
     fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<()> {
-        FileExt::read_exact_at(self.file, buffer, self.start + offset)
+        // A damaged file system has places anywhere.
+        let at = self.start.checked_add(offset).ok_or(std::io::ErrorKind::UnexpectedEof)?;
+        FileExt::read_exact_at(self.file, buffer, at)
     }
 }
 

@@ -17,6 +17,10 @@ const VOLUME: u8 = 0x08;
 const FOLDER: u8 = 0x10;
 const LONG: u8 = 0x0f;
 
+/// A table of four bytes a cluster, for a partition of 64 GiB; and a folder of 65,536 records, as many as a FAT allows.
+const LARGEST_TABLE: u64 = 64 << 20;
+const LARGEST_FOLDER: usize = 65_536 * RECORD;
+
 /// Deeper than any boot partition, and less than what a folder that holds itself would make.
 const DEEPEST: usize = 8;
 
@@ -90,6 +94,10 @@ impl<'a> Volume<'a> {
     fn walk(&mut self, first: u32, folder: &str, depth: usize, owners: &mut [bool]) -> Result<()> {
         ensure!(depth < DEEPEST, "boot file system: `{folder}`: folders in folders without an end");
         let chain = self.own(first, folder, owners)?;
+        ensure!(
+            chain.len() * self.shape.cluster <= LARGEST_FOLDER,
+            "boot file system: `{folder}`: a folder of more than {LARGEST_FOLDER} bytes"
+        );
         let records = self.content(&chain)?;
         for (name, record) in entries(&records)? {
             let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
@@ -171,6 +179,7 @@ fn shape(file: &File, start: u64, size: u64) -> Result<(Shape, usize, usize)> {
     // Fewer clusters than this make it a FAT16, whatever it says of itself.
     ensure!(clusters >= 65_525, "boot file system: {clusters} clusters are too few for FAT32");
     ensure!((clusters + 2) * 4 <= table * 512, "boot file system: its table is too small");
+    ensure!(table * 512 <= LARGEST_TABLE, "boot file system: its table is larger than {LARGEST_TABLE} bytes");
     let at = start + reserved * 512;
     let shape = Shape {
         tables: [at, at + table * 512],

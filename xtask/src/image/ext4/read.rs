@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use mkext4::reader::{Fs, ReadAt};
-use mkext4::spec::{self, Inode, bg_flags};
+use mkext4::spec::{self, ExtentHeader, ExtentIdx, Inode, bg_flags};
 
 use super::{BLOCK, Identity};
 use crate::image::tree::{Content, Device, Id, Kind, Node, Past, Piece, Source, Time, Tree};
@@ -51,6 +51,14 @@ const ORPHANS: u32 = 0x1_0000;
 const MARKS: [(u32, char); 6] =
     [(0x4, 'c'), (0x10, 'i'), (0x20, 'a'), (0x800, 'E'), (0x10_0000, 'V'), (0x4000_0000, 'F')];
 
+/// Longer than any ext4 with these blocks can have a file.
+const TOO_LONG: u64 = 1 << 44;
+/// What is kept in memory of one file system, at most: a folder's blocks, all names, and what attributes hold. A system
+/// with everything that Debian has stays far below.
+const LARGEST_FOLDER: u64 = 64 << 20;
+const MOST_NAMES: u64 = 4_000_000;
+const MOST_ATTRIBUTES: u64 = 256 << 20;
+
 /// A file system that is read.
 pub struct Ext4 {
     fs: Fs<Window>,
@@ -63,7 +71,9 @@ struct Window(Arc<File>, u64);
 
 impl ReadAt for Window {
     fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        FileExt::read_exact_at(&*self.0, buffer, self.1 + offset)
+        // A damaged file system has places anywhere.
+        let at = self.1.checked_add(offset).ok_or(io::ErrorKind::UnexpectedEof)?;
+        FileExt::read_exact_at(&*self.0, buffer, at)
     }
 }
 
@@ -107,7 +117,7 @@ impl Ext4 {
     pub fn identity(&self) -> Result<Identity> {
         let superblock = self.fs.superblock();
         let label = superblock.volume_name.split(|byte| *byte == 0).next().unwrap_or_default();
-        let reserved = (superblock.r_blocks_count * 100).div_ceil(superblock.blocks_count);
+        let reserved = superblock.r_blocks_count.saturating_mul(100).div_ceil(superblock.blocks_count);
         let journal = self.fs.inode(JOURNAL_INODE)?.size / BLOCK;
         Ok(Identity {
             label: String::from_utf8(label.to_vec()).context("its label is not UTF-8")?,
@@ -122,7 +132,24 @@ impl Ext4 {
 
     /// Whether a path is in it.
     pub fn has(&self, path: &str) -> bool {
-        self.fs.resolve(path).is_ok()
+        self.find(path).is_ok_and(|inode| inode.is_some())
+    }
+
+    fn find(&self, path: &str) -> Result<Option<u32>> {
+        let (mut inode, mut room) = (spec::ROOT_INO, self.room());
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            self.measure(&self.fs.inode(inode)?, &mut room)?;
+            match self.fs.lookup(inode, name.as_bytes())? {
+                Some(next) => inode = next,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(inode))
+    }
+
+    fn room(&self) -> Room {
+        let extents = self.fs.superblock().blocks_count;
+        Room { extents, names: MOST_NAMES, attributes: MOST_ATTRIBUTES }
     }
 
     /// How many bytes it has.
@@ -132,15 +159,17 @@ impl Ext4 {
 
     /// How many bytes are free.
     pub fn free(&self) -> u64 {
-        self.fs.superblock().free_blocks_count * BLOCK
+        self.fs.superblock().free_blocks_count.saturating_mul(BLOCK)
     }
 
     /// Everything in it. What its files hold is read from the file later.
     pub fn tree(&self) -> Result<Tree> {
         let root = self.fs.inode(spec::ROOT_INO)?;
+        let mut room = self.room();
         let mut walk = Walk {
             fs: self,
-            tree: Tree::new(self.node(spec::ROOT_INO, &root)?),
+            tree: Tree::new(self.node(spec::ROOT_INO, &root, &mut room)?),
+            room,
             links: HashMap::new(),
             folders: HashSet::from([spec::ROOT_INO]),
         };
@@ -179,7 +208,35 @@ impl Ext4 {
         Ok(used)
     }
 
-    fn node(&self, number: u32, inode: &Inode) -> Result<Node> {
+    /// Looks how much an inode leads to, before the reader keeps all of it in memory: a damaged one may lead to the same
+    /// blocks again and again.
+    fn measure(&self, inode: &Inode, room: &mut Room) -> Result<()> {
+        ensure!(inode.size < TOO_LONG, "is longer than any file can be: run `e2fsck -f` on it");
+        ensure!(
+            inode.mode & 0xf000 != 0x4000 || inode.size <= LARGEST_FOLDER,
+            "is a folder of more than {LARGEST_FOLDER} bytes, and larger ones are not read"
+        );
+        inode.extent_root().map_or(Ok(()), |root| self.measure_extents(root, room))
+    }
+
+    fn measure_extents(&self, node: &[u8], room: &mut Room) -> Result<()> {
+        let header = ExtentHeader::decode(node)?;
+        let most = (node.len() - ExtentHeader::LEN) / ExtentHeader::ENTRY_LEN;
+        for number in 0..usize::from(header.entries).min(most) {
+            // Each of them leads to a block of its own.
+            take(&mut room.extents, 1).context("shares its blocks with others: run `e2fsck -f` on it")?;
+            if header.depth > 0 {
+                let child = self.fs.read_block(ExtentIdx::decode(spec::extent::entry(node, number)).leaf)?;
+                let depth = ExtentHeader::decode(&child)?.depth;
+                ensure!(depth < header.depth, "has extents in a circle: run `e2fsck -f` on it");
+                self.measure_extents(&child, room)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn node(&self, number: u32, inode: &Inode, room: &mut Room) -> Result<Node> {
+        self.measure(inode, room)?;
         let marks: String =
             MARKS.iter().filter(|(bit, _)| inode.flags & bit != 0).map(|(_, letter)| *letter).collect();
         ensure!(
@@ -192,6 +249,9 @@ impl Ext4 {
         };
         let mut xattrs = BTreeMap::new();
         for attribute in self.fs.xattrs(number)? {
+            take(&mut room.attributes, attribute.value.len() as u64).with_context(|| {
+                format!("has attributes, and all together have more than {MOST_ATTRIBUTES} bytes")
+            })?;
             let name = attribute.full_name().and_then(|name| String::from_utf8(name).ok());
             xattrs.insert(name.context("has an attribute of an unknown kind")?, attribute.value);
         }
@@ -255,9 +315,22 @@ impl Ext4 {
     }
 }
 
+/// How much more may be read of a file system.
+struct Room {
+    extents: u64,
+    names: u64,
+    attributes: u64,
+}
+
+fn take(room: &mut u64, amount: u64) -> Option<()> {
+    *room = room.checked_sub(amount)?;
+    Some(())
+}
+
 struct Walk<'fs> {
     fs: &'fs Ext4,
     tree: Tree,
+    room: Room,
     links: HashMap<u32, Id>,
     folders: HashSet<u32>,
 }
@@ -279,11 +352,13 @@ impl Walk<'_> {
     }
 
     fn entry(&mut self, path: &str, number: u32, waiting: &mut Vec<(String, u32)>) -> Result<()> {
+        take(&mut self.room.names, 1)
+            .with_context(|| format!("is one name more than the {MOST_NAMES} that are read"))?;
         if let Some(id) = self.links.get(&number) {
             return self.tree.link(path, *id);
         }
         let inode = self.fs.fs.inode(number)?;
-        let node = self.fs.node(number, &inode)?;
+        let node = self.fs.node(number, &inode, &mut self.room)?;
         let folder = matches!(node.kind, Kind::Dir);
         ensure!(!folder || self.folders.insert(number), "is in two folders: run `e2fsck -f` on it");
         let id = self.tree.insert(path, node)?;

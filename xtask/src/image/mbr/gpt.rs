@@ -1,9 +1,10 @@
 //! GPT, as other people's images have it: read, and changed in both of its copies.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use flate2::Crc;
 
 use super::{Kind, Partition, Table};
@@ -21,6 +22,8 @@ pub(super) const TAIL: u64 = (MOST_ENTRIES * ENTRY) as u64 + SECTOR;
 struct Copy {
     header: Vec<u8>,
     entries: Vec<u8>,
+    /// Where the entries are, in bytes.
+    at: u64,
 }
 
 /// The partitions of a disk whose first sector announces a GPT.
@@ -32,16 +35,11 @@ pub(super) fn read(file: &File) -> Result<Table> {
             continue;
         }
         let (first, last) = (long(entry, 32), long(entry, 40));
-        ensure!(
-            first <= last && last < u64::MAX / SECTOR,
-            "has a damaged GPT: partition {number} ends before it begins"
-        );
-        partitions.push(Partition {
-            number,
-            content: 0,
-            at: first * SECTOR,
-            size: (last - first + 1) * SECTOR,
-        });
+        ensure!(first <= last, "has a damaged GPT: partition {number} ends before it begins");
+        let (at, end) = (place(first)?, place(last)? + SECTOR);
+        let outside = end <= copy.at || at >= copy.at + copy.entries.len() as u64;
+        ensure!(first > 1 && outside, "has a damaged GPT: partition {number} lies over it");
+        partitions.push(Partition { number, content: 0, at, size: end - at });
     }
     let table = Table { kind: Kind::Gpt, partitions };
     table.check()?;
@@ -61,9 +59,15 @@ pub(super) fn grow(file: &File, partition: &Partition, disk: u64) -> Result<()> 
     copy.header[48..56].copy_from_slice(&(entries_at - 1).to_le_bytes());
     copy.header[88..92].copy_from_slice(&crc.to_le_bytes());
     let first_entries = long(&copy.header, 72);
-    // What was the end is in the middle now.
-    if old_backup != last {
-        file.write_all_at(&[0; SECTOR as usize], old_backup * SECTOR)?;
+    // What was the end is in the middle now; the header may say that anything is.
+    let mut start = [0; MAGIC.len()];
+    let old_place = place(old_backup)?;
+    if old_backup > 1
+        && old_backup != last
+        && file.read_exact_at(&mut start, old_place).is_ok()
+        && start == MAGIC
+    {
+        file.write_all_at(&[0; SECTOR as usize], old_place)?;
     }
     for (own, other, entries) in [(last, 1, entries_at), (1, last, first_entries)] {
         let mut header = copy.header.clone();
@@ -83,7 +87,7 @@ pub(super) fn grow(file: &File, partition: &Partition, disk: u64) -> Result<()> 
 impl Copy {
     fn read(file: &File) -> Result<Copy> {
         let mut header = vec![0; HEADER];
-        file.read_exact_at(&mut header, SECTOR).context("has a GPT that is cut short")?;
+        fill(file, &mut header, SECTOR)?;
         ensure!(
             header.starts_with(MAGIC),
             "announces a GPT and has none: is it a disk with sectors of 4096 bytes?"
@@ -96,10 +100,27 @@ impl Copy {
         sign(&mut signed);
         ensure!(signed == header, "has a damaged GPT: repair it with `sgdisk --verify`");
         let mut entries = vec![0; count * ENTRY];
-        file.read_exact_at(&mut entries, long(&header, 72) * SECTOR)
-            .context("has a GPT that is cut short")?;
+        let at = place(long(&header, 72))?;
+        ensure!(at > SECTOR, "has a damaged GPT: its entries lie over its header");
+        fill(file, &mut entries, at)?;
         ensure!(crc(&entries) == word(&header, 88), "has a damaged GPT: repair it with `sgdisk --verify`");
-        Ok(Copy { header, entries })
+        Ok(Copy { header, entries, at })
+    }
+}
+
+/// Where a sector begins, in bytes; what a table says may be any number.
+fn place(sector: u64) -> Result<u64> {
+    // With what follows it, no sum of two of these is too large for a number.
+    match sector.checked_mul(SECTOR).filter(|place| *place < 1 << 62) {
+        Some(place) => Ok(place),
+        None => bail!("has a damaged GPT: there is no sector {sector} on any disk"),
+    }
+}
+
+fn fill(file: &File, bytes: &mut [u8], at: u64) -> Result<()> {
+    match file.read_exact_at(bytes, at) {
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => bail!("has a GPT that is cut short"),
+        read => Ok(read?),
     }
 }
 

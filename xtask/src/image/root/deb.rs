@@ -132,7 +132,8 @@ fn regular<R: Read>(entry: &mut Entry<'_, R>, path: &Path, mode: u32, uid: u32, 
     // In this order: a change of owner takes set-uid away.
     chown(path, Some(uid), Some(gid))?;
     file.set_permissions(Permissions::from_mode(mode))?;
-    file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(entry.header().mtime()?))
+    let modified = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(entry.header().mtime()?));
+    file.set_modified(modified.ok_or(io::ErrorKind::InvalidData)?)
 }
 
 /// A path below the root, which leads nowhere else.
@@ -150,4 +151,53 @@ fn inner(path: &Path) -> Result<PathBuf> {
 
 fn id(number: u64) -> Result<u32> {
     u32::try_from(number).context("an owner's number is too large")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::unpack;
+    use crate::image::pattern::Filter;
+
+    /// A package whose files are archives of the one file that is given.
+    fn package(control: &[u8], data: &[u8]) -> Vec<u8> {
+        let mut deb = b"!<arch>\n".to_vec();
+        for (name, bytes) in [("debian-binary", &b"2.0\n"[..]), ("control.tar", control), ("data.tar", data)]
+        {
+            deb.extend(
+                format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, bytes.len()).bytes(),
+            );
+            deb.extend(bytes);
+            deb.resize(deb.len().next_multiple_of(2), b'\n');
+        }
+        deb
+    }
+
+    fn archive(name: &str, change: impl FnOnce(&mut tar::Header)) -> Vec<u8> {
+        let mut header = tar::Header::new_gnu();
+        header.set_path(name).expect("a path");
+        header.set_size(4);
+        header.set_mode(0o644);
+        header.set_uid(rustix::process::geteuid().as_raw().into());
+        header.set_gid(rustix::process::getegid().as_raw().into());
+        change(&mut header);
+        header.set_cksum();
+        let mut archive = tar::Builder::new(Vec::new());
+        archive.append(&header, &b"text"[..]).expect("an archive");
+        archive.into_inner().expect("an archive")
+    }
+
+    #[test]
+    fn a_time_that_no_clock_has_is_an_error() {
+        let folder = std::env::temp_dir().join(format!("deb-time-{}", std::process::id()));
+        fs::create_dir_all(folder.join("root")).expect("a folder");
+        let deb = package(&archive("control", |_| ()), &archive("file", |header| header.set_mtime(u64::MAX)));
+        fs::write(folder.join("a.deb"), deb).expect("a package");
+        let error =
+            unpack(&folder.join("a.deb"), &folder.join("root"), &Filter { leave_out: &[], keep: &[] })
+                .expect_err("a time");
+        assert_eq!(format!("{error:#}"), "`/file`: cannot be written: invalid data");
+        fs::remove_dir_all(&folder).expect("the folder");
+    }
 }
