@@ -1,12 +1,13 @@
 //! A .deb's last touch: takes what cargo-deb made, adds the `md5sums` of its files, by which `dpkg --verify` and
 //! `debsums` find a damaged card. cargo-deb left them out in 3.0. And what a .deb says of itself.
 
-use std::io::{Cursor, Read, Write};
+use std::io::{Read, Write};
 
 use anyhow::{Context, Result, bail, ensure};
-use flate2::read::MultiGzDecoder;
-use lzma_rust2::{XzOptions, XzReader, XzWriter};
+use lzma_rust2::{XzOptions, XzWriter};
 use md5::{Digest, Md5};
+
+use crate::unpack;
 
 const MAGIC: &[u8] = b"!<arch>\n";
 const HEAD: usize = 60;
@@ -28,8 +29,8 @@ fn with_fields(deb: &[u8], fields: &[(&str, &str)]) -> Result<Vec<u8>> {
     let find = |name: &str| {
         members.iter().find(|m| m.name == name).with_context(|| format!("cargo-deb made no {name}"))
     };
-    let sums = sums(&unxz(find("data.tar.xz")?.bytes)?)?;
-    let control = unxz(find("control.tar.xz")?.bytes)?;
+    let sums = sums(&unxz(find("data.tar.xz")?.bytes, unpack::FILES)?)?;
+    let control = unxz(find("control.tar.xz")?.bytes, unpack::CONTROL)?;
     let control = xz(&with_control(&control, sums.as_bytes(), fields)?)?;
     let mut out = MAGIC.to_vec();
     for member in &members {
@@ -50,10 +51,10 @@ pub fn control(deb: &[u8]) -> Result<String> {
     let archive =
         members.iter().find(|m| m.name.starts_with("control.tar")).context("it has no control.tar")?;
     let tar = match archive.name {
-        "control.tar.xz" => unxz(archive.bytes)?,
+        "control.tar.xz" => unxz(archive.bytes, unpack::CONTROL)?,
         "control.tar.gz" => {
             let mut out = Vec::new();
-            MultiGzDecoder::new(archive.bytes).read_to_end(&mut out)?;
+            unpack::gzip(archive.bytes, unpack::CONTROL).read_to_end(&mut out)?;
             out
         }
         "control.tar" => archive.bytes.to_vec(),
@@ -160,9 +161,9 @@ fn replaced(control: &[u8], field: &str, value: &str) -> Vec<u8> {
     out
 }
 
-fn unxz(bytes: &[u8]) -> Result<Vec<u8>> {
+fn unxz(bytes: &[u8], most: u64) -> Result<Vec<u8>> {
     let mut out = Vec::new();
-    XzReader::new(Cursor::new(bytes), true).read_to_end(&mut out)?;
+    unpack::xz(bytes, most).read_to_end(&mut out)?;
     Ok(out)
 }
 

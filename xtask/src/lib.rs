@@ -32,6 +32,7 @@ pub mod structure;
 pub mod target;
 pub mod tool;
 pub mod tree;
+pub mod unpack;
 pub mod verb;
 pub mod verify;
 pub mod workspace;

@@ -76,6 +76,24 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
     );
     assert!(bad("damaged.img", &|b| b[at + 1024 + 0x78] ^= 1).contains("corrupt superblock: checksum"));
 
+    // A few bytes that would like to have 1.5 GiB of memory to be unpacked.
+    ok("sh", &["-euc", &format!("cd {}; head -c 100000 base.img | xz -T1 >large.img.xz", dir.display())]);
+    let path = dir.join("large.img.xz");
+    let mut packed = fs::read(&path).unwrap();
+    // The head of the first block ends with its checksum; before that, one byte is the size of the dictionary.
+    assert_eq!(packed[14..16], [0x21, 1]);
+    packed[16] = 37;
+    let end = 12 + usize::from(packed[12]) * 4;
+    let mut crc = flate2::Crc::new();
+    crc.update(&packed[12..end]);
+    packed[end..end + 4].copy_from_slice(&crc.sum().to_le_bytes());
+    fs::write(&path, packed).unwrap();
+    assert_eq!(
+        refused(&path, &deb),
+        "`DIR/large.img.xz`: wants too much memory: pack it again with `xz -9` or less: needed memory too big for \
+         mem_limit_kb"
+    );
+
     let debugfs = |name: &str, request: &str| {
         let path = dir.join(name);
         fs::write(&path, &bytes).unwrap();

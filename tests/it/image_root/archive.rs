@@ -1,6 +1,8 @@
 //! What an image is made of comes from an archive: what of it is believed, and what is said of the rest.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::process::Command;
 
 use machine::host;
@@ -9,14 +11,19 @@ use super::{TOOLS, failure};
 use crate::command::{dist, program, root, sh};
 use crate::scratch::{Scratch, scratch};
 
+/// What an image needs of a distribution.
+const ALL: [&str; 5] = ["a", "passwd", "systemd", "systemd-timesyncd", "tzdata"];
+/// How its release begins.
+const OURS: &str = "Suite: stable\nCodename: tiny\nDate: Sat, 12 Sep 2026 07:55:41 UTC\n";
+
 /// A distribution of two packages, signed by a key of its own.
 struct Distribution {
     dir: Scratch,
 }
 
 impl Distribution {
-    fn new() -> Distribution {
-        let dir = scratch("image-archive");
+    fn new(name: &str) -> Distribution {
+        let dir = scratch(&format!("image-archive-{name}"));
         let here = dir.display().to_string();
         sh(
             &dir,
@@ -45,6 +52,11 @@ impl Distribution {
 
     /// Publishes packages of these names, all with the content `x`.
     fn publish(&self, names: &[&str]) {
+        self.publish_as(OURS, names);
+    }
+
+    /// The same in a release that begins with these lines.
+    fn publish_as(&self, head: &str, names: &[&str]) {
         let sum = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
         let stanza = |name: &&str| {
             format!(
@@ -53,7 +65,7 @@ impl Distribution {
         };
         let mirror = self.dir.join("mirror/dists/tiny");
         let _ = fs::remove_dir_all(&mirror);
-        let mut release = "Date: Sat, 12 Sep 2026 07:55:41 UTC\nSHA256:\n".to_owned();
+        let mut release = format!("{head}SHA256:\n");
         for architecture in ["amd64", "arm64"] {
             let folder = mirror.join(format!("main/binary-{architecture}/by-hash/SHA256"));
             fs::create_dir_all(&folder).unwrap();
@@ -75,10 +87,12 @@ impl Distribution {
         );
     }
 
-    /// What is said when an image is to be made of it.
+    /// What is said when an image is to be made of it, with a gigabyte of memory.
     fn said(&self, update: &[&str]) -> String {
-        let mut command = Command::new(program());
+        let mut command = Command::new("prlimit");
         command
+            .arg(format!("--as={}", 1 << 30))
+            .arg(program())
             .args(["image", "--board", "b", "--format", "img", "--out"])
             .arg(self.dir.join("out"))
             .args(update);
@@ -96,7 +110,7 @@ impl Distribution {
 #[test]
 fn an_archive_is_believed_as_far_as_its_signature_goes() {
     host::need(&TOOLS).unwrap();
-    let tiny = Distribution::new();
+    let tiny = Distribution::new("believed");
     assert_eq!(tiny.said(&[]), "error: `image/tiny-arm64.lock`: there is none yet: run again with --update");
     tiny.publish(&["a"]);
     assert_eq!(
@@ -104,8 +118,7 @@ fn an_archive_is_believed_as_far_as_its_signature_goes() {
         "error: passwd: not in tiny's archive; systemd or systemd-standalone-sysusers or systemd-sysusers: not in tiny's \
          archive; systemd-timesyncd or time-daemon: not in tiny's archive; tzdata: not in tiny's archive"
     );
-    let all = ["a", "passwd", "systemd", "systemd-timesyncd", "tzdata"];
-    tiny.publish(&all);
+    tiny.publish(&ALL);
     let release = tiny.dir.join("mirror/dists/tiny/InRelease");
     let signed = fs::read_to_string(&release).unwrap();
 
@@ -124,7 +137,10 @@ fn an_archive_is_believed_as_far_as_its_signature_goes() {
 
     let _ = fs::remove_dir_all(tiny.dir.join("cache"));
     let index = "mirror/dists/tiny/main/binary-arm64/by-hash/SHA256";
-    sh(&tiny.dir.join(index), "cp -a . ../kept; for file in *; do echo more >> $file; done");
+    sh(
+        &tiny.dir.join(index),
+        "cp -a . ../kept; for file in *; do echo more | cat - ../kept/$file >$file; done",
+    );
     let said = tiny.said(&["--update"]);
     assert!(said.contains("is not what its hash says"), "{said}");
     sh(&tiny.dir.join(index), "cp ../kept/* .");
@@ -143,7 +159,9 @@ fn an_archive_is_believed_as_far_as_its_signature_goes() {
     assert!(said.starts_with(gone), "{said}");
     assert!(said.contains("tzdata 1: cannot be fetched from `file://DIR/mirror/pool/tzdata.deb`"), "{said}");
     let lock = fs::read_to_string(tiny.dir.join("checkout/image/tiny-arm64.lock")).unwrap();
-    assert!(lock.starts_with("Suite: tiny\nArchitecture: arm64\nDate: 1789199741\n\nPackage: a\n"), "{lock}");
+    let head =
+        "Suite: tiny\nArchitecture: arm64\nDate: 1789199741\nIndices:\n tiny 1789199741\n\nPackage: a\n";
+    assert!(lock.starts_with(head), "{lock}");
 
     fs::create_dir_all(tiny.dir.join("mirror/pool")).unwrap();
     sh(
@@ -166,4 +184,127 @@ fn an_archive_is_believed_as_far_as_its_signature_goes() {
         sh(&tiny.dir, "ls -A out; ls -A cache/rovi-services/image/roots | grep -v 'lock$' || true"),
         ""
     );
+}
+
+/// Every signature is right: whoever is on the way to the mirror has kept what was signed at another time, or for another
+/// suite.
+#[test]
+fn an_index_of_another_suite_or_another_day_is_refused() {
+    host::need(&TOOLS).unwrap();
+    let tiny = Distribution::new("older");
+    let update = |head: &str| {
+        tiny.publish_as(head, &ALL);
+        tiny.said(&["--update"])
+    };
+    let release = "error: `file://DIR/mirror/dists/tiny/InRelease`: ";
+    assert_eq!(
+        update(&OURS.replace("tiny", "large")),
+        format!("{release}is of `large` (`stable`), and `tiny` was asked for: use another mirror")
+    );
+    let said = update(&format!("{OURS}Valid-Until: Sun, 13 Sep 2026 07:55:41 UTC\n"));
+    let expired = format!("{release}was valid until Sun, 13 Sep 2026 07:55:41 UTC, and it is ");
+    assert!(
+        said.starts_with(&expired) && said.ends_with(": use another mirror, or set this machine's clock"),
+        "{said}"
+    );
+    let said = update(&OURS.replace("2026", "2099"));
+    assert!(
+        said.starts_with(&format!("{release}was signed on Sat, 12 Sep 2099 07:55:41 UTC, and it is ")),
+        "{said}"
+    );
+    let lock = tiny.dir.join("checkout/image/tiny-arm64.lock");
+    assert!(!lock.exists(), "a lock was written of what was not believed");
+
+    let made = "error: packages cannot be had: ";
+    // The end of validity is still to come.
+    let said = update(&format!("{OURS}Valid-Until: Sun, 13 Sep 2099 07:55:41 UTC\n"));
+    assert!(said.starts_with(made), "{said}");
+    let before = fs::read_to_string(&lock).unwrap();
+    let older = OURS.replace("Sat, 12 Sep", "Fri, 11 Sep");
+    assert_eq!(
+        update(&older),
+        format!(
+            "{release}was signed on Fri, 11 Sep 2026 07:55:41 UTC, and the lock is of one of Sat, 12 Sep 2026 07:55:41 UTC: \
+             use another mirror, or remove the lock to go back"
+        )
+    );
+    // Locks of before did not say so of each index.
+    fs::write(&lock, before.replace("Indices:\n tiny 1789199741\n", "")).unwrap();
+    assert_eq!(
+        update(&older),
+        "error: `image/tiny-arm64.lock`: is of Sat, 12 Sep 2026 07:55:41 UTC, and the archive has nothing since Fri, 11 Sep \
+         2026 07:55:41 UTC: use another mirror, or remove the lock to go back"
+    );
+    assert!(!fs::read_to_string(&lock).unwrap().contains("Indices"), "the lock was changed");
+    // The same one again is no older one.
+    assert!(update(OURS).starts_with(made));
+    assert_eq!(fs::read_to_string(&lock).unwrap(), before);
+    // That of the other processor, too.
+    sh(&tiny.dir.join("checkout/image"), "rm *.lock");
+    let said = update(&older);
+    assert!(said.starts_with(made), "{said}");
+}
+
+/// A gigabyte of memory, which is what there is, suffices for none of them.
+#[test]
+fn what_has_no_end_is_refused_before_the_memory_is_full() {
+    host::need(&TOOLS).unwrap();
+    let tiny = Distribution::new("endless");
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mirror = format!("http://{}", server.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for connection in server.incoming() {
+            let mut connection = connection.unwrap();
+            let _ = connection.read(&mut [0; 4096]);
+            let _ = connection.write_all(b"HTTP/1.0 200 OK\r\n\r\n-----BEGIN PGP SIGNED MESSAGE-----\n");
+            // Until nobody reads any more.
+            while connection.write_all(&[b'x'; 1 << 16]).is_ok() {}
+        }
+    });
+    let suite = tiny.dir.join("checkout/image/suites/tiny.toml");
+    let ours = fs::read_to_string(&suite).unwrap();
+    let file = format!("file://{}/mirror", tiny.dir.display());
+    fs::write(&suite, ours.replace(&file, &mirror)).unwrap();
+    assert_eq!(
+        tiny.said(&["--update"]),
+        format!(
+            "error: `{mirror}/dists/tiny/InRelease`: is longer than 4.2 MB, which no such file is: use another mirror"
+        )
+    );
+
+    // The release is theirs, and the index has no end.
+    fs::write(&suite, &ours).unwrap();
+    tiny.publish(&ALL);
+    let release = fs::read(tiny.dir.join("mirror/dists/tiny/InRelease")).unwrap();
+    let folder = tiny.dir.join("mirror/dists/tiny/main");
+    sh(
+        &folder,
+        "for index in binary-*/by-hash/SHA256/*; do printf more >$index; truncate -s 10G $index; done",
+    );
+    let said = tiny.said(&["--update"]);
+    assert!(said.starts_with("error: tiny's main/binary-arm64/Packages.xz: "), "{said}");
+    assert_eq!(sh(&tiny.dir, "find cache -size +1M"), "");
+    assert_eq!(release, fs::read(tiny.dir.join("mirror/dists/tiny/InRelease")).unwrap());
+
+    // 1 GB of zeros, packed, whatever the release says of how long they are.
+    for said in ["", &format!(" {} 1000 main/binary-arm64/Packages\n", "0".repeat(64))] {
+        tiny.publish(&ALL);
+        let bomb = sh(
+            &tiny.dir.join("mirror/dists/tiny/main/binary-arm64/by-hash/SHA256"),
+            "head -c 1G /dev/zero | xz -0 -T2 >index; set -- $(sha256sum index); mv index $1; echo $1 $(stat -c %s $1)",
+        );
+        let release = tiny.dir.join("mirror/dists/tiny/Release");
+        let line = format!(" {} main/binary-arm64/Packages.xz\n", bomb.trim());
+        fs::write(&release, format!("{OURS}SHA256:\n{line}{said}")).unwrap();
+        tiny.sign();
+        let most = if said.is_empty() { 256 << 20 } else { 1000 };
+        assert_eq!(
+            tiny.said(&["--update"]),
+            format!(
+                "error: tiny's main/binary-arm64/Packages.xz: cannot be unpacked: unpacks to more than {most} bytes, and no more \
+                 is read"
+            )
+        );
+    }
+    assert!(!tiny.dir.join("checkout/image/tiny-arm64.lock").exists());
 }

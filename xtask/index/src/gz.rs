@@ -14,10 +14,18 @@ const BEGIN: [u8; 8] = [0x1f, 0x8b, 8, 4, 0, 0, 0, 0];
 /// Where the length of the member is.
 const LENGTH: Range<usize> = 16..20;
 
+/// An index with a million packages. What says that it has more is damaged, or meant to fill the memory.
+const LARGEST: u64 = 1 << 30;
+
 /// The whole content.
 pub fn unpack(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let mut text = Vec::with_capacity(lengths(bytes).iter().sum());
-    MultiGzDecoder::new(bytes).read_to_end(&mut text)?;
+    let said = lengths(bytes).iter().fold(0, |sum: usize, length| sum.saturating_add(*length));
+    // Nothing of it is believed: deflate makes a byte of 1032 at most.
+    let mut text = Vec::with_capacity(said.min(bytes.len().saturating_mul(1032)).min(LARGEST as usize));
+    MultiGzDecoder::new(bytes).take(LARGEST + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        return Err(io::Error::other(format!("unpacks to more than {LARGEST} bytes")));
+    }
     Ok(text)
 }
 
@@ -54,4 +62,19 @@ fn lengths(bytes: &[u8]) -> Vec<usize> {
 
 fn number(bytes: &[u8]) -> usize {
     bytes.iter().rev().fold(0, |n, byte| n << 8 | usize::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{member, unpack};
+
+    /// Two hundred of them would be 800 GB.
+    #[test]
+    fn a_member_is_not_as_long_as_it_says() {
+        let mut bytes = member(b"text").expect("gzip");
+        assert_eq!(unpack(&bytes.repeat(200)).expect("gzip"), b"text".repeat(200));
+        let end = bytes.len();
+        bytes[end - 4..].fill(0xff);
+        assert!(unpack(&bytes.repeat(200)).is_err());
+    }
 }

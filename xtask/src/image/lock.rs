@@ -14,6 +14,7 @@ use super::archive::package::Package;
 use super::archive::relation::Relation;
 use super::archive::solve::{Wish, solve};
 use super::board::{Board, Suite};
+use crate::date::moment;
 use crate::output;
 use crate::repo::stanza::stanzas;
 use crate::workspace::Workspace;
@@ -25,6 +26,8 @@ pub struct Lock {
     pub shown: String,
     /// When the newest of its indices was signed: the time of everything that is made from it.
     pub date: u64,
+    /// When each of them was signed, by pocket; earlier locks say nothing of that.
+    pub indices: BTreeMap<String, u64>,
     /// The packages.
     pub packages: Vec<Package>,
 }
@@ -44,10 +47,17 @@ impl Lock {
     fn parse(shown: &str, text: &str) -> Result<Lock> {
         let damaged = || format!("`{shown}`: damaged: run again with --update");
         let mut paragraphs = stanzas(text);
-        let date =
-            paragraphs.next().and_then(|head| head.field("Date")?.parse().ok()).with_context(damaged)?;
+        let head = paragraphs.next().with_context(damaged)?;
+        let date = head.field("Date").and_then(|date| date.parse().ok()).with_context(damaged)?;
+        let entry = |line: &str| {
+            let (pocket, date) = line.trim().split_once(' ')?;
+            Some((pocket.to_owned(), date.parse().ok()?))
+        };
+        let indices: Option<BTreeMap<String, u64>> =
+            head.field("Indices").unwrap_or_default().lines().map(entry).collect();
+        let indices = indices.with_context(damaged)?;
         let packages: Result<Vec<Package>> = paragraphs.map(|s| Package::read(s, None)).collect();
-        Ok(Lock { shown: shown.to_owned(), date, packages: packages.with_context(damaged)? })
+        Ok(Lock { shown: shown.to_owned(), date, indices, packages: packages.with_context(damaged)? })
     }
 
     /// Writes it anew from what the archive has now: all that boards of this processor need, for any of the products,
@@ -60,17 +70,28 @@ impl Lock {
         needs: &[Vec<Relation>],
         cache: &Path,
     ) -> Result<Lock> {
-        let (mut packages, mut date) = (Vec::new(), 0);
+        let before = Lock::read(locks, suite, architecture).ok();
+        let (mut packages, mut indices) = (Vec::new(), BTreeMap::new());
         for pocket in &suite.archive.pocket {
             let pocket = Pocket {
                 mirror: &pocket.mirror,
                 suite: &pocket.suite,
                 components: &suite.archive.components,
                 keyring: &suite.archive.keyring,
+                known: before.as_ref().and_then(|lock| lock.indices.get(&pocket.suite).copied()),
             };
             let index = Index::of(&pocket, architecture, cache)?;
             packages.extend(index.packages);
-            date = date.max(index.date);
+            indices.insert(pocket.suite.to_owned(), index.date);
+        }
+        let date = indices.values().copied().max().unwrap_or_default();
+        if let Some(lock) = before.filter(|lock| date < lock.date) {
+            bail!(
+                "`{}`: is of {}, and the archive has nothing since {}: use another mirror, or remove the lock to go back",
+                lock.shown,
+                moment(lock.date),
+                moment(date)
+            );
         }
         let mut wishes: Vec<Wish> = vec![suite.stand_in_wish()];
         for board in Board::all(workspace)? {
@@ -85,7 +106,11 @@ impl Lock {
                 kept.insert((package.name.clone(), package.version.clone()), package);
             }
         }
-        let mut text = format!("Suite: {}\nArchitecture: {architecture}\nDate: {date}\n", suite.name);
+        let mut text =
+            format!("Suite: {}\nArchitecture: {architecture}\nDate: {date}\nIndices:\n", suite.name);
+        for (pocket, date) in &indices {
+            let _ = writeln!(text, " {pocket} {date}");
+        }
         for package in kept.values() {
             let _ = write!(text, "\n{}", package.text());
         }

@@ -7,13 +7,12 @@ use std::num::NonZeroU64;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use flate2::read::MultiGzDecoder;
-use lzma_rust2::{XzOptions, XzReader, XzWriterMt};
+use lzma_rust2::{XzOptions, XzWriterMt};
 use sha2::{Digest, Sha256};
-use structured_zstd::decoding::StreamingDecoder;
 use structured_zstd::encoding::{CompressionLevel, compress_to_vec};
 
 use super::disk::{Draft, HOLE, put, read};
+use crate::unpack::{self, IMAGE};
 
 /// What is compressed on its own: three dictionaries of xz.
 const PIECE: u64 = 24 << 20;
@@ -85,12 +84,19 @@ pub(super) fn unpack(packed: &Path, out: &File) -> Result<u64> {
     let mut input = BufReader::with_capacity(1 << 20, File::open(packed)?);
     let start = io::BufRead::fill_buf(&mut input)?.get(..6).unwrap_or_default().to_vec();
     let unpacked = match start.as_slice() {
-        [0xfd, b'7', b'z', b'X', b'Z', 0] => sparse(XzReader::new(input, true), out),
-        [0x1f, 0x8b, ..] => sparse(MultiGzDecoder::new(input), out),
-        [a, b, c, d, ..] if [*a, *b, *c, *d] == ZSTD_MAGIC => sparse(StreamingDecoder::new(input), out),
+        [0xfd, b'7', b'z', b'X', b'Z', 0] => sparse(unpack::xz(input, IMAGE), out),
+        [0x1f, 0x8b, ..] => sparse(unpack::gzip(input, IMAGE), out),
+        [a, b, c, d, ..] if [*a, *b, *c, *d] == ZSTD_MAGIC => sparse(unpack::zstd(input, IMAGE)?, out),
         _ => bail!("`{shown}`: is neither xz, zstd nor gzip, whatever its name says"),
     };
-    unpacked.with_context(|| format!("`{shown}`: is damaged or cut short: fetch it again"))
+    unpacked.map_err(|error| {
+        let why = match error.kind() {
+            io::ErrorKind::FileTooLarge => "cannot be unpacked",
+            io::ErrorKind::OutOfMemory => "wants too much memory: pack it again with `xz -9` or less",
+            _ => "is damaged or cut short: fetch it again",
+        };
+        anyhow::Error::new(error).context(format!("`{shown}`: {why}"))
+    })
 }
 
 /// Bytes as a checksum is written.

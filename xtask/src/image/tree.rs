@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail, ensure};
 
 pub use self::content::{Content, Piece, Source};
+pub(crate) use self::tar::Extensions;
 
 /// All of a file system, or of a folder in it. Several paths may have one node: those are hard links.
 #[derive(Debug, Clone)]

@@ -1,10 +1,10 @@
 //! Files from a mirror: several at once, by curl, into a cache where each is called by its hash. What is not what its
-//! hash says never gets that name.
+//! hash says never gets that name, and nothing is fetched beyond the size that was announced.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs::{self, File};
-use std::io::{IsTerminal, Read, Write as _};
+use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +32,10 @@ pub struct Wanted {
 const AT_ONCE: &str = "12";
 /// Held while a folder of drafts is in use, and while one is made.
 const LOCK: &str = ".lock";
+/// curl's exit status for a file that is larger than it may be.
+const TOO_LARGE: i32 = 63;
+/// What is read of its errors.
+const LONGEST_ERROR: u64 = 64 << 10;
 /// What is left free on a disk, for whatever else is written there.
 const SPARE: u64 = 16 << 20;
 
@@ -58,13 +62,13 @@ pub fn fetch(wanted: &[Wanted], cache: &Path) -> Result<u64> {
     if missing.is_empty() {
         return Ok(0);
     }
-    let bytes = missing.values().map(|w| w.size).sum();
+    let bytes = missing.values().fold(0_u64, |sum, wanted| sum.saturating_add(wanted.size));
     let drafts = Drafts::new(cache)?;
     let room = |needed: u64| -> Result<()> {
         let disk = statvfs(cache)?;
         let free = disk.f_bavail * disk.f_frsize;
         ensure!(
-            free >= needed + SPARE,
+            free >= needed.saturating_add(SPARE),
             "`{}`: {} have to be fetched, and there is room for {}: make room on that disk",
             cache.display(),
             megabytes(bytes),
@@ -90,17 +94,34 @@ pub fn cached(cache: &Path, sha256: &str) -> PathBuf {
     cache.join(sha256)
 }
 
-/// A small file that has no hash yet.
-pub fn text(url: &str) -> Result<Vec<u8>> {
-    let ended = Command::new("curl")
-        .args(["--fail", "--silent", "--show-error", "--location", "--retry", "3", "--max-time", "60", url])
-        .output()
+/// A small file that has no hash yet, of at most that many bytes.
+pub fn text(url: &str, most: u64) -> Result<Vec<u8>> {
+    let mut child = Command::new("curl")
+        .args(["--fail", "--silent", "--show-error", "--location", "--retry", "3", "--max-time", "60"])
+        .args(["--max-filesize", &most.to_string(), url])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .context("`curl` does not start: apt-get install curl")?;
-    if !ended.status.success() {
-        let said = String::from_utf8_lossy(&ended.stderr);
+    let (output, errors) = (child.stdout.take(), child.stderr.take());
+    let mut text = Vec::new();
+    let read = output.map_or(Ok(0), |output| output.take(most + 1).read_to_end(&mut text));
+    if text.len() as u64 > most {
+        child.kill()?;
+    }
+    let status = child.wait()?;
+    let mut said = Vec::new();
+    errors.map_or(Ok(0), |errors| errors.take(LONGEST_ERROR).read_to_end(&mut said))?;
+    // curl itself only knows before it begins, where the server says how long the file is.
+    if text.len() as u64 > most || status.code() == Some(TOO_LARGE) {
+        bail!("`{url}`: is longer than {}, which no such file is: use another mirror", megabytes(most));
+    }
+    if !status.success() {
+        let said = String::from_utf8_lossy(&said);
         bail!("`{url}`: cannot be fetched: {}", said.trim().trim_start_matches("curl: "));
     }
-    Ok(ended.stdout)
+    read?;
+    Ok(text)
 }
 
 /// Bytes as people read them.
@@ -156,39 +177,13 @@ impl Drop for Drafts {
 
 /// Lets curl get them; what it says when it does not get all.
 fn curl(list: &[&Wanted], drafts: &Path) -> Result<String> {
-    let mut config = String::new();
-    for wanted in list {
-        let output = drafts.join(&wanted.sha256);
-        let _ = writeln!(
-            config,
-            "url = \"{}\"\noutput = \"{}\"",
-            quoted(&wanted.url),
-            quoted(&output.display().to_string())
-        );
-    }
-    let mut child = Command::new("curl")
-        .args([
-            "--fail",
-            "--silent",
-            "--show-error",
-            "--location",
-            "--globoff",
-            "--parallel",
-            "--parallel-max",
-            AT_ONCE,
-        ])
-        .args([
-            "--retry",
-            "3",
-            "--connect-timeout",
-            "30",
-            "--speed-limit",
-            "1000",
-            "--speed-time",
-            "60",
-            "--config",
-            "-",
-        ])
+    let config: Vec<String> = list.iter().map(|wanted| section(wanted, drafts)).collect();
+    let config = config.join("next\n");
+    let largest = list.iter().map(|wanted| wanted.size).max().unwrap_or_default();
+    // curl looks at what has come only from 8.4 on, and the kernel always does.
+    let mut child = Command::new("prlimit")
+        .arg(format!("--fsize={largest}"))
+        .args(["curl", "--silent", "--show-error", "--parallel", "--parallel-max", AT_ONCE, "--config", "-"])
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -197,7 +192,7 @@ fn curl(list: &[&Wanted], drafts: &Path) -> Result<String> {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         if std::io::stderr().is_terminal() {
-            let total = list.iter().map(|wanted| wanted.size).sum();
+            let total = list.iter().fold(0_u64, |sum, wanted| sum.saturating_add(wanted.size));
             let done = &done;
             scope.spawn(move || show(drafts, total, done));
         }
@@ -210,6 +205,19 @@ fn curl(list: &[&Wanted], drafts: &Path) -> Result<String> {
         let last = said.lines().rfind(|line| line.starts_with("curl:")).unwrap_or_default();
         Ok(if last.is_empty() { String::new() } else { format!(" ({last})") })
     })
+}
+
+/// What curl is told of one file: options of one do not hold for the next.
+fn section(wanted: &Wanted, drafts: &Path) -> String {
+    let output = drafts.join(&wanted.sha256);
+    format!(
+        "url = \"{}\"\noutput = \"{}\"\nmax-filesize = {}\nfail\nlocation\ngloboff\nretry = 3\n\
+         connect-timeout = 30\nspeed-limit = 1000\nspeed-time = 60\n",
+        quoted(&wanted.url),
+        quoted(&output.display().to_string()),
+        // 0 would be no bound.
+        wanted.size.max(1)
+    )
 }
 
 /// Shows a person how much is there, until all is.

@@ -4,14 +4,24 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
-use lzma_rust2::XzReader;
 
 use super::fetch::{self, Wanted, fetch};
 use super::package::Package;
-use crate::date::Date;
+use crate::date::{Date, moment};
 use crate::repo::stanza::{Stanza, stanzas};
+use crate::unpack;
+
+/// Debian's are of 140 kB.
+const LARGEST_RELEASE: u64 = 4 << 20;
+/// All of Debian's packages for one processor are 57 MB, and 10 packed.
+const LARGEST_INDEX: u64 = 256 << 20;
+/// How far this machine's clock may be behind that of who signs.
+const CLOCKS_DIFFER: u64 = 86_400;
+/// How signed text begins. A signed file that is packed, which gpgv takes as well, could be of any size.
+const SIGNED: &[u8] = b"-----BEGIN PGP SIGNED MESSAGE-----";
 
 /// One suite of a mirror.
 #[derive(Debug, Clone)]
@@ -24,6 +34,8 @@ pub struct Pocket<'a> {
     pub components: &'a [String],
     /// The file with the keys that sign it.
     pub keyring: &'a Path,
+    /// When the index was signed that is known already: nothing older is one.
+    pub known: Option<u64>,
 }
 
 /// What a suite has for one processor.
@@ -40,9 +52,10 @@ impl Index {
     pub fn of(pocket: &Pocket<'_>, architecture: &str, cache: &Path) -> Result<Index> {
         let suite = format!("{}/dists/{}", pocket.mirror, pocket.suite);
         let url = format!("{suite}/InRelease");
-        let release = verified(&fetch::text(&url)?, pocket.keyring).with_context(|| format!("`{url}`"))?;
+        let release = verified(&fetch::text(&url, LARGEST_RELEASE)?, pocket.keyring)
+            .with_context(|| format!("`{url}`"))?;
         let release = Stanza(&release);
-        let date = release.field("Date").and_then(date).with_context(|| format!("`{url}`: has no date"))?;
+        let date = fresh(release, pocket).with_context(|| format!("`{url}`"))?;
         let sums = release.field("SHA256").with_context(|| format!("`{url}`: names no hashes"))?;
         let mut packages = Vec::new();
         for component in pocket.components {
@@ -58,10 +71,18 @@ impl Index {
                 size,
                 name: format!("{}'s {name}", pocket.suite),
             };
+            ensure!(
+                size <= LARGEST_INDEX,
+                "{}: has {}, and no index is that large: use another mirror",
+                wanted.name,
+                fetch::megabytes(size)
+            );
             fetch(std::slice::from_ref(&wanted), cache)?;
             let packed = fs::read(fetch::cached(cache, sha256))?;
+            let plain = sum(sums, &format!("{component}/binary-{architecture}/Packages"));
+            let most = plain.map_or(LARGEST_INDEX, |(_, size)| size.min(LARGEST_INDEX));
             let mut text = String::new();
-            XzReader::new(packed.as_slice(), true)
+            unpack::xz(packed.as_slice(), most)
                 .read_to_string(&mut text)
                 .with_context(|| format!("{}: cannot be unpacked", wanted.name))?;
             for stanza in stanzas(&text) {
@@ -72,8 +93,55 @@ impl Index {
     }
 }
 
+/// When a release was signed, if it is what was asked for: whoever is on the way could serve another suite's, or one of
+/// years ago, and every signature would be right.
+fn fresh(release: Stanza<'_>, pocket: &Pocket<'_>) -> Result<u64> {
+    let named = ["Codename", "Suite"].map(|field| release.field(field).unwrap_or_default());
+    ensure!(
+        named.contains(&pocket.suite),
+        "is of `{}` (`{}`), and `{}` was asked for: use another mirror",
+        named[0],
+        named[1],
+        pocket.suite
+    );
+    let date_in = |field: &str| -> Result<Option<u64>> {
+        let Some(text) = release.field(field) else { return Ok(None) };
+        Ok(Some(date(text).with_context(|| format!("`{field}: {text}` is no date"))?))
+    };
+    let signed = date_in("Date")?.context("has no date")?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    ensure!(
+        signed <= now + CLOCKS_DIFFER,
+        "was signed on {}, and it is {}: set this machine's clock",
+        moment(signed),
+        moment(now)
+    );
+    if let Some(end) = date_in("Valid-Until")? {
+        ensure!(
+            now <= end,
+            "was valid until {}, and it is {}: use another mirror, or set this machine's clock",
+            moment(end),
+            moment(now)
+        );
+    }
+    if let Some(known) = pocket.known {
+        ensure!(
+            signed >= known,
+            "was signed on {}, and the lock is of one of {}: use another mirror, or remove the lock to go back",
+            moment(signed),
+            moment(known)
+        );
+    }
+    Ok(signed)
+}
+
 /// The text that was signed, by a key of the keyring.
 fn verified(signed: &[u8], keyring: &Path) -> Result<String> {
+    ensure!(
+        signed.starts_with(SIGNED),
+        "is not signed by a key of `{}`: it is no signed text: use another mirror",
+        keyring.display()
+    );
     let mut child = Command::new("gpgv")
         .args(["--quiet", "--status-fd", "2", "--output", "-", "--keyring"])
         .arg(keyring)

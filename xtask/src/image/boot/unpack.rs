@@ -9,6 +9,7 @@ use flate2::read::GzDecoder;
 
 use super::copy::Scratch;
 use crate::image::pack;
+use crate::unpack::{KERNEL, bound};
 
 /// What packed images begin with: gzip, xz, zstd.
 const PACKED: [&[u8]; 3] = [&[0x1f, 0x8b], b"\xfd7zXZ\0", &[0x28, 0xb5, 0x2f, 0xfd]];
@@ -55,6 +56,9 @@ pub(super) fn kernel(bytes: Vec<u8>) -> Result<Vec<u8>> {
         return Ok(bytes);
     }
     let mut kernel = Vec::new();
-    GzDecoder::new(&bytes[..]).read_to_end(&mut kernel).context("the kernel cannot be unpacked")?;
+    // What follows it is no part of it, so not what other files are unpacked with.
+    bound(GzDecoder::new(&bytes[..]), KERNEL)
+        .read_to_end(&mut kernel)
+        .context("the kernel cannot be unpacked")?;
     Ok(kernel)
 }

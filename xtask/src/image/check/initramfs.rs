@@ -5,18 +5,13 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use anyhow::{Context, Result, bail, ensure};
-use flate2::read::MultiGzDecoder;
-use lzma_rust2::XzReader;
-use structured_zstd::decoding::StreamingDecoder;
 
 use super::{Needs, elf_machine};
 use crate::image::card::root::Root;
+use crate::unpack::{self, KERNEL};
 
 const HEADER: usize = 110;
 const LAST: &str = "TRAILER!!!";
-
-/// More than any: a stream that unpacks to more is broken, or meant to fill the memory.
-const LARGEST: u64 = 1 << 30;
 
 /// Adds what is wrong.
 pub(super) fn check(name: &str, packed: &[u8], root: &Root<'_>, needs: &Needs, faults: &mut Vec<String>) {
@@ -105,15 +100,14 @@ pub(super) fn files(packed: &[u8]) -> Result<BTreeMap<String, Vec<u8>>> {
 }
 
 fn unpacked(packed: &[u8]) -> Result<Vec<u8>> {
-    let stream: Box<dyn Read + '_> = match packed {
-        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(packed)),
-        [0xfd, b'7', b'z', ..] => Box::new(XzReader::new(packed, true)),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(StreamingDecoder::new(packed)),
+    let mut stream: Box<dyn Read + '_> = match packed {
+        [0x1f, 0x8b, ..] => Box::new(unpack::gzip(packed, KERNEL)),
+        [0xfd, b'7', b'z', ..] => Box::new(unpack::xz(packed, KERNEL)),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(unpack::zstd(packed, KERNEL)?),
         _ => bail!("is packed in a way that is not known here: gzip, xz and zstd are"),
     };
     let mut whole = Vec::new();
-    stream.take(LARGEST).read_to_end(&mut whole).context("cannot be unpacked")?;
-    ensure!((whole.len() as u64) < LARGEST, "unpacks to more than a gigabyte");
+    stream.read_to_end(&mut whole).context("cannot be unpacked")?;
     Ok(whole)
 }
 

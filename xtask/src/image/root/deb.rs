@@ -8,12 +8,12 @@ use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
-use flate2::read::MultiGzDecoder;
-use lzma_rust2::XzReader;
 use tar::{Archive, Entry, EntryType};
 
 use crate::deb::members;
 use crate::image::pattern::Filter;
+use crate::image::tree::Extensions;
+use crate::unpack;
 
 /// What a package was, and where its files went.
 #[derive(Debug, Default)]
@@ -42,11 +42,15 @@ pub(super) fn unpack(deb: &Path, root: &Path, filter: &Filter<'_>) -> Result<Unp
     let mut unpacked = Unpacked::default();
     for member in members(&bytes)? {
         if member.name.starts_with("control.tar") {
-            control(opened(member.name, member.bytes)?, &mut unpacked)?;
+            control(opened(member.name, member.bytes, unpack::CONTROL)?, &mut unpacked)?;
         } else if member.name.starts_with("data.tar") {
-            let mut archive = Archive::new(opened(member.name, member.bytes)?);
-            for entry in archive.entries()? {
-                file(&mut entry?, root, filter, &mut unpacked)?;
+            let mut archive = Archive::new(opened(member.name, member.bytes, unpack::FILES)?);
+            let mut about = Extensions::default();
+            for entry in archive.entries()?.raw(true) {
+                let mut entry = entry?;
+                if !about.take(&mut entry)? {
+                    file(&mut entry, &std::mem::take(&mut about), root, filter, &mut unpacked)?;
+                }
             }
         }
     }
@@ -54,10 +58,10 @@ pub(super) fn unpack(deb: &Path, root: &Path, filter: &Filter<'_>) -> Result<Unp
     Ok(unpacked)
 }
 
-fn opened<'a>(name: &str, bytes: &'a [u8]) -> Result<Box<dyn Read + 'a>> {
+fn opened<'a>(name: &str, bytes: &'a [u8], most: u64) -> Result<Box<dyn Read + 'a>> {
     Ok(match name.rsplit('.').next() {
-        Some("xz") => Box::new(XzReader::new(bytes, true)),
-        Some("gz") => Box::new(MultiGzDecoder::new(bytes)),
+        Some("xz") => Box::new(unpack::xz(bytes, most)),
+        Some("gz") => Box::new(unpack::gzip(bytes, most)),
         Some("tar") => Box::new(bytes),
         _ => bail!("its `{name}` is packed in a way that is not read here"),
     })
@@ -81,12 +85,14 @@ fn control(tar: impl Read, unpacked: &mut Unpacked) -> Result<()> {
 
 fn file<R: Read>(
     entry: &mut Entry<'_, R>,
+    about: &Extensions,
     root: &Path,
     filter: &Filter<'_>,
     unpacked: &mut Unpacked,
 ) -> Result<()> {
     let header = entry.header().clone();
-    let inner = inner(&entry.path()?)?;
+    about.size(entry)?;
+    let inner = inner(Path::new(&about.path(&header)?))?;
     let path = root.join(&inner);
     let shown = if inner.as_os_str().is_empty() { "/.".to_owned() } else { format!("/{}", inner.display()) };
     let (mode, uid, gid) = (header.mode()? & 0o7777, id(header.uid()?)?, id(header.gid()?)?);
@@ -107,16 +113,18 @@ fn file<R: Read>(
         }
         EntryType::Regular | EntryType::Continuous => regular(entry, &path, mode, uid, gid),
         EntryType::Symlink => {
-            let target = entry.link_name()?.context("a symbolic link without a target")?;
+            let target = about.target(&header)?;
+            ensure!(!target.is_empty(), "`{shown}`: a symbolic link without a target");
             // A root begins with those that join `/bin` and `/usr/bin`, and a package has them too.
             match fs::read_link(&path) {
-                Ok(there) if there == *target => Ok(()),
-                _ => symlink(target, &path).and_then(|()| lchown(&path, Some(uid), Some(gid))),
+                Ok(there) if there == Path::new(&target) => Ok(()),
+                _ => symlink(&target, &path).and_then(|()| lchown(&path, Some(uid), Some(gid))),
             }
         }
         EntryType::Link => {
-            let target = entry.link_name()?.context("a hard link without a target")?;
-            fs::hard_link(root.join(self::inner(&target)?), &path)
+            let target = about.target(&header)?;
+            ensure!(!target.is_empty(), "`{shown}`: a hard link without a target");
+            fs::hard_link(root.join(self::inner(Path::new(&target))?), &path)
         }
         other => bail!("`{shown}`: is a {other:?}, which is not unpacked here"),
     };
@@ -157,14 +165,35 @@ fn id(number: u64) -> Result<u32> {
 mod tests {
     use std::fs;
 
-    use super::unpack;
-    use crate::image::pattern::Filter;
+    use std::io::{Cursor, Read};
+    use std::path::PathBuf;
+
+    use lzma_rust2::{XzOptions, XzWriter};
+
+    use super::{Filter, Unpacked};
+
+    /// What a package that is unpacked nowhere near the system leads to.
+    fn unpack(name: &str, deb: &[u8]) -> anyhow::Result<Unpacked> {
+        struct Folder(PathBuf);
+        impl Drop for Folder {
+            fn drop(&mut self) {
+                let _ = fs::remove_dir_all(&self.0);
+            }
+        }
+        let folder = Folder(std::env::temp_dir().join(format!("deb-{name}-{}", std::process::id())));
+        fs::create_dir_all(folder.0.join("root")).expect("a folder");
+        fs::write(folder.0.join("a.deb"), deb).expect("a package");
+        super::unpack(&folder.0.join("a.deb"), &folder.0.join("root"), &Filter { leave_out: &[], keep: &[] })
+    }
 
     /// A package whose files are archives of the one file that is given.
     fn package(control: &[u8], data: &[u8]) -> Vec<u8> {
+        package_of(control, "data.tar", data)
+    }
+
+    fn package_of(control: &[u8], name: &str, bytes: &[u8]) -> Vec<u8> {
         let mut deb = b"!<arch>\n".to_vec();
-        for (name, bytes) in [("debian-binary", &b"2.0\n"[..]), ("control.tar", control), ("data.tar", data)]
-        {
+        for (name, bytes) in [("debian-binary", &b"2.0\n"[..]), ("control.tar", control), (name, bytes)] {
             deb.extend(
                 format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, bytes.len()).bytes(),
             );
@@ -190,14 +219,32 @@ mod tests {
 
     #[test]
     fn a_time_that_no_clock_has_is_an_error() {
-        let folder = std::env::temp_dir().join(format!("deb-time-{}", std::process::id()));
-        fs::create_dir_all(folder.join("root")).expect("a folder");
         let deb = package(&archive("control", |_| ()), &archive("file", |header| header.set_mtime(u64::MAX)));
-        fs::write(folder.join("a.deb"), deb).expect("a package");
-        let error =
-            unpack(&folder.join("a.deb"), &folder.join("root"), &Filter { leave_out: &[], keep: &[] })
-                .expect_err("a time");
+        let error = unpack("time", &deb).expect_err("a time");
         assert_eq!(format!("{error:#}"), "`/file`: cannot be written: invalid data");
-        fs::remove_dir_all(&folder).expect("the folder");
+    }
+
+    /// A name of 3 GB, and scripts of 3 GB, are half a megabyte of zeros that were packed.
+    #[test]
+    fn a_name_and_a_script_are_read_up_to_a_bound() {
+        let long = archive("././@LongLink", |header| {
+            header.set_entry_type(tar::EntryType::GNULongName);
+            header.set_size(3 << 30);
+        });
+        let data = package_of(&archive("control", |_| ()), "data.tar.xz", &packed(&long[..512], 2 << 20));
+        let error = unpack("name", &data).expect_err("a name");
+        assert_eq!(format!("{error:#}"), "an extension is longer than 1048576 bytes");
+        let large = archive("control", |header| header.set_size(3 << 30));
+        let deb = package_of(b"", "control.tar.xz", &packed(&large[..512], 80 << 20));
+        let error = unpack("script", &deb).expect_err("a script");
+        assert_eq!(format!("{error:#}"), "unpacks to more than 67108864 bytes, and no more is read");
+    }
+
+    /// That, and then zeros.
+    fn packed(start: &[u8], zeros: u64) -> Vec<u8> {
+        let mut packer = XzWriter::new(Vec::new(), XzOptions::with_preset(0)).expect("xz");
+        std::io::copy(&mut Cursor::new(start).chain(std::io::repeat(0).take(zeros)), &mut packer)
+            .expect("xz");
+        packer.finish().expect("xz")
     }
 }

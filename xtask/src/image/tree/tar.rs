@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use tar::{EntryType, Header};
+use tar::{Entry, EntryType, Header};
 
 use super::{Content, Device, Kind, Node, Time, Tree};
 use crate::image::tree;
@@ -64,8 +64,8 @@ impl Seek for Skimmer {
 }
 
 /// What precedes an entry and is about it.
-#[derive(Default)]
-struct Extensions {
+#[derive(Debug, Default)]
+pub(crate) struct Extensions {
     records: BTreeMap<String, Vec<u8>>,
     path: Option<Vec<u8>>,
     target: Option<Vec<u8>>,
@@ -79,27 +79,11 @@ fn read(file: Arc<File>, partial: bool) -> Result<Tree> {
     let mut ended = 0;
     for entry in archive.entries_with_seek()?.raw(true) {
         let mut entry = entry.context("cut short, or damaged")?;
-        let kind = entry.header().entry_type();
-        if matches!(kind, EntryType::XHeader | EntryType::GNULongName | EntryType::GNULongLink) {
-            ensure!(
-                entry.size() <= LONGEST_EXTENSION,
-                "an extension is longer than {LONGEST_EXTENSION} bytes"
-            );
-            let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes).context("cut short")?;
-            match kind {
-                EntryType::XHeader => extensions.records = records(&bytes)?,
-                EntryType::GNULongName => extensions.path = Some(cut(&bytes).to_vec()),
-                _ => extensions.target = Some(cut(&bytes).to_vec()),
-            }
-            continue;
-        }
-        if kind == EntryType::XGlobalHeader {
+        if extensions.take(&mut entry)? {
             continue;
         }
         let about = std::mem::take(&mut extensions);
-        let size = about.size(entry.header())?;
-        ensure!(size == entry.size(), "an entry's size is in an extension: files of 8 GiB are not read");
+        let size = about.size(&entry)?;
         ended = entry.raw_file_position() + size;
         let path = about.path(entry.header())?;
         if partial {
@@ -127,6 +111,23 @@ fn make_folders(tree: &mut Tree, folder: &str) -> Result<()> {
 }
 
 impl Extensions {
+    /// Keeps an entry, of those as they are in the file, that is about the next one; says whether it was one.
+    pub(crate) fn take<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> Result<bool> {
+        let kind = entry.header().entry_type();
+        if !matches!(kind, EntryType::XHeader | EntryType::GNULongName | EntryType::GNULongLink) {
+            return Ok(kind == EntryType::XGlobalHeader);
+        }
+        ensure!(entry.size() <= LONGEST_EXTENSION, "an extension is longer than {LONGEST_EXTENSION} bytes");
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).context("cut short")?;
+        match kind {
+            EntryType::XHeader => self.records = records(&bytes)?,
+            EntryType::GNULongName => self.path = Some(cut(&bytes).to_vec()),
+            _ => self.target = Some(cut(&bytes).to_vec()),
+        }
+        Ok(true)
+    }
+
     fn add(self, tree: &mut Tree, path: &str, header: &Header, content: Content) -> Result<()> {
         let device = || -> Result<Device> {
             let numbers =
@@ -163,24 +164,29 @@ impl Extensions {
         tree.insert(path, node).map(drop)
     }
 
-    fn path(&self, header: &Header) -> Result<String> {
+    /// The path, from the root on.
+    pub(crate) fn path(&self, header: &Header) -> Result<String> {
         let in_header = header.path_bytes();
         let bytes = self.records.get("path").or(self.path.as_ref()).map_or(&*in_header, Vec::as_slice);
         Ok(absolute(&text(bytes)?))
     }
 
-    fn target(&self, header: &Header) -> Result<String> {
+    /// What a link leads to.
+    pub(crate) fn target(&self, header: &Header) -> Result<String> {
         let in_header = header.link_name_bytes().unwrap_or_default();
         let bytes = self.records.get("linkpath").or(self.target.as_ref()).map_or(&*in_header, Vec::as_slice);
         text(bytes)
     }
 
-    fn size(&self, header: &Header) -> Result<u64> {
+    /// The size, which must be that of its header.
+    pub(crate) fn size<R: Read>(&self, entry: &Entry<'_, R>) -> Result<u64> {
         ensure!(
             !self.records.keys().any(|key| key.starts_with("GNU.sparse.")),
             "a file in it has holes, which are not read: write the tar without `--sparse`"
         );
-        Ok(self.number("size")?.map_or_else(|| header.entry_size(), Ok)?)
+        let size = self.number("size")?.map_or_else(|| entry.header().entry_size(), Ok)?;
+        ensure!(size == entry.size(), "an entry's size is in an extension: files of 8 GiB are not read");
+        Ok(size)
     }
 
     fn time(&self, header: &Header) -> Result<Time> {
