@@ -75,7 +75,7 @@ impl Renderer<'_> {
             self.file(&path, 0o644, "packaging/example.conf", context! {});
         }
         self.alerts();
-        if !p.permits.is_empty() {
+        if !p.permits.is_empty() || !self.plan.accounts.is_empty() {
             self.file(
                 &format!("root/usr/share/polkit-1/rules.d/50-{name}.rules"),
                 0o644,

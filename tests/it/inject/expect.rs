@@ -324,12 +324,14 @@ fn polkit(values: &Values, text: &str) {
     let lines =
         text.split(['\n', '\r', '\u{2028}', '\u{2029}']).map(str::trim).filter(|l| !l.starts_with("//"));
     let code: Vec<&str> = lines.filter(|l| !l.is_empty()).collect();
-    assert_eq!(code.len(), 26, "other code: {code:#?}");
+    assert_eq!(code.len(), 45, "other code: {code:#?}");
     let units = [values.unit(values.get("web")), values.unit(values.get("drive"))];
     assert_eq!(code[4], format!("var units = {};", serde_json::to_string(&units).unwrap()));
     assert_eq!(code[5], r#"var verbs = ["start","stop"];"#);
     let group = serde_json::to_string(values.get("group")).unwrap();
     assert_eq!(code[8], format!("if (units.indexOf(unit) < 0 || !subject.isInGroup({group})) {{"));
+    let accounts = [values.get("account").to_owned(), format!("{}-alert", values.get("product"))];
+    assert_eq!(code[27], format!("var accounts = {};", serde_json::to_string(&accounts).unwrap()));
 }
 
 fn table(values: &Values, text: &str) {

@@ -10,6 +10,8 @@ use crate::model::{LAUNCHER, Product, Service};
 pub(super) struct Plan {
     /// Whether there are users or groups to make.
     pub(super) users: bool,
+    /// The users that the package makes.
+    pub(super) accounts: Vec<String>,
     /// Every unit of the system's manager that has something to enable or to disable.
     pub(super) system: Vec<String>,
     /// What ends when the package goes: these, doors and what is behind them, every instance. Words for a shell.
@@ -85,10 +87,12 @@ impl Plan {
             product.services.iter().any(|s| s.lock.as_deref() == Some(path) && s.on_upgrade == on_upgrade)
         };
         let words: Vec<&str> = product.license.split([' ', '(', ')']).collect();
+        let alert = product.alerts.contains(&Manager::System).then(|| format!("{}-alert", product.name));
+        let accounts: Vec<String> =
+            product.accounts.iter().map(|account| account.name.clone()).chain(alert).collect();
         Plan {
-            users: !product.accounts.is_empty()
-                || !product.groups.is_empty()
-                || product.alerts.contains(&Manager::System),
+            users: !accounts.is_empty() || !product.groups.is_empty(),
+            accounts,
             stopped,
             system: units(|_| true).into_iter().chain(doors()).collect(),
             templates: templates().map(|s| s.unit.clone()).collect(),

@@ -13,7 +13,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 45] = templates![
+const TEMPLATES: [(&str, &str); 46] = templates![
     "units/service",
     "units/service.socket",
     "units/proxy.service",
@@ -40,6 +40,7 @@ const TEMPLATES: [(&str, &str); 45] = templates![
     "packaging/man/product.7",
     "packaging/busy.sh",
     "packaging/ended.sh",
+    "packaging/accounts.sh",
     "packaging/deb/stopped.sh",
     "packaging/deb/preinst",
     "packaging/deb/postinst",

@@ -6,6 +6,7 @@
 #[path = "../packages/dist.rs"]
 mod dist;
 
+mod bounds;
 mod cluster;
 mod customised;
 mod dedicated;

@@ -1,5 +1,5 @@
-//! Who may do what: nobody may do anything to these units but root. There is no rule of polkit in the packages, and a
-//! task needs none.
+//! Who may do what: nobody may do anything to these units but root. The packages' rules of polkit permit nothing, and a
+//! task needs no permit. What the rules forbid, `bounds.rs` shows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

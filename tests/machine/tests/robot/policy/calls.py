@@ -205,6 +205,12 @@ def machine(session):
     yield "logind SetRebootParameter", power("SetRebootParameter", "s", "x")
     yield "logind KillSession", power("KillSession", "ssi", session, "all", 15)
     yield "logind TerminateSession", power("TerminateSession", "s", session)
+    # A service manager or session of the caller's own, outside of everything that bounds them.
+    yield "logind SetUserLinger own", power("SetUserLinger", "ubb", os.getuid(), False, False)
+    yield "logind SetUserLinger another's", power("SetUserLinger", "ubb", pwd.getpwnam("witness").pw_uid, False, False)
+    new = (os.getuid(), 0, "policy", "tty", "user", "", "", 0, "", "", False, "", "", [])
+    yield "logind CreateSession", power("CreateSession", "uusssssussbssa(sv)", *new)
+    yield "StartUnit own manager", of_manager("StartUnit", "ss", f"user@{os.getuid()}.service", "fail")
     for what in ("shutdown", "sleep", "idle", "handle-power-key"):
         yield f"logind Inhibit {what}", power("Inhibit", "ssss", what, "policy", "test", "block")
     yield "logind Inhibit delay", power("Inhibit", "ssss", "shutdown", "policy", "test", "delay")
