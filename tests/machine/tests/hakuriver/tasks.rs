@@ -116,6 +116,11 @@ fn h7_h8_a_task_is_its_users_and_bounded_and_gets_at_nothing_else() -> Result<()
         machine.run_as("op", &format!("{TASK} list")).exits(1).says("error: tasks of op");
         machine.run_as("op", &format!("{manager} list-units")).fails();
         machine.run(&format!("{TASK} run d -- id -un")).ok().says("hakuriver\n");
+        // Whoever starts it, a task gains no rights.
+        let privileges = "grep NoNewPrivs /proc/self/status";
+        machine.run(&format!("{TASK} run d -- {privileges}")).ok().says("NoNewPrivs:\t1\n");
+        as_owner(&format!("{TASK} run d -- {privileges}")).ok().says("NoNewPrivs:\t1\n");
+        as_owner(&format!("{sudo} {run} --unit=hakuriver-task-c {privileges}")).ok().says("NoNewPrivs:\t1\n");
 
         as_owner(&format!("{TASK} stop b")).ok();
         machine.wait_for("its end", SOON, || !machine.has(&group));
