@@ -127,6 +127,26 @@ fn a_failure_reaches_mail_web_and_command() -> Result<()> {
     })
 }
 
+/// systemd takes names of 255 characters, and the alert's own adds some to the unit's.
+#[test]
+fn a_unit_with_a_long_name_is_told_of() -> Result<()> {
+    at_once(Suite::STABLE, |suite| {
+        let robot = boot(suite, CONFIG)?;
+        for (told, length) in [(1, 200), (2, 255 - "demo-alert-mail@.service".len())] {
+            let unit = format!("{}.service", "x".repeat(length - ".service".len()));
+            let text = "[Unit]\nOnFailure=demo-alert@%n.service\n[Service]\nExecStart=false\n";
+            robot.put(&format!("/etc/systemd/system/{unit}"), 0o644, text);
+            robot.run("systemctl daemon-reload").ok();
+            crash(&robot, &unit);
+            robot.wait_for("everybody is told", 30 * SECOND, || counts(&robot) == [told; 3]);
+            let mail = robot.run(&format!("cat /run/got/mail-{}", told - 1)).ok();
+            // A header has lines of its own length.
+            assert!(mail.stdout.replace("\n ", " ").contains(&unit), "{suite}: {mail}");
+        }
+        Ok(())
+    })
+}
+
 #[test]
 fn a_hundred_crashes_are_two_messages() -> Result<()> {
     at_once(Suite::STABLE, |suite| {
