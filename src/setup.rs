@@ -12,11 +12,15 @@ use std::path::PathBuf;
 use crate::environment::Environment;
 use crate::failure::{Failure, reason};
 use crate::program::Program;
-use crate::supervisor::Supervisor;
+use crate::supervisor::{Ended, Supervisor};
 use crate::table::Setup;
 
 /// What bash is told to do.
 const SCRIPT: &str = include_str!("setup.bash");
+
+/// What the script ends with, and bash's status when that is there and cannot be executed.
+const ENV: &str = "/usr/bin/env";
+const CANNOT_EXECUTE: u8 = 126;
 
 /// The environment after sourcing `scripts`; `None` when we were asked to stop meanwhile.
 pub fn source(
@@ -61,10 +65,14 @@ pub fn source(
             environment.expand_shown(&script.hint)
         )));
     }
+    if let (Ended::Exited(CANNOT_EXECUTE), Some(last), Ok(())) =
+        (&ended, paths.last(), rustix::fs::access(ENV, rustix::fs::Access::EXEC_OK))
+    {
+        let why = "the environment after it is larger than what the kernel passes on to a program";
+        return Err(Failure::configuration(format!("`{}`: {why}: export less in it", last.display())));
+    }
     if !ended.is_success() || content.len() == succeeded {
-        return Err(Failure::configuration(format!(
-            "`/usr/bin/env`: {ended}: install the package coreutils"
-        )));
+        return Err(Failure::configuration(format!("`{ENV}`: {ended}: install the package coreutils")));
     }
     Ok(Some(environment.after_setup(&content[succeeded..])))
 }

@@ -107,6 +107,18 @@ fn scripts_that_fail() {
     assert!(place.read("out").is_empty() && place.read("run/lock").is_empty());
 }
 
+/// What no program can be started with is not the fault of the one that is started next.
+#[test]
+fn a_script_that_exports_more_than_the_kernel_passes_on() {
+    let script = "for i in $(seq 30); do export \"BIG_$i=$(head -c 100000 /dev/zero | tr '\\0' x)\"; done";
+    let place = with_scripts("large", &[("1.bash", script)]);
+    let outcome = outcome(&mut command(&place));
+    let why = "the environment after it is larger than what the kernel passes on to a program";
+    let told = format!("error: `{}`: {why}: export less in it", place.path("1.bash").display());
+    assert_eq!((outcome.status.code(), outcome.stderr.lines().last()), (Some(78), Some(&*told)));
+    assert!(!outcome.stderr.contains("coreutils"), "{}", outcome.stderr);
+}
+
 #[test]
 fn a_variable_that_is_not_set() {
     let setup = json!([{ "path": "/opt/${DISTRO}/setup.bash", "hint": "set DISTRO (now ${DISTRO})" }]);
