@@ -70,7 +70,8 @@ pub fn run(
     supervisor.end_with(neighbours(request)?);
 
     let holder = Holder::this(&service.name, by_systemd);
-    let lock = launch.lock.as_deref().map(|path| Lock::acquire(path, &holder)).transpose()?;
+    let acquire = |path| Lock::acquire(request.table, path, &holder);
+    let lock = launch.lock.as_deref().map(acquire).transpose()?;
     if !by_systemd {
         environment.set(leftovers::MARK, holder.id());
     }
@@ -112,10 +113,10 @@ pub fn run(
 }
 
 /// Removes the session file that a killed run_stack has left: not while anybody runs, whose file it would be.
-pub fn clear(launch: &Launch) -> Result<(), Failure> {
+pub fn clear(table: &Table, launch: &Launch) -> Result<(), Failure> {
     if let (Some(session), Some(lock)) = (&launch.session, &launch.lock) {
         let path = session::path(session, &Environment::inherited())?;
-        Lock::while_free(lock, || session::clear(&path))?;
+        Lock::while_free(table, lock, || session::clear(&path))?;
     }
     Ok(())
 }
@@ -178,7 +179,12 @@ fn start(prepared: &Prepared, supervisor: &mut Supervisor) -> Result<Option<i32>
     let program = Program { argv: &prepared.argv, environment: &prepared.environment, streams: None };
     let command = prepared.argv.first().map(|c| c.to_string_lossy().into_owned()).unwrap_or_default();
     supervisor.spawn(&program).map(Some).map_err(|e| {
-        let todo = "install it, or see with `--print` which PATH it is looked for in";
+        let todo = match e.kind() {
+            std::io::ErrorKind::ArgumentListTooLong => {
+                "give it less: `--print` shows arguments and variables"
+            }
+            _ => "install it, or see with `--print` which PATH it is looked for in",
+        };
         Failure::configuration(format!("`{command}`: {}: {todo}", reason(&e)))
     })
 }

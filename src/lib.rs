@@ -22,6 +22,7 @@ pub mod expects;
 pub mod failure;
 pub mod field;
 pub mod first_boot;
+pub mod holders;
 pub mod launch;
 pub mod leftovers;
 pub mod lock;

@@ -1,7 +1,8 @@
 //! The exclusive lock: one launch at a time among those that share a lock file, whoever starts them and how.
 //!
 //! It is `flock(2)`, so that a shell's `flock -n` sees it too. The file holds a record of who has the lock;
-//! an empty file was released in order. The file is never removed, and its directory never made: `tmpfiles.d`
+//! an empty file was released in order. Everybody who may take the lock may write the record, so that it counts only as
+//! far as the kernel confirms it ([`holders`], [`leftovers`]). The file is never removed, and its directory never made: `tmpfiles.d`
 //! does both parts of that, because a lock file that is replaced lets two holders in.
 
 use std::fs::{File, OpenOptions};
@@ -15,7 +16,11 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
 use crate::failure::{Failure, reason};
-use crate::{leftovers, moment, processes};
+use crate::table::Table;
+use crate::{holders, leftovers, moment, processes};
+
+/// The program that takes it for a service.
+const PROGRAM: &str = "run_stack";
 
 /// Who may write the record: the unit's user and the developers of its group, whoever came first.
 const MODE: u32 = 0o664;
@@ -59,16 +64,14 @@ pub enum Seen {
 
 impl Lock {
     /// Takes the lock for `holder` or says who has it.
-    pub fn acquire(path: &Path, holder: &Holder) -> Result<Lock, Failure> {
+    pub fn acquire(table: &Table, path: &Path, holder: &Holder) -> Result<Lock, Failure> {
         let mut seen = Seen::Free;
         for _ in 0..LOOKS {
             let file = open(path)?;
             if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-                // A look (`--busy`) shares the lock for a moment, and so do we: who shares it with us holds
-                // nothing. Who has it to itself and has left no record may be about to: it is still looking
-                // for what a killed one left, and will write the record or give up.
-                let shared = flock(&file, FlockOperation::NonBlockingLockShared).is_ok();
-                seen = if shared { Seen::Free } else { Seen::Held(record(&file).filter(Holder::lives)) };
+                // A look takes the lock for a moment. Who has it and has left no record may be about to: it is still
+                // looking for what a killed one left, and will write the record or give up.
+                seen = Seen::Held(confirmed(table, path, &file));
                 if let Seen::Held(Some(_)) = seen {
                     break;
                 }
@@ -79,14 +82,20 @@ impl Lock {
             // Somebody may have replaced the file between opening and locking it; that lock would be worth
             // nothing.
             if !same_file(&file, path) {
+                seen = Seen::Free;
                 continue;
             }
-            seen = left_by(&file);
+            seen = left_by(table, path, &file);
             if seen != Seen::Free {
                 break;
             }
             write(&file, &holder.to_string()).map_err(|e| {
-                let todo = "make room on its file system";
+                let todo = match e.kind() {
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                        "make room on its file system"
+                    }
+                    _ => "look after its file system",
+                };
                 let why = format!("cannot write who holds the lock: {}", reason(&e));
                 Failure::failed(format!("`{}`: {why}: {todo}", path.display()))
             })?;
@@ -97,10 +106,14 @@ impl Lock {
 
     /// Does something while nobody holds the lock and no killed one has left processes; says whether it did. A start
     /// that comes meanwhile waits for the moment that this takes.
-    pub fn while_free(path: &Path, act: impl FnOnce()) -> Result<bool, Failure> {
+    pub fn while_free(table: &Table, path: &Path, act: impl FnOnce()) -> Result<bool, Failure> {
         let file = open_to_read(path)?;
-        let free =
-            flock(&file, FlockOperation::NonBlockingLockShared).is_ok() && left_by(&file) == Seen::Free;
+        // Others look too, which takes them a moment.
+        let has_shared = (0..LOOKS).any(|look| {
+            sleep(if look == 0 { Duration::ZERO } else { PAUSE });
+            flock(&file, FlockOperation::NonBlockingLockShared).is_ok()
+        });
+        let free = has_shared && left_by(table, path, &file) == Seen::Free;
         if free {
             act();
         }
@@ -115,23 +128,31 @@ impl Drop for Lock {
 }
 
 /// Looks who has the lock without taking it from anybody, with nothing but permission to read the file.
-pub fn look(path: &Path) -> Result<Seen, Failure> {
+pub fn look(table: &Table, path: &Path) -> Result<Seen, Failure> {
     if matches!(path.try_exists(), Ok(false)) {
         return Ok(Seen::Free);
     }
     let file = open_to_read(path)?;
-    match flock(&file, FlockOperation::NonBlockingLockShared) {
-        Ok(()) => Ok(left_by(&file)),
-        Err(Errno::WOULDBLOCK) => {
-            // As in `acquire`: the record may be about to be written.
-            let mut records = (0..LOOKS).map(|look| {
-                sleep(if look == 0 { Duration::ZERO } else { PAUSE });
-                record(&file).filter(Holder::lives)
-            });
-            Ok(Seen::Held(records.find_map(|record| record)))
+    let mut seen = Seen::Free;
+    for look in 0..LOOKS {
+        sleep(if look == 0 { Duration::ZERO } else { PAUSE });
+        seen = match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) if is_alone(&file) => return Ok(left_by(table, path, &file)),
+            // As in `acquire`: it may be another look, or the record may be about to be written.
+            Ok(()) | Err(Errno::WOULDBLOCK) => Seen::Held(confirmed(table, path, &file)),
+            Err(e) => return Err(cannot_open(path, &e.into())),
+        };
+        if let Seen::Held(Some(_)) = seen {
+            break;
         }
-        Err(e) => Err(cannot_open(path, &e.into())),
     }
+    Ok(seen)
+}
+
+/// Whether nobody shares the lock that we share: then it can be had alone for a moment. Otherwise it is lost.
+fn is_alone(file: &File) -> bool {
+    flock(file, FlockOperation::NonBlockingLockExclusive).is_ok()
+        && flock(file, FlockOperation::NonBlockingLockShared).is_ok()
 }
 
 impl Holder {
@@ -160,21 +181,23 @@ impl Holder {
 
     /// Reads a record; none, or half a one, is `None`.
     fn parse(record: &str) -> Option<Holder> {
-        // Who may take the lock may write anything here, and others read it on their terminals.
-        if record.chars().any(|c| c.is_control() && c != '\n') {
-            return None;
-        }
         let field = |name: &str| record.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix('='));
         let pid = field("pid")?.parse().ok()?;
         Some(Holder {
             service: field("service")?.to_owned(),
             pid,
-            since: field("since")?.to_owned(),
+            // Who may take the lock may write anything here, and others read it on their terminals.
+            since: field("since").filter(|since| moment::is_one(since))?.to_owned(),
             started: field("started")?.parse().ok()?,
             // A run_stack of before an upgrade has not written it.
             group: field("group").and_then(|group| group.parse().ok()).unwrap_or(pid),
             cgroup: field("cgroup").filter(|c| !c.is_empty()).map(str::to_owned),
         })
+    }
+
+    /// Whether it runs the program that takes the lock, as far as we are allowed to see it.
+    fn is_launch(&self) -> bool {
+        processes::runs(self.pid, PROGRAM) || processes::process(self.pid).is_none()
     }
 
     /// Whether the process of the record is still the one that wrote it.
@@ -230,7 +253,17 @@ fn list(pids: &[i32]) -> String {
 
 fn open_to_read(path: &Path) -> Result<File, Failure> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
-    OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|e| cannot_open(path, &e))
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    file.map_err(|e| cannot_open(path, &e)).and_then(|file| regular(path, file))
+}
+
+/// The file, unless it is something that keeps no record, such as a pipe.
+fn regular(path: &Path, file: File) -> Result<File, Failure> {
+    if file.metadata().is_ok_and(|m| m.is_file()) {
+        return Ok(file);
+    }
+    let todo = "remove what is there while nothing runs";
+    Err(Failure::configuration(format!("`{}`: it is no regular file: {todo}", path.display())))
 }
 
 fn open(path: &Path) -> Result<File, Failure> {
@@ -240,7 +273,7 @@ fn open(path: &Path) -> Result<File, Failure> {
     // Without O_CREAT first: with `fs.protected_regular` that is refused for a file of another user.
     match options.open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        other => return other.map_err(|e| cannot_open(path, &e)),
+        other => return other.map_err(|e| cannot_open(path, &e)).and_then(|file| regular(path, file)),
     }
     match options.create_new(true).mode(MODE).open(path) {
         Ok(file) => {
@@ -249,7 +282,8 @@ fn open(path: &Path) -> Result<File, Failure> {
             Ok(file)
         }
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-            options.create_new(false).open(path).map_err(|e| cannot_open(path, &e))
+            let file = options.create_new(false).open(path);
+            file.map_err(|e| cannot_open(path, &e)).and_then(|file| regular(path, file))
         }
         Err(e) => Err(cannot_open(path, &e)),
     }
@@ -282,19 +316,35 @@ fn same_file(file: &File, path: &Path) -> bool {
 }
 
 /// What the record of a free lock means.
-fn left_by(file: &File) -> Seen {
-    let Some(holder) = record(file) else { return Seen::Free };
-    match leftovers::of(&holder) {
+fn left_by(table: &Table, path: &Path, file: &File) -> Seen {
+    let Some((holder, unit)) = record(table, path, file) else { return Seen::Free };
+    let owner = file.metadata().map_or(0, |m| m.uid());
+    match leftovers::of(&holder, unit, owner) {
         pids if pids.is_empty() => Seen::Free,
         pids => Seen::Left(holder, pids),
     }
 }
 
-/// What the file says. It may be a killed one's record, and the holder another one without any.
-fn record(file: &File) -> Option<Holder> {
+/// The holder that the record names, if the kernel says so too: the process holds a lock on this file, it is still the
+/// same one, and runs our program. Whether systemd started it, its control group tells.
+fn confirmed(table: &Table, path: &Path, file: &File) -> Option<Holder> {
+    let (mut holder, _) = record(table, path, file)?;
+    if !holders::find(file).contains(&holder.pid) || !holder.lives() || !holder.is_launch() {
+        return None;
+    }
+    let group = processes::read_cgroup(holder.pid);
+    holder.cgroup = holder.cgroup.filter(|line| group.is_some_and(|path| line.ends_with(&path)));
+    Some(holder)
+}
+
+/// What the file says, and the unit of the service that it names. It may be a killed one's record, and the holder another
+/// one without any; or anything else that somebody has written.
+fn record<'t>(table: &'t Table, path: &Path, file: &File) -> Option<(Holder, &'t str)> {
     let mut bytes = [0; 1024];
     let length = file.read_at(&mut bytes, 0).ok()?;
-    Holder::parse(std::str::from_utf8(&bytes[..length]).ok()?)
+    let holder = Holder::parse(std::str::from_utf8(&bytes[..length]).ok()?)?;
+    let unit = table.find_unit_under(path, &holder.service)?;
+    Some((holder, unit))
 }
 
 /// In this order nobody reads an empty record meanwhile: of two records in the file the first one counts.

@@ -7,6 +7,11 @@ pub(crate) fn now() -> String {
     utc(clock_gettime(ClockId::Realtime).tv_sec)
 }
 
+/// Whether a text looks like one, and so can be shown to anybody.
+pub(crate) fn is_one(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit() || "-:.TZ".contains(c))
+}
+
 /// A point in microseconds since 1970, with all of them.
 #[cfg(feature = "executor")]
 pub(crate) fn precise(microseconds: u64) -> String {

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 
 use rustix::process::Pid;
 
@@ -53,6 +54,34 @@ pub fn descendants(ancestor: i32) -> Vec<Process> {
     }
     found.retain(|p| !p.zombie);
     found
+}
+
+/// Reads whose process it is: its real user, which it cannot hide by making itself unreadable.
+pub fn read_user(pid: i32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|l| l.strip_prefix("Uid:"))?.split_whitespace().next()?.parse().ok()
+}
+
+/// Reads the control group that systemd has put it in: of the unified hierarchy, or of systemd's own.
+pub fn read_cgroup(pid: i32) -> Option<String> {
+    let all = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let path = |of: &str| all.lines().find_map(|l| Some(l.split_once(of)?.1)).filter(|path| path.len() > 1);
+    path("0::").or_else(|| path(":name=systemd:")).map(str::to_owned)
+}
+
+/// Whether it runs that program, as far as this user may know: its own arguments are its own words, and where an
+/// emulator or interpreter runs it, it is the second of them.
+pub fn runs(pid: i32, program: &str) -> bool {
+    let is_it = |path: &[u8]| path.rsplit(|&b| b == b'/').next() == Some(program.as_bytes());
+    if let Ok(executable) = fs::read_link(format!("/proc/{pid}/exe")) {
+        let path = executable.as_os_str().as_bytes();
+        // An upgrade has put another one in its place.
+        if is_it(path.strip_suffix(b" (deleted)").unwrap_or(path)) {
+            return true;
+        }
+    }
+    let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    arguments.split(|&b| b == 0).take(2).any(is_it)
 }
 
 /// The number as the type that system calls take.

@@ -73,7 +73,7 @@ pub fn busy(table: &Table, out: &mut impl Write) -> Result<bool, Failure> {
     paths.dedup();
     let mut any = false;
     for path in paths {
-        if let Some(holder) = lock::look(path)?.shown() {
+        if let Some(holder) = lock::look(table, path)?.shown() {
             any = true;
             // The answer is the exit status: it must not change because nobody reads the line.
             let _ = writeln!(out, "{}: {holder}", path.display());

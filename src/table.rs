@@ -186,6 +186,12 @@ pub struct Expects {
 }
 
 impl Table {
+    /// Finds the unit of a service, if that is one of those that share this lock.
+    pub fn find_unit_under(&self, lock: &Path, service: &str) -> Option<&str> {
+        let mut sharing = self.launchable().filter(|(_, launch)| launch.lock.as_deref() == Some(lock));
+        sharing.find_map(|(s, _)| (s.name == service).then_some(&*s.unit))
+    }
+
     /// Reads and checks the table of the running executable: for `/usr/libexec/<product>/PROGRAM` that is
     /// `/usr/share/<product>/services.json`; anywhere else it lies beside the program.
     pub fn of_this_program() -> Result<Table, String> {

@@ -93,7 +93,7 @@ fn run(mut args: impl Iterator<Item = OsString>, notifier: &Notifier) -> Result<
         Failure::usage(format!("`{name}`: no such service: the known ones are {known}"))
     })?;
     if clear {
-        return launch::clear(launch).map(|()| ExitCode::SUCCESS);
+        return launch::clear(&table, launch).map(|()| ExitCode::SUCCESS);
     }
     let request = Request { table: &table, service, launch, extra: &extra, keep_env, no_systemd };
     let mut supervisor = Supervisor::new(launch::manager_pid())?;

@@ -12,6 +12,7 @@ use crate::executor::{guard, presence, running, snapshot};
 use crate::failure::Failure;
 use crate::report::State;
 use crate::table::{Service, Table};
+use crate::{leftovers, processes};
 
 /// Who acts on what.
 #[derive(Debug)]
@@ -151,7 +152,7 @@ impl<'t> Control<'t> {
         let stopped: Vec<&str> = others.iter().map(|(s, _)| s.name.as_str()).collect();
         let more = running::warnings(self.table, service, &units);
         let shown = format!("starting {name}");
-        let started = refusal::lock(service)
+        let started = refusal::lock(self.table, service)
             .and_then(|()| self.job("StartUnit", "fail", service, &shown, wait))
             .and_then(|ran| self.started(service, &ran, &mut notes));
         match started {
@@ -164,11 +165,12 @@ impl<'t> Control<'t> {
     /// Stops a unit; nothing of it is left afterwards.
     fn stopped(&mut self, service: &Service, before: &Unit, wait: &mut Wait<'_>) -> Result<Unit, Refusal> {
         let name = &service.name;
-        let processes = |unit: &Unit| match &*unit.cgroup {
+        let of_unit = |unit: &Unit| match &*unit.cgroup {
             "" => Vec::new(),
             cgroup => presence::processes(cgroup),
         };
-        let begun = processes(before);
+        let begun = of_unit(before);
+        let main = before.pid.and_then(|pid| Some((processes::read_user(pid)?, processes::process(pid)?)));
         let ran = self.job("StopUnit", "replace", service, &format!("stopping {name}"), wait)?;
         let after = self.unit(service)?;
         if let End::Result { result, .. } = &ran
@@ -177,13 +179,24 @@ impl<'t> Control<'t> {
             return Err(refusal::job(service, &after, result, "stop").into());
         }
         // systemd gives up on processes that even SIGKILL does not end. Others may be there already, of the next start.
-        let left = processes(before).into_iter().filter(|p| begun.iter().any(|b| b.pid == p.pid));
+        let left = of_unit(before).into_iter().filter(|p| begun.iter().any(|b| b.pid == p.pid));
         let pids: Vec<String> = left.map(|p| p.pid.to_string()).collect();
         if !pids.is_empty() && matches!(after.state(), State::Stopped | State::Failed) {
             let why = format!("processes {} do not end", pids.join(" "));
             return Err(
                 Failure::failed(format!("{name}: {why}: see `systemctl status {}`", service.unit)).into()
             );
+        }
+        // What left the unit is not stopped with it.
+        let outside = main.map_or_else(Vec::new, |(user, main)| leftovers::find_outside(user, main.started));
+        if !outside.is_empty() {
+            let pids: Vec<String> = outside.iter().map(i32::to_string).collect();
+            let user = service.user.as_deref().unwrap_or("its user");
+            let why = format!("processes {} of {user} have left it and go on", pids.join(" "));
+            let todo = format!(
+                "an administrator runs `loginctl disable-linger {user}; loginctl terminate-user {user}`"
+            );
+            return Err(Failure::failed(format!("{name}: its unit is stopped, but {why}: {todo}")).into());
         }
         Ok(after)
     }

@@ -83,7 +83,7 @@ pub fn before_start(table: &Table, service: &Service, units: &[Unit]) -> Result<
         return Ok(());
     }
     held_by_hand(table, Some(service))?;
-    lock(service)
+    lock(table, service)
 }
 
 /// The unit can be loaded.
@@ -133,19 +133,20 @@ pub fn held_by_hand(table: &Table, service: Option<&Service>) -> Result<(), Refu
     };
     paths.dedup();
     for path in paths {
-        if let Ok(Seen::Held(Some(holder)) | Seen::Left(holder, _)) = &lock::look(&path)
+        let seen = lock::look(table, &path);
+        if let Ok(Seen::Held(Some(holder)) | Seen::Left(holder, _)) = &seen
             && holder.cgroup.is_none()
         {
-            return Err(held(service.map_or(&holder.service, |s| &s.name), &lock::look(&path)).into());
+            return Err(held(service.map_or(&holder.service, |s| &s.name), &seen).into());
         }
     }
     Ok(())
 }
 
 /// Nobody has the lock.
-pub fn lock(service: &Service) -> Result<(), Refusal> {
+pub fn lock(table: &Table, service: &Service) -> Result<(), Refusal> {
     let Some(path) = service.launch.as_ref().and_then(|l| l.lock.as_deref()) else { return Ok(()) };
-    match lock::look(path) {
+    match lock::look(table, path) {
         // Who may not look is told by run_stack.
         Ok(Seen::Free) | Err(_) => Ok(()),
         seen => Err(held(&service.name, &seen).into()),

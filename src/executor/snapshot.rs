@@ -37,7 +37,7 @@ pub fn take(table: &Table, systemd: &mut Systemd, only: Option<&str>) -> Result<
         product: table.product.clone(),
         version: table.version.clone(),
         services: services.iter().map(service).collect(),
-        locks: paths.into_iter().map(lock).collect(),
+        locks: paths.into_iter().map(|path| lock(table, path)).collect(),
     })
 }
 
@@ -53,7 +53,7 @@ pub fn pending(table: &Table) -> PathBuf {
 }
 
 /// What a lock shows to who may look.
-pub fn lock(path: &Path) -> Lock {
+pub fn lock(table: &Table, path: &Path) -> Lock {
     let made = |held, holder: Option<lock::Holder>, left| Lock {
         path: path.display().to_string(),
         held,
@@ -65,7 +65,7 @@ pub fn lock(path: &Path) -> Lock {
         }),
         left,
     };
-    match lock::look(path) {
+    match lock::look(table, path) {
         Ok(Seen::Free) => made(Some(false), None, Vec::new()),
         Ok(Seen::Held(holder)) => made(Some(true), holder, Vec::new()),
         Ok(Seen::Left(holder, pids)) => made(Some(true), Some(holder), pids),

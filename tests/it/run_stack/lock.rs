@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use rovi_services::processes;
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -110,6 +112,103 @@ fn a_killed_holder_leaves_processes() {
     wait_until("the daemon has ended", || !is_alive(place.pid("daemon").unwrap()));
     place.run(&["b"]).is_success();
     assert_eq!(place.run(&["--busy"]).status.code(), Some(1));
+}
+
+/// Whoever may take the lock may write anything into its file. What the kernel does not confirm is nobody's: neither does
+/// it keep anybody out, nor is anybody told to end it.
+#[test]
+fn a_forged_record_is_not_believed() {
+    let place = pair("forged", &[]);
+    let mut innocent = place.program("sleep");
+    let innocent = super::Running { child: Some(innocent.arg("600").process_group(0).spawn().unwrap()) };
+    let mut records = Vec::new();
+    for pid in [1, innocent.pid(), std::process::id() as i32] {
+        let own = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+        for cgroup in own.lines().chain(["", "0::/"]) {
+            for started in [0, processes::process(pid).unwrap().started] {
+                let since = "2026-01-01T00:00:00Z";
+                records.push(format!(
+                    "service=a\npid={pid}\nsince={since}\nstarted={started}\ngroup={pid}\ncgroup={cgroup}\n"
+                ));
+            }
+        }
+    }
+    for record in &records {
+        place.write("run/lock", record);
+        let busy = place.run(&["--busy"]);
+        assert_eq!((busy.status.code(), busy.stdout.as_str()), (Some(1), ""), "{record}");
+        place.run(&["b"]).is_success();
+    }
+    // The same in a file that somebody holds: the lock is theirs, and nothing else is true.
+    let mut command = place.program("flock");
+    command.args([place.lock().as_str(), "python3"]).arg(place.path("tree.py")).arg(&place.root);
+    let running = place.start(&mut command, &["launch"]);
+    let started = processes::process(running.pid()).unwrap().started;
+    let own = format!("service=a\npid={}\nsince=2026\nstarted={started}\ngroup=1\ncgroup=\n", running.pid());
+    let told = format!("`{}`: held by a program that left no record: stop it first", place.lock());
+    for record in records.iter().chain([&own]) {
+        place.write("run/lock", record);
+        place.run(&["b"]).is_error(75, &told);
+        let busy = place.run(&["--busy"]).stdout;
+        assert_eq!(busy, format!("{}: a program that left no record\n", place.lock()), "{record}");
+    }
+    place.end(0);
+    running.outcome();
+}
+
+/// A record says a name and a time, and nothing that a person could take for more.
+#[test]
+fn words_of_a_record_are_not_shown() {
+    let place = pair("words", &[]);
+    let running = place.start(&mut place.command(&["a"]), &["launch"]);
+    let record = place.read("run/lock");
+    for (true_one, forged) in [
+        ("service=a\n", "service=a; run `reboot`\n"),
+        ("service=a\n", "service=\x1b[2Ja\n"),
+        ("service=a\n", "service=nobody\n"),
+        ("since=", "since=`reboot` "),
+        ("since=", "since=\x1b[2J"),
+    ] {
+        place.write("run/lock", &record.replace(true_one, forged));
+        let told = format!("`{}`: held by a program that left no record: stop it first", place.lock());
+        place.run(&["b"]).is_error(75, &told);
+    }
+    place.write("run/lock", &record);
+    assert!(place.run(&["--busy"]).stdout.contains(&format!("a (pid {}, ", running.pid())));
+    place.end(0);
+    running.outcome().is_success();
+}
+
+/// Nobody can take it while others share it.
+#[test]
+fn a_shared_lock_is_held() {
+    let place = pair("shared", &[]);
+    place.run(&["b"]).is_success();
+    let mut command = place.program("flock");
+    command.args(["--shared", place.lock().as_str(), "python3"]).arg(place.path("tree.py")).arg(&place.root);
+    let running = place.start(&mut command, &["launch"]);
+    let busy = place.run(&["--busy"]);
+    busy.is_success();
+    assert_eq!(busy.stdout, format!("{}: a program that left no record\n", place.lock()));
+    let told = format!("`{}`: held by a program that left no record: stop it first", place.lock());
+    place.run(&["b"]).is_error(75, &told);
+    place.end(0);
+    running.outcome();
+    assert_eq!(place.run(&["--busy"]).status.code(), Some(1));
+}
+
+/// A pipe can be locked, and keeps no record.
+#[test]
+fn a_pipe_or_directory_is_no_lock_file() {
+    let place = pair("pipe", &[]);
+    let told = format!("`{}`: it is no regular file: remove what is there while nothing runs", place.lock());
+    outcome(place.program("mkfifo").arg(place.lock())).is_success();
+    place.run(&["b"]).is_error(78, &told);
+    place.run(&["--busy"]).is_error(78, &told);
+    fs::remove_file(place.lock()).unwrap();
+    fs::create_dir(place.lock()).unwrap();
+    place.run(&["--busy"]).is_error(78, &told);
+    assert_eq!(place.run(&["b"]).status.code(), Some(78));
 }
 
 /// Many at once: one wins, and each of the others names it.

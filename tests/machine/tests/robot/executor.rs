@@ -5,6 +5,7 @@ mod crowd;
 mod guard;
 mod refusal;
 mod status;
+mod untrue;
 mod verbs;
 mod waiting;
 mod watch;
