@@ -251,13 +251,14 @@ fn sysusers(values: &Values, text: &str) {
 fn tmpfiles(values: &Values, text: &str) {
     let [product, account, home, group] =
         ["product", "account", "home", "group"].map(|name| values.get(name));
-    let instances = format!("/etc/{product}/many");
+    let (instances, keys) = (format!("/etc/{product}/many"), format!("{home}/.ssh"));
     let (directory, lock) =
         (format!("/run/{product}"), format!("/run/{product}/{}.lock", values.get("lock")));
     let expected = [
         vec!["d", directory.as_str(), "0755", "root", "root", "-"],
         vec!["f", lock.as_str(), "0660", account, group, "-"],
         vec!["d", home, "0750", account, account, "-"],
+        vec!["d", keys.as_str(), "0700", account, account, "-"],
         vec!["d", instances.as_str(), "0755", "root", "root", "-"],
     ];
     assert_eq!(lines(text), expected);

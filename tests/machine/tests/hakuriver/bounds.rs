@@ -56,6 +56,44 @@ fn no_account_of_a_package_gets_a_manager_of_its_own() -> Result<()> {
     })
 }
 
+/// Who logs in gets a service manager, even where there is no shell to log in to: `ssh -N` asks for none. A key of the
+/// task's own would be enough.
+#[test]
+fn no_task_gives_itself_a_key_to_log_in_with() -> Result<()> {
+    on_every_suite(|suite| {
+        let machine = Machine::on(suite)
+            .with(&["at", "cron", "openssh-server", "libpam-systemd", "dbus-user-session"])
+            .install(package("hakuriver", "deb"))
+            .user("op", &[])
+            .boot()?;
+        machine.run(&format!("systemctl start ssh {TASKS}")).ok();
+        machine.put("/usr/local/bin/log-in", 0o755, LOG_IN);
+        for first in
+            ["true", "mv ~/.ssh ~/ssh; mkdir ~/.ssh", "rmdir ~/.ssh; ln -s /tmp ~/.ssh", "chmod 777 ~/.ssh"]
+        {
+            in_task(&machine, &format!("{first}; log-in")).fails();
+            has_no_manager(&machine, "hakuriver");
+        }
+        // With a key that root has put there it would.
+        machine.run("install -o hakuriver -m 600 /dev/null /var/lib/hakuriver/.ssh/authorized_keys").ok();
+        machine.run("chown root: /var/lib/hakuriver/.ssh/authorized_keys; chmod 644 /var/lib/hakuriver/.ssh/authorized_keys").ok();
+        let key =
+            in_task(&machine, "rm -f /tmp/k*; ssh-keygen -q -t ed25519 -N '' -f /tmp/k && cat /tmp/k.pub")
+                .ok();
+        machine.put("/var/lib/hakuriver/.ssh/authorized_keys", 0o644, key.text());
+        in_task(&machine, "log-in").ok();
+        Ok(())
+    })
+}
+
+/// Writes a key, and logs in with it until there is a manager.
+const LOG_IN: &str = "#!/bin/sh\n\
+    test -e /tmp/k || ssh-keygen -q -t ed25519 -N '' -f /tmp/k\n\
+    test -s ~/.ssh/authorized_keys || cp /tmp/k.pub ~/.ssh/authorized_keys || exit\n\
+    timeout 10 ssh -o StrictHostKeyChecking=no -o BatchMode=yes -i /tmp/k -N hakuriver@127.0.0.1 &\n\
+    while kill -0 $! 2>/dev/null; do test ! -d /run/user/$(id -u) || exit 0; sleep 0.1; done\n\
+    exit 1\n";
+
 #[test]
 fn what_an_account_runs_outside_of_its_units_ends_with_the_package() -> Result<()> {
     on_every_suite(|suite| {
