@@ -12,61 +12,24 @@ use std::time::{Duration, Instant};
 use machine::host;
 use serde_json::Value;
 
+use crate::account::Account;
 use crate::command::{both, dist, ok, program, root, run, sh};
 use crate::scratch::{Scratch, scratch};
 
 const BOARD: &str = "pi4";
 
 /// What images are made with, beside cargo.
-const TOOLS: [(&str, &str); 8] = [
+const TOOLS: [(&str, &str); 9] = [
     ("curl", "curl"),
     ("gpgv", "gpgv"),
     ("gpg", "gpg"),
     ("newuidmap", "uidmap"),
     ("newgidmap", "uidmap"),
     ("setpriv", "util-linux"),
+    ("keyctl", "keyutils"),
     ("qemu-aarch64-static", "qemu-user-static"),
     ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
 ];
-
-/// An account that nothing was set up for, gone with its home when the test is.
-struct Account {
-    name: String,
-    home: PathBuf,
-}
-
-impl Account {
-    fn new() -> Account {
-        let name = format!("image{}", std::process::id());
-        let home = PathBuf::from(format!("/var/tmp/{name}"));
-        // As an administrator makes one; its subordinate identities come with it.
-        ok(Command::new("useradd").args(["--create-home", "--home-dir"]).arg(&home).arg(&name));
-        Account { name, home }
-    }
-
-    /// A command as this user, in its home, who gets nothing of ours but what is named.
-    fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid", &self.name, "--regid", &self.name, "--init-groups", "--"]).arg(program);
-        command
-            .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .env("HOME", &self.home)
-            .current_dir(&self.home);
-        for name in ["http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "CURL_CA_BUNDLE"] {
-            if let Some(value) = std::env::var_os(name) {
-                command.env(name, value);
-            }
-        }
-        command
-    }
-}
-
-impl Drop for Account {
-    fn drop(&mut self) {
-        let _ = Command::new("userdel").args(["--force", "--remove", &self.name]).output();
-    }
-}
 
 /// A copy of what is in the checkout, somewhere else.
 fn copy_of_checkout(to: &Path) {
@@ -97,7 +60,7 @@ fn words(product: &str, out: &Path) -> Vec<String> {
 #[test]
 fn an_ordinary_user_makes_the_same_image_as_root_does() {
     host::need(&TOOLS).unwrap();
-    let account = Account::new();
+    let account = Account::new("image");
     let checkout = account.home.join("checkout");
     let files = account.home.join(".cache/rovi-services/image/files");
     fs::create_dir_all(&checkout).unwrap();

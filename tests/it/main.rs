@@ -1,6 +1,7 @@
 //! The integration tests: the real programs, black box; and catalogs, good and bad.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod account;
 mod catalog;
 mod chrootless;
 mod command;
