@@ -2,11 +2,14 @@
 //! dosfstools, mtools, sfdisk, bmaptool, xz and zstd.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "../it/account.rs"]
+mod account;
 mod bake;
 mod damage;
 mod debian;
 mod ext4;
 mod fat;
+mod hostile;
 mod others;
 mod publish;
 #[path = "../it/scratch.rs"]

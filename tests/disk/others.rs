@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-const NEEDED: [(&str, &str); 10] = [
+const NEEDED: [(&str, &str); 11] = [
     ("/usr/sbin/debugfs", "e2fsprogs"),
     ("/usr/sbin/mke2fs", "e2fsprogs"),
     ("/usr/sbin/fsck.fat", "dosfstools"),
@@ -17,6 +17,7 @@ const NEEDED: [(&str, &str); 10] = [
     ("zstd", "zstd"),
     ("dpkg-deb", "dpkg"),
     ("setfattr", "attr"),
+    ("keyctl", "keyutils"),
 ];
 
 /// A command whose program is there, found where root's programs are as well.

@@ -15,13 +15,13 @@ use crate::others::{both, command};
 use crate::scratch::scratch;
 
 /// An archive in a folder, and the lock of what is in it.
-struct Archive<'a> {
+pub(crate) struct Archive<'a> {
     dir: &'a Path,
     lock: String,
 }
 
 impl<'a> Archive<'a> {
-    fn new(dir: &'a Path) -> Archive<'a> {
+    pub(crate) fn new(dir: &'a Path) -> Archive<'a> {
         for folder in ["pool", "locks", "cache"] {
             fs::create_dir_all(dir.join(folder)).unwrap();
         }
@@ -29,8 +29,15 @@ impl<'a> Archive<'a> {
         Archive { dir, lock }
     }
 
+    /// One that was made before.
+    pub(crate) fn found(dir: &'a Path) -> Archive<'a> {
+        let lock =
+            fs::read_to_string(dir.join("locks").join(format!("trixie-{}.lock", processor()))).unwrap();
+        Archive { dir, lock }
+    }
+
     /// One package more, with a script that runs when it is configured.
-    fn put(&mut self, name: &str, fields: &str, script: &str) -> PathBuf {
+    pub(crate) fn put(&mut self, name: &str, fields: &str, script: &str) -> PathBuf {
         let root = self.dir.join(name);
         fs::create_dir_all(root.join("DEBIAN")).unwrap();
         fs::create_dir_all(root.join("usr/share/parts")).unwrap();
@@ -53,7 +60,7 @@ impl<'a> Archive<'a> {
         deb
     }
 
-    fn stock(&self) -> Stock<'static> {
+    pub(crate) fn stock(&self) -> Stock<'static> {
         let lock = format!("trixie-{}.lock", processor());
         fs::write(self.dir.join("locks").join(lock), &self.lock).unwrap();
         let mut suite = Suite::read(&Workspace::find(), "trixie").unwrap();
@@ -115,15 +122,30 @@ fn a_base_that_lacks_a_dependency_gets_it() {
     assert!(tree.get("/dev/null").is_some(), "what cannot be made in a namespace stays");
 }
 
+/// The other test, where that is mounted; what it says, and whether it passed.
+fn supplied_with(mount: &str) -> (String, bool) {
+    let here = format!("mount {mount}; exec \"$0\" --exact supply::a_base_that_lacks_a_dependency_gets_it");
+    let mut again = command("unshare");
+    again.args(["--mount", "sh", "-euc", &here]).arg(std::env::current_exe().unwrap());
+    let output = again.env("RUST_BACKTRACE", "0").output().unwrap();
+    (both(&output), output.status.success())
+}
+
 /// As binfmt_misc is on most machines: in a namespace it cannot be taken away alone.
 #[test]
 fn a_base_gets_it_on_a_machine_with_mounts_below_proc() {
-    let here = "mount -t tmpfs none /proc/sys/fs
-        exec \"$0\" --exact supply::a_base_that_lacks_a_dependency_gets_it";
-    let mut again = command("unshare");
-    let output = again.args(["--mount", "sh", "-euc", here]).arg(std::env::current_exe().unwrap()).output();
-    let output = output.unwrap();
-    assert!(output.status.success() && both(&output).contains(" 1 passed"), "{}", both(&output));
+    let (said, passed) = supplied_with("-t binfmt_misc none /proc/sys/fs/binfmt_misc");
+    assert!(passed && said.contains(" 1 passed"), "{said}");
+}
+
+/// As some containers do it: processes of its own cannot be had there.
+#[test]
+fn a_container_that_hides_a_part_of_proc_is_told_what_to_do() {
+    let (said, passed) = supplied_with("-t tmpfs none /proc/sys/fs");
+    assert!(
+        !passed && said.contains("no `/proc` can be mounted in a user namespace: this container hides"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -94,6 +94,7 @@ fn printed(arguments: &[&str], made: Output) -> Vec<PathBuf> {
 
 /// `cargo xtask`, to be given its verb.
 pub(crate) fn command() -> Command {
+    machine::host::need(&[("curl", "curl"), ("gpgv", "gpgv"), ("keyctl", "keyutils")]).unwrap();
     let mut command = Command::new(env!("CARGO"));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).arg("xtask");
     command

@@ -47,6 +47,12 @@ fn with_fields(deb: &[u8], fields: &[(&str, &str)]) -> Result<Vec<u8>> {
 
 /// The control file of a package.
 pub fn control(deb: &[u8]) -> Result<String> {
+    let bytes = control_file(deb, "control")?.context("it has no control file")?;
+    String::from_utf8(bytes).context("its control file is not UTF-8")
+}
+
+/// A file of a package's control archive, if there is one of that name.
+pub(crate) fn control_file(deb: &[u8], name: &str) -> Result<Option<Vec<u8>>> {
     let members = members(deb).context("it is no .deb")?;
     let archive =
         members.iter().find(|m| m.name.starts_with("control.tar")).context("it has no control.tar")?;
@@ -62,13 +68,13 @@ pub fn control(deb: &[u8]) -> Result<String> {
     };
     for entry in tar::Archive::new(tar.as_slice()).entries()? {
         let mut entry = entry?;
-        if entry.path()?.file_name().is_some_and(|name| name == "control") {
-            let mut text = String::new();
-            entry.read_to_string(&mut text).context("its control file is not UTF-8")?;
-            return Ok(text);
+        if entry.path()?.file_name().is_some_and(|file| file == name) {
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes)?;
+            return Ok(Some(bytes));
         }
     }
-    bail!("it has no control file")
+    Ok(None)
 }
 
 /// A file of a package's outer archive.

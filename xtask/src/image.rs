@@ -170,15 +170,13 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
         remove: suite.system.remove.clone(),
         automatic: automatic(recipe, &chosen),
         initramfs: board.initramfs.clone(),
-        work: draft.clone(),
-        out: draft.with_extension("tar"),
     };
     eprintln!(
         "making the root of {} with {} packages, once for this state of them",
         board.name,
         chosen.len()
     );
-    let made = root::make(&plan);
+    let made = root::make(&plan, &draft);
     if made.is_err() {
         place.forget()?;
     }
@@ -264,7 +262,15 @@ pub fn prepare(foreign: Option<&str>) -> Result<()> {
             .chain(["/usr/sbin".into(), "/sbin".into()])
             .any(|f: PathBuf| f.join(name).is_file())
     };
-    let mut needed = vec![("curl", "curl"), ("gpgv", "gpgv"), ("unshare", "util-linux"), ("dpkg", "dpkg")];
+    let mut needed = vec![
+        ("curl", "curl"),
+        ("gpgv", "gpgv"),
+        ("unshare", "util-linux"),
+        ("setpriv", "util-linux"),
+        ("keyctl", "keyutils"),
+        ("bash", "bash"),
+        ("dpkg", "dpkg"),
+    ];
     if !rustix::process::geteuid().is_root() {
         needed.extend([("newuidmap", "uidmap"), ("newgidmap", "uidmap")]);
     }

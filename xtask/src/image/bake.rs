@@ -9,6 +9,7 @@ mod changes;
 mod install;
 mod needs;
 mod partial;
+mod scripts;
 mod supply;
 
 use std::fs::{self, File};
@@ -77,7 +78,8 @@ pub fn bake(
     if !needs.missing.is_empty() {
         supply::add(&mut tree, needs, &architecture, stock, epoch).with_context(|| format!("`{shown}`"))?;
     }
-    install(&mut tree, debs, &architecture, epoch)?;
+    let remove = supply::suite(&tree, stock).map(|suite| suite.system.remove.clone()).unwrap_or_default();
+    install(&mut tree, debs, &architecture, &remove, epoch)?;
     let mut identity = fs.identity()?;
     identity.epoch = identity.epoch.max(epoch);
     let room = base.room(size)?;

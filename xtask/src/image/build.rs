@@ -73,7 +73,8 @@ pub fn build(workspace: &Workspace, order: &Order<'_>) -> Result<Image> {
     let mut tree = Tree::from_tar(&base.tar)?;
     work.lap("read");
     let epoch = i64::try_from(base.epoch)?;
-    bake::install(&mut tree, &order.debs, &board.architecture, epoch)?;
+    let remove = &order.recipe.suite.system.remove;
+    bake::install(&mut tree, &order.debs, &board.architecture, remove, epoch)?;
     if let Some(text) = &order.configuration {
         super::first_boot(&mut tree, &format!("{BOOT}/{CONFIGURATION}"), text, base.epoch)?;
     }

@@ -52,7 +52,7 @@ impl Place {
         Ok(Some(made))
     }
 
-    /// Where it is while it is made: a folder, and files beside it that are named alike.
+    /// Where it is while it is made.
     pub(super) fn draft(&self) -> PathBuf {
         draft(&self.tar)
     }
@@ -60,7 +60,7 @@ impl Place {
     /// Gives it its name.
     pub(super) fn keep(&self, made: &Made) -> Result<()> {
         fs::write(self.tar.with_extension("json"), serde_json::to_vec(made)?)?;
-        fs::rename(self.draft().with_extension("tar"), &self.tar)?;
+        fs::rename(self.draft(), &self.tar)?;
         Ok(())
     }
 
@@ -95,17 +95,13 @@ impl Place {
 }
 
 fn draft(tar: &Path) -> PathBuf {
-    let name = tar.file_stem().unwrap_or_default().to_string_lossy();
+    let name = tar.file_name().unwrap_or_default().to_string_lossy();
     tar.with_file_name(format!(".{name}"))
 }
 
 fn forget(draft: &Path) -> io::Result<()> {
-    let files = ["tar", "json"].map(|kind| fs::remove_file(draft.with_extension(kind)));
-    // The folder is empty for everybody but its maker, who mounts something there.
-    for removed in files.into_iter().chain([fs::remove_dir(draft)]) {
-        removed.or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
-    }
-    Ok(())
+    fs::remove_file(draft)
+        .or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
 #[cfg(test)]
@@ -123,10 +119,9 @@ mod tests {
         for name in ["killed", "busy", "old", "used"] {
             File::create(roots.join(format!("{name}.lock"))).expect("a lock");
         }
-        for name in [".killed.tar", ".killed.json", ".busy.tar", "old.json", "used.json", "note.txt"] {
+        for name in [".killed.tar", ".busy.tar", "old.json", "used.json", "note.txt"] {
             fs::write(roots.join(name), "").expect("a file");
         }
-        fs::create_dir(roots.join(".killed")).expect("a folder");
         for (name, age) in [("old.tar", KEPT + KEPT), ("used.tar", KEPT / 2)] {
             let file = File::create(roots.join(name)).expect("a root");
             file.set_modified(SystemTime::now() - age).expect("its time");

@@ -12,19 +12,22 @@ mod tarball;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use self::chroot::Chroot;
 use self::database::Entry;
 use self::deb::Unpacked;
+use self::enter::{EMULATOR, IMAGE, PACKAGES, Room, WORK};
 use self::processor::Processor;
 use super::board::Initramfs;
 use super::pattern::Filter;
@@ -64,10 +67,6 @@ pub struct Plan {
     pub automatic: Vec<String>,
     /// What the initramfs needs.
     pub initramfs: Initramfs,
-    /// An empty folder to work in.
-    pub work: PathBuf,
-    /// The tar.
-    pub out: PathBuf,
 }
 
 /// A file of configuration.
@@ -102,72 +101,126 @@ pub struct Made {
     pub modules: Vec<String>,
 }
 
-/// Makes a root by a plan, in a namespace of its own.
-pub fn make(plan: &Plan) -> Result<Made> {
-    fs::create_dir_all(&plan.work).with_context(|| format!("`{}`: cannot be made", plan.work.display()))?;
-    let file = plan.work.with_extension("json");
-    fs::write(&file, serde_json::to_vec(plan)?)?;
-    let report = enter::run(&file);
-    fs::remove_file(&file)?;
-    let _ = fs::remove_dir(&plan.work);
+/// The program that makes a root, and its plan, in a room.
+const PROGRAM: &str = "/work/xtask";
+const PLAN: &str = "/work/plan.json";
+
+/// Makes a root by a plan, in a room, as a tar.
+pub fn make(plan: &Plan, out: &Path) -> Result<Made> {
+    let program = std::env::current_exe().context("this program does not know where it is")?;
+    let words = [PROGRAM, "inside", PLAN];
+    let room = enter::start(&words, plan.emulator.as_deref(), Stdio::piped())?;
+    let Room { mut child, input, answer } = room;
+    let errors = child.stderr.take().context("a child without errors")?;
+    let (given, report, last) = thread::scope(|scope| {
+        let last = scope.spawn(|| pass_on(errors));
+        let given = scope.spawn(|| give(plan, &program, BufWriter::with_capacity(1 << 20, input)));
+        let report = take(answer, out).with_context(|| format!("`{}`: cannot be written", out.display()));
+        let given = given.join().expect("writing does not panic");
+        (given, report, last.join().expect("reading does not panic"))
+    });
+    let status = child.wait()?;
+    let Some(report) = report? else { bail!("the root cannot be made: {last} ({status})") };
     let made: Result<Made, String> =
-        serde_json::from_str(&report?).context("the root's maker said something else")?;
-    made.map_err(|error| anyhow!("the root cannot be made: {error}"))
+        serde_json::from_str(&report).context("the root's maker said something else")?;
+    let made = made.map_err(|error| anyhow!("the root cannot be made: {error}"))?;
+    given?;
+    ensure!(status.success(), "what makes roots was ended: {status}");
+    Ok(made)
 }
 
-/// The part of it that runs in the namespace: prints what came of it, an error too, for who started it to say it once.
+/// Shows what takes how long as it goes; the last line, for an error, says why.
+fn pass_on(errors: impl Read) -> String {
+    let mut last = String::new();
+    for line in BufReader::new(errors).lines().map_while(Result::ok) {
+        eprintln!("{line}");
+        last = line;
+    }
+    last
+}
+
+/// Takes what comes out of a room: a line about it, if it came so far, and the tar.
+fn take(mut answer: impl BufRead, out: &Path) -> io::Result<Option<String>> {
+    let mut report = String::new();
+    if answer.read_line(&mut report)? == 0 {
+        return Ok(None);
+    }
+    io::copy(&mut answer, &mut File::create(out)?)?;
+    Ok(Some(report))
+}
+
+/// Writes what a room has to have: this program, the plan, the packages.
+fn give(plan: &Plan, program: &Path, input: impl Write) -> Result<()> {
+    let mut tar = tar::Builder::new(input);
+    enter::put_file(&mut tar, PROGRAM, 0o755, program)?;
+    let both = [&plan.packages[..], &plan.stand_ins].concat();
+    let mut names = enter::names(&both).into_iter().map(|name| Path::new(PACKAGES).join(name));
+    let there = Plan {
+        packages: names.by_ref().take(plan.packages.len()).collect(),
+        stand_ins: names.collect(),
+        emulator: plan.emulator.as_ref().map(|_| EMULATOR.into()),
+        ..plan.clone()
+    };
+    enter::put(&mut tar, PLAN, 0o644, &serde_json::to_vec(&there)?)?;
+    enter::put_packages(&mut tar, &both)?;
+    Ok(tar.into_inner()?.flush()?)
+}
+
+/// The part of it that runs in the room: prints what came of it, an error too, for who started it to say it once; then
+/// the tar.
 pub fn inside(plan: &Path) -> Result<()> {
     let plan: Plan = serde_json::from_slice(&fs::read(plan)?)?;
     let made = Maker::new(&plan).and_then(Maker::make).map_err(|error| format!("{error:#}"));
     println!("{}", serde_json::to_string(&made)?);
+    if made.is_ok() {
+        tarball::write(Path::new(IMAGE), plan.epoch, BufWriter::with_capacity(1 << 20, io::stdout()))?;
+    }
     Ok(())
 }
 
 struct Maker<'a> {
     plan: &'a Plan,
-    root: PathBuf,
+    root: &'static Path,
     begun: Instant,
     steps: Vec<(String, f64)>,
 }
 
 impl<'a> Maker<'a> {
     fn new(plan: &'a Plan) -> Result<Self> {
-        chroot::memory(&plan.work)?;
-        let root = plan.work.join("root");
-        fs::create_dir(&root)?;
-        fs::set_permissions(&root, Permissions::from_mode(0o755))?;
+        let root = Path::new(IMAGE);
+        fs::set_permissions(root, Permissions::from_mode(0o755))?;
         Ok(Self { plan, root, begun: Instant::now(), steps: Vec::new() })
     }
 
     fn make(mut self) -> Result<Made> {
-        let (plan, root) = (self.plan, self.root.clone());
+        let (plan, root, work) = (self.plan, self.root, Path::new(WORK));
         let processor = Processor::of(&plan.architecture)?;
         let filter = Filter { leave_out: &plan.leave_out, keep: &plan.keep };
-        let packages = unpack_all(&plan.packages, &root, processor, &filter)?;
-        let entries = database::write(&root, &packages)?;
-        database::automatic(&root, &plan.architecture, &plan.automatic)?;
-        plan.files.iter().try_for_each(|file| written(&root, file))?;
+        let packages = unpack_all(&plan.packages, root, processor, &filter)?;
+        let entries = database::write(root, &packages)?;
+        database::automatic(root, &plan.architecture, &plan.automatic)?;
+        plan.files.iter().try_for_each(|file| written(root, file))?;
         self.lap("unpack");
-        let stand_ins = plan.work.join("stand-ins");
+        let stand_ins = work.join("stand-ins");
         let foreign = processor != Processor::of_host()?;
         if foreign {
-            chroot::emulate(processor, plan.emulator.as_deref(), &plan.work.join("binfmt"))?;
+            chroot::emulate(processor, plan.emulator.as_deref(), &work.join("binfmt"))?;
             fs::create_dir(&stand_ins)?;
             unpack_all(&plan.stand_ins, &stand_ins, Processor::of_host()?, &Filter::default())?;
             self.lap("stand-ins");
         }
-        let log = plan.work.join("log");
+        let log = work.join("log");
         let log = File::options().read(true).append(true).create(true).open(log)?;
-        let mut chroot = Chroot::enter(&root, foreign.then_some(stand_ins.as_path()), plan, log)?;
-        configure(&mut chroot, &root, &entries)?;
+        let mut chroot = Chroot::enter(root, foreign.then_some(stand_ins.as_path()), plan, log)?;
+        configure(&mut chroot, root, &entries)?;
         for unit in &plan.enable {
             chroot.run(&["systemctl", "enable", unit], &[])?;
         }
         self.lap("configure");
-        let modules = initramfs::make(&mut chroot, &root, plan, &plan.work)?;
+        let modules = initramfs::make(&mut chroot, root, plan, work)?;
         self.lap("initramfs");
         chroot.leave()?;
-        let unfinished: Vec<String> = database::states(&root)?
+        let unfinished: Vec<String> = database::states(root)?
             .into_iter()
             .filter(|(_, state)| state != "install ok installed")
             .map(|(name, state)| format!("{name} ({state})"))
@@ -175,16 +228,11 @@ impl<'a> Maker<'a> {
         if !unfinished.is_empty() {
             bail!("packages are not installed: {}", unfinished.join(", "));
         }
-        plan.remove.iter().try_for_each(|pattern| remove(&root, pattern))?;
+        plan.remove.iter().try_for_each(|pattern| remove(root, pattern))?;
         // Once more: some scripts write what must be as it was given, such as the machine's identity.
-        plan.files.iter().try_for_each(|file| written(&root, file))?;
-        tarball::write(
-            &root,
-            plan.epoch,
-            std::io::BufWriter::with_capacity(1 << 20, File::create(&plan.out)?),
-        )?;
-        self.lap("tar");
-        Ok(Made { steps: self.steps, kernel: initramfs::kernel(&root)?, modules })
+        plan.files.iter().try_for_each(|file| written(root, file))?;
+        self.lap("finish");
+        Ok(Made { steps: self.steps, kernel: initramfs::kernel(root)?, modules })
     }
 
     fn lap(&mut self, what: &str) {

@@ -1,23 +1,28 @@
-//! Packages into a tree, by dpkg itself, on a part of the tree in a namespace, where nothing of this machine is changed.
-//! Our own are installed by this machine's dpkg; those of the distribution by the tree's.
+//! Packages into a tree, by dpkg itself, on a part of the tree in a room of its own. Our own are installed by this machine's
+//! dpkg; those of the distribution by the tree's, and also those for which a script has to run that came with the tree.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::changes::Changes;
+use super::needs::Needs;
 use super::partial::{self, For};
+use super::scripts;
+use crate::deb;
+use crate::image::emulator;
 use crate::image::root::enter;
+use crate::image::root::processor::Processor;
 use crate::image::tree::{Time, Tree};
+use crate::repo::stanza::Stanza;
 
-const ENTER: &str = include_str!("enter.sh");
 const INSTALL: &str = include_str!("install.sh");
 /// How lines of dpkg begin that say what it is doing.
 const PROGRESS: [&str; 6] =
@@ -36,17 +41,56 @@ pub(super) enum Kind {
 
 /// What is needed for programs of a system to run.
 pub(super) struct Inside {
-    /// The kernel's line for an emulator, where this machine's processor does not run them.
-    pub(super) emulator: Option<OsString>,
+    /// An emulator, where this machine's processor does not run them.
+    pub(super) emulator: Option<PathBuf>,
     /// Of each package, whether all before it must be configured first.
     pub(super) first: Vec<bool>,
     /// Patterns of files that scripts leave behind and a machine has to make itself.
     pub(super) remove: Vec<String>,
 }
 
-/// Installs packages that know of another root; what they change becomes as old as `epoch`.
-pub fn install(tree: &mut Tree, debs: &[PathBuf], architecture: &str, epoch: i64) -> Result<()> {
-    run(tree, debs, architecture, epoch, &Kind::Outside)
+impl Inside {
+    /// For packages of a system's processor, in an order in which they can be unpacked.
+    pub(super) fn new(architecture: &str, first: Vec<bool>, remove: &[String]) -> Result<Inside> {
+        let processor = Processor::of(architecture)?;
+        let emulator = match processor == Processor::of_host()? {
+            true => None,
+            false => Some(emulator(processor).with_context(|| {
+                format!("programs for {architecture} cannot run here: apt-get install qemu-user-static")
+            })?),
+        };
+        Ok(Inside { emulator, first, remove: remove.to_vec() })
+    }
+}
+
+/// Installs packages that know of another root; what they change becomes as old as `epoch`. Files that fit `remove` are
+/// for a machine to make.
+pub fn install(
+    tree: &mut Tree,
+    debs: &[PathBuf],
+    architecture: &str,
+    remove: &[String],
+    epoch: i64,
+) -> Result<()> {
+    let needs = Needs::of(tree, debs, architecture)?;
+    let kind = match scripts::run_by(tree, debs, &needs.there)? {
+        None => Kind::Outside,
+        Some(package) => {
+            eprintln!("installing inside of the image, where scripts of its own {package} have to run");
+            let first = debs.iter().map(|deb| needs_others_first(deb)).collect::<Result<_>>()?;
+            let inside = Inside::new(architecture, first, remove);
+            Kind::Inside(
+                inside
+                    .with_context(|| format!("the image has scripts of {package}, which run in it alone"))?,
+            )
+        }
+    };
+    run(tree, debs, architecture, epoch, &kind)
+}
+
+fn needs_others_first(deb: &Path) -> Result<bool> {
+    let control = deb::control(&fs::read(deb)?).with_context(|| format!("`{}`", deb.display()))?;
+    Ok(Stanza(&control).field("Pre-Depends").is_some())
 }
 
 /// Installs packages; what they change becomes as old as `epoch`.
@@ -106,19 +150,9 @@ struct Answer {
 
 impl Run<'_> {
     fn answer(&self) -> Result<(Answer, BTreeSet<String>)> {
-        let folder = Folder::new()?;
-        let mut child = self.start(&folder.0)?;
-        let mut said = BufReader::new(child.stdout.take().context("a child without output")?);
-        let mut ready = String::new();
-        said.read_line(&mut ready)?;
-        ensure!(
-            ready == "ready\n",
-            "no user namespace can be made: the kernel or a sysctl forbids it: as root run \
-             `sysctl -w user.max_user_namespaces=10000`, in a container allow `unshare`"
-        );
-        enter::give_identities(child.id())?;
-        let mut input =
-            BufWriter::with_capacity(1 << 20, child.stdin.take().context("a child without input")?);
+        let (words, emulator) = self.words()?;
+        let enter::Room { mut child, input, answer: said } = enter::start(&words, emulator, Stdio::piped())?;
+        let input = BufWriter::with_capacity(1 << 20, input);
         let mut complaints = child.stderr.take().context("a child without complaints")?;
         let (written, answer, complaint) = std::thread::scope(|scope| {
             let complaint = scope.spawn(move || {
@@ -127,10 +161,7 @@ impl Run<'_> {
                 text
             });
             let answer = scope.spawn(move || Answer::read(said));
-            let written = input
-                .write_all(b"go\n")
-                .map_err(Into::into)
-                .and_then(|()| partial::write(self.tree, self.needed, self.whom(), input));
+            let written = self.give(input);
             let answer = answer.join().expect("reading does not panic");
             (written, answer, complaint.join().expect("reading does not panic"))
         });
@@ -142,29 +173,42 @@ impl Run<'_> {
         Ok((answer?, written?))
     }
 
-    fn whom(&self) -> For<'_> {
-        match self.kind {
-            Kind::Outside => For::Dpkg(self.architecture),
+    /// Writes packages and the part of the tree; the paths of files that are not really there.
+    fn give(&self, input: impl Write) -> Result<BTreeSet<String>> {
+        let mut tar = tar::Builder::new(input);
+        enter::put_packages(&mut tar, self.debs)?;
+        let own = self.debs.iter().map(|deb| {
+            let control = deb::control(&fs::read(deb)?)?;
+            Ok(Stanza(&control).field("Package").unwrap_or_default().to_owned())
+        });
+        let own = own.collect::<Result<Vec<_>>>()?;
+        let whom = match self.kind {
+            Kind::Outside => For::Dpkg(self.architecture, &own),
             Kind::Inside(_) => For::Itself,
-        }
+        };
+        let hollow = partial::write(self.tree, self.needed, whom, &mut tar)?;
+        tar.into_inner()?.flush()?;
+        Ok(hollow)
     }
 
-    fn start(&self, folder: &Path) -> Result<Child> {
-        let mut command = Command::new("unshare");
-        command.args(["--user", "--", "sh", "-c", ENTER, "enter", "sh", "-c", INSTALL, "install"]);
-        command.arg(folder).arg(self.epoch.to_string());
-        match self.kind {
-            Kind::Outside => command.args(["outside", ""]).args(self.debs),
-            Kind::Inside(inside) => {
-                command.arg("inside").arg(inside.emulator.as_deref().unwrap_or_default());
-                for (deb, first) in self.debs.iter().zip(&inside.first) {
-                    command.args(first.then_some("configure")).arg(deb);
-                }
-                &mut command
-            }
+    /// What runs in the room, and an emulator for it.
+    fn words(&self) -> Result<(Vec<OsString>, Option<&Path>)> {
+        let mut words: Vec<OsString> = ["sh", "-c", INSTALL, "install"].map(OsString::from).into();
+        words.push(self.epoch.to_string().into());
+        let names = enter::names(self.debs).into_iter().map(OsString::from);
+        let Kind::Inside(inside) = self.kind else {
+            words.extend(["outside".into(), OsString::new()]);
+            words.extend(names);
+            return Ok((words, None));
         };
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().context("`unshare` does not start: apt-get install util-linux")
+        let processor = Processor::of(self.architecture)?;
+        let line = inside.emulator.as_ref().map(|_| processor.registration(Path::new(enter::EMULATOR)));
+        words.extend(["inside".into(), line.unwrap_or_default()]);
+        for (name, first) in names.zip(&inside.first) {
+            words.extend(first.then(|| "configure".into()));
+            words.push(name);
+        }
+        Ok((words, inside.emulator.as_deref()))
     }
 }
 
@@ -201,30 +245,11 @@ fn reason(complaint: &str) -> String {
     lines[from..lines.len().min(from + 3)].join(": ")
 }
 
-/// A folder that is gone with this.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Result<Folder> {
-        let name = format!("bake-{}-{:?}", std::process::id(), std::thread::current().id());
-        let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-        let path = std::env::temp_dir().join(name);
-        let _ = fs::remove_dir(&path);
-        fs::create_dir(&path).with_context(|| format!("`{}`: cannot be made", path.display()))?;
-        Ok(Folder(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir(&self.0);
-    }
-}
-
 /// A file that has no name any more, and is gone when nobody reads it.
 fn nameless() -> Result<File> {
-    let folder = Folder::new()?;
-    let path = folder.0.with_extension("tar");
+    let name = format!("bake-{}-{:?}.tar", std::process::id(), std::thread::current().id());
+    let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "-.".contains(*c)).collect();
+    let path = std::env::temp_dir().join(name);
     let file = File::options().read(true).write(true).create_new(true).open(&path)?;
     fs::remove_file(&path)?;
     Ok(file)

@@ -7,6 +7,8 @@ use std::io::{self, Write};
 use anyhow::{Context, Result};
 use tar::{Builder, EntryType, Header};
 
+use super::scripts;
+use crate::image::root::enter::IMAGE;
 use crate::image::tree::{Content, Id, Kind, Node, Tree};
 
 /// Folders whose files are there: what dpkg and the scripts of packages work with.
@@ -32,44 +34,44 @@ pub(super) const ARCHITECTURES: &str = "/var/lib/dpkg/arch";
 /// Who works with a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum For<'a> {
-    /// This machine's dpkg, to which the system is one for that processor.
-    Dpkg(&'a str),
+    /// This machine's dpkg, to which the system is one for that processor. It installs these packages; scripts of others are
+    /// not there for it.
+    Dpkg(&'a str, &'a [String]),
     /// The programs that are in the system.
     Itself,
 }
 
-/// Writes the part as a tar; gives the paths of files that are not really there. `needed` are there as well.
+/// Adds the part to a tar; gives the paths of files that are not really there. `needed` are there as well.
 pub(super) fn write(
     tree: &Tree,
     needed: &BTreeSet<String>,
     whom: For<'_>,
-    out: impl Write,
+    builder: &mut Builder<impl Write>,
 ) -> Result<BTreeSet<String>> {
-    let mut builder = Builder::new(out);
     let mut hollow = BTreeSet::new();
     let mut earlier: HashMap<Id, &str> = HashMap::new();
     // Under whichever of its names a file is needed.
     let needed: HashSet<Id> = needed.iter().filter_map(|path| tree.id(path)).collect();
     for (path, id, node) in tree.iter() {
-        if path == ARCHITECTURES && whom != For::Itself {
+        if whom.never_sees(path) {
             continue;
         }
         if let Some(first) = earlier.get(&id) {
-            link(&mut builder, EntryType::Link, path, node, &format!(".{first}"))?;
+            link(builder, EntryType::Link, path, node, &format!(".{IMAGE}{first}"))?;
             if hollow.contains(*first) {
                 hollow.insert(path.to_owned());
             }
             continue;
         }
         match &node.kind {
-            Kind::Dir => append(&mut builder, EntryType::Directory, path, node, &[])?,
-            Kind::Symlink(target) => link(&mut builder, EntryType::Symlink, path, node, target)?,
+            Kind::Dir => append(builder, EntryType::Directory, path, node, &[])?,
+            Kind::Symlink(target) => link(builder, EntryType::Symlink, path, node, target)?,
             Kind::File(content) => {
                 if content.size() == 0 || whom.reads(path, content) || needed.contains(&id) {
                     let bytes = content.read().with_context(|| format!("`{path}`: cannot be read"))?;
-                    append(&mut builder, EntryType::Regular, path, node, &bytes)?;
+                    append(builder, EntryType::Regular, path, node, &bytes)?;
                 } else {
-                    append_hole(&mut builder, path, node, content.size())?;
+                    append_hole(builder, path, node, content.size())?;
                     hollow.insert(path.to_owned());
                 }
                 earlier.insert(id, path);
@@ -78,22 +80,22 @@ pub(super) fn write(
             Kind::Char(_) | Kind::Block(_) | Kind::Fifo | Kind::Socket => {}
         }
     }
-    if let For::Dpkg(architecture) = whom {
+    if let For::Dpkg(architecture, _) = whom {
         // Without this, dpkg takes packages of another processor for foreign ones.
         let list = Node::new(Kind::File(Content::bytes([])), 0o644, 0);
-        append(
-            &mut builder,
-            EntryType::Regular,
-            ARCHITECTURES,
-            &list,
-            format!("{architecture}\n").as_bytes(),
-        )?;
+        append(builder, EntryType::Regular, ARCHITECTURES, &list, format!("{architecture}\n").as_bytes())?;
     }
-    builder.into_inner()?.flush()?;
     Ok(hollow)
 }
 
 impl For<'_> {
+    /// Whether a file is kept from it: what dpkg is told instead, and scripts that came with the system.
+    fn never_sees(self, path: &str) -> bool {
+        let For::Dpkg(_, packages) = self else { return false };
+        path == ARCHITECTURES
+            || scripts::owner(path).is_some_and(|owner| !packages.iter().any(|p| p == owner))
+    }
+
     fn reads(self, path: &str, content: &Content) -> bool {
         if self == For::Itself {
             return content.size() <= LARGEST_OF_ALL;
@@ -112,11 +114,11 @@ fn append(
 ) -> io::Result<()> {
     let mut header = header(node, kind);
     header.set_size(bytes.len() as u64);
-    out.append_data(&mut header, format!(".{path}"), bytes)
+    out.append_data(&mut header, format!(".{IMAGE}{path}"), bytes)
 }
 
 fn link(out: &mut Builder<impl Write>, kind: EntryType, path: &str, node: &Node, to: &str) -> io::Result<()> {
-    out.append_link(&mut header(node, kind), format!(".{path}"), to)
+    out.append_link(&mut header(node, kind), format!(".{IMAGE}{path}"), to)
 }
 
 /// A file that is one hole: the map of what is there has nothing but its end.
@@ -127,7 +129,7 @@ fn append_hole(out: &mut Builder<impl Write>, path: &str, node: &Node, size: u64
     gnu.realsize = number;
     gnu.sparse[0].offset = number;
     gnu.sparse[0].numbytes = octal(0);
-    out.append_data(&mut header, format!(".{path}"), io::empty())
+    out.append_data(&mut header, format!(".{IMAGE}{path}"), io::empty())
 }
 
 fn octal(number: u64) -> [u8; 12] {

@@ -9,9 +9,7 @@ use super::install::{Inside, Kind, run};
 use super::needs::Needs;
 use crate::image::archive::relation::{Relation, shown};
 use crate::image::board::Suite;
-use crate::image::emulator;
 use crate::image::lock::{self, Lock};
-use crate::image::root::processor::Processor;
 use crate::image::tree::Tree;
 use crate::workspace::Workspace;
 
@@ -59,7 +57,6 @@ fn chosen(
     stock: &Stock<'_>,
 ) -> Result<(Inside, Vec<PathBuf>)> {
     let suite = suite(tree, stock)?;
-    let processor = Processor::of(architecture)?;
     let lock = match stock.update {
         Some((workspace, needs)) => {
             Lock::update(workspace, &stock.locks, suite, architecture, needs, &stock.cache)?
@@ -70,18 +67,12 @@ fn chosen(
     let (files, _) = lock::files(suite, &packages, &stock.cache)?;
     let names: Vec<String> = packages.iter().map(|p| format!("{} {}", p.name, p.version)).collect();
     eprintln!("installing from {}, which the image lacks: {}", suite.name, names.join(", "));
-    let emulator = match processor == Processor::of_host()? {
-        true => None,
-        false => Some(processor.registration(&emulator(processor).with_context(|| {
-            format!("programs for {architecture} cannot run here: apt-get install qemu-user-static")
-        })?)),
-    };
     let first = packages.iter().map(|package| !package.pre_depends.is_empty()).collect();
-    Ok((Inside { emulator, first, remove: suite.system.remove.clone() }, files))
+    Ok((Inside::new(architecture, first, &suite.system.remove)?, files))
 }
 
 /// The release that a system says it is of.
-fn suite<'a>(tree: &Tree, stock: &'a Stock<'_>) -> Result<&'a Suite> {
+pub(super) fn suite<'a>(tree: &Tree, stock: &'a Stock<'_>) -> Result<&'a Suite> {
     let text = RELEASE.iter().find_map(|path| String::from_utf8(tree.read(path).ok()?).ok());
     let text = text.context("it does not say of which distribution it is")?;
     let field = |name: &str| {

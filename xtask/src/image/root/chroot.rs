@@ -1,4 +1,4 @@
-//! The root as packages' scripts see it while they run: `/proc`, a few devices, and for a foreign processor this
+//! The root as packages' scripts see it while they run, each confined: a few devices, and for a foreign processor this
 //! machine's programs in the place of its own. Everything that is put in is taken out again by [`Chroot::leave`].
 
 use std::fs::{self, File};
@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_bind_recursive, unmount};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount};
 
 use super::Plan;
+use super::enter::CONFINE;
 use super::processor::Processor;
 
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
@@ -36,7 +37,6 @@ impl<'a> Chroot<'a> {
         for folder in ["proc", "dev", "sys", "run", "tmp"] {
             fs::create_dir_all(root.join(folder))?;
         }
-        chroot.bind_all(Path::new("/proc"), "proc")?;
         for device in DEVICES {
             let path = format!("dev/{device}");
             fs::write(root.join(&path), "")?;
@@ -112,19 +112,23 @@ impl<'a> Chroot<'a> {
         let chroot = ["/usr/sbin/chroot", "/usr/bin/chroot", "/sbin/chroot"]
             .into_iter()
             .find(|p| Path::new(p).exists());
-        let mut command = Command::new(chroot.context("`chroot` is missing: apt-get install coreutils")?);
-        command.arg(self.root).args(words).env_clear().current_dir("/");
-        command.envs([
-            ("PATH", format!("{FIRST}:/usr/sbin:/usr/bin").as_str()),
+        let chroot = chroot.context("`chroot` is missing: apt-get install coreutils")?;
+        let path = format!("{FIRST}:/usr/sbin:/usr/bin");
+        let epoch = self.plan.epoch.to_string();
+        let every = [
+            ("PATH", path.as_str()),
             ("HOME", "/root"),
             ("LC_ALL", "C.UTF-8"),
             ("DEBIAN_FRONTEND", "noninteractive"),
             ("DEBCONF_NONINTERACTIVE_SEEN", "true"),
-            ("SOURCE_DATE_EPOCH", &self.plan.epoch.to_string()),
+            ("SOURCE_DATE_EPOCH", &epoch),
             // The kernel's package would make an initramfs, and the next package another.
             ("INITRD", "No"),
-        ]);
-        command.envs(environment.iter().copied());
+        ];
+        let variables = every.iter().chain(environment).map(|(name, value)| format!("{name}={value}"));
+        let mut command = Command::new(CONFINE);
+        command.arg(self.root).args(["env", "-i"]).args(variables);
+        command.arg(chroot).arg(self.root).args(words);
         command.stdin(Stdio::null()).stdout(self.log.try_clone()?).stderr(self.log.try_clone()?);
         Ok(command)
     }
@@ -213,23 +217,6 @@ impl<'a> Chroot<'a> {
         self.mounted.push(target);
         Ok(())
     }
-
-    fn bind_all(&mut self, source: &Path, inner: &str) -> Result<()> {
-        let target = self.root.join(inner);
-        mount_bind_recursive(source, &target)
-            .with_context(|| format!("`{}` cannot be bound over `/{inner}`", source.display()))?;
-        self.mounted.push(target);
-        Ok(())
-    }
-}
-
-/// Memory as a folder, which is gone with the process.
-pub(super) fn memory(folder: &Path) -> Result<()> {
-    mount("tmpfs", folder, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, Some(c"mode=0755,size=6G"))
-        .with_context(|| {
-            "no memory can be mounted in a user namespace: on Ubuntu run `sysctl -w \
-         kernel.apparmor_restrict_unprivileged_userns=0` as root, in a container allow `mount`"
-        })
 }
 
 /// Lets the kernel run a foreign processor's programs in this namespace by an emulator, or finds that the host's

@@ -1,113 +1,136 @@
-//! The way into a user namespace of our own, where root's rights end at its border: takes a plan, runs [`super::make`]
-//! in there. Nothing of the host is mounted, owned or changed outside of it, and all of it ends with this process.
+//! The way into a room: a user namespace whose root is nobody on this machine, with nothing of this machine but its
+//! programs, read-only. Takes a tar of what shall be in the room and a program, gives the program's answer. Nothing of the
+//! host is mounted, owned or changed, and all of it ends with this process.
 //!
-//! It is a chain of one program: first without any identity, until the parent has given it one; then root in there; then
-//! first process of its own, so that whatever packages' scripts have started ends with it.
+//! Who is root in a room makes mounts and keeps the order; it is trusted. What packages bring runs one step further in, by
+//! the room's program `confine`, where it can undo none of that.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
-use rustix::process::{Signal, geteuid, getgid, getppid, getuid, set_parent_process_death_signal};
+use rustix::process::{geteuid, getuid};
+use tar::{Builder, Header};
 
+/// The program that runs what nobody vouches for.
+pub(crate) const CONFINE: &str = "/confine";
+/// The folder of a room that a system is made in.
+pub(crate) const IMAGE: &str = "/image";
+/// Another one, which confined programs do not see.
+pub(crate) const WORK: &str = "/work";
+/// A third one, which is only read.
+pub(crate) const PACKAGES: &str = "/packages";
+/// Where an emulator is in a room.
+pub(crate) const EMULATOR: &str = "/emulator";
+
+const STEPS: [&str; 3] = [include_str!("enter.sh"), include_str!("room.sh"), include_str!("confine.sh")];
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Identities that a system uses, `nobody` among them.
-const IDENTITIES: u64 = 65_536;
+const IDENTITIES: u32 = 65_536;
+/// Root's, where `/etc/subuid` sets none apart: no distribution, container or service has identities between these and
+/// `systemd-nspawn`'s.
+const UNUSED: u32 = 0x7000_0000;
 
-/// Holds the number of the process that everything in there ends with.
-const PARENT: &str = "IMAGE_PARENT";
-
-/// Where a process is on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Step {
-    /// In the namespace, without an identity.
-    Nobody,
-    /// Root in there.
-    Root,
-    /// First process, with mounts of its own.
-    First,
+/// A program in a room.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// Its process.
+    pub(crate) child: Child,
+    /// What it is told: first a tar of what is in the room.
+    pub(crate) input: ChildStdin,
+    /// What it answers.
+    pub(crate) answer: BufReader<ChildStdout>,
 }
 
-/// Runs a plan in there; what [`super::make`] has to say.
-pub fn run(plan: &Path) -> Result<String> {
-    let program = std::env::current_exe().context("this program does not know where it is")?;
+/// Starts a program as root of a room; it goes on when it has got its tar.
+pub(crate) fn start<W: AsRef<OsStr>>(words: &[W], emulator: Option<&Path>, errors: Stdio) -> Result<Room> {
+    let [enter, room, confine] = STEPS;
     let mut child = Command::new("unshare")
-        .args([OsStr::new("--user"), OsStr::new("--"), program.as_os_str()])
-        .args(["inside", "nobody"])
-        .arg(plan)
-        .env(PARENT, std::process::id().to_string())
+        .args(["--user", "--keep-caps", "--", "bash", "-c", enter, "enter", room, confine])
+        .arg(emulator.map_or(OsStr::new(""), Path::as_os_str))
+        .args(words)
+        .env_clear()
+        .envs([("PATH", PATH), ("LC_ALL", "C.UTF-8")])
+        .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(errors)
         .spawn()
         .context("`unshare` does not start: apt-get install util-linux")?;
-    let mut said = BufReader::new(child.stdout.take().context("a child without output")?);
+    let mut input = child.stdin.take().context("a child without input")?;
+    let mut answer = BufReader::new(child.stdout.take().context("a child without output")?);
     let mut ready = String::new();
-    said.read_line(&mut ready)?;
-    let given = if ready == "ready\n" {
-        give_identities(child.id())
-    } else {
-        Err(anyhow::anyhow!(
-            "no user namespace can be made: the kernel or a sysctl forbids it: as root run `sysctl -w \
-             user.max_user_namespaces=10000`, in a container allow `unshare`"
-        ))
-    };
-    // Closing its input lets it go on, or end, when it got no identity.
-    drop(child.stdin.take());
-    let mut report = String::new();
-    said.read_to_string(&mut report)?;
-    let status = child.wait()?;
-    given?;
-    ensure!(status.success(), "what makes roots was ended: {status}");
-    Ok(report)
-}
-
-/// One step of the chain; the last one calls `then`.
-pub fn step(step: Step, plan: &Path, then: impl FnOnce() -> Result<()>) -> Result<()> {
-    let program = std::env::current_exe().context("this program does not know where it is")?;
-    let error = match step {
-        Step::Nobody => {
-            println!("ready");
-            std::io::stdout().flush()?;
-            std::io::stdin().read_to_end(&mut Vec::new())?;
-            // Who begins a program as root gets root's rights.
-            Command::new(program).args(["inside", "root"]).arg(plan).exec()
-        }
-        Step::Root => {
-            if !getuid().is_root() {
-                std::process::exit(1);
-            }
-            set_parent_process_death_signal(Some(Signal::KILL))?;
-            // It may have died before, and nobody makes a root for nobody: the next run is at the same place.
-            let parent = getppid().map_or(0, |parent| parent.as_raw_nonzero().get());
-            if std::env::var(PARENT).is_ok_and(|number| number != parent.to_string()) {
-                std::process::exit(1);
-            }
-            let flags = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--"];
-            Command::new("unshare").args(flags).arg(program).args(["inside", "first"]).arg(plan).exec()
-        }
-        Step::First => return then(),
-    };
-    bail!("{error}")
-}
-
-/// Maps identities of the host to those in there: root's to root's where this is root, else this user's to root's and
-/// the range that the system has set apart for this user to all others.
-pub(crate) fn give_identities(child: u32) -> Result<()> {
-    if geteuid().is_root() {
-        for file in ["uid_map", "gid_map"] {
-            fs::write(format!("/proc/{child}/{file}"), format!("0 0 {IDENTITIES}")).with_context(|| {
-                format!("{file}: the container that this runs in has less than {IDENTITIES} identities: give it more")
-            })?;
-        }
-        return Ok(());
+    answer.read_line(&mut ready)?;
+    ensure!(
+        ready == "ready\n",
+        "no user namespace can be made: the kernel or a sysctl forbids it: as root run `sysctl -w \
+         user.max_user_namespaces=10000`, in a container allow `unshare`"
+    );
+    if let Err(error) = give_identities(child.id()) {
+        // It waits for them, and ends with its input.
+        drop(input);
+        child.wait()?;
+        return Err(error);
     }
-    let (user, group) = (getuid().as_raw(), getgid().as_raw());
-    for (tool, file, own) in [("newuidmap", "/etc/subuid", user), ("newgidmap", "/etc/subgid", group)] {
-        let start = range(file, user)?;
-        let words = [child, 0, own, 1, 1, start, IDENTITIES as u32 - 1].map(|number| number.to_string());
+    input.write_all(b"go\n")?;
+    Ok(Room { child, input, answer })
+}
+
+/// Puts a file into the tar of what is in a room; only the room's root may change it.
+pub(crate) fn put(tar: &mut Builder<impl Write>, path: &str, mode: u32, bytes: &[u8]) -> Result<()> {
+    append(tar, path, mode, bytes.len() as u64, bytes)
+}
+
+/// The same of a file that there is.
+pub(crate) fn put_file(tar: &mut Builder<impl Write>, path: &str, mode: u32, file: &Path) -> Result<()> {
+    let opened = fs::File::open(file).with_context(|| format!("`{}`: cannot be read", file.display()))?;
+    append(tar, path, mode, opened.metadata()?.len(), opened)
+}
+
+/// Puts packages into it.
+pub(crate) fn put_packages(tar: &mut Builder<impl Write>, debs: &[PathBuf]) -> Result<()> {
+    for (deb, name) in debs.iter().zip(names(debs)) {
+        let path = format!("{PACKAGES}/{name}");
+        put_file(tar, &path, 0o644, deb)?;
+    }
+    Ok(())
+}
+
+/// What packages are called in [`PACKAGES`]: numbered, so that two may have one name.
+pub(crate) fn names(debs: &[PathBuf]) -> Vec<String> {
+    let name = |deb: &PathBuf| deb.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    debs.iter().enumerate().map(|(number, deb)| format!("{number}/{}", name(deb))).collect()
+}
+
+fn append(tar: &mut Builder<impl Write>, path: &str, mode: u32, size: u64, bytes: impl Read) -> Result<()> {
+    let mut header = Header::new_gnu();
+    header.set_mode(mode);
+    header.set_size(size);
+    Ok(tar.append_data(&mut header, format!(".{path}"), bytes)?)
+}
+
+/// Maps identities of a room to those that were set apart for this user, and to nobody's where this is root: whoever
+/// breaks out of a room is not this user, and owns nothing.
+fn give_identities(child: u32) -> Result<()> {
+    let root = geteuid().is_root();
+    for (tool, file, map) in
+        [("newuidmap", "/etc/subuid", "uid_map"), ("newgidmap", "/etc/subgid", "gid_map")]
+    {
+        let range = range(file, getuid().as_raw());
+        if root {
+            let start = range.unwrap_or(UNUSED);
+            fs::write(format!("/proc/{child}/{map}"), format!("0 {start} {IDENTITIES}")).with_context(|| {
+                format!(
+                    "{map}: the container that this runs in does not have the {IDENTITIES} identities from {start} on: \
+                     give it those, or name others for root in `{file}`"
+                )
+            })?;
+            continue;
+        }
+        let words = [child, 0, range?, IDENTITIES].map(|number| number.to_string());
         let ended = Command::new(tool)
             .args(words)
             .output()
@@ -132,8 +155,10 @@ fn range(file: &str, user: u32) -> Result<u32> {
     let start = text.lines().find_map(|line| {
         let mut fields = line.split(':');
         let owner = fields.next()?;
-        let (start, count) = (fields.next()?.parse().ok()?, fields.next()?.parse::<u64>().ok()?);
-        ((owner == number || Some(owner) == name) && count >= IDENTITIES - 1).then_some(start)
+        let (start, count) = (fields.next()?.parse().ok()?, fields.next()?.parse::<u32>().ok()?);
+        let own = owner == number || Some(owner) == name;
+        // A range with root in it would be no range apart.
+        (own && start > 0 && count >= IDENTITIES).then_some(start)
     });
     start.with_context(|| {
         let name = name.unwrap_or(&number);
