@@ -25,6 +25,7 @@ pub mod rpm;
 pub mod rule;
 pub mod sbom;
 pub mod schema;
+pub mod secret;
 pub mod setting;
 pub mod source;
 pub mod stage;

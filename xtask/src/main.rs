@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::finding::Faults;
-use xtask::verb;
 use xtask::workspace::Workspace;
+use xtask::{secret, verb};
 
 /// One catalog in, native packages out
 #[derive(Debug, Parser)]
@@ -46,19 +47,12 @@ enum Verb {
 
 fn main() -> ExitCode {
     let workspace = Workspace::find();
-    let result = match Cli::parse().verb {
-        Verb::Check(args) => verb::check::run(&workspace, args),
-        Verb::Render(args) => verb::render::run(&workspace, args),
-        Verb::Dist(args) => verb::dist::run(&workspace, args),
-        Verb::Repo(args) => verb::repo::run(&workspace, args),
-        Verb::Image(args) => verb::image::run(&workspace, args),
-        Verb::Key(args) => verb::key::run(&workspace, args),
-        Verb::Schema => verb::schema::run(&workspace),
-        Verb::Try(args) => verb::tryout::run(&workspace, args),
-        Verb::Bench(args) => verb::bench::run(&workspace, args),
-        Verb::Inside(args) => verb::inside::run(args),
-        Verb::Test(args) => verb::test::run(&workspace, args),
+    let verb = Cli::parse().verb;
+    let key_wanted = match &verb {
+        Verb::Repo(args) if args.has_no_key() => Some(&verb::repo::KEY_FROM_INPUT[..]),
+        _ => None,
     };
+    let result = secret::hide(key_wanted).and_then(|()| run(&workspace, verb));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<Faults>() => {
@@ -69,5 +63,21 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(workspace: &Workspace, verb: Verb) -> Result<()> {
+    match verb {
+        Verb::Check(args) => verb::check::run(workspace, args),
+        Verb::Render(args) => verb::render::run(workspace, args),
+        Verb::Dist(args) => verb::dist::run(workspace, args),
+        Verb::Repo(args) => verb::repo::run(workspace, args),
+        Verb::Image(args) => verb::image::run(workspace, args),
+        Verb::Key(args) => verb::key::run(workspace, args),
+        Verb::Schema => verb::schema::run(workspace),
+        Verb::Try(args) => verb::tryout::run(workspace, args),
+        Verb::Bench(args) => verb::bench::run(workspace, args),
+        Verb::Inside(args) => verb::inside::run(args),
+        Verb::Test(args) => verb::test::run(workspace, args),
     }
 }

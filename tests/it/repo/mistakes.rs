@@ -183,3 +183,42 @@ fn what_cannot_be_published_is_said_in_one_line() {
     fs::write(given.join("manifest.json"), "{").unwrap();
     says(&[], 1, "manifest.json`");
 }
+
+/// A program that writes down whatever it and who has started it can be asked for, and then is not what was wanted.
+const CURIOUS: &str = "#!/bin/sh
+{ env; cat; cat /proc/$PPID/environ; cat /proc/$$/fd/0; cat /proc/$PPID/fd/0; } </dev/stdin >>SEEN 2>/dev/null
+for fd in /proc/$$/fd/* /proc/$PPID/fd/*; do if [ -f $fd ]; then cat $fd; fi; done >>SEEN.files 2>/dev/null
+exit 1
+";
+
+#[test]
+fn a_key_of_the_environment_is_handed_to_nobody() {
+    let dir = scratch("repo-hand-over");
+    let text = fs::read_to_string(key()).unwrap();
+    let programs = ["cargo-deb", "cargo-generate-rpm", "systemd-analyze", "shellcheck", "mandoc", "cargo"];
+    fs::create_dir(dir.join("bin")).unwrap();
+    for name in programs {
+        let program = dir.join("bin").join(name);
+        let seen = dir.join(format!("{name}.seen")).display().to_string();
+        fs::write(&program, CURIOUS.replace("SEEN", &seen)).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:{}", dir.join("bin").display(), std::env::var("PATH").unwrap());
+    let start = |args: &[&str]| {
+        let mut command = std::process::Command::new(toolchain());
+        command.current_dir(root()).env("CARGO_MANIFEST_DIR", root().join("xtask")).args(args);
+        run(command.env("PATH", &path).env("REPO_KEY", &text).stdin(std::process::Stdio::null()))
+    };
+    let [none, out] = ["none", "repo"].map(|name| dir.join(name).display().to_string());
+    let published = start(&["repo", "--dist", &none, "--out", &out]);
+    let checked = start(&["check"]);
+    assert!(!both(&checked).contains("REPO_KEY"), "{}", both(&checked));
+    let seen = sh(&dir, "cat *.seen *.seen.files | tr -c '[:print:]' '\\n'");
+    assert!(seen.matches("CARGO_MANIFEST_DIR=").count() > 3, "nobody was curious: {}", both(&published));
+    let secret: Vec<&str> = text.lines().filter(|line| line.len() == 64).skip(20).collect();
+    assert!(secret.len() > 20);
+    let told = secret.iter().any(|line| seen.contains(line));
+    assert!(!told && !seen.contains("REPO_KEY"), "a program got the key");
+    // It was there for who is to have it, although those programs were of no use.
+    assert!(!both(&published).contains("no key"), "{}", both(&published));
+}

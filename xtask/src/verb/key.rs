@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 
 use crate::repo::{Key, Moment};
+use crate::secret;
 use crate::workspace::Workspace;
 
 /// What to do.
@@ -35,6 +36,7 @@ enum What {
 
 /// Does it; the secret half is written to the file and nowhere else.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
+    secret::keep()?;
     let now = u32::try_from(Moment::read(None)?.now)
         .context("the clock is beyond what OpenPGP can write: set it")?;
     match args.what {

@@ -1,15 +1,16 @@
 //! `cargo xtask repo`: signed repositories of what `dist` made.
 
-use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::repo::{Description, Key, Moment, Plan, SUITE, Version, publish};
+use crate::secret::{self, VARIABLE};
 use crate::workspace::Workspace;
 
-/// Holds a key where there is no file for it.
-const KEY_VARIABLE: &str = "REPO_KEY";
+/// Words by which the key comes from standard input.
+pub const KEY_FROM_INPUT: [&str; 2] = ["--key", INPUT];
+const INPUT: &str = "-";
 
 /// What to publish.
 #[derive(Debug, clap::Args)]
@@ -17,7 +18,7 @@ pub struct Args {
     /// Products whose packages are added [default: everything in the folder]
     #[arg(value_name = "PRODUCT")]
     products: Vec<String>,
-    /// Key to sign with; of several, the first alone signs where there is room for one signature
+    /// Key to sign with, - for standard input; of several, the first alone signs where there is room for one signature
     /// [default: the key in the variable REPO_KEY]
     #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
@@ -50,6 +51,13 @@ pub struct Args {
     url: Option<String>,
 }
 
+impl Args {
+    /// Whether the environment's key is asked for.
+    pub fn has_no_key(&self) -> bool {
+        self.key.is_empty()
+    }
+}
+
 /// Publishes; the paths of the page and of the newest indices go to standard output.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let description = args.description.unwrap_or_else(|| workspace.path("repository.toml"));
@@ -76,21 +84,16 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     Ok(())
 }
 
-/// The keys of files, or the one of the environment.
+/// The keys of files and of standard input.
 fn keys(files: &[PathBuf], out: &Path, moment: Moment) -> Result<Vec<Key>> {
     let now = u32::try_from(moment.now).context("the clock is beyond what OpenPGP can write: set it")?;
     if files.is_empty() {
-        let Some(text) = env::var_os(KEY_VARIABLE).filter(|text| !text.is_empty()) else {
-            bail!(
-                "no key: nothing would vouch for the packages: name one with --key FILE or put it into {KEY_VARIABLE}, \
-                 or make one with `cargo xtask key new FILE`"
-            );
-        };
-        let text = text.into_encoded_bytes();
-        return Ok(vec![
-            Key::read(&text, now).with_context(|| format!("{KEY_VARIABLE}: no key to sign with"))?,
-        ]);
+        bail!(
+            "no key: nothing would vouch for the packages: name one with --key FILE or put it into {VARIABLE}, or \
+             make one with `cargo xtask key new FILE`"
+        );
     }
+    secret::keep()?;
     let served = out.canonicalize().unwrap_or_else(|_| out.to_owned());
     for file in files {
         let inside = file.canonicalize().is_ok_and(|file| file.starts_with(&served));
@@ -100,7 +103,12 @@ fn keys(files: &[PathBuf], out: &Path, moment: Moment) -> Result<Vec<Key>> {
             file.display()
         );
     }
-    let keys: Vec<Key> = files.iter().map(|file| Key::open(file, now)).collect::<Result<_>>()?;
+    let open = |file: &PathBuf| match file.as_os_str() == INPUT {
+        true => Key::read(&secret::read()?, now)
+            .with_context(|| format!("{VARIABLE} or standard input: no key to sign with")),
+        false => Key::open(file, now),
+    };
+    let keys: Vec<Key> = files.iter().map(open).collect::<Result<_>>()?;
     for (i, key) in keys.iter().enumerate() {
         let twice = keys[..i].iter().any(|other| other.fingerprint() == key.fingerprint());
         ensure!(!twice, "`{}`: is there twice: name it once", files[i].display());
