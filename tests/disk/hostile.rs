@@ -197,24 +197,32 @@ fn a_package_that_means_harm_gets_nothing_of_this_machine() {
     });
 }
 
+/// A system that has a package already, which tries it when it is upgraded or removed.
+fn system_with(name: &str, builder: &Builder) -> Tree {
+    let mut base = system();
+    let status = String::from_utf8(base.read("/var/lib/dpkg/status").unwrap()).unwrap();
+    let there = format!(
+        "Package: {name}\nStatus: install ok installed\nMaintainer: A <a@example.org>\nArchitecture: {}\n\
+         Version: 1.1\nDescription: r\n\n",
+        processor()
+    );
+    put(&mut base, "/var/lib/dpkg/status", (status + &there).as_bytes(), 0o644);
+    put(&mut base, &format!("/var/lib/dpkg/info/{name}.list"), b"/.\n", 0o644);
+    let script = format!("#!/bin/sh\n{}", builder.attack());
+    put(&mut base, &format!("/var/lib/dpkg/info/{name}.prerm"), script.as_bytes(), 0o755);
+    base
+}
+
 #[test]
 fn scripts_of_an_image_run_in_it_alone_and_get_nothing_of_this_machine() {
     as_root_and_as_somebody("hostile-base", |builder| {
-        let mut base = system();
-        let status = String::from_utf8(base.read("/var/lib/dpkg/status").unwrap()).unwrap();
-        let older = format!(
-            "Package: robot\nStatus: install ok installed\nMaintainer: A <a@example.org>\nArchitecture: {}\n\
-             Version: 1.1\nDescription: r\n\n",
-            processor()
-        );
-        put(&mut base, "/var/lib/dpkg/status", (status + &older).as_bytes(), 0o644);
-        put(&mut base, "/var/lib/dpkg/info/robot.list", b"/.\n", 0o644);
-        let script = format!("#!/bin/sh\n{}", builder.attack());
-        put(&mut base, "/var/lib/dpkg/info/robot.prerm", script.as_bytes(), 0o755);
-        let deb = package(&builder.dir, "", "exit 0\n");
-        assert_in_vain(&builder.bake(&base, &deb).unwrap(), "inside of");
-
+        let instead_of = "Conflicts: rival\nReplaces: rival\nProvides: rival\n";
+        let deb = package(&builder.dir, instead_of, "exit 0\n");
+        for name in ["robot", "rival"] {
+            assert_in_vain(&builder.bake(&system_with(name, builder), &deb).unwrap(), "inside of");
+        }
         // Without a shell that it could run in, it does not run at all.
+        let mut base = system_with("robot", builder);
         for shell in ["sh", "dash", "bash"] {
             base.remove(&format!("/usr/bin/{shell}"));
         }
