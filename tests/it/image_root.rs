@@ -32,7 +32,7 @@ const TOOLS: [(&str, &str); 9] = [
 ];
 
 /// A copy of what is in the checkout, somewhere else.
-fn copy_of_checkout(to: &Path) {
+pub(crate) fn copy_of_checkout(to: &Path) {
     let list = "git ls-files --cached --others --exclude-standard -z image catalog src/bin src/*/completions repository.toml";
     sh(
         root(),

@@ -21,7 +21,8 @@ pub const VARIABLE: &str = "REPO_KEY";
 pub fn hide(words: Option<&[&str]>) -> Result<()> {
     let Some(text) = std::env::var_os(VARIABLE) else { return Ok(()) };
     let mut again = Command::new("/proc/self/exe");
-    again.args(std::env::args_os().skip(1)).env_remove(VARIABLE);
+    let mut own = std::env::args_os();
+    again.arg0(own.next().unwrap_or_default()).args(own).env_remove(VARIABLE);
     if let Some(words) = words.filter(|_| !text.is_empty()) {
         again
             .args(words)

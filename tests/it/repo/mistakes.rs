@@ -6,7 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use machine::host;
 
 use super::{key, packages, repo, toolchain};
+use crate::account::Account;
 use crate::command::{both, ok, root, run, sh};
+use crate::image_root::copy_of_checkout;
 use crate::scratch::scratch;
 
 #[test]
@@ -207,6 +209,8 @@ fn a_key_of_the_environment_is_handed_to_nobody() {
     let start = |args: &[&str]| {
         let mut command = std::process::Command::new(toolchain());
         command.current_dir(root()).env("CARGO_MANIFEST_DIR", root().join("xtask")).args(args);
+        // Where nothing is packed yet.
+        command.env("CARGO_TARGET_DIR", dir.join("target"));
         run(command.env("PATH", &path).env("REPO_KEY", &text).stdin(std::process::Stdio::null()))
     };
     let [none, out] = ["none", "repo"].map(|name| dir.join(name).display().to_string());
@@ -214,11 +218,46 @@ fn a_key_of_the_environment_is_handed_to_nobody() {
     let checked = start(&["check"]);
     assert!(!both(&checked).contains("REPO_KEY"), "{}", both(&checked));
     let seen = sh(&dir, "cat *.seen *.seen.files | tr -c '[:print:]' '\\n'");
-    assert!(seen.matches("CARGO_MANIFEST_DIR=").count() > 3, "nobody was curious: {}", both(&published));
+    // One of each at least.
+    for name in ["cargo-deb.seen", "systemd-analyze.seen"] {
+        assert!(dir.join(name).exists(), "nobody was curious: {}{}", both(&published), both(&checked));
+    }
+    assert!(seen.contains("CARGO_MANIFEST_DIR="), "{seen}");
     let secret: Vec<&str> = text.lines().filter(|line| line.len() == 64).skip(20).collect();
     assert!(secret.len() > 20);
     let told = secret.iter().any(|line| seen.contains(line));
     assert!(!told && !seen.contains("REPO_KEY"), "a program got the key");
     // It was there for who is to have it, although those programs were of no use.
     assert!(!both(&published).contains("no key"), "{}", both(&published));
+}
+
+#[test]
+fn a_program_of_the_same_user_cannot_look_into_one_that_has_a_key() {
+    let account = Account::new("key");
+    let home = account.home.display();
+    let checkout = account.home.join("checkout");
+    fs::create_dir(&checkout).unwrap();
+    copy_of_checkout(&checkout);
+    fs::copy(toolchain(), account.home.join("xtask")).unwrap();
+    fs::copy(key(), account.home.join("key")).unwrap();
+    let curious = "#!/bin/sh
+        for name in environ maps fd/0; do
+            if cat /proc/$PPID/$name >/dev/null; then echo $name is read; else echo $name is refused; fi
+        done >SEEN 2>/dev/null
+        exit 1\n";
+    fs::create_dir(account.home.join("bin")).unwrap();
+    let program = account.home.join("bin/cargo-deb");
+    fs::write(&program, curious.replace("SEEN", &account.home.join("seen").display().to_string())).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    sh(root(), &format!("chown --recursive {}: {home}", account.name));
+    for words in [&["--key", "key"][..], &[]] {
+        let mut command = account.command(&account.home.join("xtask"));
+        command.args(["repo", "--dist", "none", "--out", "repo"]).args(words);
+        command.env("PATH", format!("{home}/bin:/usr/bin:/bin")).env("CARGO_MANIFEST_DIR", &checkout);
+        let output = run(command.env("REPO_KEY", fs::read_to_string(key()).unwrap()));
+        let seen =
+            fs::read_to_string(account.home.join("seen")).unwrap_or_else(|_| panic!("{}", both(&output)));
+        assert_eq!(seen, "environ is refused\nmaps is refused\nfd/0 is refused\n");
+        fs::remove_file(account.home.join("seen")).unwrap();
+    }
 }
