@@ -7,6 +7,7 @@ use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
+use crate::bounded;
 use crate::env_file;
 use crate::failure::{Failure, reason};
 
@@ -40,7 +41,7 @@ impl Environment {
     /// Reads an environment file. Its values win as they do in the unit, unless `keep` says that a variable
     /// which is already there stays; the answer names the variables where file and environment differ.
     pub fn load(&mut self, path: &Path, keep: bool) -> Result<Vec<String>, Failure> {
-        let content = std::fs::read(path).map_err(|e| {
+        let content = bounded::read(path, bounded::ENVIRONMENT).map_err(|e| {
             let todo = "reinstall the package that ships it, or restore it from a backup";
             Failure::configuration(format!("`{}`: {}: {todo}", path.display(), reason(&e)))
         })?;

@@ -11,6 +11,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod alert;
+pub mod bounded;
 pub mod cksum;
 pub mod diagnosis;
 pub mod effective;
@@ -30,6 +31,7 @@ pub mod manager;
 mod moment;
 pub mod notify;
 pub mod only_while;
+pub mod plain;
 pub mod processes;
 pub mod program;
 pub mod report;

@@ -22,7 +22,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 
 use crate::failure::Failure;
-use crate::say::say;
+use crate::say::say_after;
 use crate::table::Table;
 use arguments::Arguments;
 
@@ -95,7 +95,8 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> u8 {
     match run(&words) {
         Ok(status) => status,
         Err(failure) => {
-            say(screen::Screen::errors().paint("error: ", screen::Colour::Red) + &failure.message);
+            let mark = screen::Screen::errors().paint("error: ", screen::Colour::Red);
+            say_after(&mark, &failure.message);
             failure.status
         }
     }
@@ -104,6 +105,11 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> u8 {
 /// The product's table.
 pub fn table() -> Result<Table, Failure> {
     Table::of_this_program().map_err(Failure::configuration)
+}
+
+/// An object on one line, for programs.
+pub fn json(object: &impl serde::Serialize) -> Result<String, Failure> {
+    crate::plain::json(object).map(|line| line + "\n").map_err(|e| Failure::failed(e.to_string()))
 }
 
 /// Writes to standard output. A reader that has seen enough closes the pipe; that is no failure.

@@ -6,7 +6,14 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use crate::plain::Plain;
+
 /// Says it, in one piece.
 pub fn say(line: impl Display) {
-    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+    say_after("", line);
+}
+
+/// Says it after a mark of our own, which may be in a colour.
+pub fn say_after(mark: &str, line: impl Display) {
+    let _ = io::stderr().write_all(format!("{mark}{}\n", Plain(line)).as_bytes());
 }

@@ -1,7 +1,7 @@
 //! What run_stack tells without running anything: what there is, what would run, who holds a lock.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -9,14 +9,58 @@ use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::launch::{Prepared, Request};
 use crate::lock;
+use crate::plain::Plain;
 use crate::program::quoted;
 use crate::table::Table;
+
+/// Standard output for what a program may read, exact; to a terminal, only what may be shown there.
+#[derive(Debug)]
+pub struct Output {
+    /// What waits for the end of its line.
+    line: Vec<u8>,
+    terminal: bool,
+}
+
+impl Output {
+    /// With nothing in it.
+    pub fn new() -> Output {
+        Output { line: Vec::new(), terminal: io::stdout().is_terminal() }
+    }
+}
+
+impl Default for Output {
+    fn default() -> Output {
+        Output::new()
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.terminal {
+            return io::stdout().write(bytes);
+        }
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let Some(end) = part.strip_suffix(b"\n") else {
+                self.line.extend_from_slice(part);
+                continue;
+            };
+            self.line.extend_from_slice(end);
+            let line = std::mem::take(&mut self.line);
+            writeln!(io::stdout(), "{}", Plain(String::from_utf8_lossy(&line)))?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
+    }
+}
 
 /// Names and descriptions, one service per line.
 pub fn list(table: &Table, out: &mut impl Write) -> io::Result<()> {
     let width = table.launchable().map(|(s, _)| s.name.len()).max().unwrap_or_default();
     for (service, _) in table.launchable() {
-        writeln!(out, "{:width$}  {}", service.name, service.description)?;
+        writeln!(out, "{:width$}  {}", service.name, Plain(&service.description))?;
     }
     Ok(())
 }
@@ -76,7 +120,7 @@ pub fn busy(table: &Table, out: &mut impl Write) -> Result<bool, Failure> {
         if let Some(holder) = lock::look(table, path)?.shown() {
             any = true;
             // The answer is the exit status: it must not change because nobody reads the line.
-            let _ = writeln!(out, "{}: {holder}", path.display());
+            let _ = writeln!(out, "{}: {}", path.display(), Plain(holder));
         }
     }
     Ok(any)

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use rovi_services::failure::{Failure, reason};
 use rovi_services::first_boot::settings::{self, LONGEST};
 use rovi_services::first_boot::{BOOT, apply, durable, grow, overlay, read_only};
+use rovi_services::plain::Plain;
 use rovi_services::say::say;
 
 const HELP: &str = "\
@@ -117,7 +118,7 @@ impl Options {
 }
 
 fn told(line: Option<String>) -> Result<(), Failure> {
-    print(&line.map_or_else(String::new, |line| format!("{line}\n")))
+    print(&line.map_or_else(String::new, |line| format!("{}\n", Plain(line))))
 }
 
 /// A reader that has seen enough closes the pipe; that is no failure.
@@ -141,7 +142,7 @@ fn check(path: &Path) -> Result<(), Failure> {
     let bytes = durable::read(path, LONGEST + 1).map_err(failed)?;
     let bytes = bytes.ok_or_else(|| Failure::failed(format!("`{shown}`: there is no such file")))?;
     let faults = settings::read(&bytes).faults;
-    let lines: String = faults.iter().map(|fault| format!("{}\n", apply::shown(fault))).collect();
+    let lines: String = faults.iter().map(|fault| format!("{}\n", Plain(apply::shown(fault)))).collect();
     print(&lines)?;
     match faults.len() {
         0 => Ok(()),

@@ -72,7 +72,7 @@ fn run(mut args: impl Iterator<Item = OsString>, notifier: &Notifier) -> Result<
                     .ok_or_else(|| Failure::usage("`--export`: no file is named: see `run_stack --help`"))?;
                 let mut environment = Environment::default();
                 environment.load(file.as_ref(), false)?;
-                return written(show::exports(&environment, &mut io::stdout()));
+                return written(show::exports(&environment, &mut show::Output::new()));
             }
             Some("--print") => print = true,
             Some("--clear") => clear = true,
@@ -102,7 +102,7 @@ fn run(mut args: impl Iterator<Item = OsString>, notifier: &Notifier) -> Result<
     }
     let environment = launch::base_environment(&request, launch::manager_pid().is_some())?;
     match launch::prepare(&request, environment, &mut supervisor)? {
-        Some(prepared) => written(show::print(&request, &prepared, &mut io::stdout())),
+        Some(prepared) => written(show::print(&request, &prepared, &mut show::Output::new())),
         None => Ok(end_as(
             supervisor.asked().map_or(Ended::Exited(FAILED), |s| Ended::Killed(s as i32)),
             &supervisor,

@@ -31,7 +31,7 @@ pub fn last(unit: &Unit, lines: usize) -> Result<Vec<String>, String> {
     ]);
     match ask::run(command, PATIENCE) {
         Ok(ask::Answer { status: Some(status), text }) if status.success() => {
-            Ok(text.lines().map(plain).collect())
+            Ok(text.lines().map(str::to_owned).collect())
         }
         Ok(ask::Answer { status: None, .. }) => {
             Err(format!("journalctl has not answered within {} s", PATIENCE.as_secs()))
@@ -67,9 +67,4 @@ fn journals() -> Vec<PathBuf> {
         .filter(|dir| dir.is_dir())
         .map(|dir| dir.join("system.journal"))
         .collect()
-}
-
-/// A line as a terminal shows it: no escape of a program's is passed on.
-fn plain(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }

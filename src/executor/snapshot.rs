@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::bounded;
 use crate::executor::message::Unanswered;
 use crate::executor::systemd::Systemd;
 use crate::executor::unit::Unit;
@@ -136,6 +137,6 @@ fn failure(unit: &Unit) -> report::Failure {
 fn session(service: &Service, unit: &Unit) -> Option<String> {
     let session = service.launch.as_ref()?.session.as_ref()?;
     let home = standing::home(std::fs::metadata(format!("/proc/{}", unit.pid?)).ok()?.uid())?;
-    let text = fs::read_to_string(Path::new(&home).join(&session.path)).ok()?;
-    Some(text.trim_end().to_owned())
+    let text = bounded::read_in_place(&Path::new(&home).join(&session.path), bounded::SESSION).ok()?;
+    Some(String::from_utf8(text).ok()?.trim_end().to_owned()).filter(|text| !text.is_empty())
 }

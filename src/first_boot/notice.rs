@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::failure::{Failure, reason};
 use crate::first_boot::{ERRORS, FILE, durable, template, user};
+use crate::plain::Plain;
 
 const ISSUE: &str = "/run/issue.d/50-first-boot.issue";
 const NOBODY: &str = include_str!("files/nobody.issue");
@@ -20,7 +21,7 @@ pub(super) fn errors(boot: &Path, faults: &[String]) -> Result<(), Failure> {
         durable::remove(&path)
     } else {
         let mut text = template::filled(HEAD, &[("file", FILE)]);
-        shortened(faults).iter().for_each(|fault| text += &format!("{fault}\n"));
+        shortened(faults).iter().for_each(|fault| text += &format!("{}\n", Plain(fault)));
         // The oldest editors of Windows see no other end of a line.
         durable::replace(&path, None, text.replace('\n', "\r\n").as_bytes())
     };

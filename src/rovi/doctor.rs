@@ -4,9 +4,10 @@ use crate::diagnosis::{By, Diagnosis, Finding, Severity};
 use crate::executor::doctor;
 use crate::executor::systemd::Systemd;
 use crate::failure::{FAILED, Failure};
+use crate::plain::Plain;
 use crate::rovi::arguments::Arguments;
 use crate::rovi::screen::{Colour, Screen};
-use crate::rovi::{JSON, Takes, Verb, print, table};
+use crate::rovi::{JSON, Takes, Verb, json, print, table};
 
 /// The verb.
 pub const VERB: Verb = Verb {
@@ -24,11 +25,7 @@ The exit status is 1 if there is any problem, and 0 if there are only notes.",
 
 fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let diagnosis = doctor::examine(&table()?, &mut Systemd::connect()?)?;
-    let text = if arguments.has("json") {
-        serde_json::to_string(&diagnosis).map_err(|e| Failure::failed(e.to_string()))? + "\n"
-    } else {
-        text(&diagnosis, Screen::output())
-    };
+    let text = if arguments.has("json") { json(&diagnosis)? } else { text(&diagnosis, Screen::output()) };
     print(&text)?;
     let ill = diagnosis.findings.iter().any(|f| f.severity == Severity::Problem);
     Ok(if ill { FAILED } else { 0 })
@@ -44,11 +41,12 @@ fn text(diagnosis: &Diagnosis, screen: Screen) -> String {
             By::Root => "#",
             By::You => "$",
         };
-        format!("{head}{}: {}\n  {who} {}\n", finding.check, finding.what, finding.fix)
+        format!("{head}{}: {}\n  {who} {}\n", finding.check, Plain(&finding.what), Plain(&finding.fix))
     };
     match diagnosis.findings.is_empty() {
         true => {
-            screen.paint(&format!("{}: everything is as it should be\n", diagnosis.product), Colour::Green)
+            screen.paint(&format!("{}: everything is as it should be", diagnosis.product), Colour::Green)
+                + "\n"
         }
         false => diagnosis.findings.iter().map(finding).collect(),
     }

@@ -6,7 +6,7 @@ use crate::executor::fields::{self, Fields};
 use crate::executor::systemd::Source;
 use crate::failure::Failure;
 use crate::rovi::arguments::Arguments;
-use crate::rovi::{Flag, Takes, Verb, outcome, print, status};
+use crate::rovi::{Flag, Takes, Verb, json, outcome, print, status};
 
 /// The verb.
 pub const VERB: Verb = Verb {
@@ -43,8 +43,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
     loop {
         let mut text = String::new();
         for line in fields.look()? {
-            text += &serde_json::to_string(&line).map_err(|e| Failure::failed(e.to_string()))?;
-            text.push('\n');
+            text += &json(&line)?;
         }
         print(&text)?;
         if !follow || !fields.wait(&ends)? {

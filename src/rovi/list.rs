@@ -1,8 +1,9 @@
 //! `rovi list`: what there is; asks nobody but the table.
 
 use crate::failure::Failure;
+use crate::plain::Plain;
 use crate::rovi::arguments::Arguments;
-use crate::rovi::{JSON, Takes, Verb, print, table};
+use crate::rovi::{JSON, Takes, Verb, json, print, table};
 
 /// The verb.
 pub const VERB: Verb = Verb {
@@ -18,10 +19,9 @@ pub const VERB: Verb = Verb {
 fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let table = table()?;
     if arguments.has("json") {
-        let line = serde_json::to_string(&table).map_err(|e| Failure::failed(e.to_string()))?;
-        return print(&format!("{line}\n")).map(|()| 0);
+        return print(&json(&table)?).map(|()| 0);
     }
     let width = table.services.iter().map(|s| s.name.chars().count()).max().unwrap_or_default();
-    let line = |s: &crate::table::Service| format!("{:width$}  {}\n", s.name, s.description);
+    let line = |s: &crate::table::Service| format!("{:width$}  {}\n", s.name, Plain(&s.description));
     print(&table.services.iter().map(line).collect::<String>()).map(|()| 0)
 }

@@ -11,11 +11,12 @@ use crate::executor::job::Wait;
 use crate::executor::refusal::Refusal;
 use crate::executor::systemd::Source;
 use crate::failure::{Failure, reason};
+use crate::plain::Plain;
 use crate::report::{Outcome, SCHEMA};
 use crate::rovi::arguments::Arguments;
 use crate::rovi::screen::{Colour, Screen, Spinner};
-use crate::rovi::{print, table};
-use crate::say::say;
+use crate::rovi::{json, print, table};
+use crate::say::say_after;
 
 /// What a verb does with a connection.
 pub type Act = fn(&mut Control<'_>, Option<&str>, &mut Wait<'_>) -> Result<Done, Refusal>;
@@ -26,19 +27,18 @@ pub fn run(arguments: &Arguments, act: Act) -> Result<u8, Failure> {
     let ended = act_on(arguments, act, &interrupt);
     if arguments.has("json") {
         let outcome = outcome(arguments, ended);
-        let line = serde_json::to_string(&outcome).map_err(|e| Failure::failed(e.to_string()))?;
-        return print(&format!("{line}\n")).map(|()| outcome.exit);
+        return print(&json(&outcome)?).map(|()| outcome.exit);
     }
     let errors = Screen::errors();
-    let note = |line: &String| say(errors.paint("note: ", Colour::Yellow) + line);
+    let note = |line: &String| say_after(&errors.paint("note: ", Colour::Yellow), line);
     match ended {
         Ok(done) => {
             done.notes.iter().for_each(note);
-            print(&format!("{}\n", done.message)).map(|()| 0)
+            print(&format!("{}\n", Plain(&done.message))).map(|()| 0)
         }
         Err(Refusal { failure, notes, log, .. }) => {
             for line in &log {
-                say(errors.paint(&format!("  | {line}"), Colour::Dim));
+                say_after(&errors.paint(&format!("  | {line}"), Colour::Dim), "");
             }
             notes.iter().for_each(note);
             Err(failure)

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use crate::plain::Plain;
 use crate::report::State;
 use crate::span;
 
@@ -51,15 +52,16 @@ impl Screen {
         Screen { terminal, colours }
     }
 
-    /// A text in a colour.
+    /// A text in a colour, and nothing else of it.
     pub fn paint(self, text: &str, colour: Colour) -> String {
+        let text = Plain(text);
         let code = match colour {
             Colour::Green => "32",
             Colour::Yellow => "33",
             Colour::Red => "1;31",
             Colour::Dim => "2",
         };
-        if self.colours { format!("\x1b[{code}m{text}\x1b[m") } else { text.to_owned() }
+        if self.colours { format!("\x1b[{code}m{text}\x1b[m") } else { text.to_string() }
     }
 
     /// A state, filled up to a width.

@@ -9,10 +9,11 @@ use crate::executor::systemd::{Source, Systemd};
 use crate::executor::watch::Watch;
 use crate::executor::{refusal, snapshot};
 use crate::failure::{Failure, reason};
+use crate::plain::Plain;
 use crate::report::{Lock, Service, State, Status};
 use crate::rovi::arguments::Arguments;
 use crate::rovi::screen::{Colour, Screen};
-use crate::rovi::{Flag, JSON, Takes, Verb, outcome, print, table};
+use crate::rovi::{Flag, JSON, Takes, Verb, json, outcome, print, table};
 
 /// The verb.
 pub const VERB: Verb = Verb {
@@ -74,10 +75,6 @@ pub(super) fn reader() -> Result<Option<Source>, Failure> {
     source.map(Some).map_err(|e| Failure::failed(format!("standard output: {}: try again", reason(&e))))
 }
 
-fn json(status: &Status) -> Result<String, Failure> {
-    serde_json::to_string(status).map(|line| line + "\n").map_err(|e| Failure::failed(e.to_string()))
-}
-
 /// What has been shown of a watch.
 struct Shown {
     json: bool,
@@ -116,15 +113,15 @@ fn part(status: &Status, of: impl Fn(&Service) -> bool, whole: bool, screen: Scr
     let width = status.services.iter().map(|s| s.name.chars().count()).max().unwrap_or_default();
     for service in status.services.iter().filter(|service| of(service)) {
         let state = screen.state(service.state, 8);
-        let line = format!("{:width$}  {state}{}", service.name, facts(service));
+        let line = format!("{:width$}  {state}{}", service.name, Plain(facts(service)));
         lines.push(line.trim_end().to_owned());
         if whole {
-            lines.extend(details(service));
+            lines.extend(details(service).iter().map(|line| Plain(line).to_string()));
         }
         if let Some(failure) = &service.failure {
             lines.push(screen.paint(&format!("  {}", failure.reason), Colour::Red));
             lines.extend(failure.log.iter().map(|line| screen.paint(&format!("  | {line}"), Colour::Dim)));
-            lines.extend(failure.log_hidden.iter().map(|why| format!("  no log: {why}")));
+            lines.extend(failure.log_hidden.iter().map(|why| format!("  no log: {}", Plain(why))));
         }
     }
     let yellow = |line: String| screen.paint(&line, Colour::Yellow);

@@ -16,6 +16,7 @@ mod inject;
 mod lint;
 mod manager;
 mod notify_helper;
+mod plain;
 mod repo;
 mod reproducible;
 mod rovi;

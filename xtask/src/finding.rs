@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use rovi_services::plain::{Plain, deceives};
+
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Finding {
@@ -57,7 +59,7 @@ impl fmt::Display for Findings {
             match finding.line {
                 // Not of the file, but of the command line.
                 0 => write!(f, "{newline}error: --set {}", finding.text)?,
-                line => write!(f, "{newline}error: {}:{line}: {}", self.file, finding.text)?,
+                line => write!(f, "{newline}error: {}:{line}: {}", Plain(&self.file), finding.text)?,
             }
         }
         Ok(())
@@ -80,12 +82,7 @@ pub fn shown(value: &str) -> String {
 fn visible(c: char) -> String {
     match c {
         c if c.is_control() => c.escape_debug().to_string(),
-        '\u{61c}'
-        | '\u{200e}'
-        | '\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2066}'..='\u{2069}'
-        | '\u{feff}' => c.escape_unicode().to_string(),
+        c if deceives(c) => c.escape_unicode().to_string(),
         c if c.is_whitespace() && c != ' ' => c.escape_unicode().to_string(),
         c => c.to_string(),
     }

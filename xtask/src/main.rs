@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use rovi_services::plain::Plain;
 use xtask::finding::Faults;
 use xtask::workspace::Workspace;
 use xtask::{secret, verb};
@@ -60,7 +61,10 @@ fn main() -> ExitCode {
             ExitCode::from(78)
         }
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // What a program has said in a root or on a console has several lines: none of them looks like one of ours.
+            let text = format!("{error:#}");
+            let lines: Vec<String> = text.lines().map(|line| Plain(line).to_string()).collect();
+            eprintln!("error: {}", lines.join("\n  "));
             ExitCode::FAILURE
         }
     }

@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use rovi_services::plain::Plain;
 
 use crate::dist::Manifest;
 use crate::package::{Format, Package, sha256};
@@ -154,7 +155,7 @@ fn fresh<'a>(
     for package in chosen {
         let version = Version::of(package);
         if state.withdrawn.contains(&version.to_string()) || plan.withdraw.contains(&version) {
-            eprintln!("{} was withdrawn and is not published again", package.file);
+            eprintln!("{} was withdrawn and is not published again", Plain(&package.file));
         } else {
             offered.push(package);
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use crate::bounded;
 use crate::diagnosis::Finding;
 use crate::env_file;
 use crate::executor::doctor::setup::assign;
@@ -84,7 +85,9 @@ fn one(
 
 /// What the file sets, if it can be read and says what it seems to.
 fn value_in(file: &Path, name: &str) -> Option<Option<String>> {
-    let content = std::fs::read(file).ok().filter(|content| env_file::faults(content).is_empty())?;
+    let content = bounded::read(file, bounded::ENVIRONMENT)
+        .ok()
+        .filter(|content| env_file::faults(content).is_empty())?;
     let entries = env_file::parse(&content);
     let entry = entries.into_iter().rfind(|(n, _)| n.as_bytes() == name.as_bytes());
     Some(entry.map(|(_, value)| value.to_string_lossy().into_owned()))

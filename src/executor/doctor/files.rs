@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use crate::bounded;
 use crate::cksum;
 use crate::diagnosis::Finding;
 use crate::env_file;
@@ -23,9 +24,10 @@ const TMPFILES: &str = "/usr/lib/tmpfiles.d/";
 pub(super) fn shipped(table: &Table) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in &table.files {
-        let what = match fs::read(&file.path) {
+        let what = match bounded::read(&file.path, file.size) {
             Ok(bytes) if bytes.len() as u64 == file.size && cksum::of(&bytes) == file.cksum => continue,
             Ok(_) => "is not as the package ships it",
+            Err(e) if e.kind() == io::ErrorKind::FileTooLarge => "is not as the package ships it",
             Err(e) if e.kind() == io::ErrorKind::NotFound => "is gone",
             Err(_) => continue,
         };
@@ -48,7 +50,7 @@ pub(super) fn environment(table: &Table) -> Vec<Finding> {
 
 fn one(table: &Table, path: &Path) -> Vec<Finding> {
     let shown = path.display().to_string();
-    let bytes = match fs::read(path) {
+    let bytes = match bounded::read(path, bounded::ENVIRONMENT) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             let what = format!("`{shown}` is gone, and without it no service starts");

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
+use crate::bounded;
 use crate::diagnosis::Finding;
 use crate::env_file;
 use crate::environment::Environment;
@@ -56,7 +57,9 @@ fn environment(launch: &Launch) -> Option<Environment> {
     launch.environment.iter().for_each(|(name, value)| environment.set(name, value));
     if let Some(file) = &launch.env_file {
         // What is wrong with the file itself is found elsewhere, and comes first.
-        std::fs::read(file).ok().filter(|content| env_file::faults(content).is_empty())?;
+        bounded::read(file, bounded::ENVIRONMENT)
+            .ok()
+            .filter(|content| env_file::faults(content).is_empty())?;
         environment.load(file, false).ok()?;
     }
     Some(environment)
@@ -65,7 +68,8 @@ fn environment(launch: &Launch) -> Option<Environment> {
 /// The command that gives a variable a value in an environment file.
 pub(super) fn assign(file: &Path, name: &str, value: &str) -> String {
     let line = format!("{name}={}", word(value));
-    let there = std::fs::read_to_string(file).unwrap_or_default();
+    let there = bounded::read(file, bounded::ENVIRONMENT).unwrap_or_default();
+    let there = String::from_utf8(there).unwrap_or_default();
     let is_it =
         |l: &str| l.trim_start().strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='));
     if there.lines().any(is_it) && !line.contains(['|', '\\', '&', '\'']) {

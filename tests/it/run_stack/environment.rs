@@ -178,3 +178,19 @@ fn variables_of_the_service_are_set_by_hand_as_in_the_unit() {
     assert!(outcome(&mut kept).status.success());
     assert_eq!(text(&place, "OWN").as_deref(), Some("mine"));
 }
+
+/// systemd reads none of that either; whoever may write the file is not the one who starts it.
+#[test]
+fn an_environment_file_without_an_end_is_an_error() {
+    let place = with_scripts("env-endless", &[]);
+    let file = place.path("demo.env");
+    fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
+    outcome(&mut command(&place)).is_error(
+        78,
+        &format!(
+            "`{}`: it has more than 1048576 bytes: reinstall the package that ships it, or restore it from a backup",
+            file.display()
+        ),
+    );
+}

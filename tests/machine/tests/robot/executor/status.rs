@@ -1,6 +1,7 @@
 //! What `rovi status` shows, and what it must not be taken in by.
 
 use machine::{Machine, Result};
+use rovi_services::plain::deceives;
 use rovi_services::report::{State, Status};
 
 use super::{service, start, status};
@@ -130,6 +131,76 @@ fn r19_what_only_mentions_a_name_is_not_a_process_of_that_name() -> Result<()> {
         robot.run("pkill -f ^/opt/driver/lidar; setsid --fork bash -c 'exec -a lidar sleep 999' </dev/null >/dev/null 2>&1").ok();
         robot.wait_for("the real one's end", SOON, || running(op) == [true, false]);
     })
+}
+
+/// What has deceived terminals and readers: escapes, in one character as well, another direction, an end of a line,
+/// nothing to be seen.
+const HOSTILE: &str = "a\u{1b}]0;owned\u{7}b\u{1b}[2Jc\u{7f}d\u{9b}31me\u{202e}f\u{2066}g\u{200b}h\u{2028}i";
+
+#[test]
+fn what_a_service_says_is_text_to_a_terminal_and_exact_to_a_program() -> Result<()> {
+    on_every_suite(|robot| {
+        robot.put("/var/tmp/hostile", 0o644, HOSTILE);
+        let path = "/usr/share/rovi/services.json";
+        let mut table: serde_json::Value = serde_json::from_str(&robot.read(path).unwrap()).unwrap();
+        table["services"][4]["description"] = serde_json::json!(HOSTILE);
+        let session = table["services"][4]["launch"]["session"]["path"].as_str().unwrap().to_owned();
+        let session = format!("$(getent passwd rovi | cut -d: -f6)/{session}");
+        robot.put(path, 0o644, table.to_string());
+        robot.put("/etc/systemd/system/rovi-nav.service.d/any.conf", 0o644, "[Service]\nNotifyAccess=all\n");
+        robot.run("systemctl daemon-reload").ok();
+        start(robot, &mut robot.login_session("op"), "nav");
+        let all = || -> Status {
+            let line = robot.run("rovi status --json").ok().stdout;
+            assert!(!line.trim_end().chars().any(deceives), "{line:?}");
+            serde_json::from_str(&line).unwrap()
+        };
+        // Whatever runs in the unit may say all of this.
+        join(robot, "bash -c 'exec -a \"$(cat /var/tmp/hostile)\" sleep 999'");
+        join(
+            robot,
+            "bash -c 'NOTIFY_SOCKET=/run/systemd/notify systemd-notify --status=\"$(cat /var/tmp/hostile)\"; sleep 999'",
+        );
+        join(robot, "bash -c '(cat /var/tmp/hostile; echo) | systemd-cat; sleep 999'");
+        robot.run(&format!("cp --remove-destination /var/tmp/hostile {session}")).ok();
+        robot.wait_for("what it says", SOON, || all().services[4].status_text.as_deref() == Some(HOSTILE));
+        let nav = all().services.remove(4);
+        assert_eq!((&*nav.description, nav.session.as_deref()), (HOSTILE, Some(HOSTILE)));
+        assert!(nav.processes.iter().any(|p| p.names == [HOSTILE]), "{nav:?}");
+        let shown = shows_text(robot, "rovi status nav");
+        assert_eq!(shown.matches("a\u{fffd}]0;owned\u{fffd}b\u{fffd}[2Jc").count(), 4, "{shown:?}");
+        shows_text(robot, "rovi status");
+        shows_text(robot, "rovi list");
+        shows_text(robot, "rovi doctor || true");
+        // Where it says something is theirs, too: what does not end, and what does not even begin.
+        for file in [
+            format!("ln -sf /dev/zero {session}"),
+            format!("rm {session}; mkfifo {session}"),
+            format!("ln -sf /etc/shadow {session}"),
+        ] {
+            robot.run(&file).ok();
+            assert_eq!(all().services[4].session, None, "{file}");
+        }
+        robot.run("journalctl --sync; kill -KILL $(systemctl show --value --property=MainPID rovi-nav)").ok();
+        has_failed(robot, "rovi-nav");
+        let log = all().services.remove(4).failure.unwrap().log;
+        assert!(log.iter().any(|line| line == HOSTILE), "{log:?}");
+        let shown = shows_text(robot, "rovi status");
+        assert!(shown.contains("  | a\u{fffd}]0;owned"), "{shown:?}");
+    })
+}
+
+/// What a command shows at a terminal, where nothing is but text, line feeds and the colours of our own.
+#[track_caller]
+fn shows_text(robot: &Machine, command: &str) -> String {
+    let piped = robot.run(command).ok().stdout;
+    assert!(!piped.replace('\n', "").chars().any(deceives), "{piped:?}");
+    let mut shown = robot.run(&format!("TERM=xterm script -qec '{command}' /dev/null")).ok().stdout;
+    for ours in ["\u{1b}[32m", "\u{1b}[33m", "\u{1b}[1;31m", "\u{1b}[2m", "\u{1b}[m", "\r\n", "\n", "\r"] {
+        shown = shown.replace(ours, "");
+    }
+    assert!(!shown.chars().any(deceives), "{shown:?}");
+    piped
 }
 
 /// Starts a command in the unit of nav.

@@ -1,0 +1,80 @@
+//! Files that others write, read up to a bound: one that is a device, a pipe, or does not end, neither fills the memory nor
+//! keeps anybody waiting.
+//!
+//! What the programs take from others, and how much of it:
+//!
+//! | what | at most | where |
+//! |---|---|---|
+//! | an environment file | [`ENVIRONMENT`] | `environment.rs`, `executor/doctor/` |
+//! | a session file | [`SESSION`] | `executor/snapshot.rs` |
+//! | a lock's record | 1 KiB | `lock.rs` |
+//! | what journalctl, a guard and other programs answer `rovi` | 64 KiB, 5 s | `executor/ask.rs` |
+//! | the UI bridge's configuration | 1 MiB | `executor/fields/config.rs` |
+//! | `custom.toml` | 64 KiB | `first_boot/settings.rs` |
+//! | an answer of HTTP to a probe | 64 KiB | `watch/http.rs` |
+//! | a line of output that is looked at | 8 KiB | `watch/copy.rs` |
+//! | an alert's configuration, the unit's properties | 64 KiB | `alert/config.rs`, `alert/facts.rs` |
+//! | the journal for an alert, a mail that waits | 4 MiB | `alert/journal.rs`, `alert/mail.rs` |
+//! | the answer to a webhook | 16 KiB | `alert/post.rs` |
+//! | a message of systemd's | 64 KiB | `manager.rs` |
+
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+/// An environment file: more variables than any process can be started with.
+pub const ENVIRONMENT: u64 = 1 << 20;
+/// A session file, which has one line.
+pub const SESSION: u64 = 4096;
+
+/// Reads a file that is no longer than that.
+pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    open(path, most, OFlags::NONBLOCK)
+}
+
+/// The same in a folder of somebody else, who must not lead us elsewhere.
+pub fn read_in_place(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    open(path, most, OFlags::NONBLOCK | OFlags::NOFOLLOW)
+}
+
+fn open(path: &Path, most: u64, flags: OFlags) -> io::Result<Vec<u8>> {
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)?;
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {most} bytes")));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::{read, read_in_place};
+
+    #[test]
+    fn what_has_no_end_is_not_read_to_its_end() {
+        let folder = std::env::temp_dir().join(format!("bounded-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("file");
+        fs::write(&file, "12345").unwrap();
+        assert_eq!(read(&file, 5).unwrap(), b"12345");
+        assert_eq!(read(&file, 4).unwrap_err().to_string(), "it has more than 4 bytes");
+        assert!(read(Path::new("/dev/zero"), 1 << 20).is_err());
+        let link = folder.join("link");
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        assert_eq!(read(&link, 5).unwrap(), b"12345");
+        assert!(read_in_place(&link, 5).is_err());
+        // Nobody writes into it.
+        let pipe = folder.join("pipe");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        assert_eq!(read_in_place(&pipe, 5).unwrap(), b"");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,123 @@
+//! Text that others wrote, on its way to a terminal: nothing of it moves the cursor, hides, turns round what is beside it,
+//! or ends a line that is not its own. A process may call itself, say of its state, and log, whatever it likes; and who
+//! reads that is an administrator.
+//!
+//! Everything that a program of ours writes for people goes through [`Plain`]:
+//!
+//! | where | what others wrote in it |
+//! |---|---|
+//! | `say.rs`: every line on standard error | paths, names, environment variables, lines of `custom.toml`, answers of servers |
+//! | `rovi/screen.rs`: everything in a colour | log lines, reasons, warnings |
+//! | `rovi/status.rs` | names of processes, session file, status text, descriptions, the lock's record |
+//! | `rovi/outcome.rs`, `rovi/doctor.rs`, `rovi/list.rs` | what systemd and a guard answer, paths, values of variables |
+//! | `show.rs` (`run_stack --list`, `--busy`; `--print` and `--export` at a terminal) | the lock's record, the environment |
+//! | `bin/first-boot.rs`, `first_boot/notice.rs` | lines of `custom.toml`: of `check`, and in the list beside it |
+//! | `xtask/src/main.rs`, `xtask/src/finding.rs` | names in packages, images, archives, repositories, and what tools say of them |
+//!
+//! What is for programs is exact: JSON, where [`json`] writes such characters as `\u` and four digits; `--print` and
+//! `--export` into a pipe; a command's output through `notify-helper`. `rovi logs` is journalctl, which does it itself.
+
+use std::fmt::{self, Display, Write};
+
+use serde::Serialize;
+
+/// What stands for a character that is not shown.
+const INSTEAD: char = '\u{fffd}';
+
+/// Shows a text without what a terminal or a reader could be deceived by.
+#[derive(Debug, Clone, Copy)]
+pub struct Plain<T>(pub T);
+
+impl<T: Display> Display for Plain<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Filter(f), "{}", self.0)
+    }
+}
+
+struct Filter<'f, 'b>(&'f mut fmt::Formatter<'b>);
+
+impl Write for Filter<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut from = 0;
+        for (at, character) in text.char_indices().filter(|(_, character)| deceives(*character)) {
+            self.0.write_str(&text[from..at])?;
+            self.0.write_char(INSTEAD)?;
+            from = at + character.len_utf8();
+        }
+        self.0.write_str(&text[from..])
+    }
+}
+
+/// Whether a character does something else than to be seen: controls of all kinds, line feeds among them, but a tab;
+/// what turns the direction of writing, ends lines and paragraphs, joins, has no width, or marks languages.
+pub fn deceives(character: char) -> bool {
+    let hidden = matches!(
+        character,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'
+            | '\u{1160}'
+            | '\u{17b4}'
+            | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}'
+    );
+    hidden || (character.is_control() && character != '\t')
+}
+
+/// Writes an object on one line, every value exact, and the line as harmless as any: JSON itself only escapes what is below
+/// the blank.
+pub fn json(object: &impl Serialize) -> serde_json::Result<String> {
+    let line = serde_json::to_string(object)?;
+    let mut out = String::with_capacity(line.len());
+    for character in line.chars() {
+        if deceives(character) {
+            // Only within a text is there any.
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(character);
+        }
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Plain, deceives, json};
+
+    /// Each of these has deceived somebody somewhere.
+    const HOSTILE: &str = "a\x1b]0;owned\x07b\x1b[2Jc\r\nd\x7fe\u{9b}31mf\u{202e}g\u{2066}h\u{200b}i\u{2028}j\u{feff}k\u{e0041}l\u{61c}m";
+
+    #[test]
+    fn what_deceives_is_not_shown_and_everything_else_is() {
+        assert_eq!(
+            Plain(HOSTILE).to_string(),
+            "a\u{fffd}]0;owned\u{fffd}b\u{fffd}[2Jc\u{fffd}\u{fffd}d\u{fffd}e\u{fffd}31mf\u{fffd}g\u{fffd}h\u{fffd}i\u{fffd}j\
+             \u{fffd}k\u{fffd}l\u{fffd}m"
+        );
+        for text in ["", "tab\tulator", "Größe 3 µm, 温度, שלום, 😀, `x`", "\u{fffd}"] {
+            assert_eq!(Plain(text).to_string(), text);
+        }
+        assert_eq!(format!("{}", Plain(format_args!("{}-{}", '\x1b', 7))), "\u{fffd}-7");
+    }
+
+    #[test]
+    fn json_is_exact_and_harmless() {
+        let line = json(&[HOSTILE]).unwrap();
+        assert!(
+            !line.chars().any(deceives) && line.contains("\\u202e") && line.contains("\\udb40\\udc41"),
+            "{line}"
+        );
+        assert_eq!(serde_json::from_str::<[String; 1]>(&line).unwrap(), [HOSTILE]);
+    }
+}
