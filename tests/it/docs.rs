@@ -34,6 +34,29 @@ fn the_toolchain_knows_no_products_name() {
     }
 }
 
+/// Others would fail for who has changed nothing, and not fail again.
+#[test]
+fn every_property_test_draws_the_same_cases_in_every_run() {
+    let files = texts("src tests xtask");
+    let draws = files.iter().filter(|(path, text)| path.ends_with(".rs") && text.contains("proptest! {\n"));
+    let counts = draws.map(|(path, text)| {
+        let count = |what: &str| text.matches(what).count();
+        (
+            path,
+            count("proptest! {\n"),
+            count("#![proptest_config(draw_cases(") + count("#![proptest_config(machine::draw_cases("),
+        )
+    });
+    let counts: Vec<_> = counts.collect();
+    assert!(counts.len() >= 5, "{counts:?}");
+    for (path, tests, fixed) in counts {
+        assert_eq!(
+            fixed, tests,
+            "{path}: give each of them `#![proptest_config(machine::draw_cases(NUMBER))]`"
+        );
+    }
+}
+
 /// The blocks of README.md that are fenced with these words, each with its text.
 fn blocks(fence: &str) -> Vec<String> {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
