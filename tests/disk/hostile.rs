@@ -48,17 +48,19 @@ const KEY: &str = "a-key-that-nobody-else-has";
 struct Builder {
     dir: PathBuf,
     account: Option<Account>,
+    /// The root of the system that it is made on, where that is not this machine's.
+    host: Option<PathBuf>,
     listener: TcpListener,
 }
 
 impl Builder {
-    fn new(dir: &Path, account: Option<Account>) -> Builder {
+    fn new(dir: &Path, account: Option<Account>, host: Option<PathBuf>) -> Builder {
         let dir = account.as_ref().map_or(dir.to_owned(), |account| account.home.clone());
         fs::write(dir.join("secret"), "nobody's business\n").unwrap();
         fs::set_permissions(dir.join("secret"), fs::Permissions::from_mode(0o600)).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
-        Builder { dir, account, listener }
+        Builder { dir, account, host, listener }
     }
 
     /// A file on this machine that must not be there afterwards.
@@ -96,7 +98,12 @@ impl Builder {
         };
         command.args(["session", "-", "sh", "-euc", words]).arg(program).current_dir(&self.dir);
         command.env("RUST_BACKTRACE", "0").env("HOME", &self.dir).env("REPO_KEY", KEY);
-        command.env("BAKE_DIR", &self.dir).env("BAKE_DEB", deb).stdin(Stdio::null());
+        command.env("BAKE_DIR", &self.dir).env("BAKE_DEB", deb);
+        let mut command = match &self.host {
+            Some(root) => on_another_system(&command, root),
+            None => command,
+        };
+        command.stdin(Stdio::null());
         command
     }
 
@@ -130,7 +137,39 @@ fn bake_for_another_test() {
     bake(&dir.join("base.img"), &[deb], &stock, None, &dir.join("out.img")).unwrap();
 }
 
-/// Runs a test as root and as an ordinary user.
+/// Makes another system's root the only one, with this machine's accounts, processes and the folders where traces would be,
+/// and runs a command there. (In a mere chroot, the kernel makes no user namespace.)
+const ANOTHER_SYSTEM: &str = "root=$1 checkout=$2; shift 2
+    mount -t tmpfs none /run
+    mkdir /run/upper /run/work /run/root
+    mount -t overlay -o lowerdir=$root,upperdir=/run/upper,workdir=/run/work none /run/root
+    cd /run/root
+    for folder in /proc /sys /dev /tmp /var/tmp $checkout; do
+        mkdir -p .$folder
+        mount --rbind $folder .$folder
+    done
+    for file in passwd group shadow gshadow subuid subgid; do
+        touch etc/$file
+        mount --bind /etc/$file etc/$file
+    done
+    mkdir old
+    pivot_root . old
+    umount -l old
+    cd \"$BAKE_DIR\"
+    exec \"$@\"";
+
+fn on_another_system(inner: &Command, root: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "--", "sh", "-euc", ANOTHER_SYSTEM, "sh"]);
+    command.arg(root).arg(env!("CARGO_MANIFEST_DIR")).arg(inner.get_program()).args(inner.get_args());
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    for (name, value) in inner.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    command
+}
+
+/// Runs a test as root and as an ordinary user, on this machine and on Debian 13.
 fn as_root_and_as_somebody(name: &str, test: impl Fn(&Builder)) {
     machine::host::need(&[
         ("perl", "perl-base"),
@@ -139,9 +178,13 @@ fn as_root_and_as_somebody(name: &str, test: impl Fn(&Builder)) {
         ("useradd", "passwd"),
     ])
     .unwrap();
-    let dir = scratch(name);
-    test(&Builder::new(&dir, None));
-    test(&Builder::new(&dir, Some(Account::new(name))));
+    let tools = ["keyutils", "uidmap", "perl-base", "passwd"];
+    let younger = machine::Machine::on(machine::Suite::Trixie).with(&tools).root().unwrap();
+    for host in [None, Some(younger)] {
+        let dir = scratch(&format!("{name}{}", if host.is_some() { "-13" } else { "" }));
+        test(&Builder::new(&dir, None, host.clone()));
+        test(&Builder::new(&dir, Some(Account::new(name)), host));
+    }
 }
 
 /// Asserts that everything was tried there and nothing came of it.

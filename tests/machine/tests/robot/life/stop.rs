@@ -1,11 +1,12 @@
 //! How a stack ends: in order, or killed and left to a person.
 
-use machine::{Machine, Result, ros};
+use machine::{Machine, Result, at_once, ros};
 
 use super::{
-    SOON, alive, family, gone, has_failed, is_empty, of, on_every_suite, property, start, state, stop, up,
+    SOON, alive, family, gone, has_failed, is_empty, of, on_every_suite, property, ready, start, state, stop,
+    up,
 };
-use crate::package::SECOND;
+use crate::package::{SECOND, SUITES};
 
 #[test]
 fn r05_a_killed_stack_stays_failed() -> Result<()> {
@@ -128,5 +129,27 @@ fn r06_deaf_nodes_are_killed_in_time() -> Result<()> {
         robot.run(&format!("rm {}", ros::MANNERS)).ok();
         start(robot, "mapping");
         assert_eq!(state(robot, "rovi-nav"), "failed");
+    })
+}
+
+/// No shutdown stops a stack by itself: the gateway does, before it ends.
+#[test]
+fn r06_a_stack_ends_in_order_when_the_machine_goes_down() -> Result<()> {
+    at_once(SUITES, |suite| {
+        let mut robot = ready(suite)?;
+        // What the processes record outlives the boot.
+        let keep =
+            "install -d -m 1777 /var/lib/records && mount --bind /var/lib/records /dev/shm/ros-stand-in";
+        robot.run(keep).ok();
+        start(&robot, "nav");
+        robot.reboot()?;
+        robot.run("cp /var/lib/records/* /dev/shm/ros-stand-in/").ok();
+        let nav = family(&robot, &of("nav"));
+        assert_eq!(nav.len(), 3);
+        for process in nav {
+            let signals: Vec<&str> = process.signals.iter().map(|(signal, _)| &**signal).collect();
+            assert_eq!((signals, process.status), (vec!["SIGINT"], Some(0)), "{suite}: {:?}", process.role);
+        }
+        Ok(())
     })
 }
