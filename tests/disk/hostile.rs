@@ -153,7 +153,7 @@ const ANOTHER_SYSTEM: &str = "root=$1 checkout=$2; shift 2
         mount --bind /etc/$file etc/$file
     done
     mkdir old
-    pivot_root . old
+    /usr/sbin/pivot_root . old
     umount -l old
     cd \"$BAKE_DIR\"
     exec \"$@\"";
@@ -178,7 +178,9 @@ fn as_root_and_as_somebody(name: &str, test: impl Fn(&Builder)) {
         ("useradd", "passwd"),
     ])
     .unwrap();
-    let tools = ["keyutils", "uidmap", "perl-base", "passwd"];
+    // What makes an image, and what these tests ask of every machine.
+    let tools = ["curl", "gpgv", "keyutils", "perl-base", "uidmap"].into_iter();
+    let tools: Vec<&str> = tools.chain(crate::others::NEEDED.map(|(_, package)| package)).collect();
     let younger = machine::Machine::on(machine::Suite::Trixie).with(&tools).root().unwrap();
     for host in [None, Some(younger)] {
         let dir = scratch(&format!("{name}{}", if host.is_some() { "-13" } else { "" }));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-const NEEDED: [(&str, &str); 11] = [
+pub(crate) const NEEDED: [(&str, &str); 11] = [
     ("/usr/sbin/debugfs", "e2fsprogs"),
     ("/usr/sbin/mke2fs", "e2fsprogs"),
     ("/usr/sbin/fsck.fat", "dosfstools"),
