@@ -18,26 +18,37 @@ pub const MARK: &str = "RUN_STACK_ID";
 /// of its own.
 const FIRST_PERSON: u32 = 1000;
 
-/// The processes that came from that holder; a negative number is a process group whose processes cannot be told apart.
-/// Never this process. `unit` is that of its service, and `owner` the user of the lock file.
+/// The processes that came from that holder; a negative number is a process group of which no more is known. Never this
+/// process. `unit` is that of its service, and `owner` the user of the lock file.
 ///
 /// Whoever may take the lock may write anything into the record, and others read what comes of it as a command: nobody
 /// is found by the record's word alone. The unit's processes are those that systemd has put into its control group,
 /// whatever group the record names.
+///
+/// Two stacks at once are worse than a start that is refused: where a killed one's processes belong to a user whom we may
+/// not look at, its process group is enough to keep the next one out. It is enough for a command only if the holder led it.
 pub fn of(holder: &Holder, unit: &str, owner: u32) -> Vec<i32> {
     let mark = format!("{MARK}={}", holder.id());
-    let came_from = |p: &processes::Process| match holder.cgroup {
-        Some(_) => is_in_unit(p.pid, unit) || is_outside(p, owner, holder.started),
-        None => is_marked(p.pid, &mark) || is_of_group(p, holder),
-    };
-    let found = processes::all().into_iter();
-    let found = found.filter(|p| p.pid != processes::this() && !p.zombie && came_from(p));
-    let mut found: Vec<i32> = found.map(|p| p.pid).collect();
     let by_hand = holder.cgroup.is_none();
-    if found.is_empty() && by_hand && others_are_hidden() && group_exists(holder.group) {
-        found.push(-holder.group);
+    let came_from = |p: &processes::Process| match by_hand {
+        false => is_in_unit(p.pid, unit) || is_outside(p, owner, holder.started),
+        true => is_marked(p.pid, &mark),
+    };
+    let all: Vec<_> =
+        processes::all().into_iter().filter(|p| p.pid != processes::this() && !p.zombie).collect();
+    let found: Vec<i32> = all.iter().filter(|p| came_from(p)).map(|p| p.pid).collect();
+    if !found.is_empty() || !by_hand || holder.group <= 1 || !holder.is_gone() {
+        return found;
     }
-    found
+    let strangers: Vec<i32> = all.iter().filter(|p| is_stranger_of(p, holder)).map(|p| p.pid).collect();
+    if !strangers.is_empty() && holder.group == holder.pid {
+        // No process gets a group's number while the group exists: this is the one that the holder led.
+        strangers
+    } else if !strangers.is_empty() || has_hidden_strangers(holder.group) {
+        vec![-holder.group]
+    } else {
+        Vec::new()
+    }
 }
 
 /// Finds the processes of a service's user that run since then (a start time) in a service manager or session of its
@@ -78,9 +89,8 @@ fn is_marked(pid: i32, mark: &str) -> bool {
     environ.split(|&b| b == 0).any(|entry| entry == mark.as_bytes())
 }
 
-/// Another user's environment is not readable. A launch's processes stay in its group, and a shell gives each job a group
-/// of its own, so that the group then tells: one whose leader, the killed holder, has ended, and which is no service's.
-fn is_of_group(process: &processes::Process, holder: &Holder) -> bool {
+/// Whether the process is in the holder's group, is no service's, and belongs to a user whose environment we may not read.
+fn is_stranger_of(process: &processes::Process, holder: &Holder) -> bool {
     let is_unreadable = || {
         let environ = fs::File::open(format!("/proc/{}/environ", process.pid));
         environ.is_err_and(|e| e.kind() == std::io::ErrorKind::PermissionDenied)
@@ -89,30 +99,15 @@ fn is_of_group(process: &processes::Process, holder: &Holder) -> bool {
         let path = processes::read_cgroup(process.pid).unwrap_or_default();
         path.split('/').any(|part| part.ends_with(".service") && !part.starts_with("user@"))
     };
-    process.group == holder.group
-        && process.started >= holder.started
-        && has_lost_its_leader(holder.group)
-        && is_unreadable()
-        && !is_service()
+    process.group == holder.group && process.started >= holder.started && is_unreadable() && !is_service()
 }
 
-/// Whether `/proc` shows this user's processes only, as `ProtectProc=invisible` makes it: then other users' are to
-/// be found by signals alone, which ask nobody's leave to say that there is somebody.
-fn others_are_hidden() -> bool {
-    processes::process(1).is_none()
-}
-
-/// Whether the group has processes that belong to others, and none of them leads it.
-fn group_exists(group: i32) -> bool {
-    let others = processes::pid(group).map(rustix::process::test_kill_process_group);
-    others == Some(Err(rustix::io::Errno::PERM)) && has_lost_its_leader(group)
-}
-
-/// Whether a process group's leader has ended. The kernel gives its number to nobody else while the group exists.
-fn has_lost_its_leader(group: i32) -> bool {
-    let Some(leader) = processes::pid(group).filter(|_| group > 1) else { return false };
-    let is_gone = rustix::process::test_kill_process(leader) == Err(rustix::io::Errno::SRCH);
-    is_gone || processes::process(group).is_some_and(|p| p.zombie)
+/// Whether a group has processes of others where `/proc` shows this user's only, as `ProtectProc=invisible` makes it. A
+/// signal that is none asks nobody's leave to say that there is somebody.
+fn has_hidden_strangers(group: i32) -> bool {
+    let others_are_hidden = processes::process(1).is_none();
+    let others = || processes::pid(group).map(rustix::process::test_kill_process_group);
+    others_are_hidden && others() == Some(Err(rustix::io::Errno::PERM))
 }
 
 /// The line of `/proc/self/cgroup` that tells which unit we are in: of the unified hierarchy, or of systemd's

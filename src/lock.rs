@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
+use rustix::process::{PidfdFlags, pidfd_open};
 
 use crate::failure::{Failure, reason};
 use crate::table::Table;
@@ -200,13 +202,22 @@ impl Holder {
         processes::runs(self.pid, PROGRAM) || processes::process(self.pid).is_none()
     }
 
+    /// Whether its process has ended.
+    pub(crate) fn is_gone(&self) -> bool {
+        !self.lives()
+    }
+
     /// Whether the process of the record is still the one that wrote it.
     fn lives(&self) -> bool {
         match processes::process(self.pid) {
             Some(process) => process.started == self.started && !process.zombie,
-            // We may not be allowed to see it (`hidepid`): a process without that number is surely gone.
-            None => processes::pid(self.pid)
-                .is_some_and(|p| rustix::process::test_kill_process(p) == Err(Errno::PERM)),
+            // We may not be allowed to see it (`hidepid`). A process without that number is surely gone, and the kernel
+            // tells anybody when one ends, also when nobody has taken its status yet.
+            None => processes::pid(self.pid).is_some_and(|pid| {
+                let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return false };
+                let mut ended = [PollFd::new(&process, PollFlags::IN)];
+                poll(&mut ended, Some(&Timespec::default())) == Ok(0)
+            }),
         }
     }
 }
@@ -239,12 +250,19 @@ fn refusal(path: &Path, seen: &Seen) -> Failure {
         return Failure::refused(format!("`{}`: too many want it at once: try again", path.display()));
     };
     let todo = match seen {
-        Seen::Left(_, pids) => {
-            format!("wait until they have ended, or end them with `kill -INT {}`", list(pids))
-        }
+        Seen::Left(_, pids) => end_them(pids),
         _ => "stop it first".to_owned(),
     };
     Failure::refused(format!("`{}`: held by {shown}: {todo}", path.display()))
+}
+
+/// What to do with processes that a killed one has left. A group is no more than a guess, and nobody is told to end it.
+pub fn end_them(pids: &[i32]) -> String {
+    if pids.iter().any(|pid| *pid < 0) {
+        "wait until they have ended, or ask the user who has started them".to_owned()
+    } else {
+        format!("wait until they have ended, or end them with `kill -INT {}`", list(pids))
+    }
 }
 
 fn list(pids: &[i32]) -> String {

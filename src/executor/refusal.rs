@@ -157,10 +157,7 @@ fn held(name: &str, seen: &Result<Seen, Failure>) -> Failure {
     let Ok(seen) = seen else { return Failure::refused(format!("{name}: the lock is held: try again")) };
     let who = seen.shown().unwrap_or_else(|| "somebody a moment ago".to_owned());
     let todo = match seen {
-        Seen::Left(_, pids) => {
-            let pids: Vec<String> = pids.iter().map(i32::to_string).collect();
-            format!("wait until they have ended, or end them with `kill -INT {}`", pids.join(" "))
-        }
+        Seen::Left(_, pids) => lock::end_them(pids),
         Seen::Held(Some(holder)) if holder.cgroup.is_some() && holder.service == name => {
             "try again".to_owned()
         }

@@ -282,6 +282,21 @@ fn a_packed_image_is_unpacked_once_and_gives_the_same() {
     }
 }
 
+/// The room that packages are installed in is made in `/tmp`, which has mounts of its own on some machines.
+#[test]
+fn what_is_mounted_below_tmp_does_not_matter() {
+    let dir = scratch("bake-below-tmp");
+    base(&dir);
+    let deb = package(&dir, "arm64", NEEDS, 10);
+    let place = Path::new("/tmp").join(format!("bake-{}", std::process::id()));
+    fs::create_dir(&place).unwrap();
+    ok("mount", &["-t", "tmpfs", "tmpfs", place.to_str().unwrap()]);
+    let result = bake(&dir.join("base.img"), &[deb], None, &dir.join("out.img"));
+    ok("umount", &[place.to_str().unwrap()]);
+    fs::remove_dir(&place).unwrap();
+    result.unwrap();
+}
+
 /// What the next test kills: not a test of its own.
 #[test]
 #[ignore = "is run by another one"]

@@ -23,8 +23,30 @@ fn lintian_says_nothing() {
     command.args(options());
     let debs = dist().paths.iter().filter(|p| p.extension().is_some_and(|e| e == "deb"));
     let output = run(command.args(debs));
-    assert_eq!(both(&output), "");
-    assert!(output.status.success());
+    assert_eq!(complaints(&both(&output)), "");
+}
+
+/// What lintian says, but for words that it reads out of machine code: a misspelled word of ours stands in our sources.
+fn complaints(said: &str) -> String {
+    let is_machine_code = |line: &&str| {
+        let mut words =
+            line.split_whitespace().skip_while(|word| *word != "spelling-error-in-binary").skip(1);
+        words.next().is_some_and(|word| {
+            let grep = [
+                "grep",
+                "--quiet",
+                "--fixed-strings",
+                "--word-regexp",
+                "-e",
+                word,
+                "--",
+                "src",
+                "Cargo.lock",
+            ];
+            run(Command::new("git").args(grep).current_dir(root())).status.code() == Some(1)
+        })
+    };
+    said.lines().filter(|line| !is_machine_code(line)).map(|line| format!("{line}\n")).collect()
 }
 
 /// How lintian is asked: for everything that it can say.
@@ -78,5 +100,5 @@ fn the_lintian_of_another_suite_says_nothing_either() {
     for deb in dist().paths.iter().filter(|p| p.extension().is_some_and(|e| e == "deb")) {
         stage.put_file(deb, &format!("/tmp/{}", deb.file_name().unwrap().to_str().unwrap())).unwrap();
     }
-    assert_eq!(stage.run(&format!("{LINTIAN} /tmp/*.deb 2>&1")).text(), "");
+    assert_eq!(complaints(stage.run(&format!("{LINTIAN} /tmp/*.deb 2>&1")).text()), "");
 }

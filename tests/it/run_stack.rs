@@ -39,7 +39,8 @@ fn place(test: &str, launches: &[(&str, Value)]) -> Place {
     for directory in ["lib", "run", "home"] {
         fs::create_dir_all(root.join(directory)).unwrap();
     }
-    fs::copy(env!("CARGO_BIN_EXE_run_stack"), root.join("lib/run_stack")).unwrap();
+    // Not a copy: another test's child may hold it open for writing at the moment when it is to be run.
+    fs::hard_link(env!("CARGO_BIN_EXE_run_stack"), root.join("lib/run_stack")).unwrap();
     fs::write(root.join("tree.py"), include_str!("run_stack/tree.py")).unwrap();
     let place = Place { root };
     let services: Vec<Value> = launches

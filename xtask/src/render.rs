@@ -110,7 +110,7 @@ impl Renderer<'_> {
         if p.services.iter().any(|s| s.permitted) {
             for unit in WAYS_DOWN {
                 let path = format!("root/usr/lib/systemd/system/{unit}.d/50-{name}.conf");
-                self.file(&path, 0o644, "units/kept.conf", context! {});
+                self.file(&path, 0o644, "units/kept.conf", context! { unit });
             }
         }
         for drop_in in &p.drop_ins {

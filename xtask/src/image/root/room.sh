@@ -7,6 +7,8 @@ confine=$1 emulator=$2
 shift 2
 # Every machine has this folder.
 new=/tmp
+# What is mounted below that folder already is out of sight from here on.
+hidden=" $(cut -d ' ' -f 1 /proc/self/mountinfo | tr '\n' ' ') "
 memory() { mount -t tmpfs -o "nosuid,nodev,$1" tmpfs "$2"; }
 if ! memory mode=755,size=256M $new; then
     echo "no memory can be mounted in a user namespace: on Ubuntu run \`sysctl -w" \
@@ -25,7 +27,8 @@ for name in bin sbin lib lib32 lib64 libx32; do
         mount --rbind "/$name" "$name"
     fi
 done
-while read -r _ _ _ _ point options _; do
+while read -r number _ _ _ point options _; do
+    case "$hidden" in *" $number "*) continue ;; esac
     # Other options than these are locked in here, and have to be said again.
     case "$point,$options" in $new/*,rw*) mount -o "remount,bind,ro${options#rw}" "$point" ;; esac
 done </proc/self/mountinfo

@@ -120,6 +120,20 @@ fn r12_what_a_killed_run_stack_left_keeps_others_out() -> Result<()> {
             start(robot, "mapping");
             stop(robot, "mapping");
         }
+        // The same in a script, which leads the process group and goes on.
+        robot.run_as("op", "setsid bash -c 'run_stack nav >/tmp/script 2>&1; sleep 601' &").ok();
+        let nav = up(robot, &of("nav"));
+        robot.run_as("op", &format!("kill -KILL {}", nav[0].parent)).ok();
+        robot.wait_for("end of run_stack", SOON, || !is_there(robot, nav[0].parent));
+        for other in ["rovi", "op"] {
+            let _ =
+                robot.run_as(other, "run_stack mapping").exits(75).says("killed, has left processes running");
+        }
+        robot.run_as("op", "systemctl start rovi-mapping").fails();
+        assert_eq!(alive(robot, &family(robot, &of("mapping"))), 0, "two stacks run at once");
+        robot.run("pkill -KILL -f 'sleep 601|stack:=nav|lib/[r]ovi_bringup/(talker|listener)'").ok();
+        robot.run("systemctl restart rovi-gateway").ok();
+
         // In a unit systemd stops them, which deaf ones make last: until then nobody else starts.
         robot.put(ros::MANNERS, 0o644, r#"{"deaf": true}"#);
         robot.put(
