@@ -201,7 +201,8 @@ fn a_sixth_stack_is_one_table() {
         let unit = read("usr/lib/systemd/system/rovi-docking.service");
         assert!(
             unit.contains("ExecStart=/usr/libexec/rovi/run_stack docking\n")
-                && unit.contains("StopPropagatedFrom=rovi-gateway.service\n"),
+                && unit.contains("After=rovi-gateway.service ")
+                && unit.contains("DefaultDependencies=no\n"),
             "{unit}"
         );
         assert!(read("usr/share/polkit-1/rules.d/50-rovi.rules").contains("\"rovi-docking.service\""));
@@ -286,6 +287,7 @@ fn a_product_nobody_here_has_heard_of_becomes_packages() {
 /usr/share/doc/weather-station/changelog.gz
 /usr/share/doc/weather-station/copyright
 /usr/share/man/man7/weather-station.7.gz
+/usr/share/polkit-1/rules.d/50-weather.rules
 /usr/share/weather/drop-in.conf
 /usr/share/weather/services.json
 "

@@ -63,8 +63,14 @@ fn main() -> ExitCode {
         Err(error) => {
             // What a program has said in a root or on a console has several lines: none of them looks like one of ours.
             let text = format!("{error:#}");
-            let lines: Vec<String> = text.lines().map(|line| Plain(line).to_string()).collect();
-            eprintln!("error: {}", lines.join("\n  "));
+            for (number, line) in text.lines().enumerate() {
+                let start = match number {
+                    0 => "error: ",
+                    _ if line.starts_with("  ") => "",
+                    _ => "  ",
+                };
+                eprintln!("{start}{}", Plain(line));
+            }
             ExitCode::FAILURE
         }
     }

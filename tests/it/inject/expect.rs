@@ -86,6 +86,7 @@ fn web(values: &Values, text: &str) {
     for page in documentation {
         read(&mut found, "Documentation", |value| assert_eq!(words(&literal(value), true), [page.as_str()]));
     }
+    own_state(values, &mut found);
     read(&mut found, "ReadWritePaths", |value| assert_eq!(words(value, false), [values.get("write-path")]));
     let device = [values.get("device"), "rw"];
     read(&mut found, "DeviceAllow", |value| assert_eq!(words(value, false), device));
@@ -97,7 +98,10 @@ fn web(values: &Values, text: &str) {
     };
     let (after, wants) = (unit("after"), unit("wants"));
     let expected = [
-        ("Unit", "After", after.as_str()),
+        // Others may start it.
+        ("Unit", "After", &*format!("{after} sysinit.target basic.target")),
+        ("Unit", "DefaultDependencies", "no"),
+        ("Unit", "Wants", "sysinit.target"),
         ("Unit", "Wants", wants.as_str()),
         ("Unit", "StartLimitBurst", "3"),
         ("Unit", "StartLimitIntervalSec", values.get("interval")),
@@ -118,8 +122,6 @@ fn web(values: &Values, text: &str) {
         ("Service", "TimeoutStopSec", values.get("timeout-stop")),
         ("Service", "CPUQuota", values.get("cpu")),
         ("Service", "MemoryMax", values.get("memory")),
-        ("Service", "StateDirectory", values.get("home").strip_prefix("/var/lib/").unwrap_or_default()),
-        ("Service", "StateDirectoryMode", "0750"),
         ("Service", "UtmpIdentifier", values.get("service-directive")),
         ("Service", "SyslogIdentifier", values.get("identifier")),
         ("Service", "EnvironmentFile", values.get("environment-file")),
@@ -128,10 +130,16 @@ fn web(values: &Values, text: &str) {
         ("Service", "ExecStop", &format!("-+/usr/bin/systemctl stop {}", values.unit(values.get("drive")))),
         ("Unit", "OnFailure", &format!("{}-alert@%n.service", values.get("product"))),
         ("Unit", "IgnoreOnIsolate", "yes"),
-        ("Unit", "Conflicts", "rescue.target emergency.target"),
     ];
-    let has_state = values.get("home").starts_with("/var/lib/");
-    rest(found, expected.into_iter().filter(|(_, name, _)| has_state || !name.starts_with("StateDirectory")));
+    rest(found, expected.into_iter());
+}
+
+/// Where it may write, of what others may start: no `StateDirectory=`.
+fn own_state(values: &Values, found: &mut Vec<Entry>) {
+    let home = values.get("home");
+    if home.starts_with("/var/lib/") {
+        read(found, "ReadWritePaths", |value| assert_eq!(words(value, false), [home]));
+    }
 }
 
 /// Its units have the directives that they always have, and its configuration sets nothing.
@@ -159,9 +167,11 @@ fn drive(values: &Values, text: &str) {
     let expected = [
         ("Unit", "Description", "Drive"),
         ("Unit", "Documentation", &format!("man:{}(7)", values.get("package"))),
-        ("Unit", "StopPropagatedFrom", &web),
+        ("Unit", "DefaultDependencies", "no"),
+        ("Unit", "IgnoreOnIsolate", "yes"),
+        ("Unit", "Wants", "sysinit.target"),
         ("Unit", "StartLimitIntervalSec", "0"),
-        ("Unit", "After", &web),
+        ("Unit", "After", &format!("{web} sysinit.target basic.target")),
         ("Service", "Type", "notify"),
         ("Service", "User", values.get("account")),
         (
@@ -172,7 +182,7 @@ fn drive(values: &Values, text: &str) {
         ("Service", "Restart", "no"),
         ("Service", "ExecStopPost", &format!("-{} --clear {}", argv[0], argv[1])),
     ];
-    found.retain(|(_, name, _)| !name.starts_with("StateDirectory"));
+    own_state(values, &mut found);
     rest(found, expected.into_iter());
 }
 

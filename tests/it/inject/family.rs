@@ -109,6 +109,10 @@ pub(super) fn around<'t>(values: &Values, at: impl Fn(String) -> &'t str) {
     description(values, "slice-description", &mut slice);
     rest(
         slice,
-        [("Unit", "Documentation", format!("man:{}(7)", values.get("package")).as_str())].into_iter(),
+        [
+            ("Unit", "DefaultDependencies", "no"),
+            ("Unit", "Documentation", format!("man:{}(7)", values.get("package")).as_str()),
+        ]
+        .into_iter(),
     );
 }
