@@ -23,7 +23,7 @@ fn parse(line: &str, name: &str) -> Option<i32> {
     }
 }
 
-/// What the kernel calls the file there. Its device is that of the mounted file system, which `stat` does not show for
+/// Returns the name under which `/proc/locks` lists the file. Its device is that of the mounted file system, which `stat` does not show for
 /// all of them (overlayfs, btrfs).
 fn name(file: &File) -> Option<String> {
     let metadata = file.metadata().ok()?;

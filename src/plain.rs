@@ -48,8 +48,8 @@ impl Write for Filter<'_, '_> {
     }
 }
 
-/// Whether a character does something else than to be seen: controls of all kinds, line feeds among them, but a tab;
-/// what turns the direction of writing, ends lines and paragraphs, joins, has no width, or marks languages.
+/// Whether a character does more than show itself: every control character except the tab (line feeds included),
+/// and characters that change the direction of text, end lines or paragraphs, join others, have no width or tag a language.
 pub fn deceives(character: char) -> bool {
     let hidden = matches!(
         character,

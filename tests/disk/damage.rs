@@ -277,7 +277,7 @@ fn sign_header(block: &mut [u8]) {
     block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
 }
 
-/// A few blocks that lead to each other 340 times each are 4 billion extents.
+/// Blocks that refer to each other 340 times each expand to billions of extents.
 #[test]
 fn extents_that_lead_to_the_same_blocks_again_and_again_come_to_an_end() {
     let dir = scratch("damage-extents");

@@ -83,7 +83,7 @@ fn files_that_no_editor_of_this_system_writes() {
     assert!(exits(&run(first_boot(&["check"]).arg(&*dir)), 1).contains("is a directory"));
 }
 
-/// What stands in for a password in files that are made here.
+/// The password in the generated files.
 const SECRET: &str = "S3CRET";
 
 /// Whatever the bytes are, what is overwritten keeps its length, and a second reading finds nothing more.

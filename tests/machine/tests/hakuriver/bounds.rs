@@ -11,7 +11,7 @@ use crate::cluster::{SOON, TASKS, on_every_suite, package};
 const ACCOUNTS: [&str; 5] =
     ["hakuriver", "hakuriver-alert", "kohakuriver-alert", "kohakuriver-host", "kohakuriver-runner"];
 
-/// What else opens a session or a manager, as far as a task may run it.
+/// Other ways to open a session or a service manager that a task can try.
 const OTHER_WAYS: [&str; 7] = [
     "echo '* * * * * touch /tmp/out' | crontab -",
     "echo 'touch /tmp/out' | at now",
