@@ -12,7 +12,7 @@
 //! | `rovi/outcome.rs`, `rovi/doctor.rs`, `rovi/list.rs` | what systemd and a guard answer, paths, values of variables |
 //! | `show.rs` (`run_stack --list`, `--busy`; `--print` and `--export` at a terminal) | the lock's record, the environment |
 //! | `bin/first-boot.rs`, `first_boot/notice.rs` | lines of `custom.toml`: of `check`, and in the list beside it |
-//! | `xtask/src/main.rs`, `xtask/src/finding.rs` | names in packages, images, archives, repositories, and what tools say of them |
+//! | `xtask/src/main.rs`, `crates/catalog/src/finding.rs` | names in packages, images, archives, repositories, and what tools say of them |
 //!
 //! What is for programs is exact: JSON, where [`json`] writes such characters as `\u` and four digits; `--print` and
 //! `--export` into a pipe; a command's output through `notify-helper`. `rovi logs` is journalctl, which does it itself.

@@ -117,7 +117,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(machine::draw_cases(256))]
+        #![proptest_config(support::draw_cases(256))]
 
         /// The search before the search changes nothing.
         #[test]

@@ -9,15 +9,16 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use anyhow::Result;
+use disk::ext4::Ext4;
+use disk::tree::Tree;
+use disk::{layout, mbr, pack};
+use image::bake::{self, Baked, Stock};
 use sha2::{Digest, Sha256};
-use xtask::image::bake::{self, Baked, Stock};
-use xtask::image::ext4::Ext4;
-use xtask::image::{disk, mbr, pack, tree::Tree};
+use support::scratch::scratch;
 
 use crate::debian::{EPOCH, layout, package, system};
 use crate::ext4::assert_same;
 use crate::others::{Other, both, command, ok};
-use crate::scratch::scratch;
 
 const NEEDS: &str = "Depends: systemd-sysusers (>= 250) | other, systemd\n";
 
@@ -30,7 +31,7 @@ fn bake(image: &Path, debs: &[PathBuf], size: Option<u64>, out: &Path) -> Result
 /// An image of the system, with something before its first partition that no partition table speaks of.
 fn base(dir: &Path) -> PathBuf {
     let path = dir.join("base.img");
-    disk::write(&system(), &layout(), &path).unwrap();
+    layout::write(&system(), &layout(), &path).unwrap();
     File::options().write(true).open(&path).unwrap().write_all_at(b"a boot loader", 32 << 10).unwrap();
     path
 }
@@ -154,7 +155,7 @@ fn an_upgrade_replaces_one_name_of_a_file_and_leaves_the_other() {
     tree.link("/usr/bin/an-administrator-s-link", id).unwrap();
     tree.insert("/etc/robot.conf", edited(&tree)).unwrap();
     let second = dir.join("second.img");
-    disk::write(&with_boot(tree), &layout(), &second).unwrap();
+    layout::write(&with_boot(tree), &layout(), &second).unwrap();
     let newer = package(&dir, "arm64", "Section: misc\n", 3000);
     let out = dir.join("out.img");
     bake(&second, &[newer], None, &out).unwrap();
@@ -165,9 +166,9 @@ fn an_upgrade_replaces_one_name_of_a_file_and_leaves_the_other() {
     assert!(String::from_utf8(tree.read("/var/lib/dpkg/status").unwrap()).unwrap().contains("Section: misc"));
 }
 
-fn edited(tree: &Tree) -> xtask::image::tree::Node {
+fn edited(tree: &Tree) -> disk::tree::Node {
     let mut node = tree.get("/etc/robot.conf").unwrap().clone();
-    node.kind = xtask::image::tree::Kind::File(xtask::image::tree::Content::bytes(*b"speed = 9\n"));
+    node.kind = disk::tree::Kind::File(disk::tree::Content::bytes(*b"speed = 9\n"));
     node
 }
 
@@ -182,15 +183,15 @@ fn with_boot(mut tree: Tree) -> Tree {
 fn two_runs_do_not_write_one_file() {
     let dir = scratch("bake-two");
     let out = dir.join("out.img");
-    let first = disk::Draft::new(&out, 10).unwrap();
-    let error = disk::Draft::new(&out, 10).unwrap_err();
+    let first = layout::Draft::new(&out, 10).unwrap();
+    let error = layout::Draft::new(&out, 10).unwrap_err();
     assert!(format!("{error:#}").ends_with("is being made by another run: wait for it"), "{error:#}");
     // One that was killed leaves its draft behind, and no lock.
     let draft = out.with_added_extension("new");
     drop(first);
     assert!(!draft.exists() && !out.exists());
     fs::write(&draft, "half").unwrap();
-    disk::Draft::new(&out, 10).unwrap().keep().unwrap();
+    layout::Draft::new(&out, 10).unwrap().keep().unwrap();
     assert_eq!(fs::read(&out).unwrap(), [0; 10]);
 }
 

@@ -9,18 +9,18 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
+use disk::ext4::Ext4;
+use disk::tree::{Content, Kind, Node, Tree};
+use disk::{fat, layout, mbr};
 use flate2::Crc;
-use machine::draw_cases;
 use proptest::collection::vec;
 use proptest::prelude::{any, proptest};
 use proptest::sample::Index;
-use xtask::image::card::Card;
-use xtask::image::ext4::Ext4;
-use xtask::image::tree::{Content, Kind, Node, Tree};
-use xtask::image::{disk, fat, mbr};
+use support::draw_cases;
+use support::scratch::scratch;
+use trial::card::Card;
 
 use crate::debian::{EPOCH, layout, system};
-use crate::scratch::scratch;
 
 const SECTOR: u64 = 512;
 const BLOCK: usize = 4096;
@@ -132,7 +132,7 @@ fn image() -> &'static Image {
     MADE.get_or_init(|| {
         // It is there for all tests of this run, and the folder of the tests goes with the next build.
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("damage-{}.img", std::process::id()));
-        disk::write(&system(), &layout(), &path).unwrap();
+        layout::write(&system(), &layout(), &path).unwrap();
         let file = File::options().read(true).write(true).open(&path).unwrap();
         let [boot, root] = mbr::read(&file).unwrap().partitions.try_into().unwrap();
         without_checksums(&file, root.at);
@@ -289,7 +289,7 @@ fn extents_that_lead_to_the_same_blocks_again_and_again_come_to_an_end() {
         let file = Kind::File(Content::bytes(mark.as_bytes()));
         tree.insert(&format!("/etc/block-{number}"), Node::new(file, 0o644, EPOCH)).unwrap();
     }
-    disk::write(&tree, &layout(), &path).unwrap();
+    layout::write(&tree, &layout(), &path).unwrap();
     let file = File::options().read(true).write(true).open(&path).unwrap();
     let root = mbr::read(&file).unwrap().partitions[1];
     without_checksums(&file, root.at);

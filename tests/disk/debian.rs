@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use xtask::image::disk::Layout;
-use xtask::image::tree::{Content, Kind, Node, Tree};
+use disk::layout::Layout;
+use disk::tree::{Content, Kind, Node, Tree};
 
 use crate::others::{both, command};
 
@@ -59,7 +59,7 @@ pub(crate) fn system() -> Tree {
     }
     let id = tree.id("/usr/bin/tool").unwrap();
     tree.link("/usr/bin/other-name", id).unwrap();
-    let null = Kind::Char(xtask::image::tree::Device { major: 1, minor: 3 });
+    let null = Kind::Char(disk::tree::Device { major: 1, minor: 3 });
     tree.insert("/dev/null", Node::new(null, 0o666, EPOCH)).unwrap();
     let tool = tree.get_mut("/usr/bin/tool").unwrap();
     // A capability with a line feed among its bytes.

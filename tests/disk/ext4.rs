@@ -5,15 +5,15 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use machine::draw_cases;
+use disk::ext4::{self, Ext4, Identity};
+use disk::tree::{Content, Id, Kind, Node, Tree};
 use proptest::collection::vec;
 use proptest::prelude::{any, proptest};
 use proptest::sample::Index;
-use xtask::image::ext4::{self, Ext4, Identity};
-use xtask::image::tree::{Content, Id, Kind, Node, Tree};
+use support::draw_cases;
+use support::scratch::scratch;
 
 use crate::others::{Other, Seen};
-use crate::scratch::scratch;
 use crate::shape::{things, tree};
 
 const EPOCH: i64 = 1_760_000_000;
@@ -169,10 +169,10 @@ fn large_folders_and_large_files_are_what_others_read() {
     // More than an extent can hold, and more than 32 bits can count.
     let dense = Content::stored(file, 0, 150 << 20);
     tree.insert("/dense", Node::new(Kind::File(dense), 0o600, EPOCH)).unwrap();
-    let pieces = [0, 4096 * 7, 5 << 30].map(|at| xtask::image::tree::Piece {
+    let pieces = [0, 4096 * 7, 5 << 30].map(|at| disk::tree::Piece {
         at,
         size: 4096,
-        source: xtask::image::tree::Source::Memory(vec![7; 4096].into()),
+        source: disk::tree::Source::Memory(vec![7; 4096].into()),
     });
     let sparse = Content::sparse(6 << 30, pieces.to_vec());
     tree.insert("/sparse", Node::new(Kind::File(sparse), 0o600, EPOCH)).unwrap();

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::Path;
 
-use machine::draw_cases;
+use disk::fat::{self, Identity};
+use disk::tree::{Content, Kind, Node, Tree};
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, prop_assume, proptest};
 use proptest::sample::Index;
-use xtask::image::fat::{self, Identity};
-use xtask::image::tree::{Content, Kind, Node, Tree};
+use support::draw_cases;
+use support::scratch::scratch;
 
 use crate::others::{both, command, ok};
-use crate::scratch::scratch;
 
 /// 2024-02-29 12:34:56.
 const LEAP: i64 = 1_709_210_096;

@@ -2,24 +2,23 @@
 //! they get nothing of the machine that the image is made on.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
-use xtask::image::bake::{Stock, bake};
-use xtask::image::disk;
-use xtask::image::tree::{Content, Kind, Node, Tree};
+use disk::layout;
+use disk::tree::{Content, Kind, Node, Tree};
+use image::bake::{Stock, bake};
+use support::account::Account;
+use support::scratch::scratch;
 
-use crate::account::Account;
 use crate::bake::tree;
 use crate::debian::{EPOCH, layout, native, processor};
 use crate::others::{both, command};
-use crate::scratch::scratch;
 use crate::supply::Archive;
 
 /// What a script tries, each line with what came of it.
@@ -66,7 +65,8 @@ impl Builder {
     /// A file on this machine that must not be there afterwards.
     fn traces(&self) -> [PathBuf; 3] {
         let name = format!("hostile-{}-{}", std::process::id(), self.account.is_some());
-        ["/tmp", "/var/tmp", env!("CARGO_MANIFEST_DIR")].map(|folder| Path::new(folder).join(&name))
+        ["/tmp", "/var/tmp", support::command::root().to_str().unwrap()]
+            .map(|folder| Path::new(folder).join(&name))
     }
 
     /// The script, for any place.
@@ -82,7 +82,7 @@ impl Builder {
     /// What bakes as this builder, with a key in the environment, one in the session's keyring, and a secret file left open.
     fn command(&self, base: &Tree, deb: &Path) -> Command {
         let image = self.dir.join("base.img");
-        disk::write(base, &layout(), &image).unwrap();
+        layout::write(base, &layout(), &image).unwrap();
         let program = self.dir.join("program");
         fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
         let words = "keyctl add user hostile sesame @s >/dev/null
@@ -161,7 +161,7 @@ const ANOTHER_SYSTEM: &str = "root=$1 checkout=$2; shift 2
 fn on_another_system(inner: &Command, root: &Path) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--propagation", "private", "--", "sh", "-euc", ANOTHER_SYSTEM, "sh"]);
-    command.arg(root).arg(env!("CARGO_MANIFEST_DIR")).arg(inner.get_program()).args(inner.get_args());
+    command.arg(root).arg(support::command::root()).arg(inner.get_program()).args(inner.get_args());
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
     for (name, value) in inner.get_envs() {
         command.env(name, value.unwrap());
@@ -171,7 +171,7 @@ fn on_another_system(inner: &Command, root: &Path) -> Command {
 
 /// Runs a test as root and as an ordinary user, on this machine and on Debian 13.
 fn as_root_and_as_somebody(name: &str, test: impl Fn(&Builder)) {
-    machine::host::need(&[
+    testbed::host::need(&[
         ("perl", "perl-base"),
         ("keyctl", "keyutils"),
         ("newuidmap", "uidmap"),
@@ -181,7 +181,7 @@ fn as_root_and_as_somebody(name: &str, test: impl Fn(&Builder)) {
     // What makes an image, and what these tests ask of every machine.
     let tools = ["curl", "gpgv", "keyutils", "perl-base", "uidmap"].into_iter();
     let tools: Vec<&str> = tools.chain(crate::others::NEEDED.map(|(_, package)| package)).collect();
-    let younger = machine::Machine::on(machine::Suite::Trixie).with(&tools).root().unwrap();
+    let younger = testbed::Machine::on(testbed::Suite::Trixie).with(&tools).root().unwrap();
     for host in [None, Some(younger)] {
         let dir = scratch(&format!("{name}{}", if host.is_some() { "-13" } else { "" }));
         test(&Builder::new(&dir, None, host.clone()));

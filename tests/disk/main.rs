@@ -2,8 +2,6 @@
 //! dosfstools, mtools, sfdisk, bmaptool, xz and zstd.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-#[path = "../it/account.rs"]
-mod account;
 mod bake;
 mod damage;
 mod debian;
@@ -12,7 +10,5 @@ mod fat;
 mod hostile;
 mod others;
 mod publish;
-#[path = "../it/scratch.rs"]
-mod scratch;
 mod shape;
 mod supply;

@@ -23,7 +23,7 @@ pub(crate) const NEEDED: [(&str, &str); 11] = [
 /// A command whose program is there, found where root's programs are as well.
 pub(crate) fn command(program: &str) -> Command {
     static READY: OnceLock<()> = OnceLock::new();
-    READY.get_or_init(|| machine::host::need(&NEEDED).unwrap());
+    READY.get_or_init(|| testbed::host::need(&NEEDED).unwrap());
     let mut command = Command::new("env");
     let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap());
     command.arg(format!("PATH={path}")).arg("LC_ALL=C.UTF-8").arg(program);

@@ -2,23 +2,23 @@
 
 use std::fs;
 
-use xtask::image::{bmap, disk, pack};
+use disk::{bmap, layout, pack};
+use support::scratch::scratch;
 
 use crate::debian::{layout, system};
 use crate::others::{Other, command, ok};
-use crate::scratch::scratch;
 
 #[test]
 fn a_disk_is_what_others_read_and_the_same_in_another_folder() {
     let dir = scratch("disk");
     fs::create_dir(dir.join("elsewhere")).unwrap();
     let [one, two] = ["one.img", "elsewhere/two.img"].map(|name| dir.join(name));
-    let written = disk::write(&system(), &layout(), &one).unwrap();
-    disk::write(&system(), &layout(), &two).unwrap();
+    let written = layout::write(&system(), &layout(), &one).unwrap();
+    layout::write(&system(), &layout(), &two).unwrap();
     assert!(fs::read(&one).unwrap() == fs::read(&two).unwrap(), "the same bytes");
     let mut other = layout();
     other.seed = [8; 32];
-    disk::write(&system(), &other, &two).unwrap();
+    layout::write(&system(), &other, &two).unwrap();
     assert!(fs::read(&one).unwrap() != fs::read(&two).unwrap(), "identifiers come from the seed");
 
     let said = ok("sfdisk", &["--json", one.to_str().unwrap()]);
@@ -41,10 +41,10 @@ fn a_disk_is_what_others_read_and_the_same_in_another_folder() {
     // One of a given size, and one that is too small.
     let mut sized = layout();
     sized.size = Some(256 << 20);
-    assert_eq!(disk::write(&system(), &sized, &two).unwrap().size, 256 << 20);
+    assert_eq!(layout::write(&system(), &sized, &two).unwrap().size, 256 << 20);
     assert_eq!(fs::metadata(&two).unwrap().len(), 256 << 20);
     sized.size = Some(boot.end() + (1 << 20));
-    let error = format!("{:#}", disk::write(&system(), &sized, &two).unwrap_err());
+    let error = format!("{:#}", layout::write(&system(), &sized, &two).unwrap_err());
     assert!(
         error.starts_with(&format!(
             "{} bytes are too few for this image: give more, or no size",
@@ -58,7 +58,7 @@ fn a_disk_is_what_others_read_and_the_same_in_another_folder() {
 fn others_unpack_what_is_packed_and_it_is_the_same_twice() {
     let dir = scratch("disk-packed");
     let image = dir.join("disk.img");
-    disk::write(&system(), &layout(), &image).unwrap();
+    layout::write(&system(), &layout(), &image).unwrap();
     // One piece and a bit of another.
     fs::OpenOptions::new().write(true).open(&image).unwrap().set_len(25 << 20).unwrap();
     let packed = ["disk.img.xz", "disk.img.zst", "again.xz", "again.zst"].map(|name| dir.join(name));
@@ -78,7 +78,7 @@ fn others_unpack_what_is_packed_and_it_is_the_same_twice() {
 fn a_block_map_is_what_bmaptool_reads_and_leaves_nothing_to_chance() {
     let dir = scratch("disk-mapped");
     let image = dir.join("disk.img");
-    let [boot, root] = disk::write(&system(), &layout(), &image).unwrap().partitions;
+    let [boot, root] = layout::write(&system(), &layout(), &image).unwrap().partitions;
     let shown = |name: &str| dir.join(name).display().to_string();
     bmap::write(&image, &dir.join("disk.bmap")).unwrap();
     // It checks every range's checksum and the map's own.

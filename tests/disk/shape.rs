@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use disk::tree::{Content, Device, Kind, Node, Piece, Source, Time, Tree};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::Index;
-use xtask::image::tree::{Content, Device, Kind, Node, Piece, Source, Time, Tree};
 
 const BLOCK: u64 = 4096;
 

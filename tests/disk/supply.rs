@@ -4,15 +4,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use xtask::image::bake::{Stock, bake};
-use xtask::image::board::Suite;
-use xtask::image::disk;
-use xtask::workspace::Workspace;
+use disk::layout;
+use image::bake::{Stock, bake};
+use image::board::Suite;
+use support::scratch::scratch;
+use workspace::Workspace;
 
 use crate::bake::{refused_by, sum, tree};
 use crate::debian::{EPOCH, layout, native, package, processor};
 use crate::others::{both, command};
-use crate::scratch::scratch;
 
 /// An archive in a folder, and the lock of what is in it.
 pub(crate) struct Archive<'a> {
@@ -74,7 +74,7 @@ impl<'a> Archive<'a> {
 
 fn base(dir: &Path) -> PathBuf {
     let path = dir.join("base.img");
-    disk::write(&native(), &layout(), &path).unwrap();
+    layout::write(&native(), &layout(), &path).unwrap();
     path
 }
 

@@ -5,13 +5,13 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use xtask::image::ext4::{self, Ext4};
-use xtask::image::mbr;
-use xtask::image::tree::{Content, Kind, Tree};
+use disk::ext4::{self, Ext4};
+use disk::mbr;
+use disk::tree::{Content, Kind, Tree};
+use support::made;
 
 use crate::boot::boots;
 use crate::check::Scratch;
-use crate::made;
 
 /// What is taken away: its scripts make a user, and it stands on others whose scripts want to run in their own system.
 const LACKING: [&str; 5] =

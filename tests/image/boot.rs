@@ -4,11 +4,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde_json::Value;
-use xtask::image::boot::{Options, Phase, Trial};
-use xtask::workspace::Workspace;
+use support::made::{self, command};
+use trial::boot::{Options, Phase, Trial};
+use workspace::Workspace;
 
 use crate::check::Scratch;
-use crate::made::{self, command};
 use crate::sample::Sample;
 
 #[test]

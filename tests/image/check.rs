@@ -6,8 +6,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use flate2::write::GzEncoder;
-use xtask::image::card::Card;
-use xtask::image::check::faults;
+use trial::card::Card;
+use trial::check::faults;
 
 use crate::sample::{BUILT_IN, ENTRY, MODULE, Sample, elf, initramfs, needs, needs_of_uefi, status};
 

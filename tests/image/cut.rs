@@ -8,12 +8,11 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use xtask::image::boot::emulator::Event;
-use xtask::image::boot::{Options, Phase, Trial};
-use xtask::image::mbr;
-use xtask::workspace::Workspace;
-
-use crate::made;
+use disk::mbr;
+use support::made;
+use trial::boot::emulator::Event;
+use trial::boot::{Options, Phase, Trial};
+use workspace::Workspace;
 
 /// Lines that a console has from a first boot, and from the upgrade of a package.
 const BOOT_LINES: u64 = 130;
@@ -39,7 +38,7 @@ fn a_card_survives_three_cuts() {
 /// before.
 #[test]
 fn what_a_cut_has_broken_is_mended_by_the_next_boot() {
-    machine::host::need(&[("/usr/sbin/debugfs", "e2fsprogs")]).unwrap();
+    testbed::host::need(&[("/usr/sbin/debugfs", "e2fsprogs")]).unwrap();
     let trial = card();
     let root = mbr::read(&File::open(trial.card()).unwrap()).unwrap().partitions[1];
     let debugfs = |request: &str| {
@@ -97,7 +96,7 @@ fn finishes(trial: &Trial, phase: Phase, moments: &Moments) {
 fn cut(trial: &Trial, phase: Phase, moments: &mut Moments) {
     let (lines, rest) = moments.next(if phase == Phase::Boot { BOOT_LINES } else { UPGRADE_LINES });
     let mut machine = trial.start(phase).unwrap();
-    let end = Instant::now() + LONGEST.mul_f64(machine::host::busy());
+    let end = Instant::now() + LONGEST.mul_f64(testbed::host::busy());
     let mut counted = 0;
     let mut counting = phase == Phase::Boot;
     while counted < lines {

@@ -7,11 +7,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use image::board::{Board, Suite};
+use image::files;
+use image::root::Content;
 use walkdir::WalkDir;
-use xtask::image::board::{Board, Suite};
-use xtask::image::files;
-use xtask::image::root::Content;
-use xtask::workspace::Workspace;
+use workspace::Workspace;
 
 use crate::check::Scratch;
 

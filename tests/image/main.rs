@@ -6,6 +6,5 @@ mod boot;
 mod check;
 mod cut;
 mod kernels;
-mod made;
 mod sample;
 mod size;

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use xtask::image::card::Card;
-use xtask::image::check::{Machine, Needs, faults};
-use xtask::image::disk::{self, Layout};
-use xtask::image::tree::{Content, Kind, Node, Tree};
+use disk::layout::{self, Layout};
+use disk::tree::{Content, Kind, Node, Tree};
+use trial::card::Card;
+use trial::check::{Machine, Needs, faults};
 
 const DISK: u32 = 0x1234_abcd;
 const EPOCH: i64 = 1_760_000_000;
@@ -69,7 +69,7 @@ impl Sample {
         let path = folder.join("sample.img");
         let layout =
             Layout { disk: DISK, seed: [7; 32], epoch: EPOCH, boot_size: None, size: None, free: 1 << 20 };
-        disk::write(&self.0, &layout, &path).unwrap();
+        layout::write(&self.0, &layout, &path).unwrap();
         path
     }
 

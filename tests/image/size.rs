@@ -3,8 +3,7 @@
 use std::fs;
 
 use serde_json::Value;
-
-use crate::made;
+use support::made;
 
 /// What was promised, with kernel, firmware, ssh, Wi-Fi and the product.
 const MOST: u64 = 220_000_000;

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use xtask::model::Product;
+use catalog::model::Product;
 
 /// The programs that a catalog of the cases can pack.
 pub(crate) const PROGRAMS: [&str; 3] = ["notify-helper", "rovi", "run_stack"];
@@ -40,7 +40,7 @@ fn every_fault_of_a_bad_catalog_is_reported() {
 fn good_catalogs_are_accepted() {
     for case in cases("good-") {
         match read(&case) {
-            Ok(product) => assert!(!xtask::render::render(&product, &[]).0.is_empty()),
+            Ok(product) => assert!(!package::render::render(&product, &[]).0.is_empty()),
             Err(findings) => panic!("{}:\n{findings}", case.display()),
         }
     }
@@ -75,7 +75,7 @@ fn what_is_rendered_of_a_case_is_known() {
     let trees: Vec<PathBuf> = cases("good-").into_iter().filter(|case| case.join("tree").is_dir()).collect();
     assert!(!trees.is_empty());
     for case in trees {
-        let tree = xtask::render::render(&read(&case).unwrap(), &[]);
+        let tree = package::render::render(&read(&case).unwrap(), &[]);
         xtask::golden::check(&tree, &case.join("tree")).unwrap();
     }
 }
@@ -88,7 +88,7 @@ fn cases(prefix: &str) -> Vec<PathBuf> {
     cases
 }
 
-fn read(case: &Path) -> Result<Product, xtask::finding::Findings> {
+fn read(case: &Path) -> Result<Product, catalog::finding::Findings> {
     let text = fs::read_to_string(case.join("catalog.toml")).unwrap();
     Product::read("catalog.toml", &text, &PROGRAMS.map(str::to_owned))
 }

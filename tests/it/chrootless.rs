@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::command::{dist, sh};
-use crate::scratch::scratch;
+use support::command::{dist, sh};
+use support::scratch::scratch;
 
 /// What of ours could be on this machine: other tests may change everything else meanwhile.
 const TRACES: &str = "getent passwd rovi || true; getent group rovi rovi-ops || true; find /etc /run /usr/lib -xdev -name '*rovi*' || true";

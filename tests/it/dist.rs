@@ -8,9 +8,8 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-
-use crate::command::{dist, ok, root, sh, target, xtask};
-use crate::scratch::scratch;
+use support::command::{dist, ok, root, sh, target, xtask};
+use support::scratch::scratch;
 
 #[test]
 fn prints_four_packages_of_a_product_and_records_them() {
@@ -104,7 +103,7 @@ fn a_deb_verifies_its_files_by_md5sums() {
 
 #[test]
 fn an_rpm_says_what_it_is() {
-    machine::host::need(&[("rpm", "rpm")]).unwrap();
+    testbed::host::need(&[("rpm", "rpm")]).unwrap();
     let rpm = dist().package("rovi-services", "x86_64.rpm").to_owned();
     assert!(ok(Command::new("rpm").arg("--checksig").arg(&rpm)).contains("digests OK"));
     let query =
@@ -126,7 +125,7 @@ fn an_rpm_says_what_it_is() {
 
 #[test]
 fn both_formats_hold_the_same_files() {
-    machine::host::need(&[("rpm", "rpm")]).unwrap();
+    testbed::host::need(&[("rpm", "rpm")]).unwrap();
     let dist = dist();
     let deb = sh(
         &dist.dir,
@@ -180,7 +179,7 @@ fn the_programs_are_small_and_need_no_library() {
 
 #[test]
 fn a_sixth_stack_is_one_table() {
-    machine::host::need(&[("rpm2cpio", "rpm2cpio"), ("cpio", "cpio")]).unwrap();
+    testbed::host::need(&[("rpm2cpio", "rpm2cpio"), ("cpio", "cpio")]).unwrap();
     let dir = scratch("sixth");
     let catalog = fs::read_to_string(root().join("catalog/rovi.toml")).unwrap();
     let table = "\n[service.docking]\nuse = \"stack\"\ndescription = \"ROVI stack: drive home and charge\"\n";

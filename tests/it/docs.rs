@@ -2,13 +2,13 @@
 
 use std::fs;
 
-use crate::command::{ok, root, xtask};
-use crate::scratch::scratch;
+use support::command::{ok, root, xtask};
+use support::scratch::scratch;
 
 /// Files below a folder, with their text.
 fn texts(folder: &str) -> Vec<(String, String)> {
     let list =
-        crate::command::sh(root(), &format!("git ls-files --cached --others --exclude-standard {folder}"));
+        support::command::sh(root(), &format!("git ls-files --cached --others --exclude-standard {folder}"));
     list.lines()
         .filter_map(|path| Some((path.to_owned(), fs::read_to_string(root().join(path)).ok()?)))
         .collect()
@@ -21,7 +21,7 @@ fn the_toolchain_knows_no_products_name() {
         .filter_map(|(path, _)| Some(path.strip_prefix("catalog/")?.strip_suffix(".toml")?.to_owned()))
         .collect();
     assert!(!products.is_empty());
-    for (path, text) in texts("xtask/src units polkit env packaging src/table.rs") {
+    for (path, text) in texts("xtask crates units polkit env packaging src/table.rs") {
         for (number, line) in text.lines().enumerate() {
             // The repository's own name, and the name of a program, are no product's.
             let line = line.replace("rovi-services", "").replace("rovi_services", "").replace("bin/rovi", "");
@@ -37,14 +37,14 @@ fn the_toolchain_knows_no_products_name() {
 /// Others would fail for who has changed nothing, and not fail again.
 #[test]
 fn every_property_test_draws_the_same_cases_in_every_run() {
-    let files = texts("src tests xtask");
+    let files = texts("src crates tests xtask");
     let draws = files.iter().filter(|(path, text)| path.ends_with(".rs") && text.contains("proptest! {\n"));
     let counts = draws.map(|(path, text)| {
         let count = |what: &str| text.matches(what).count();
         (
             path,
             count("proptest! {\n"),
-            count("#![proptest_config(draw_cases(") + count("#![proptest_config(machine::draw_cases("),
+            count("#![proptest_config(draw_cases(") + count("#![proptest_config(support::draw_cases("),
         )
     });
     let counts: Vec<_> = counts.collect();
@@ -52,7 +52,7 @@ fn every_property_test_draws_the_same_cases_in_every_run() {
     for (path, tests, fixed) in counts {
         assert_eq!(
             fixed, tests,
-            "{path}: give each of them `#![proptest_config(machine::draw_cases(NUMBER))]`"
+            "{path}: give each of them `#![proptest_config(support::draw_cases(NUMBER))]`"
         );
     }
 }
@@ -72,7 +72,11 @@ fn every_command_of_the_readme_says_what_it_shows() {
         for step in block.split("$ ").skip(1) {
             let (command, expected) = step.split_once('\n').unwrap();
             let cargo = command.replacen("cargo ", &format!("{} ", env!("CARGO")), 1);
-            assert_eq!(crate::command::sh(root(), &format!("{cargo} 2>/dev/null")), expected, "$ {command}");
+            assert_eq!(
+                support::command::sh(root(), &format!("{cargo} 2>/dev/null")),
+                expected,
+                "$ {command}"
+            );
         }
     }
 }

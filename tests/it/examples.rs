@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use crate::command::{both, ok, root, run, xtask};
-use crate::scratch::scratch;
+use support::command::{both, ok, root, run, xtask};
+use support::scratch::scratch;
 
 #[test]
 fn every_example_is_short_and_becomes_packages_that_nobody_complains_of() {
-    machine::host::need(&[("lintian", "lintian")]).unwrap();
+    testbed::host::need(&[("lintian", "lintian")]).unwrap();
     let folder = root().join("examples");
     let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();

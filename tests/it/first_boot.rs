@@ -6,16 +6,15 @@ use std::os::unix::fs::FileExt;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use machine::{draw_cases, host};
 use proptest::collection::vec;
 use proptest::prelude::{any, prop_oneof, proptest};
 use proptest::sample::select;
 use proptest::strategy::Strategy;
-
 use rovi_services::first_boot::{mask, settings};
-
-use crate::command::{both, ok, root, run, sh};
-use crate::scratch::scratch;
+use support::command::{both, ok, root, run, sh};
+use support::draw_cases;
+use support::scratch::scratch;
+use testbed::host;
 
 fn first_boot(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_first-boot"));

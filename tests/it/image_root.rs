@@ -3,18 +3,16 @@
 
 mod archive;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
-use machine::host;
 use serde_json::Value;
-
-use crate::account::Account;
-use crate::command::{both, dist, ok, program, root, run, sh};
-use crate::scratch::{Scratch, scratch};
+use support::account::Account;
+use support::command::{both, dist, ok, program, root, run, sh};
+use support::scratch::{Scratch, scratch};
+use testbed::host;
 
 const BOARD: &str = "pi4";
 

@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
+use disk::tree::{Kind, Node, Tree};
+use support::command::root;
+use support::scratch::scratch;
+use workspace::Workspace;
 use xtask::bench::image::Pair;
-use xtask::image::tree::{Kind, Node, Tree};
-use xtask::workspace::Workspace;
-
-use crate::command::root;
-use crate::scratch::scratch;
 
 /// A tar that mmdebstrap made earlier, for who works on the list.
 const THEIRS: &str = "MMDEBSTRAP_TAR";

@@ -9,14 +9,15 @@ mod systemd;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use fields::{FIELDS, Values};
-use machine::draw_cases;
+use catalog::finding::Findings;
+use catalog::model::Product;
+use package::tree::Tree;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::sample::select;
-use xtask::finding::Findings;
-use xtask::model::Product;
-use xtask::tree::Tree;
+use support::draw_cases;
+
+use fields::{FIELDS, Values};
 
 /// Text that has gone wrong somewhere before.
 const SEEDS: [&str; 62] = [
@@ -102,7 +103,7 @@ fn text() -> impl Strategy<Value = String> {
 
 fn read(catalog: &str) -> Result<Tree, Findings> {
     let product = Product::read("catalog.toml", catalog, &super::catalog::PROGRAMS.map(str::to_owned))?;
-    Ok(xtask::render::render(&product, &[]))
+    Ok(package::render::render(&product, &[]))
 }
 
 static ORDINARY: LazyLock<Tree> = LazyLock::new(|| {

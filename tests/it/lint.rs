@@ -3,11 +3,10 @@
 use std::fs;
 use std::process::Command;
 
-use machine::{Machine, Suite};
 use serde_json::Value;
-
-use crate::command::{both, dist, root, run, sh};
-use crate::scratch::scratch;
+use support::command::{both, dist, root, run, sh};
+use support::scratch::scratch;
+use testbed::{Machine, Suite};
 
 const LINTIAN: &str =
     "lintian --pedantic -I -E --fail-on pedantic,info,experimental,warning,error --allow-root";
@@ -18,7 +17,7 @@ const WITHDRAWN: &str = "package-supports-alternative-init-but-no-init.d-script"
 
 #[test]
 fn lintian_says_nothing() {
-    machine::host::need(&[("lintian", "lintian")]).unwrap();
+    testbed::host::need(&[("lintian", "lintian")]).unwrap();
     let mut command = Command::new("lintian");
     command.args(options());
     let debs = dist().paths.iter().filter(|p| p.extension().is_some_and(|e| e == "deb"));
@@ -58,7 +57,7 @@ pub(crate) fn options() -> Vec<String> {
 
 #[test]
 fn rpmlint_says_nothing_of_the_signed_packages() {
-    machine::host::need(&[("rpmlint", "rpmlint"), ("rpmsign", "rpm"), ("gpg", "gnupg")]).unwrap();
+    testbed::host::need(&[("rpmlint", "rpmlint"), ("rpmsign", "rpm"), ("gpg", "gnupg")]).unwrap();
     let dir = scratch("rpmlint");
     let manifest: Value =
         serde_json::from_slice(&fs::read(dist().dir.join("manifest.json")).unwrap()).unwrap();
@@ -81,7 +80,7 @@ fn rpmlint_says_nothing_of_the_signed_packages() {
          rpmsign --addsign */*.rpm >sign.log 2>&1 || { cat sign.log >&2; exit 1; }
          gpgconf --kill all",
     );
-    for product in xtask::workspace::Workspace::find().products().unwrap() {
+    for product in workspace::Workspace::find().products().unwrap() {
         let settings = root().join("tests/golden").join(&product).join("rpm/rpmlint.toml");
         let mut command = Command::new("sh");
         command.current_dir(dir.join(&product)).env("HOME", &*dir);

@@ -1,10 +1,8 @@
 //! The integration tests: the real programs, black box; and catalogs, good and bad.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod account;
 mod catalog;
 mod chrootless;
-mod command;
 mod dist;
 mod docs;
 mod event;
@@ -21,6 +19,5 @@ mod repo;
 mod reproducible;
 mod rovi;
 mod run_stack;
-mod scratch;
 mod settings;
 mod verbs;

@@ -15,10 +15,10 @@ use std::process::{Child, Command, Stdio};
 
 use rovi_services::processes;
 use rustix::process::{Signal, kill_process, kill_process_group};
+use support::scratch::{Scratch, scratch};
 
 use crate::event::wait_until;
 use crate::manager::Manager;
-use crate::scratch::{Scratch, scratch};
 
 /// A directory, a manager's socket in it, and what was started.
 struct Place {

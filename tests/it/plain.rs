@@ -5,9 +5,8 @@ use std::fs;
 use std::process::Command;
 
 use rovi_services::plain::deceives;
-
-use crate::command::{program, root, run};
-use crate::scratch::scratch;
+use support::command::{program, root, run};
+use support::scratch::scratch;
 
 const HOSTILE: &str = "a\u{1b}]0;owned\u{7}b\u{1b}[2Jc\r\nerror: d\u{7f}e\u{9b}31mf\u{202e}g\u{200b}h";
 

@@ -14,8 +14,7 @@ use std::sync::OnceLock;
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
-
-use crate::command::{ok, root, xtask};
+use support::command::{ok, root, xtask};
 
 /// A key, made once: that takes seconds.
 fn key() -> &'static Path {
@@ -52,8 +51,8 @@ fn packages(dist: &Path, name: &str, versions: &[&str]) {
     let (deb, rpm) = templates();
     let mut listed = Vec::new();
     for version in versions {
-        let deb = xtask::deb::renamed(deb, name, version).unwrap();
-        let rpm = xtask::rpm::renamed(rpm, name, version).unwrap();
+        let deb = debian::deb::renamed(deb, name, version).unwrap();
+        let rpm = package::rpm::renamed(rpm, name, version).unwrap();
         for (file, format, processor, bytes) in [
             (format!("{name}_{version}_all.deb"), "deb", "all", deb),
             (format!("{name}-{version}-1.noarch.rpm"), "rpm", "noarch", rpm),

@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use crate::command::{dist, ok, program, root, sh};
-use crate::scratch::scratch;
+use support::command::{dist, ok, program, root, sh};
+use support::scratch::scratch;
 
 #[test]
 fn another_directory_on_another_day_gives_the_same_bytes() {

@@ -1,17 +1,15 @@
 //! `rovi` from outside, where no systemd is needed: its command line, its help, its page, its completions.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::Command;
-use std::thread;
+use std::{fs, thread};
 
 use serde_json::{Value, json};
-
-use crate::command::{ok, root, run, sh};
-use crate::scratch::{Scratch, scratch};
+use support::command::{ok, root, run, sh};
+use support::scratch::{Scratch, scratch};
 
 /// A copy of the program, and the folder that it lies in.
 struct Program {
@@ -143,7 +141,7 @@ fn a_bus_that_hangs_up_is_one_line() {
 
 #[test]
 fn every_shell_completes() {
-    machine::host::need(&[("zsh", "zsh"), ("fish", "fish"), ("shellcheck", "shellcheck")]).unwrap();
+    testbed::host::need(&[("zsh", "zsh"), ("fish", "fish"), ("shellcheck", "shellcheck")]).unwrap();
     let program = program("rovi-shells");
     let dir = program.path.parent().unwrap();
     for shell in ["bash", "zsh", "fish"] {

@@ -15,7 +15,6 @@ mod session;
 mod signals;
 mod soak;
 
-use crate::event::wait_until;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
@@ -26,6 +25,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use rovi_services::processes;
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
+
+use crate::event::wait_until;
 
 /// A directory of a test's own, with the program and its table in it.
 struct Place {

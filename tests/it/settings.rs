@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use xtask::finding::Findings;
-use xtask::model::Product;
-use xtask::part;
-use xtask::render::render;
-use xtask::setting::Setting;
+use catalog::finding::Findings;
+use catalog::model::Product;
+use catalog::setting::Setting;
+use package::part;
+use package::render::render;
+use support::command::{ok, run, xtask};
+use support::scratch::scratch;
 
 use crate::catalog::{PROGRAMS, difference};
-use crate::command::{ok, run, xtask};
-use crate::scratch::scratch;
 
 /// A host and runners, as the systems have them that generate their own units.
 const RIVER: &str = r#"
@@ -56,28 +56,7 @@ after = ["network.target"]
 on-failure = "alert"
 
 [service.host]
-use = "part"
-description = "Host"
-role = "host"
-exec = ["${RIVER_PYTHON}", "-m", "river.host", "--config", "${RIVER_HOST_CONFIG}"]
-ready = "tcp:127.0.0.1:8000"
-
-[service.runner]
-use = "part"
-description = "Runner"
-role = "runner"
-exec = ["${RIVER_PYTHON}", "-m", "river.runner", "--config", "${RIVER_RUNNER_CONFIG}"]
-ready = "tcp:127.0.0.1:8001"
-
-[group.river-ops]
-description = "operators"
-
-[[permit]]
-why = "Operators restart the host."
-group = "river-ops"
-services = ["host"]
-verbs = ["restart"]
-"#;
+use = "part" description = "Host" role = "host" exec = ["${RIVER_PYTHON}", "-m", "river.host", "--config", "${RIVER_HOST_CONFIG}"] ready = "tcp:127.0.0.1:8000" [service.runner] use = "part" description = "Runner" role = "runner" exec = ["${RIVER_PYTHON}", "-m", "river.runner", "--config", "${RIVER_RUNNER_CONFIG}"] ready = "tcp:127.0.0.1:8001" [group.river-ops] description = "operators" [[permit]] why = "Operators restart the host." group = "river-ops" services = ["host"] verbs = ["restart"] "#;
 
 /// What is rendered of these services with these settings: path and text.
 fn rendered(only: &[&str], settings: &[&str]) -> BTreeMap<String, String> {
@@ -217,7 +196,7 @@ fn every_option_of_other_generators_has_its_setting() {
 fn the_systems_that_generate_units_have_their_options_here() {
     for name in ["hakuriver", "kohakuriver"] {
         let file = format!("catalog/{name}.toml");
-        let text = fs::read_to_string(crate::command::root().join(&file)).unwrap();
+        let text = fs::read_to_string(support::command::root().join(&file)).unwrap();
         let upper = name.to_uppercase();
         for (setting, services, line) in [
             ("config=/srv/c", &["host", "runner"][..], format!("{upper}_CONFIG=/srv/c")),

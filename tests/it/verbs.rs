@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::command::{ok, run, xtask};
-use crate::scratch::scratch;
+use support::command::{ok, run, xtask};
+use support::scratch::scratch;
 
 /// Exit status and standard error, without the directory of the test.
 fn failure(args: &[&str], dir: &std::path::Path) -> (Option<i32>, String) {
@@ -99,7 +99,7 @@ fn render_writes_a_tree_again_and_again_but_never_over_somebodys_work() {
 #[test]
 fn two_products_cannot_ship_one_path() {
     let dir = scratch("collision");
-    let catalog = fs::read_to_string(crate::command::root().join("catalog/rovi.toml")).unwrap();
+    let catalog = fs::read_to_string(support::command::root().join("catalog/rovi.toml")).unwrap();
     let path = |name: &str| dir.join(name).display().to_string();
     fs::write(path("one.toml"), &catalog).unwrap();
     fs::write(
@@ -120,8 +120,8 @@ fn two_products_cannot_ship_one_path() {
 
 #[test]
 fn a_schema_that_is_not_current_is_found() {
-    for (file, text) in xtask::schema::FILES {
-        let kept = fs::read_to_string(crate::command::root().join(file)).unwrap();
+    for (file, text) in xtask::verb::schema::FILES {
+        let kept = fs::read_to_string(support::command::root().join(file)).unwrap();
         assert!(text() == kept, "{file}: run `cargo xtask schema`");
     }
 }
@@ -129,7 +129,7 @@ fn a_schema_that_is_not_current_is_found() {
 #[test]
 fn what_systemd_does_not_understand_or_finds_exposed_fails_the_check() {
     let dir = scratch("verdicts");
-    let readme = fs::read_to_string(crate::command::root().join("README.md")).unwrap();
+    let readme = fs::read_to_string(support::command::root().join("README.md")).unwrap();
     let catalog = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     let check = |name: &str, directive: &str| {
         let path = dir.join(name).display().to_string();

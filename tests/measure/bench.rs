@@ -3,9 +3,9 @@
 use std::process::Command;
 
 use serde_json::Value;
+use support::command::{both, ok, run, xtask};
 
 use crate::alone;
-use crate::command::{both, ok, run, xtask};
 
 /// Runs a bench until what it shows is enough: both sides take turns, but a machine with other work can still hit one of
 /// them, so more opinions are heard, each of more rounds.

@@ -5,13 +5,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 mod bench;
-#[allow(dead_code, reason = "those of the other tests, who need more of them")]
-#[path = "../it/command.rs"]
-mod command;
 mod image;
-#[allow(dead_code, reason = "those of the tests of images, who need more of them")]
-#[path = "../image/made.rs"]
-mod made;
 mod tryout;
 
 /// For a test as long as it holds this: nor do these run beside each other.

@@ -4,10 +4,10 @@ use std::io::{BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use machine::host;
+use support::command::xtask;
+use testbed::host;
 
 use crate::alone;
-use crate::command::xtask;
 
 #[test]
 fn a_shell_appears_in_a_machine_with_the_gateway_running() {

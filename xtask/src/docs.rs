@@ -5,11 +5,11 @@
 use std::fs;
 
 use anyhow::{Result, bail};
+use catalog::model::{Product, Service};
+use catalog::raw::Manager;
+use workspace::Workspace;
 
-use crate::catalog::Manager;
 use crate::golden::is_update;
-use crate::model::{Product, Service};
-use crate::workspace::Workspace;
 
 const PAGE: &str = "README.md";
 const END: &str = "<!-- end -->";

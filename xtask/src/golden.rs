@@ -5,11 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use package::stage::MANIFEST;
+use package::tree::Tree;
 use similar::TextDiff;
 use walkdir::WalkDir;
-
-use crate::stage::MANIFEST;
-use crate::tree::Tree;
 
 /// Compares a tree with its golden copy in `dir`; with `UPDATE=1` in the environment it rewrites the copy instead.
 pub fn check(tree: &Tree, dir: &Path) -> Result<()> {

@@ -1,39 +1,9 @@
-//! The toolchain: one catalog in, native packages out. `ARCHITECTURE.md` has the map; each module is the noun that
-//! it makes.
+//! The command line of the toolchain: a verb each, and what they are measured by.
 
 pub mod bench;
-pub mod catalog;
-pub mod collision;
-pub mod date;
-pub mod deb;
-pub mod dist;
 pub mod docs;
-pub mod extra;
-pub mod finding;
 pub mod golden;
-pub mod image;
-pub mod manifest;
-pub mod model;
-pub mod output;
-pub mod package;
-pub mod packed;
-pub mod part;
-pub mod program;
-pub mod render;
-pub mod repo;
-pub mod rpm;
-pub mod rule;
-pub mod sbom;
-pub mod schema;
 pub mod secret;
-pub mod setting;
-pub mod source;
-pub mod stage;
-pub mod structure;
-pub mod target;
-pub mod tool;
-pub mod tree;
-pub mod unpack;
+pub mod selection;
 pub mod verb;
 pub mod verify;
-pub mod workspace;

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use catalog::finding::Faults;
 use clap::{Parser, Subcommand};
 use rovi_services::plain::Plain;
-use xtask::finding::Faults;
-use xtask::workspace::Workspace;
+use workspace::Workspace;
 use xtask::{secret, verb};
 
 /// One catalog in, native packages out

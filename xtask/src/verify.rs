@@ -8,13 +8,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use catalog::model::Product;
+use catalog::raw::{Hardening, Manager};
+use package::stage::Stage;
+use package::tree::Tree;
+use testbed::host;
 use xshell::{Shell, cmd};
-
-use crate::catalog::{Hardening, Manager};
-use crate::model::Product;
-use crate::stage::Stage;
-use crate::tree::Tree;
-use machine::host;
 
 /// Highest exposure, in tenths, that a hardened service may have.
 const EXPOSURE: &str = "25";

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
+use support::scratch::{Scratch, scratch};
+
 use super::{NEEDS, bake, base, refused, root};
 use crate::debian::package;
 use crate::others::{command, ok};
-use crate::scratch::{Scratch, scratch};
 
 #[test]
 fn what_cannot_be_baked_is_refused_in_one_line() {

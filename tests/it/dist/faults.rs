@@ -4,9 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use support::command::{dist, root, run, sh, xtask};
+use support::scratch::scratch;
+
 use super::WEATHER;
-use crate::command::{dist, root, run, sh, xtask};
-use crate::scratch::scratch;
 
 #[test]
 fn nothing_is_written_when_a_catalog_is_wrong() {

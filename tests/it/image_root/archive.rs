@@ -5,11 +5,11 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Command;
 
-use machine::host;
+use support::command::{dist, program, root, sh};
+use support::scratch::{Scratch, scratch};
+use testbed::host;
 
 use super::{TOOLS, failure};
-use crate::command::{dist, program, root, sh};
-use crate::scratch::{Scratch, scratch};
 
 /// What an image needs of a distribution.
 const ALL: [&str; 5] = ["a", "passwd", "systemd", "systemd-timesyncd", "tzdata"];

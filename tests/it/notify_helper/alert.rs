@@ -1,5 +1,5 @@
 //! `notify-helper alert` from outside: stand-ins for what it asks and for the mail system, real receivers for the
-//! rest. The real systemd, journal and mail system are in `tests/machine/tests/alert.rs`.
+//! rest. The real systemd, journal and mail system are in `tests/machine/alert/main.rs`.
 
 mod receiver;
 
@@ -8,9 +8,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use receiver::receiver;
+use support::scratch::{Scratch, scratch};
 
-use crate::scratch::{Scratch, scratch};
+use receiver::receiver;
 
 const UNIT: &str = "a@b\\x2dc:d.service";
 

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use machine::host;
+use support::command::{both, ok, run, sh};
+use support::scratch::scratch;
+use testbed::host;
 
 use super::kill::{consistent, published};
 use super::{packages, repo};
-use crate::command::{both, ok, run, sh};
-use crate::scratch::scratch;
 
 /// How many kilobytes are left: for nothing, for a package, for indices, for a part of what follows.
 const LEFT: [u32; 5] = [0, 12, 32, 56, 76];

@@ -4,11 +4,11 @@ use std::fs::{self, File, FileTimes};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use machine::host;
+use support::command::{ok, sh};
+use support::scratch::scratch;
+use testbed::host;
 
 use super::{packages, repo};
-use crate::command::{ok, sh};
-use crate::scratch::scratch;
 
 #[test]
 fn only_new_packages_are_read_and_older_ones_stay() {

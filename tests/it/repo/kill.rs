@@ -5,12 +5,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use machine::host;
 use sha2::{Digest, Sha256};
+use support::command::{ok, sh};
+use support::scratch::scratch;
+use testbed::host;
 
 use super::{packages, repo};
-use crate::command::{ok, sh};
-use crate::scratch::scratch;
 
 const KILLS: u32 = 50;
 /// After so many killed runs, one is let through.

@@ -3,13 +3,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use machine::host;
+use support::account::Account;
+use support::command::{both, ok, root, run, sh};
+use support::scratch::scratch;
+use testbed::host;
 
 use super::{key, packages, repo, toolchain};
-use crate::account::Account;
-use crate::command::{both, ok, root, run, sh};
 use crate::image_root::copy_of_checkout;
-use crate::scratch::scratch;
 
 #[test]
 fn what_is_no_key_to_sign_with_is_refused_in_one_line_and_nothing_is_published() {
@@ -103,12 +103,13 @@ fn a_key_comes_from_the_environment_and_is_never_shown() {
     let shown = both(&output) + &sh(&dir, "cat $(find repo -type f) | tr -cd \'[:print:]\\n\'");
     assert!(secret.len() > 20 && secret.iter().all(|line| !shown.contains(line)));
     // A key is not replaced, and not made where it would be published.
-    let output = run(crate::command::xtask(&["key", "new", "--name", "A <a@b.c>"]).arg(key()));
+    let output = run(support::command::xtask(&["key", "new", "--name", "A <a@b.c>"]).arg(key()));
     assert!(both(&output).contains("is there already"), "{}", both(&output));
-    let output = run(&mut crate::command::xtask(&["key", "new", "--name", "A <a@b.c>", "key.asc"]));
+    let output = run(&mut support::command::xtask(&["key", "new", "--name", "A <a@b.c>", "key.asc"]));
     assert!(both(&output).contains("is in the checkout"), "{}", both(&output));
-    let output =
-        run(crate::command::xtask(&["key", "new", "--name", "A\nB <a@b.c>"]).arg(key().with_file_name("k")));
+    let output = run(
+        support::command::xtask(&["key", "new", "--name", "A\nB <a@b.c>"]).arg(key().with_file_name("k"))
+    );
     assert!(
         both(&output).contains("write \"Name <address>\"") && !key().with_file_name("k").exists(),
         "{}",

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use machine::host;
+use support::command::{dist, ok, run, sh};
+use support::scratch::scratch;
+use testbed::host;
 
 use super::{key, packages, repo};
-use crate::command::{dist, ok, run, sh};
-use crate::scratch::scratch;
 
 #[test]
 fn apt_ftparchive_says_the_same_of_every_package_field_by_field() {
@@ -124,7 +124,7 @@ fn gpg_and_sequoia_verify_every_signature_and_rpm_those_of_packages() {
 fn a_key_goes_to_gpg_and_comes_back() {
     host::need(&[("gpg", "gpg")]).unwrap();
     let dir = scratch("repo-key");
-    let shown = run(crate::command::xtask(&["key", "show"]).arg(key()).env("HOME", &*dir));
+    let shown = run(support::command::xtask(&["key", "show"]).arg(key()).env("HOME", &*dir));
     let fingerprint = String::from_utf8(shown.stderr).unwrap();
     let fingerprint = fingerprint.trim().strip_prefix("fingerprint: ").unwrap();
     let script = format!(
@@ -143,7 +143,7 @@ fn a_key_goes_to_gpg_and_comes_back() {
     let said = sh(&dir, &script);
     assert!(said.contains("Good signature"), "{said}");
     for file in ["back", "binary"] {
-        let again = ok(crate::command::xtask(&["key", "show"]).arg(dir.join(file)));
+        let again = ok(support::command::xtask(&["key", "show"]).arg(dir.join(file)));
         assert_eq!(again, String::from_utf8(shown.stdout.clone()).unwrap(), "{file}");
     }
     let out = dir.join("repo");
@@ -190,14 +190,14 @@ fn the_page_has_the_lines_of_the_readme() {
     let dir = scratch("repo-page");
     ok(repo(&dist().dir, &dir).arg("rovi"));
     let page = fs::read_to_string(dir.join("index.html")).unwrap();
-    let readme = fs::read_to_string(crate::command::root().join("README.md")).unwrap();
+    let readme = fs::read_to_string(support::command::root().join("README.md")).unwrap();
     let boxes: Vec<&str> =
         page.split("<pre>\n").skip(1).map(|rest| rest.split("</pre>").next().unwrap()).collect();
     assert_eq!(boxes.len(), 2);
     for lines in boxes {
         assert!(readme.contains(&format!("```sh\n{lines}```\n")), "{lines}");
     }
-    let shown = run(crate::command::xtask(&["key", "show"]).arg(key()));
+    let shown = run(support::command::xtask(&["key", "show"]).arg(key()));
     let fingerprint = String::from_utf8(shown.stderr).unwrap().trim().replace("fingerprint: ", "");
     assert!(page.replace(' ', "").contains(&fingerprint), "{page}");
     // One key, and the same one, wherever somebody looks.

@@ -3,11 +3,11 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use rovi_services::processes;
 use rustix::process::Signal;
 use serde_json::json;
 
 use super::{Place, Running, kill, place};
-use rovi_services::processes;
 
 /// The observer is a second lock, which every process of a launch inherits and so holds until all of them are gone.
 /// One of them leaves the family, one is slow to stop.

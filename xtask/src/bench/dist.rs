@@ -6,10 +6,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use workspace::Workspace;
 use xshell::{Shell, cmd};
 
 use crate::bench::{Report, Row};
-use crate::workspace::Workspace;
 
 /// Seconds that a person waits at most.
 const COLD: f64 = 360.0;

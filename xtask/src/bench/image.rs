@@ -9,17 +9,18 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
-use machine::host;
+use catalog::model::Product;
+use debian::archive::package::Package;
+use image::board::{Board, Suite};
+use image::build::{self, Order};
+use image::{Base, Recipe};
+use testbed::host;
+use workspace::Workspace;
 
 use self::mkosi::Mkosi;
 use crate::bench::{Report, Row};
-use crate::image::archive::package::Package;
-use crate::image::board::{Board, Suite};
-use crate::image::build::{self, Order};
-use crate::image::{self, Base, Recipe};
-use crate::model::Product;
+use crate::selection::Selection;
 use crate::verb::image::packed;
-use crate::workspace::{Selection, Workspace};
 
 const MMDEBSTRAP: &str = include_str!("mmdebstrap.sh");
 /// For another processor than this machine's, or there would be nothing to compare.
@@ -54,7 +55,7 @@ impl Pair {
         ])?;
         let board = Board::read(workspace, BOARD)?;
         let suite = Suite::read(workspace, &board.suite)?;
-        let products = image::products(workspace, &Selection::default())?;
+        let products = Selection::default().of_image(workspace)?;
         ensure!(board.is_foreign()?, "this machine's programs are the board's: nothing is emulated here");
         let locks = workspace.target_dir().join("bench-locks");
         fs::create_dir_all(&locks)?;

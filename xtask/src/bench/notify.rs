@@ -12,14 +12,14 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use machine::host;
+use package::program;
 use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::time::{ClockId, clock_gettime};
+use testbed::host;
+use workspace::Workspace;
+use workspace::target::Target;
 
 use crate::bench::{Report, Row};
-use crate::program;
-use crate::target::Target;
-use crate::workspace::Workspace;
 
 const SERVICE: &str = include_str!("service.py");
 const LOOP: &str = include_str!("loop.bash");

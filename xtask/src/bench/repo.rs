@@ -7,14 +7,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use machine::host;
+use debian::deb;
+use package::pack::sha256;
+use package::rpm;
 use serde_json::json;
+use testbed::host;
+use workspace::Workspace;
 use xshell::{Cmd, Shell, cmd};
 
 use crate::bench::{Report, Row};
-use crate::package::sha256;
-use crate::workspace::Workspace;
-use crate::{deb, rpm};
 
 /// How many packages there are before.
 const SIZES: [usize; 3] = [10, 1_000, 10_000];

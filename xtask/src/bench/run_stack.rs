@@ -9,13 +9,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
+use package::program;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::json;
+use workspace::Workspace;
+use workspace::target::Target;
 
 use crate::bench::{Report, Row};
-use crate::program;
-use crate::target::Target;
-use crate::workspace::Workspace;
 
 const LAUNCHER: &str = include_str!("launcher.bash");
 

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use machine::{Machine, Suite, ros};
+use package::dist::{Plan, dist};
+use package::pack::Format;
+use testbed::{Machine, Suite, ros};
+use workspace::Workspace;
+use workspace::target::Target;
 
 use crate::bench::{Report, Row};
-use crate::dist::{Plan, dist};
-use crate::package::Format;
-use crate::target::Target;
-use crate::workspace::{Selection, Workspace};
+use crate::selection::Selection;
 
 /// Our command, as people and programs call it.
 const COMMAND: &str = "/usr/bin/rovi";

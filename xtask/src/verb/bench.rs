@@ -1,9 +1,9 @@
 //! `cargo xtask bench`: a program of ours against what it replaces, both sides in one run.
 
 use anyhow::{Result, bail};
+use workspace::Workspace;
 
 use crate::bench::{Report, dist, image, notify, repo, run_stack, status};
-use crate::workspace::Workspace;
 
 /// Every bench: its name, and what runs it for so many rounds.
 const BENCHES: [(&str, Bench); 6] = [

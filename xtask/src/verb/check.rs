@@ -1,10 +1,13 @@
 //! `cargo xtask check`: everything that can be said of catalogs and templates without building a program.
 
 use anyhow::{Context, Result, bail};
+use package::extra::extras;
+use package::render::render;
+use workspace::Workspace;
 
-use crate::render::render;
-use crate::workspace::{Selection, Workspace};
-use crate::{docs, golden, schema, verify};
+use super::schema;
+use crate::selection::Selection;
+use crate::{docs, golden, verify};
 
 /// What to check.
 #[derive(Debug, Default, clap::Args)]
@@ -26,7 +29,7 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     if args.selection.catalog.is_empty() {
         docs::check(workspace, &products)?;
     }
-    let extras = workspace.extras()?;
+    let extras = extras(workspace)?;
     let _turn = workspace.turn()?;
     for product in &products {
         let tree = render(product, &extras);

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use package::dist::{Plan, dist};
+use package::pack::Format;
+use workspace::Workspace;
+use workspace::target::{self, Target};
 
-use crate::dist::{Plan, dist};
-use crate::package::Format;
-use crate::target::{self, Target};
-use crate::workspace::{Selection, Workspace};
+use crate::selection::Selection;
 
 /// What to make.
 #[derive(Debug, clap::Args)]

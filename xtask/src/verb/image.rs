@@ -1,23 +1,23 @@
 //! `cargo xtask image`: memory cards for boards, from packages or from an image that there is.
 
-mod trial;
+mod finished;
 
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
+use catalog::model::Product;
+use image::Recipe;
+use image::board::{Board, Suite};
+use image::build::{self, FORMATS, Order};
+use package::dist::{Plan, dist};
+use package::manifest;
+use package::pack::Format;
 use rovi_services::first_boot::settings;
+use trial::boot::Options;
+use workspace::{Workspace, target};
 
-use crate::dist::{Plan, dist};
-use crate::image::board::{Board, Suite};
-use crate::image::boot::Options;
-use crate::image::build::{self, FORMATS, Order};
-use crate::image::{self, Recipe};
-use crate::manifest;
-use crate::model::Product;
-use crate::package::Format;
-use crate::target;
-use crate::workspace::{Selection, Workspace};
+use crate::selection::Selection;
 
 /// What to make.
 #[derive(Debug, clap::Args)]
@@ -69,7 +69,7 @@ pub struct Args {
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     if let Some(image) = &args.test {
         let (board, products) = (args.board, args.selection.products);
-        return trial::run(
+        return finished::run(
             workspace,
             image,
             &Options { board, products, next: None, on_board: args.on_board },
@@ -82,7 +82,7 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
         bail!("`{other}`: is no kind of image: known: {}", FORMATS.join(", "));
     }
     let size = args.size.as_deref().map(bytes).transpose()?;
-    let products = image::products(workspace, &args.selection)?;
+    let products = args.selection.of_image(workspace)?;
     let configuration = configuration(&args, &products)?;
     image::prepare(board.is_foreign()?.then_some(&board.architecture))?;
     let debs = if args.deb.is_empty() { packed(workspace, &board, &products)? } else { args.deb.clone() };

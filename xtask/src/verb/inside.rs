@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-
-use crate::image::root;
+use image::root;
 
 /// What to do there.
 #[derive(Debug, clap::Args)]

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
+use repository::{Key, Moment};
+use workspace::Workspace;
 
-use crate::repo::{Key, Moment};
 use crate::secret;
-use crate::workspace::Workspace;
 
 /// What to do.
 #[derive(Debug, clap::Args)]

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
+use catalog::setting::Setting;
+use package::extra::extras;
+use package::part;
+use package::render::render;
+use package::stage::Stage;
+use workspace::Workspace;
 
-use crate::part;
-use crate::render::render;
-use crate::setting::Setting;
-use crate::stage::Stage;
-use crate::workspace::{Selection, Workspace};
+use crate::selection::Selection;
 
 /// What to render.
 #[derive(Debug, clap::Args)]
@@ -36,7 +38,7 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let out = args.out.unwrap_or_else(|| workspace.target_dir().join("render"));
     for product in args.selection.read_with(workspace, &args.set)? {
         let dir = out.join(&product.name);
-        let tree = render(&product, &workspace.extras()?);
+        let tree = render(&product, &extras(workspace)?);
         let epoch = product.release().epoch;
         if args.only.is_empty() {
             Stage::write(&tree, epoch, &dir)?;

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use repository::{Description, Key, Moment, Plan, SUITE, Version, publish};
+use workspace::Workspace;
 
-use crate::repo::{Description, Key, Moment, Plan, SUITE, Version, publish};
 use crate::secret::{self, VARIABLE};
-use crate::workspace::Workspace;
 
 /// Words by which the key comes from standard input.
 pub const KEY_FROM_INPUT: [&str; 2] = ["--key", INPUT];

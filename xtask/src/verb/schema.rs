@@ -1,16 +1,50 @@
-//! `cargo xtask schema`: writes the JSON Schemas.
+//! `cargo xtask schema`: writes the JSON Schemas of a catalog, and of what programs on the machine print for other
+//! programs.
 
 use anyhow::Result;
+use catalog::schema::schema;
+use rovi_services::diagnosis::Diagnosis;
+use rovi_services::field::FieldLine;
+use rovi_services::report::{Outcome, Status};
+use serde_json::{Value, json};
+use workspace::{Workspace, output};
 
-use crate::output;
-use crate::schema;
-use crate::workspace::Workspace;
+/// Where the schemas are checked in, and what makes them.
+pub const FILES: [(&str, Text); 2] =
+    [("catalog/schema.json", || text(&schema())), ("src/report.schema.json", || text(&report()))];
+
+/// Makes the text of a schema.
+pub type Text = fn() -> String;
 
 /// Writes them; `cargo xtask check` verifies that they are current.
 pub fn run(workspace: &Workspace) -> Result<()> {
-    for (file, text) in schema::FILES {
+    for (file, text) in FILES {
         output::replace(&workspace.path(file), text().as_bytes())?;
         println!("{file}");
     }
     Ok(())
+}
+
+/// The schema of a report: a status, or what came of an action.
+fn report() -> Value {
+    let mut generator = schemars::SchemaGenerator::default();
+    let kinds = [
+        generator.subschema_for::<Status>(),
+        generator.subschema_for::<Outcome>(),
+        generator.subschema_for::<Diagnosis>(),
+        generator.subschema_for::<FieldLine>(),
+    ];
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$comment": "Made from src/report.rs by `cargo xtask schema`; do not edit.",
+        "title": "Report",
+        "anyOf": kinds,
+        "$defs": generator.take_definitions(true),
+    })
+}
+
+fn text(schema: &Value) -> String {
+    let mut text = serde_json::to_string_pretty(schema).expect("a schema has only text keys");
+    text.push('\n');
+    text
 }

@@ -1,11 +1,11 @@
 //! `cargo xtask test`: everything that the README promises, as CI runs it.
 
 use anyhow::{Context, Result};
+use workspace::Workspace;
+use workspace::tool::CARGO_DENY;
 use xshell::{Shell, cmd};
 
-use crate::tool::CARGO_DENY;
 use crate::verb::check;
-use crate::workspace::Workspace;
 
 /// With signals as a terminal's shell leaves them: one that runs this in the background lets it ignore Ctrl-C, and
 /// `nohup` a hangup, and then what the tests start could not be stopped as a person stops it.
@@ -35,7 +35,7 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     if args.soak {
         return cmd!(
             sh,
-            "env {CARGO_TEST...} --quiet --locked --package machine --test robot -- soak --nocapture"
+            "env {CARGO_TEST...} --quiet --locked --package tests --test robot -- soak --nocapture"
         )
         .env("SOAK", "1000")
         .quiet()

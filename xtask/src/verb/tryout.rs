@@ -1,20 +1,20 @@
 //! `cargo xtask try`: a booted machine with a product's package freshly installed, and a shell in it. Leaving the shell
 //! takes the machine away.
 
-use std::fs;
 use std::path::Path;
-use std::thread;
 use std::time::Instant;
+use std::{fs, thread};
 
 use anyhow::{Result, anyhow, bail, ensure};
-use machine::{Machine, Suite, ros};
+use catalog::model::Product;
+use catalog::raw::Manager;
+use package::dist::{Plan, dist};
+use package::pack::Format;
+use testbed::{Machine, Suite, ros};
+use workspace::Workspace;
+use workspace::target::Target;
 
-use crate::catalog::Manager;
-use crate::dist::{Plan, dist};
-use crate::model::Product;
-use crate::package::Format;
-use crate::target::Target;
-use crate::workspace::{Selection, Workspace};
+use crate::selection::Selection;
 
 /// Who logs in: root, because a machine to try things on is one to break.
 const USER: &str = "root";

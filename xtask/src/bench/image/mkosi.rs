@@ -7,10 +7,10 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use machine::{Machine, Suite};
+use debian::archive::package::Package;
+use testbed::{Machine, Suite};
 
 use super::Pair;
-use crate::image::archive::package::Package;
 
 const RUN: &str = include_str!("../mkosi.sh");
 /// What it runs with: Debian 12 has only a version 14, so all of it is of Debian 13.

@@ -1,0 +1,83 @@
+//! Settings of programs and units that are not the product's: takes the tables of drop-ins, makes the files that hold
+//! them.
+//!
+//! Only files that are read beside others, so that no package takes another one's away, and an administrator's file of
+//! the same name in `/etc` wins.
+
+use crate::finding::shown;
+use crate::model::DropIn;
+use crate::model::hatch::lines_of;
+use crate::model::place::Place;
+use crate::raw::Catalog;
+use crate::rule::path;
+use crate::rule::text::{self, Verdict};
+
+/// Kinds of files that describe the network.
+const NETWORK: [&str; 3] = ["network", "link", "netdev"];
+
+/// Checks and resolves them all.
+pub(super) fn drop_ins(catalog: &Catalog, place: &mut Place<'_>) -> Vec<DropIn> {
+    let mut made = Vec::new();
+    for (path, drop_in) in &catalog.drop_in {
+        let at = ["drop-in", path];
+        place.rule(&at, file(path, &catalog.product.name));
+        place.rule(&["drop-in", path, "why"], text::comment(&drop_in.why));
+        if drop_in.settings.values().all(|section| section.is_empty()) {
+            place.fault(&at, "sets nothing: write sections with settings, or take it away");
+        }
+        let mut sections = Vec::new();
+        for (section, settings) in &drop_in.settings {
+            place.rule(&["drop-in", path, "settings", section], word(section));
+            let mut lines = Vec::new();
+            for (key, value) in settings {
+                let at = ["drop-in", path, "settings", section, key];
+                place.rule(&at, word(key));
+                for value in lines_of(value) {
+                    // An empty value resets a list.
+                    place.rule(&at, if value.is_empty() { Ok(()) } else { text::setting(&value) });
+                    lines.push((key.clone(), value));
+                }
+            }
+            sections.push((section.clone(), lines));
+        }
+        made.push(DropIn { path: path.clone(), why: drop_in.why.trim().to_owned(), sections });
+    }
+    made
+}
+
+/// A file that its reader reads beside others.
+fn file(value: &str, product: &str) -> Verdict {
+    path::plain(value)?;
+    let parts: Vec<&str> = value.split('/').skip(1).collect();
+    let ending =
+        |name: &str| name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map(|(_, e)| e.to_owned());
+    let is = |name: &str, endings: &[&str]| ending(name).is_some_and(|e| endings.contains(&e.as_str()));
+    let fits = match parts.as_slice() {
+        ["usr", "lib", "systemd", "network", name] => is(name, &NETWORK),
+        ["usr", "lib", "systemd", "system" | "user", folder, name] => {
+            is(folder, &["d"]) && is(name, &["conf"])
+        }
+        ["usr", "lib", "systemd", folder, name] => folder.ends_with(".conf.d") && is(name, &["conf"]),
+        _ => false,
+    };
+    if !fits {
+        return Err(format!(
+            "{} is no place for settings beside others: use /usr/lib/systemd/NAME.conf.d/FILE.conf, \
+             /usr/lib/systemd/system/UNIT.d/FILE.conf or /usr/lib/systemd/network/FILE.network",
+            shown(value)
+        ));
+    }
+    if value == format!("/usr/lib/systemd/system.conf.d/50-{product}.conf") {
+        return Err("is written for [machine]: choose another name for the file".to_owned());
+    }
+    Ok(())
+}
+
+/// The name of a section or a setting.
+fn word(value: &str) -> Verdict {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if (1..=64).contains(&value.len()) && value.chars().all(plain) {
+        return Ok(());
+    }
+    Err(format!("{} is no name of a section or setting: use letters, digits, `-` and `_`", shown(value)))
+}

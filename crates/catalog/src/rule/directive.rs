@@ -1,0 +1,132 @@
+//! Rules for the escape hatch: a directive must exist, stand in its section, and have no field of its own.
+
+use crate::finding::shown;
+use crate::raw::Manager;
+use crate::rule::text::Verdict;
+
+/// The directives of systemd 252, the oldest one supported: `SECTION NAME`, a line each.
+const TABLE: &str = include_str!("directives.txt");
+
+/// Directives that a field of the catalog makes.
+const FIELDS: [(&str, &str, &str); 49] = [
+    ("Unit", "Description", "description"),
+    ("Unit", "Documentation", "documentation"),
+    ("Unit", "After", "after"),
+    ("Unit", "Before", "before"),
+    ("Unit", "Wants", "wants"),
+    ("Unit", "Requires", "requires"),
+    ("Unit", "RequiresOverridable", "requires"),
+    ("Unit", "PartOf", "part-of"),
+    ("Unit", "Requisite", "only-while"),
+    ("Unit", "RequisiteOverridable", "only-while"),
+    ("Unit", "StopPropagatedFrom", "only-while"),
+    ("Unit", "OnFailure", "on-failure"),
+    ("Unit", "StartLimitBurst", "start-limit"),
+    ("Unit", "StartLimitIntervalSec", "start-limit"),
+    ("Unit", "StartLimitAction", "start-limit"),
+    ("Unit", "StartLimitInterval", "start-limit"),
+    ("Service", "StartLimitBurst", "start-limit"),
+    ("Service", "StartLimitInterval", "start-limit"),
+    ("Service", "StartLimitAction", "start-limit"),
+    ("Service", "Type", "type"),
+    ("Service", "ExecStart", "exec"),
+    ("Service", "User", "user"),
+    ("Service", "Group", "user"),
+    ("Service", "Environment", "environment"),
+    ("Service", "EnvironmentFile", "role"),
+    ("Service", "SyslogIdentifier", "syslog-identifier"),
+    ("Service", "Slice", "slice"),
+    ("Service", "Sockets", "socket"),
+    ("Service", "Delegate", "tasks"),
+    ("Service", "SupplementaryGroups", "account.NAME.groups"),
+    ("Service", "WorkingDirectory", "working-directory"),
+    ("Service", "Restart", "restart"),
+    ("Service", "RestartSec", "restart-sec"),
+    ("Service", "KillSignal", "kill-signal"),
+    ("Service", "KillMode", "kill-signal"),
+    ("Service", "TimeoutStartSec", "timeout-start"),
+    ("Service", "TimeoutStopSec", "timeout-stop"),
+    ("Service", "TimeoutSec", "timeout-start = …` and `timeout-stop"),
+    ("Service", "WatchdogSec", "watchdog"),
+    ("Service", "CPUQuota", "limits"),
+    ("Service", "MemoryMax", "limits"),
+    ("Service", "MemoryLimit", "limits"),
+    ("Service", "TasksMax", "limits"),
+    ("Service", "LimitNOFILE", "limits"),
+    ("Service", "LimitNPROC", "limits"),
+    ("Service", "ReadWritePaths", "write-paths"),
+    ("Service", "ReadWriteDirectories", "write-paths"),
+    ("Service", "DeviceAllow", "devices"),
+    ("Install", "WantedBy", "boot"),
+];
+
+/// Directives whose words are names of units.
+const UNITS: [&str; 14] = [
+    "Also",
+    "BindTo",
+    "BindsTo",
+    "Conflicts",
+    "JoinsNamespaceOf",
+    "OnSuccess",
+    "PropagateReloadFrom",
+    "PropagateReloadTo",
+    "PropagatesReloadTo",
+    "PropagatesStopTo",
+    "ReloadPropagatedFrom",
+    "RequiredBy",
+    "Sockets",
+    "Upholds",
+];
+
+/// Checks that a directive may stand in that section of a unit.
+pub fn name(section: &str, name: &str) -> Verdict {
+    let field =
+        |section: &str| FIELDS.iter().find(|(s, n, _)| *s == section && *n == name).map(|(_, _, f)| f);
+    if let Some(field) = field(section) {
+        return Err(format!("has a field of its own: write `{field} = …`"));
+    }
+    if entries().any(|(s, n)| s == section && n == name) {
+        return Ok(());
+    }
+    if let Some((home, _)) = entries().find(|(_, n)| *n == name) {
+        let hint =
+            field(home).map_or_else(|| format!("it belongs in [{home}]"), |f| format!("write `{f} = …`"));
+        return Err(format!("stands in [{section}], where systemd ignores it: {hint}"));
+    }
+    let same = entries().find(|(_, n)| n.eq_ignore_ascii_case(name)).map(|(_, n)| n);
+    let hint = same.map_or_else(|| "see systemd.directives(7)".to_owned(), |n| format!("write `{n}`"));
+    Err(format!("is no directive of systemd 252: {hint}"))
+}
+
+/// Whether the words of a directive are names of units.
+pub fn names_units(name: &str) -> bool {
+    UNITS.contains(&name)
+}
+
+/// Checks a directive's value where it can do harm: a user's manager cannot reboot the machine, and a directory that
+/// a service owns vanishes with it.
+pub fn value(name: &str, value: &str, scope: Manager, product: &str) -> Verdict {
+    let own = |word: &str| word.split(['/', ':']).next() == Some(product);
+    if name == "RuntimeDirectory" && value.split_whitespace().any(own) {
+        return Err(format!(
+            "/run/{product} would vanish with the service, and the locks in it: choose another directory"
+        ));
+    }
+    let acts = ["FailureAction", "SuccessAction", "StartLimitAction", "JobTimeoutAction"].contains(&name);
+    if acts && scope == Manager::User && value != "none" && !value.starts_with("exit") {
+        return Err(user_reboot(value));
+    }
+    Ok(())
+}
+
+/// What to say of a user service that wants to act on the machine.
+pub fn user_reboot(value: &str) -> String {
+    let value = shown(value);
+    format!(
+        "{value} is for the system's manager, a user's cannot do it: use scope = \"system\" or leave it out"
+    )
+}
+
+fn entries() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TABLE.lines().filter(|l| !l.starts_with('#')).filter_map(|l| l.split_once(' '))
+}

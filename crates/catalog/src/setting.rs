@@ -1,0 +1,217 @@
+//! What a site has otherwise than the catalog: takes `--set KEY=VALUE`, writes the value into the catalog's tables before
+//! anything is checked, so that it gets the same checks as if it stood there.
+//!
+//! A key is `SERVICE.FIELD`, with further names behind it for a table in a table; or a variable of the environment, as
+//! `SERVICE.VARIABLE`, `ROLE.VARIABLE`, or `VARIABLE` for all that have it. The last words of a variable's name are
+//! enough, in small letters too: `host.config` is `DEMO_HOST_CONFIG`. What is set for one wins over what is for all.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use serde_json::Value as Schema;
+use toml::{Table, Value};
+
+use crate::finding::{Findings, known, shown};
+use crate::raw::{Catalog, Service, Variable};
+use crate::source::Source;
+use crate::structure;
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    key: String,
+    value: String,
+}
+
+impl FromStr for Setting {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Setting, String> {
+        let Some((key, value)) = text.split_once('=') else {
+            return Err("has no `=`: write KEY=VALUE".to_owned());
+        };
+        let word =
+            |w: &str| !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric() || "-_@".contains(c));
+        if !key.split('.').all(word) {
+            return Err(format!("{} is no key: write SERVICE.FIELD or VARIABLE", shown(key)));
+        }
+        Ok(Setting { key: key.to_owned(), value: value.to_owned() })
+    }
+}
+
+/// The catalog's text in its three forms, which say the same.
+pub(crate) struct Written<'a> {
+    pub(crate) table: &'a mut Table,
+    pub(crate) source: &'a mut Source,
+    pub(crate) catalog: &'a Catalog,
+    /// Every service with what it has of its defaults.
+    pub(crate) services: &'a [(&'a str, Service)],
+}
+
+/// Writes all of them, or says which key is none.
+pub(crate) fn apply(
+    settings: &[Setting],
+    written: &mut Written<'_>,
+    schema: &Schema,
+    findings: &mut Findings,
+) {
+    let (all, one): (Vec<&Setting>, Vec<&Setting>) = settings.iter().partition(|s| !s.key.contains('.'));
+    for settings in [all, one] {
+        let mut seen = BTreeSet::new();
+        for setting in settings {
+            let places = match setting.places(written, schema) {
+                Ok(places) => places,
+                Err(what) => {
+                    findings.add(0, format!("{}: {what}", setting.key));
+                    continue;
+                }
+            };
+            for path in places {
+                if !seen.insert(path.clone()) {
+                    findings.add(0, format!("{}: is set twice: keep one", path.join(".")));
+                }
+                let value = setting.value(&structure::kinds_at(schema, &path));
+                written.source.set(&path, &value);
+                put(written.table, &path, value);
+            }
+        }
+    }
+}
+
+impl Setting {
+    /// Where it stands in the catalog: at least one place.
+    fn places(&self, written: &Written<'_>, schema: &Schema) -> Result<Vec<Vec<String>>, String> {
+        let path: Vec<String> = self.key.split('.').map(str::to_owned).collect();
+        let catalog = written.catalog;
+        let service = written.services.iter().find(|(name, _)| *name == path[0]);
+        match (path.as_slice(), service) {
+            ([_], _) => {
+                // Each may have a variable of its own that is meant by the same word.
+                let services =
+                    written.services.iter().map(|(name, service)| variables(catalog, name, service));
+                let roles = catalog.role.keys().map(|role| of_role(catalog, role));
+                let everybodys: Vec<Vec<Place>> = services.chain(roles).collect();
+                let found = everybodys.iter().filter_map(|all| chosen(&self.key, all.clone(), &[]).ok());
+                let places: BTreeSet<Vec<String>> = found.flatten().collect();
+                if places.is_empty() {
+                    return chosen(&self.key, everybodys.concat(), &[]);
+                }
+                Ok(places.into_iter().collect())
+            }
+            ([name, field, ..], Some((_, service))) => {
+                let fields = structure::keys_at(schema, &["service", name]);
+                if fields.contains(field) {
+                    return Ok(vec![[vec!["service".to_owned()], path].concat()]);
+                }
+                chosen(&path[1..].join("."), variables(catalog, name, service), &fields)
+            }
+            ([role, name], None) if catalog.role.contains_key(role) => {
+                chosen(name, of_role(catalog, role), &[])
+            }
+            ([table, ..], None) if structure::keys_at::<&str>(schema, &[]).contains(table) => Ok(vec![path]),
+            ([other, ..], None) => {
+                let names = catalog.service.keys().chain(catalog.role.keys());
+                let names: BTreeSet<&String> = names.collect();
+                Err(format!("{} is no service or role: {}", shown(other), known(names)))
+            }
+            ([], _) => Err("is empty".to_owned()),
+        }
+    }
+
+    /// The value in the form that is wanted there; what it cannot be stays text, and is refused as such.
+    fn value(&self, kinds: &[&str]) -> Value {
+        let text = &self.value;
+        let toml = || toml::from_str::<Table>(&format!("value = {text}")).ok()?.remove("value");
+        let list = text.starts_with('[') && kinds.contains(&"array");
+        let table = text.starts_with('{') && kinds.contains(&"object");
+        let number = kinds.contains(&"integer") && text.parse::<i64>().is_ok();
+        let switch = kinds.contains(&"boolean") && (text == "true" || text == "false");
+        let plain = || Value::String(text.clone());
+        if list || table || number || switch {
+            toml().unwrap_or_else(plain)
+        } else if kinds.contains(&"array") && !kinds.contains(&"string") {
+            Value::Array(vec![plain()])
+        } else {
+            plain()
+        }
+    }
+}
+
+/// A variable, and where its value stands.
+type Place = (String, Vec<String>);
+
+/// The places of the one variable that is meant.
+fn chosen(word: &str, all: Vec<Place>, fields: &[String]) -> Result<Vec<Vec<String>>, String> {
+    let wanted = word.to_uppercase().replace('-', "_");
+    let ending = format!("_{wanted}");
+    let names: BTreeSet<&String> = all.iter().map(|(name, _)| name).collect();
+    let exact = names.iter().find(|name| **name == word || ***name == wanted);
+    let alike: Vec<&&String> = match exact {
+        Some(one) => vec![one],
+        None => names.iter().filter(|name| name.ends_with(&ending)).collect(),
+    };
+    match alike.as_slice() {
+        [one] => {
+            let places: BTreeSet<&Vec<String>> =
+                all.iter().filter(|(name, _)| name == **one).map(|(_, place)| place).collect();
+            Ok(places.into_iter().cloned().collect())
+        }
+        [] => {
+            let what = if fields.is_empty() { "variable" } else { "variable or field of it" };
+            let valid = names.iter().map(|n| n.as_str()).chain(fields.iter().map(String::as_str));
+            Err(format!("{} is no {what}: {}", shown(word), known(valid)))
+        }
+        several => {
+            let several: Vec<&str> = several.iter().map(|name| name.as_str()).collect();
+            Err(format!("{} may be one of several: write {}", shown(word), several.join(" or ")))
+        }
+    }
+}
+
+/// The variables that a service runs with.
+fn variables(catalog: &Catalog, name: &str, service: &Service) -> Vec<Place> {
+    let own = |words: &[&str]| -> Vec<String> {
+        ["service", name].iter().chain(words).map(|w| (*w).to_owned()).collect()
+    };
+    let mut all: Vec<Place> = Vec::new();
+    if let Some(role) = &service.role {
+        all.extend(of_role(catalog, role));
+    }
+    all.extend(service.environment.keys().map(|key| (key.clone(), own(&["environment", key]))));
+    if let Some(instances) = &service.instances {
+        for (instance, variables) in &instances.shipped {
+            let place = |key: &String| (key.clone(), own(&["instances", "shipped", instance, key]));
+            all.extend(variables.keys().map(place));
+        }
+    }
+    all
+}
+
+fn of_role(catalog: &Catalog, role: &str) -> Vec<Place> {
+    let Some(found) = catalog.role.get(role) else { return Vec::new() };
+    let place = |(key, variable): (&String, &Variable)| {
+        let mut path: Vec<String> = ["role", role, "environment", key].map(str::to_owned).to_vec();
+        if let Variable::Explained(_) = variable {
+            path.push("value".to_owned());
+        }
+        (key.clone(), path)
+    };
+    found.environment.iter().map(place).collect()
+}
+
+/// Puts a value at a place, with the tables above it.
+fn put(table: &mut Table, path: &[String], value: Value) {
+    match path {
+        [] => {}
+        [key] => _ = table.insert(key.clone(), value),
+        [key, rest @ ..] => {
+            let below = table.entry(key.clone()).or_insert_with(|| Value::Table(Table::new()));
+            if !below.is_table() {
+                *below = Value::Table(Table::new());
+            }
+            if let Value::Table(below) = below {
+                put(below, rest, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Debian's packages, control files and archives.
+
+pub mod archive;
+pub mod deb;
+pub mod stanza;

@@ -1,0 +1,110 @@
+//! Block maps, by which bmaptool flashes only what is used. Everything that has to be zero counts as used: a card
+//! is not empty, and a journal or a table that still has an earlier system's bytes would be believed.
+
+use std::fmt::Write;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+use super::ext4::{self, Ext4};
+use crate::layout::Draft;
+use crate::{fat, mbr, pack};
+
+const BLOCK: u64 = 4096;
+/// Stands where the checksum of the map itself goes while that is computed.
+const NO_CHECKSUM: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// Ranges of blocks, the last one included.
+type Ranges = Vec<(u64, u64)>;
+
+/// Writes the map of a disk image beside it.
+pub fn write(image: &Path, out: &Path) -> Result<()> {
+    let shown = image.display();
+    let file = Arc::new(File::open(image).with_context(|| format!("`{shown}`: cannot be read"))?);
+    let size = file.metadata()?.len();
+    let ranges = ranges(&file, size).with_context(|| format!("`{shown}`"))?;
+    let sums = sums(&file, size, &ranges).with_context(|| format!("`{shown}`: cannot be read"))?;
+    let draft = Draft::new(out, 0)?;
+    draft.file.write_all_at(text(size, &ranges, &sums).as_bytes(), 0)?;
+    draft.keep()
+}
+
+/// What is used of a disk: all that is in no partition, and of the partitions what their file systems use.
+fn ranges(file: &Arc<File>, size: u64) -> Result<Ranges> {
+    let mut partitions = mbr::read(file)?.partitions;
+    partitions.sort_by_key(|partition| partition.at);
+    let mut used: Vec<(u64, u64)> = Vec::new();
+    let mut at = 0;
+    for partition in &partitions {
+        used.push((at, partition.at));
+        used.extend(
+            inside(file, partition)?.iter().map(|(from, to)| (partition.at + from, partition.at + to)),
+        );
+        at = partition.end();
+    }
+    used.push((at, size));
+    let mut ranges = Ranges::new();
+    for (from, to) in used.into_iter().filter(|(from, to)| from < to) {
+        let (from, to) = (from / BLOCK, (to - 1) / BLOCK);
+        match ranges.last_mut() {
+            Some((_, end)) if from <= *end + 1 => *end = to.max(*end),
+            _ => ranges.push((from, to)),
+        }
+    }
+    Ok(ranges)
+}
+
+/// What is used of a partition; of one whose file system is not known here, all of it.
+fn inside(file: &Arc<File>, partition: &mbr::Partition) -> Result<Vec<(u64, u64)>> {
+    if ext4::is_there(file, partition.at) {
+        return Ext4::open(file.clone(), partition.at, partition.size)?.used();
+    }
+    Ok(fat::used(file, partition.at, partition.size)?.unwrap_or_else(|| vec![(0, partition.size)]))
+}
+
+/// A checksum a range; each processor takes the next one.
+fn sums(file: &File, size: u64, ranges: &Ranges) -> io::Result<Vec<String>> {
+    let next = AtomicUsize::new(0);
+    let mut sums = vec![String::new(); ranges.len()];
+    let found: io::Result<Vec<Vec<(usize, String)>>> = std::thread::scope(|scope| {
+        let work = || {
+            let mut found = Vec::new();
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some((from, to)) = ranges.get(number) else { return Ok(found) };
+                found.push((number, pack::Sum::of_part(file, from * BLOCK, ((to + 1) * BLOCK).min(size))?));
+            }
+        };
+        let threads: Vec<_> = (0..pack::workers()).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a checksum does not panic")).collect()
+    });
+    for (number, sum) in found?.into_iter().flatten() {
+        sums[number] = sum;
+    }
+    Ok(sums)
+}
+
+/// The map, in the form of bmaptool's version 2.0.
+fn text(size: u64, ranges: &Ranges, sums: &[String]) -> String {
+    let mapped: u64 = ranges.iter().map(|(from, to)| to - from + 1).sum();
+    let mut text = format!(
+        "<?xml version=\"1.0\" ?>\n<bmap version=\"2.0\">\n    <ImageSize> {size} </ImageSize>\n    \
+         <BlockSize> {BLOCK} </BlockSize>\n    <BlocksCount> {} </BlocksCount>\n    \
+         <MappedBlocksCount> {mapped} </MappedBlocksCount>\n    <ChecksumType> sha256 </ChecksumType>\n    \
+         <BmapFileChecksum> {NO_CHECKSUM} </BmapFileChecksum>\n    <BlockMap>\n",
+        size.div_ceil(BLOCK)
+    );
+    for ((from, to), sum) in ranges.iter().zip(sums) {
+        let range = if from == to { from.to_string() } else { format!("{from}-{to}") };
+        let _ = writeln!(text, "        <Range chksum=\"{sum}\"> {range} </Range>");
+    }
+    text.push_str("    </BlockMap>\n</bmap>\n");
+    let own = pack::hex(&Sha256::digest(&text));
+    text.replacen(NO_CHECKSUM, &own, 1)
+}

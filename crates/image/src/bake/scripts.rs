@@ -1,0 +1,54 @@
+//! Scripts that came with a system: takes the system and packages, says whether dpkg would run one of them. Those run
+//! nowhere but in the system itself.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use debian::archive::package::Package;
+use debian::archive::relation::groups;
+use debian::deb;
+use debian::stanza::Stanza;
+use disk::tree::Tree;
+
+const INFO: &str = "/var/lib/dpkg/info/";
+const KINDS: [&str; 4] = ["preinst", "postinst", "prerm", "postrm"];
+/// Fields that name packages which another one may take the place of.
+const INSTEAD_OF: [&str; 3] = ["Conflicts", "Breaks", "Replaces"];
+
+/// Whose script a file is, by its path.
+pub(super) fn owner(path: &str) -> Option<&str> {
+    let (name, kind) = path.strip_prefix(INFO)?.rsplit_once('.')?;
+    KINDS.contains(&kind).then_some(name.split(':').next().unwrap_or(name))
+}
+
+/// The first package of which dpkg would run a script that came with the system: an earlier version of one that is
+/// installed, unless the very same script comes with that as well, or one that has to make room.
+pub(super) fn run_by(tree: &Tree, debs: &[PathBuf], there: &[Package]) -> Result<Option<String>> {
+    let scripts: Vec<(&str, &str)> =
+        tree.below("/var/lib/dpkg/info").filter_map(|(path, ..)| Some((path, owner(path)?))).collect();
+    for file in debs {
+        let shown = || format!("`{}`", file.display());
+        let bytes = fs::read(file).with_context(|| format!("{}: cannot be read", shown()))?;
+        let text = deb::control(&bytes).with_context(shown)?;
+        let control = Stanza(&text);
+        let name = control.field("Package").unwrap_or_default();
+        for (path, _) in scripts.iter().filter(|(_, owner)| *owner == name) {
+            let kind = path.rsplit('.').next().unwrap_or_default();
+            if deb::control_file(&bytes, kind).with_context(shown)? != tree.read(path).ok() {
+                return Ok(Some(name.to_owned()));
+            }
+        }
+        let fields = INSTEAD_OF.iter().filter_map(|field| control.field(field));
+        for relation in fields.flat_map(groups).flatten() {
+            let mut others =
+                there.iter().filter(|package| package.name != name && package.satisfies(&relation));
+            if let Some(other) =
+                others.find(|package| scripts.iter().any(|(_, owner)| *owner == package.name))
+            {
+                return Ok(Some(other.name.clone()));
+            }
+        }
+    }
+    Ok(None)
+}

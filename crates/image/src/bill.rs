@@ -1,0 +1,75 @@
+//! What is in an image, as a CycloneDX bill of materials: every package of the distribution by its lock, every one of
+//! ours by its file. Nothing in it depends on the day or the machine.
+
+use catalog::date::Date;
+use debian::archive::package::Package;
+use package::pack::sha256;
+use serde_json::{Value, json};
+
+/// One of our packages in an image.
+#[derive(Debug, Clone)]
+pub struct Own {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Debian's name of the processor.
+    pub architecture: String,
+    /// The hash of its file.
+    pub sha256: String,
+}
+
+/// The bill of an image.
+pub fn bill(image: &str, suite: &str, epoch: u64, packages: &[Package], own: &[Own]) -> String {
+    let mut packages: Vec<&Package> = packages.iter().collect();
+    packages.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut components: Vec<Value> = packages.iter().map(|package| distribution(package, suite)).collect();
+    components.extend(own.iter().map(ours));
+    let refs: Vec<&Value> = components.iter().map(|c| &c["bom-ref"]).collect();
+    let hex = sha256(components.iter().map(Value::to_string).collect::<String>().as_bytes());
+    let serial =
+        format!("{}-{}-8{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32]);
+    let bill = json!({
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "serialNumber": format!("urn:uuid:{serial}"),
+        "version": 1,
+        "metadata": {
+            "timestamp": format!("{}T00:00:00Z", Date::of(epoch).iso()),
+            "component": { "type": "operating-system", "bom-ref": image, "name": image, "version": suite },
+        },
+        "components": components,
+        "dependencies": [{ "ref": image, "dependsOn": refs }],
+    });
+    let mut text = serde_json::to_string_pretty(&bill).expect("a bill has only text keys");
+    text.push('\n');
+    text
+}
+
+fn distribution(package: &Package, suite: &str) -> Value {
+    let (name, version) = (&package.name, &package.version);
+    let purl =
+        format!("pkg:deb/debian/{name}@{}?arch={}&distro={suite}", escaped(version), package.architecture);
+    let source = package.field("Source").unwrap_or(name);
+    json!({
+        "type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl,
+        "hashes": [{ "alg": "SHA-256", "content": package.sha256 }],
+        "properties": [
+            { "name": "source", "value": source },
+            { "name": "pocket", "value": package.pocket },
+        ],
+    })
+}
+
+fn ours(own: &Own) -> Value {
+    let purl = format!("pkg:deb/{}@{}?arch={}", own.name, escaped(&own.version), own.architecture);
+    json!({
+        "type": "application", "bom-ref": purl, "name": own.name, "version": own.version, "purl": purl,
+        "hashes": [{ "alg": "SHA-256", "content": own.sha256 }],
+    })
+}
+
+/// A version in an address.
+fn escaped(version: &str) -> String {
+    version.replace('%', "%25").replace('+', "%2B").replace(':', "%3A")
+}

@@ -1,0 +1,140 @@
+//! dpkg's database of packages that are unpacked and not configured yet: takes what [`super::deb`] kept, writes
+//! `/var/lib/dpkg`. And apt's list of what came only because something else needs it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use debian::stanza::{Stanza, stanzas};
+use md5::{Digest, Md5};
+
+use super::deb::Unpacked;
+
+const SCRIPTS: [&str; 5] = ["preinst", "postinst", "prerm", "postrm", "config"];
+
+/// A package as its scripts know it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Its name.
+    pub name: String,
+    /// The start of its files' names in `info/`.
+    pub(super) prefix: String,
+    /// Its processor.
+    pub(super) architecture: String,
+    /// Whether it has a script that runs before it is unpacked.
+    pub(super) preinst: bool,
+    /// Whether every system has it.
+    pub(super) essential: bool,
+    /// Its control file.
+    pub(super) control: String,
+    /// Kinds of its files in `info/`.
+    pub(super) kinds: Vec<String>,
+}
+
+/// Writes the database; the packages in order.
+pub(super) fn write(root: &Path, packages: &[Unpacked]) -> Result<Vec<Entry>> {
+    let dpkg = root.join("var/lib/dpkg");
+    for folder in ["info", "triggers", "updates", "parts", "alternatives"] {
+        fs::create_dir_all(dpkg.join(folder))?;
+    }
+    fs::write(dpkg.join("info/format"), "1\n")?;
+    fs::write(dpkg.join("available"), "")?;
+    let (mut status, mut entries) = (String::new(), Vec::new());
+    let mut interest: BTreeMap<String, String> = BTreeMap::new();
+    for package in packages {
+        let entry = entry(package)?;
+        let info = |kind: &str| dpkg.join(format!("info/{}.{kind}", entry.prefix));
+        for (kind, bytes) in &package.info {
+            fs::write(info(kind), bytes)?;
+            let mode = if SCRIPTS.contains(&kind.as_str()) { 0o755 } else { 0o644 };
+            fs::set_permissions(info(kind), Permissions::from_mode(mode))?;
+        }
+        fs::write(info("list"), package.paths.join("\n") + "\n")?;
+        status.push_str(&paragraph(root, package)?);
+        if let Some(triggers) = package.info.get("triggers") {
+            triggers_of(&String::from_utf8_lossy(triggers), &entry.prefix, &mut interest);
+        }
+        entries.push(entry);
+    }
+    fs::write(dpkg.join("status"), status)?;
+    for (file, lines) in interest {
+        fs::write(dpkg.join("triggers").join(file), lines)?;
+    }
+    Ok(entries)
+}
+
+/// Every package with what dpkg says of it.
+pub(super) fn states(root: &Path) -> Result<Vec<(String, String)>> {
+    let text = fs::read_to_string(root.join("var/lib/dpkg/status"))?;
+    let of = |s: Stanza<'_>| Some((s.field("Package")?.to_owned(), s.field("Status")?.to_owned()));
+    Ok(stanzas(&text).filter_map(of).collect())
+}
+
+/// apt's list of packages that nobody asked for by name.
+pub(super) fn automatic(root: &Path, architecture: &str, names: &[String]) -> Result<()> {
+    let mut text = String::new();
+    for name in names {
+        let _ = write!(text, "Package: {name}\nArchitecture: {architecture}\nAuto-Installed: 1\n\n");
+    }
+    fs::create_dir_all(root.join("var/lib/apt"))?;
+    Ok(fs::write(root.join("var/lib/apt/extended_states"), text)?)
+}
+
+fn entry(package: &Unpacked) -> Result<Entry> {
+    let control = Stanza(&package.control);
+    let name = control.field("Package").context("a control file without `Package:`")?;
+    let architecture = control.field("Architecture").context("a control file without `Architecture:`")?;
+    let same = control.field("Multi-Arch") == Some("same");
+    Ok(Entry {
+        name: name.to_owned(),
+        prefix: if same { format!("{name}:{architecture}") } else { name.to_owned() },
+        architecture: architecture.to_owned(),
+        preinst: package.info.contains_key("preinst"),
+        essential: control.field("Essential") == Some("yes"),
+        control: package.control.clone(),
+        kinds: package.info.keys().cloned().collect(),
+    })
+}
+
+/// The control file with the package's state and the sums of its configuration files.
+fn paragraph(root: &Path, package: &Unpacked) -> Result<String> {
+    let (first, rest) = package.control.trim_end().split_once('\n').context("a control file of one line")?;
+    let mut text = format!("{first}\nStatus: install ok unpacked\n{rest}\n");
+    let conffiles =
+        package.info.get("conffiles").map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
+    if !conffiles.is_empty() {
+        text.push_str("Conffiles:\n");
+    }
+    for path in conffiles.lines() {
+        // One that earlier versions had, and that goes at an upgrade.
+        if let Some(gone) = path.strip_prefix("remove-on-upgrade ") {
+            let _ = writeln!(text, " {gone} newconffile remove-on-upgrade");
+            continue;
+        }
+        let bytes = fs::read(root.join(path.trim_start_matches('/'))).with_context(|| format!("`{path}`"))?;
+        let sum: String = Md5::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        let _ = writeln!(text, " {path} {sum}");
+    }
+    text.push('\n');
+    Ok(text)
+}
+
+/// Who is interested in what, in dpkg's form: paths in one file, names in one each.
+fn triggers_of(triggers: &str, package: &str, interest: &mut BTreeMap<String, String>) {
+    for line in triggers.lines() {
+        let mut words = line.split_whitespace();
+        let (Some(kind), Some(what)) = (words.next(), words.next()) else { continue };
+        if !kind.starts_with("interest") {
+            continue;
+        }
+        let suffix = if kind == "interest-noawait" { "/noawait" } else { "" };
+        let (file, line) = match what.starts_with('/') {
+            true => ("File", format!("{what} {package}{suffix}\n")),
+            false => (what, format!("{package}{suffix}\n")),
+        };
+        interest.entry(file.to_owned()).or_default().push_str(&line);
+    }
+}

@@ -1,0 +1,125 @@
+//! Kinds of index: where an entry ends, and the few things in it that an index is kept by.
+
+use std::str;
+
+use memchr::{memchr, memmem};
+
+/// A kind of index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// apt's `Packages`.
+    Packages,
+    /// dnf's `primary`.
+    Primary,
+    /// dnf's other lists, whose packages stand in the order of `primary`.
+    Further,
+}
+
+/// What an entry is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Row<'a> {
+    pub name: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) processor: &'a str,
+    pub(crate) phase: Option<&'a str>,
+}
+
+impl Kind {
+    /// What every entry begins with, where something else stands before the first one.
+    pub(crate) fn begin(self) -> Option<&'static [u8]> {
+        match self {
+            Kind::Packages => None,
+            Kind::Primary | Kind::Further => Some(b"<package "),
+        }
+    }
+
+    /// What every entry ends with.
+    pub(crate) fn end(self) -> &'static [u8] {
+        match self {
+            Kind::Packages => b"\n\n",
+            Kind::Primary | Kind::Further => b"</package>\n",
+        }
+    }
+
+    /// The package's file, by which the entries are sorted.
+    pub(crate) fn place(self, entry: &[u8]) -> &[u8] {
+        match self {
+            Kind::Packages => between(entry, b"\nFilename: ", b'\n'),
+            Kind::Primary => between(entry, b"<location href=\"", b'"'),
+            Kind::Further => b"",
+        }
+    }
+
+    /// Whether a piece ends behind this entry: by the hash of the package, for one of so many as [`PIECE`] says.
+    pub(crate) fn is_edge(self, entry: &[u8]) -> bool {
+        let hash = match self {
+            Kind::Packages => between(entry, b"\nSHA256: ", b'\n'),
+            Kind::Primary => between(entry, b"pkgid=\"YES\">", b'<'),
+            Kind::Further => between(entry, b"pkgid=\"", b'"'),
+        };
+        let number = hash.iter().rev().take(4).rev().try_fold(0, |sum, digit| {
+            let value = (*digit as char).to_digit(16)?;
+            Some(sum * 16 + value)
+        });
+        number.is_some_and(|number| number % PIECE == 0)
+    }
+
+    /// What it is about.
+    pub(crate) fn row(self, entry: &[u8]) -> Row<'_> {
+        match self {
+            Kind::Packages => paragraph(entry),
+            Kind::Primary | Kind::Further => Row {
+                name: text(between(entry, b"<name>", b'<')),
+                version: text(between(entry, b" ver=\"", b'"')),
+                processor: text(between(entry, b"<arch>", b'<')),
+                phase: None,
+            },
+        }
+    }
+}
+
+/// How many entries a piece has, on average: few enough that one is compressed in no time, and enough that they
+/// compress nearly as well as all of them.
+const PIECE: u32 = 128;
+
+/// The fields of a paragraph, read in one pass.
+fn paragraph(entry: &[u8]) -> Row<'_> {
+    let mut row = Row { name: "", version: "", processor: "", phase: None };
+    let mut rest = entry;
+    while let Some(end) = memchr(b'\n', rest) {
+        let line = &rest[..end];
+        rest = &rest[end + 1..];
+        match line.first() {
+            Some(b'P') => {
+                if let Some(value) = line.strip_prefix(b"Package: ") {
+                    row.name = text(value);
+                } else if let Some(value) = line.strip_prefix(b"Phased-Update-Percentage: ") {
+                    row.phase = Some(text(value));
+                }
+            }
+            Some(b'V') => {
+                if let Some(value) = line.strip_prefix(b"Version: ") {
+                    row.version = text(value);
+                }
+            }
+            Some(b'A') => {
+                if let Some(value) = line.strip_prefix(b"Architecture: ") {
+                    row.processor = text(value);
+                }
+            }
+            _ => {}
+        }
+    }
+    row
+}
+
+/// What stands between a mark and the next such byte; nothing when there is no such mark.
+fn between<'a>(entry: &'a [u8], mark: &[u8], end: u8) -> &'a [u8] {
+    let Some(at) = memmem::find(entry, mark) else { return b"" };
+    let rest = &entry[at + mark.len()..];
+    &rest[..memchr(end, rest).unwrap_or(rest.len())]
+}
+
+fn text(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes.trim_ascii()).unwrap_or_default()
+}

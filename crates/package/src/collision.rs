@@ -1,0 +1,48 @@
+//! Products side by side: two packages that ship one path could not be installed together.
+
+use std::collections::BTreeMap;
+
+use catalog::finding::{Faults, Findings};
+use catalog::model::Product;
+
+use crate::extra::Extra;
+use crate::render::render;
+
+/// Compares the files of every product with those of the others; `files` are their names in messages.
+pub fn check(files: &[&str], products: &[Product], extras: &[Extra]) -> Result<(), Faults> {
+    let mut owners: BTreeMap<String, usize> = BTreeMap::new();
+    let mut faults = Vec::new();
+    for (i, product) in products.iter().enumerate() {
+        let mut findings = Findings::of(files[i]);
+        let tree = render(product, extras);
+        let programs = product.programs.iter().map(|p| format!("{}/{p}", product.program_dir));
+        for path in tree.installed().map(|(path, _)| path.to_owned()).chain(programs) {
+            match owners.get(&path) {
+                Some(other) => findings.add(
+                    1,
+                    format!("`{path}` is shipped by {} as well: {}", files[*other], what_to_do(&path)),
+                ),
+                None => _ = owners.insert(path, i),
+            }
+        }
+        if let Some(other) = products[..i].iter().position(|p| p.package == product.package) {
+            findings.add(
+                1,
+                format!(
+                    "product.package: \"{}\" is the name in {} as well: choose another",
+                    product.package, files[other]
+                ),
+            );
+        }
+        faults.extend(findings.or(()).err());
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
+}
+
+fn what_to_do(path: &str) -> &'static str {
+    if path.starts_with("/usr/bin/") || path.contains("/man1/") {
+        "leave the program out of product.commands in one of them"
+    } else {
+        "choose another product.name or service name in one of them"
+    }
+}

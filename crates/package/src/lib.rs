@@ -1,0 +1,15 @@
+//! A product in, native packages out.
+
+pub mod cache;
+pub mod collision;
+pub mod dist;
+pub mod extra;
+pub mod manifest;
+pub mod pack;
+pub mod part;
+pub mod program;
+pub mod render;
+pub mod rpm;
+pub mod sbom;
+pub mod stage;
+pub mod tree;

@@ -1,0 +1,106 @@
+//! The programs, built: takes a [`Target`], makes static binaries that are the same bytes wherever and whenever they
+//! are built.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use workspace::Workspace;
+use workspace::target::Target;
+use xshell::{Shell, cmd};
+
+/// A built program.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// Its name.
+    pub name: String,
+    /// The executable.
+    pub bytes: Vec<u8>,
+}
+
+/// Builds every program of the workspace for `target`.
+pub fn build(workspace: &Workspace, target: Target) -> Result<Vec<Program>> {
+    let sh = Shell::new()?;
+    sh.change_dir(workspace.path(""));
+    need_target(&sh, target)?;
+    let triple = target.triple;
+    let flags = flags(workspace)?;
+    eprintln!("building the programs for {triple}");
+    cmd!(sh, "cargo build --quiet --locked --release --package rovi-services --bins --target {triple}")
+        .env("CARGO_ENCODED_RUSTFLAGS", flags)
+        .quiet()
+        .run()
+        .context("the programs do not build")?;
+    let output = workspace.target_dir().join(triple).join("release");
+    let objcopy = objcopy(&sh)?;
+    // The toolchain's objcopy does not find its own library unless rustup has said where it is.
+    let libraries = PathBuf::from(cmd!(sh, "rustc --print sysroot").quiet().read()?.trim()).join("lib");
+    let mut programs = Vec::new();
+    for name in workspace.programs()? {
+        let (built, slim) = (output.join(&name), output.join(format!("{name}.slim")));
+        // What compiler and linker say of themselves is of no use on a machine, and lint tools refuse it.
+        cmd!(sh, "{objcopy} --remove-section=.comment --remove-section=.note.* {built} {slim}")
+            .env("LD_LIBRARY_PATH", &libraries)
+            .quiet()
+            .run()?;
+        programs
+            .push(Program { name, bytes: fs::read(&slim).with_context(|| format!("`{}`", slim.display()))? });
+    }
+    Ok(programs)
+}
+
+/// Makes sure that the standard library for `target` is installed.
+fn need_target(sh: &Shell, target: Target) -> Result<()> {
+    let triple = target.triple;
+    let installed = cmd!(sh, "rustc --print target-libdir --target {triple}").quiet().ignore_stderr().read();
+    let has_library = |dir: &str| fs::read_dir(dir).is_ok_and(|mut d| d.next().is_some());
+    if installed.is_ok_and(|dir| has_library(dir.trim())) {
+        return Ok(());
+    }
+    eprintln!("installing Rust's standard library for {triple}: rustup target add {triple}");
+    if cmd!(sh, "rustup target add {triple}").quiet().run().is_err() {
+        bail!(
+            "Rust's standard library for {triple} cannot be installed: rustup is missing or cannot reach its server: \
+             run `rustup target add {triple}` where it can, or install your distribution's package of it \
+             (Debian: libstd-rust-dev for the machine's own processor), or leave the target out with --target"
+        );
+    }
+    Ok(())
+}
+
+/// Rust's flags: paths of this machine are no part of a program.
+fn flags(workspace: &Workspace) -> Result<String> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home
+        .or_else(|| std::env::home_dir().map(|h| h.join(".cargo")))
+        .context("there is no home directory")?;
+    let root = workspace.path("");
+    let root = root.to_str().context("the checkout's path is not UTF-8")?.trim_end_matches('/');
+    let home = home.to_str().context("cargo's home is not UTF-8")?;
+    // Without relocations the same pages serve every process that runs a program, on every processor alike; these
+    // programs have no unsafe code that a random address would protect.
+    // Nothing unwinds: a panic ends them at once, and without symbols there is no trace to show either.
+    Ok([
+        "-Crelocation-model=static",
+        "-Cforce-unwind-tables=no",
+        &format!("--remap-path-prefix={root}=."),
+        &format!("--remap-path-prefix={home}=/cargo"),
+    ]
+    .join("\u{1f}"))
+}
+
+/// The toolchain's own objcopy, or one on the PATH.
+fn objcopy(sh: &Shell) -> Result<PathBuf> {
+    let sysroot = cmd!(sh, "rustc --print sysroot").quiet().read()?;
+    let host = cmd!(sh, "rustc --print host-tuple").quiet().read()?;
+    let own = PathBuf::from(sysroot.trim()).join("lib/rustlib").join(host.trim()).join("bin/rust-objcopy");
+    if own.exists() {
+        return Ok(own);
+    }
+    for name in ["llvm-objcopy", "objcopy"] {
+        if cmd!(sh, "{name} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok() {
+            return Ok(name.into());
+        }
+    }
+    bail!("no objcopy: this Rust toolchain brings none: install one (Debian: apt-get install llvm)")
+}

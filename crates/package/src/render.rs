@@ -1,0 +1,290 @@
+//! Files of a product: takes a validated [`Product`], makes a [`Tree`]. Pure: no clock, no disk; the templates are
+//! part of this program.
+
+mod filter;
+mod plan;
+mod template;
+
+use catalog::model::Product;
+use catalog::raw::{Manager, OnUpgrade};
+use catalog::rule::name;
+use minijinja::{Value, context};
+use rovi_services::cksum;
+use rovi_services::table::{self, Shipped, Table};
+
+use crate::extra::{Extra, Kind};
+use crate::tree::Tree;
+pub(crate) use filter::wrap;
+use plan::Plan;
+use template::ENVIRONMENT;
+
+/// Where systemd and polkit look for what nobody changes: an administrator's own goes to `/etc`.
+const FIXED: [&str; 2] = ["/usr/lib/", "/usr/share/polkit-1/"];
+
+/// Units whose jobs bring a machine down or into rescue. `soft-reboot` is newer than some systemds, which read past it.
+const WAYS_DOWN: [&str; 12] = [
+    "shutdown.target",
+    "umount.target",
+    "final.target",
+    "systemd-reboot.service",
+    "systemd-poweroff.service",
+    "systemd-halt.service",
+    "systemd-kexec.service",
+    "systemd-soft-reboot.service",
+    "rescue.target",
+    "rescue.service",
+    "emergency.target",
+    "emergency.service",
+];
+
+/// Renders everything that does not depend on a processor. `extras` are what the programs bring along.
+pub fn render(product: &Product, extras: &[Extra]) -> Tree {
+    Renderer { product, plan: Plan::of(product), tree: Tree::default() }.run(extras)
+}
+
+/// What every package has, whatever else is in it: its copyright and its changes.
+pub fn documents(product: &Product) -> Tree {
+    let mut renderer = Renderer { product, plan: Plan::of(product), tree: Tree::default() };
+    renderer.documents();
+    renderer.tree
+}
+
+/// The text that a template makes of values that are no product's.
+pub fn text(template: &str, values: Value) -> String {
+    let text = ENVIRONMENT.get_template(template).and_then(|template| template.render(values));
+    text.unwrap_or_else(|e| panic!("template {template}.j2 does not fit its values: {e}"))
+}
+
+struct Renderer<'a> {
+    product: &'a Product,
+    plan: Plan,
+    tree: Tree,
+}
+
+impl Renderer<'_> {
+    fn run(mut self, extras: &[Extra]) -> Tree {
+        let p = self.product;
+        let (name, package) = (&p.name, &p.package);
+        for service in p.units() {
+            let path = format!("root/usr/lib/systemd/{}/{}", service.scope.name(), service.unit);
+            self.file(&path, 0o644, "units/service", context! { s => service });
+        }
+        self.around_services();
+        if !self.plan.own.is_empty() {
+            let path = format!("root{}/drop-in.conf", p.share_dir);
+            self.file(&path, 0o644, "packaging/example.conf", context! {});
+        }
+        self.alerts();
+        if !p.permits.is_empty() || !self.plan.accounts.is_empty() {
+            self.file(
+                &format!("root/usr/share/polkit-1/rules.d/50-{name}.rules"),
+                0o644,
+                "polkit/product.rules",
+                context! { instance => name::INSTANCE },
+            );
+        }
+        if self.plan.users {
+            self.file(
+                &format!("root/usr/lib/sysusers.d/{name}.conf"),
+                0o644,
+                "packaging/sysusers.d/product.conf",
+                context! {},
+            );
+        }
+        self.file(
+            &format!("root/usr/lib/tmpfiles.d/{name}.conf"),
+            0o644,
+            "packaging/tmpfiles.d/product.conf",
+            context! {},
+        );
+        if !self.plan.boot.is_empty() {
+            self.preset("system");
+        }
+        if !self.plan.user_boot.is_empty() {
+            self.preset("user");
+        }
+        if p.hardware_watchdog.is_some() {
+            let path = format!("root/usr/lib/systemd/system.conf.d/50-{name}.conf");
+            self.file(&path, 0o644, "packaging/system.conf.d/product.conf", context! {});
+        }
+        if p.services.iter().any(|s| s.permitted) {
+            for unit in WAYS_DOWN {
+                let path = format!("root/usr/lib/systemd/system/{unit}.d/50-{name}.conf");
+                self.file(&path, 0o644, "units/kept.conf", context! { unit });
+            }
+        }
+        for drop_in in &p.drop_ins {
+            let path = format!("root{}", drop_in.path);
+            self.file(&path, 0o644, "packaging/drop-in.conf", context! { d => drop_in });
+        }
+        if p.asks {
+            let path = format!("root{}/are-up", p.program_dir);
+            self.file(&path, 0o755, "packaging/libexec/are-up", context! {});
+        }
+        if p.services
+            .iter()
+            .any(|s| s.scope == Manager::System && s.on_upgrade == OnUpgrade::Keep && s.r#type != "oneshot")
+        {
+            let path = format!("root/etc/needrestart/conf.d/50-{name}.conf");
+            self.file(&path, 0o644, "packaging/needrestart/product.conf", context! {});
+        }
+        for config in &p.configs {
+            self.tree.add(format!("root{}", config.path), 0o644, config.text.as_bytes());
+        }
+        for role in &p.roles {
+            self.file(&format!("root{}", role.file), 0o644, "env/.env", context! { role });
+        }
+        if self.plan.exports {
+            let path = format!("root{}/{}_env.sh", p.share_dir, name.replace('-', "_"));
+            self.file(&path, 0o644, "env/env.sh", context! {});
+        }
+        let files = self.tree.installed().filter(|(path, _)| FIXED.iter().any(|dir| path.starts_with(dir)));
+        let shipped = files.map(|(path, file)| Shipped {
+            path: path.into(),
+            size: file.bytes.len() as u64,
+            cksum: cksum::of(&file.bytes),
+        });
+        let table = Table { files: shipped.collect(), ..p.table() };
+        let mut table = serde_json::to_string_pretty(&table).expect("a table has only text keys");
+        table.push('\n');
+        self.tree.add(format!("root{}/{}", p.share_dir, table::FILE), 0o644, table);
+        for command in &p.commands {
+            self.file(
+                &format!("root/usr/bin/{command}"),
+                0o755,
+                "packaging/bin/command",
+                context! { command },
+            );
+        }
+        for extra in extras.iter().filter(|extra| p.programs.contains(&extra.program)) {
+            self.extra(extra);
+        }
+        self.file(
+            &format!("root/usr/share/man/man7/{package}.7"),
+            0o644,
+            "packaging/man/product.7",
+            context! {},
+        );
+        self.documents();
+        self.file("rpm/rpmlint.toml", 0o644, "packaging/rpm/rpmlint.toml", context! {});
+        if !p.programs.is_empty() || !self.plan.on_demand.is_empty() || !p.alerts.is_empty() {
+            self.file("deb/lintian-overrides", 0o644, "packaging/deb/lintian-overrides", context! {});
+        }
+        let mut scripts = vec!["postinst", "postrm"];
+        if !p.services.is_empty() {
+            scripts.push("prerm");
+        }
+        if !self.plan.restarted.is_empty() {
+            scripts.push("preinst");
+        }
+        for script in scripts {
+            self.file(&format!("deb/{script}"), 0o755, &format!("packaging/deb/{script}"), context! {});
+        }
+        for script in ["pre", "post", "preun", "postun"] {
+            if script == "pre" && !self.plan.users || script == "preun" && p.services.is_empty() {
+                continue;
+            }
+            self.file(&format!("rpm/{script}"), 0o644, &format!("packaging/rpm/{script}"), context! {});
+        }
+        self.tree
+    }
+
+    /// Doors, slices, files of instances, and the way to tasks.
+    fn around_services(&mut self) {
+        let p = self.product;
+        for slice in &p.slices {
+            let path = format!("root/usr/lib/systemd/system/{}", slice.unit);
+            self.file(&path, 0o644, "units/slice", context! { slice });
+        }
+        for service in &p.services {
+            for instance in service.instances.iter().flat_map(|i| &i.shipped) {
+                let path = format!("root{}", instance.file);
+                self.file(&path, 0o644, "packaging/instance.env", context! { s => service, instance });
+            }
+            let Some(socket) = &service.socket else { continue };
+            for (unit, template) in
+                [(&socket.unit, "units/service.socket"), (&socket.proxy, "units/proxy.service")]
+            {
+                let path = format!("root/usr/lib/systemd/system/{unit}");
+                let plain = context! { devices => [(); 0] };
+                self.file(&path, 0o644, template, context! { of => service, s => plain });
+            }
+        }
+        if p.services.iter().any(|s| s.tasks.is_some()) {
+            for (file, template) in
+                [("task", "packaging/libexec/task"), ("tasks/sudo", "packaging/libexec/sudo")]
+            {
+                self.file(&format!("root{}/{file}", p.program_dir), 0o755, template, context! {});
+            }
+        }
+    }
+
+    /// What starts by itself, for one kind of manager.
+    fn preset(&mut self, manager: &str) {
+        let path = format!("root/usr/lib/systemd/{manager}-preset/50-{}.preset", self.product.name);
+        let units: Vec<_> = self.product.units().collect();
+        let extra = context! { manager, units };
+        self.file(&path, 0o644, "packaging/system-preset/product.preset", extra);
+    }
+
+    fn extra(&mut self, extra: &Extra) {
+        let Extra { program, kind, text } = extra;
+        let name = &self.product.name;
+        let is_command = self.product.commands.contains(program);
+        match kind {
+            Kind::Page if is_command => {
+                self.tree.add(format!("root/usr/share/man/man1/{program}.1"), 0o644, text.as_bytes());
+            }
+            Kind::Page => {
+                // Not a command here, and other products may bring it too: a page of this product about it.
+                let title = format!(".Dt {} 1\n", program.to_uppercase());
+                let own = format!(".Dt {}\\-{} 7\n", name.to_uppercase(), program.to_uppercase());
+                let path = format!("root/usr/share/man/man7/{name}-{program}.7");
+                self.tree.add(path, 0o644, text.replacen(&title, &own, 1));
+            }
+            Kind::Completion(_) if is_command => {
+                if let Some(path) = extra.path() {
+                    self.tree.add(format!("root{path}"), 0o644, text.as_bytes());
+                }
+            }
+            // Nobody types it.
+            Kind::Completion(_) => {}
+        }
+    }
+
+    /// What tells people of failures.
+    fn alerts(&mut self) {
+        let name = &self.product.name;
+        for scope in &self.product.alerts {
+            let manager = scope.name();
+            let path = format!("root/usr/lib/systemd/{manager}/{name}-alert@.service");
+            self.file(
+                &path,
+                0o644,
+                "units/alert@.service",
+                context! { scope, s => context! { devices => [(); 0] } },
+            );
+        }
+        if self.product.alerts.contains(&Manager::System) {
+            let path = format!("root/usr/lib/systemd/system/{name}-alert-mail@.service");
+            self.file(&path, 0o644, "units/alert-mail@.service", context! {});
+        }
+        if !self.product.alerts.is_empty() {
+            self.file(&format!("root/etc/{name}/alert.conf"), 0o644, "packaging/alert.conf", context! {});
+        }
+    }
+
+    fn documents(&mut self) {
+        self.file("deb/copyright", 0o644, "packaging/deb/copyright", context! {});
+        self.file("deb/changelog", 0o644, "packaging/deb/changelog", context! {});
+    }
+
+    fn file(&mut self, path: &str, mode: u32, template: &str, extra: Value) {
+        let context = context! { p => self.product, plan => self.plan, ..extra };
+        let text = ENVIRONMENT
+            .get_template(template)
+            .and_then(|t| t.render(context))
+            .unwrap_or_else(|e| panic!("template {template}.j2 does not fit its model: {e}"));
+        self.tree.add(path.to_owned(), mode, text);
+    }
+}

@@ -1,0 +1,101 @@
+//! What is inside a package: takes cargo's account of the dependencies, makes a CycloneDX bill of materials. Nothing in
+//! it depends on the day or the machine.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use catalog::model::Product;
+use serde_json::{Value, json};
+use workspace::Workspace;
+use workspace::target::Target;
+use xshell::{Shell, cmd};
+
+use crate::pack::{Format, Package, sha256};
+
+/// The crates that are linked into the programs for one target.
+#[derive(Debug, Clone)]
+pub struct Crates {
+    components: Vec<Value>,
+}
+
+impl Crates {
+    /// Asks cargo, from what is locked and on this machine.
+    pub fn of(workspace: &Workspace, target: Target) -> Result<Crates> {
+        let sh = Shell::new()?;
+        sh.change_dir(workspace.path(""));
+        let (triple, format) = (target.triple, "{p}|{l}");
+        // Not `cargo metadata`: it unites the features that all members of the workspace ask for, and so names crates
+        // that only the toolchain has.
+        let tree = cmd!(
+            sh,
+            "cargo tree --locked --edges normal,no-proc-macro --target {triple} --prefix none --format {format}"
+        );
+        // A mark says that what a crate needs stands above already.
+        let line = |line: &str| line.trim_end_matches(" (*)").to_owned();
+        let lines: BTreeSet<String> = tree.quiet().read()?.lines().skip(1).map(line).collect();
+        let lock: toml::Table = toml::from_str(&std::fs::read_to_string(workspace.path("Cargo.lock"))?)?;
+        let rustc = cmd!(sh, "rustc --version").quiet().read()?;
+        let version = rustc.split_whitespace().nth(1).unwrap_or_default();
+        let mut components = vec![json!({
+            "type": "library", "bom-ref": format!("rust-std@{version}"), "name": "rust-std", "version": version,
+            "description": format!("Rust's standard library for {triple}, with musl's libc"),
+            "licenses": [{ "expression": "MIT OR Apache-2.0" }],
+        })];
+        components.extend(lines.iter().filter_map(|line| component(line, &lock)));
+        Ok(Crates { components })
+    }
+}
+
+/// The bill of one package.
+pub fn bill(product: &Product, package: &Package, crates: &Crates) -> String {
+    let kind = match package.format {
+        Format::Deb => "deb",
+        Format::Rpm => "rpm",
+    };
+    let purl = format!("pkg:{kind}/{}@{}?arch={}", package.package, package.version, package.architecture);
+    let components = if product.programs.is_empty() { &[] } else { crates.components.as_slice() };
+    let refs: Vec<&Value> = components.iter().map(|c| &c["bom-ref"]).collect();
+    let bill = json!({
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "serialNumber": format!("urn:uuid:{}", uuid(&package.sha256)),
+        "version": 1,
+        "metadata": {
+            "timestamp": format!("{}T00:00:00Z", product.release().date),
+            "component": {
+                "type": "application", "bom-ref": purl, "name": package.package, "version": package.version,
+                "description": product.summary, "purl": purl,
+                "licenses": [{ "expression": product.license }],
+                "hashes": [{ "alg": "SHA-256", "content": package.sha256 }],
+            },
+        },
+        "components": components,
+        "dependencies": [{ "ref": purl, "dependsOn": refs }],
+    });
+    let mut text = serde_json::to_string_pretty(&bill).expect("a bill has only text keys");
+    text.push('\n');
+    text
+}
+
+/// `cargo tree`'s line of a crate, as a component.
+fn component(line: &str, lock: &toml::Table) -> Option<Value> {
+    let (head, license) = line.split_once('|')?;
+    let mut words = head.split_whitespace();
+    let (name, version) = (words.next()?, words.next()?.strip_prefix('v')?);
+    let purl = format!("pkg:cargo/{name}@{version}");
+    let locked = lock.get("package").and_then(toml::Value::as_array).into_iter().flatten();
+    let checksum = locked
+        .filter(|p| p["name"].as_str() == Some(name) && p["version"].as_str() == Some(version))
+        .find_map(|p| p.get("checksum")?.as_str());
+    Some(json!({
+        "type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl,
+        "licenses": [{ "expression": license.trim_end_matches(" (*)").replace('/', " OR ") }],
+        "hashes": checksum.map(|sum| json!([{ "alg": "SHA-256", "content": sum }])).unwrap_or_else(|| json!([])),
+    }))
+}
+
+/// A name-based UUID of the package's hash: the same package, the same number.
+fn uuid(hash: &str) -> String {
+    let hex = sha256(hash.as_bytes());
+    format!("{}-{}-8{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32])
+}

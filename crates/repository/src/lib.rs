@@ -1,0 +1,293 @@
+//! Signed repositories: takes packages, makes a folder that any web server or CDN can serve to apt and dnf, and keeps
+//! every version that was ever in it until it is withdrawn.
+//!
+//! Publishing is atomic: new files come first, indices under names of their own next, the one file that says which
+//! indices count last. A run that is killed leaves the state of before, and the next one completes what it began.
+
+mod apt;
+mod armor;
+mod description;
+mod dnf;
+mod key;
+mod keyring;
+mod packet;
+mod page;
+mod publication;
+mod repodata;
+mod signature;
+mod site;
+mod state;
+mod workers;
+
+use std::collections::BTreeSet;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::{fs, thread};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use catalog::rule::name;
+use package::dist::Manifest;
+use package::pack::{Format, Package, sha256};
+use rovi_services::plain::Plain;
+use workspace::Workspace;
+
+use apt::Apt;
+pub use description::Description;
+use dnf::Dnf;
+pub use key::Key;
+use keyring::Sources;
+use publication::Publication;
+pub use publication::{Moment, Version};
+use site::Site;
+use state::State;
+
+/// The suite that is meant when none is said.
+pub const SUITE: &str = "stable";
+
+/// What is published.
+#[derive(Debug)]
+pub struct Plan {
+    /// Name and address of the repository.
+    pub description: Description,
+    /// Who signs; the first one alone where there is room for one signature.
+    pub keys: Vec<Key>,
+    /// Under which name apt and dnf ask for it.
+    pub suite: String,
+    /// Whether this state is kept for ever as a suite of its own.
+    pub snapshot: bool,
+    /// Folder with packages and their `manifest.json`.
+    pub dist: PathBuf,
+    /// Of which products; of all when none is named.
+    pub products: Vec<String>,
+    /// The folder that is served.
+    pub out: PathBuf,
+    /// What is taken back.
+    pub withdraw: Vec<Version>,
+    /// To how many of a hundred machines a version is offered.
+    pub phase: Vec<(Version, u8)>,
+    /// When.
+    pub moment: Moment,
+}
+
+/// Publishes; returns the paths of what a person looks at first.
+pub fn publish(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
+    published(workspace, plan).map_err(|error| {
+        let is_full =
+            |cause: &io::Error| matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+        if error.chain().filter_map(|cause| cause.downcast_ref()).any(is_full) {
+            anyhow!("{error:#}: what was published stays: make room and run it again")
+        } else {
+            error
+        }
+    })
+}
+
+fn published(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
+    let manifest = Manifest::read(&plan.dist)?;
+    let chosen = chosen(plan, &manifest)?;
+    let (site, mut turn) = Site::open(&plan.out)?;
+    let mut state = State::read(&plan.out, &plan.suite)?;
+    let moment = plan.moment.after(state.published)?;
+    let publication = Publication { site: &site, description: &plan.description, keys: &plan.keys, moment };
+    let mut suite = Suite::read(&publication, &plan.suite)?;
+    // Whatever has to be refused is refused before the first file is written.
+    let fresh = fresh(plan, &publication, &suite, &state, &chosen)?;
+
+    let is_repair = turn.is_unfinished(&plan.suite);
+    turn.begin(&plan.suite)?;
+    state.withdrawn.extend(plan.withdraw.iter().map(Version::to_string));
+    suite.add(&publication, &plan.dist, &fresh)?;
+    for version in &plan.withdraw {
+        suite.apt.withdraw(version);
+        suite.dnf.withdraw(version);
+    }
+    for (version, percent) in &plan.phase {
+        suite.apt.phase(version, *percent);
+    }
+
+    let mut known = suite.versions();
+    let own = keyring::name(&plan.description);
+    let names = names(&known, &own).into_iter().chain([own.as_str()]).map(str::to_owned).collect::<Vec<_>>();
+    let sources = Sources::of(&plan.description, &plan.suite, &plan.keys, &names);
+    state.keyring = sources.version(&state.keyring, moment.now);
+    state.published = moment.now;
+    // Before anything that follows from it: a run that is killed is repeated with the same words.
+    state.write(&plan.out, &plan.suite)?;
+    if !suite.has(&keyring::version(&plan.description, &state.keyring)) {
+        let (dist, packages) = sources.packages(workspace, &plan.description, &state.keyring)?;
+        suite.add(&publication, &dist, &packages.iter().collect::<Vec<_>>())?;
+        known = suite.versions();
+    }
+
+    suite.publish(&publication, &plan.suite)?;
+    if plan.snapshot {
+        let snapshot = format!("{}-{}", plan.suite, moment.now);
+        suite.dnf.link(&site, &plan.suite, &snapshot)?;
+        suite.publish(&publication, &snapshot)?;
+    }
+    let page = page::write(&publication, &plan.suite, &sources, &known, &state)?;
+    // What nothing names any more is of versions that were taken back, or of a run that did not end.
+    if is_repair || !state.withdrawn.is_empty() {
+        let names = state.withdrawn.iter().filter_map(|version| Some(version.split_once('=')?.0.to_owned()));
+        suite.apt.prune(&site, &plan.suite, (!is_repair).then(|| names.collect()).as_ref())?;
+        suite.dnf.prune(&site, &plan.suite)?;
+    }
+    turn.end(&plan.suite)?;
+    let newest = [
+        page,
+        format!("apt/dists/{}/InRelease", plan.suite),
+        format!("rpm/{}/repodata/repomd.xml", plan.suite),
+    ];
+    Ok(newest.map(|path| site.path(&path)).to_vec())
+}
+
+/// The packages that are not published yet; an error when anything of the plan cannot be.
+fn fresh<'a>(
+    plan: &Plan,
+    publication: &Publication<'_>,
+    suite: &Suite,
+    state: &State,
+    chosen: &'a [Package],
+) -> Result<Vec<&'a Package>> {
+    let mut offered = Vec::new();
+    for package in chosen {
+        let version = Version::of(package);
+        if state.withdrawn.contains(&version.to_string()) || plan.withdraw.contains(&version) {
+            eprintln!("{} was withdrawn and is not published again", Plain(&package.file));
+        } else {
+            offered.push(package);
+        }
+    }
+    let is_new = workers::each(&offered, |package| suite.vet(publication, &plan.dist, package))?;
+    let fresh: Vec<&Package> =
+        offered.iter().zip(is_new).filter(|(_, is_new)| *is_new).map(|(package, _)| *package).collect();
+    let known = || {
+        let mut known: BTreeSet<String> =
+            fresh.iter().map(|package| Version::of(package).to_string()).collect();
+        known.extend(suite.versions().iter().map(|v| format!("{}={}", v.name, v.version)));
+        Vec::from_iter(known).join(", ")
+    };
+    for version in &plan.withdraw {
+        // A run that was killed may have done it already.
+        let again = state.withdrawn.contains(&version.to_string());
+        let given = chosen.iter().any(|package| Version::of(package) == *version);
+        let listed = again || given || suite.apt.has(version) || suite.dnf.has(version);
+        ensure!(listed, "`{version}`: is not published: known: {}", known());
+    }
+    for (version, _) in &plan.phase {
+        let is_meant = |p: &&Package| p.format == Format::Deb && Version::of(p) == *version;
+        let listed = !plan.withdraw.contains(version)
+            && (suite.apt.has(version) || fresh.iter().copied().any(|p| is_meant(&p)));
+        ensure!(listed, "`{version}`: is not published for apt: known: {}", known());
+    }
+    Ok(fresh)
+}
+
+/// The packages of a suite, of both kinds.
+struct Suite {
+    name: String,
+    apt: Apt,
+    dnf: Dnf,
+}
+
+impl Suite {
+    fn read(publication: &Publication<'_>, name: &str) -> Result<Suite> {
+        let site = publication.site;
+        let (apt, dnf) = thread::scope(|scope| {
+            let dnf = scope.spawn(|| Dnf::read(site, name));
+            (Apt::read(site, name), dnf.join().unwrap_or_else(|_| Err(anyhow!("a reader's thread died"))))
+        });
+        Ok(Suite { name: name.to_owned(), apt: apt?, dnf: dnf? })
+    }
+
+    /// Whether a package is new; an error when it cannot be published.
+    fn vet(&self, publication: &Publication<'_>, dist: &Path, package: &Package) -> Result<bool> {
+        match package.format {
+            Format::Deb => self.apt.vet(&self.name, dist, package),
+            Format::Rpm => self.dnf.vet(publication.site, &self.name, dist, package),
+        }
+    }
+
+    /// Puts new packages into place, side by side, because each .rpm is signed.
+    fn add(&mut self, publication: &Publication<'_>, dist: &Path, packages: &[&Package]) -> Result<()> {
+        enum Ready {
+            Deb(apt::Ready),
+            Rpm(dnf::Ready),
+        }
+        let ready = workers::each(packages, |package| match package.format {
+            Format::Deb => Apt::place(publication.site, &self.name, dist, package).map(Ready::Deb),
+            Format::Rpm => Dnf::place(publication, &self.name, dist, package).map(Ready::Rpm),
+        })?;
+        for ready in ready {
+            match ready {
+                Ready::Deb(ready) => self.apt.add(ready),
+                Ready::Rpm(ready) => self.dnf.add(ready),
+            }
+        }
+        Ok(())
+    }
+
+    /// Both side by side: no client of one reads anything of the other.
+    fn publish(&self, publication: &Publication<'_>, name: &str) -> Result<()> {
+        let (apt, dnf) = thread::scope(|scope| {
+            let dnf = scope.spawn(|| self.dnf.publish(publication, name));
+            let apt = self.apt.publish(publication, name);
+            (apt, dnf.join().unwrap_or_else(|_| Err(anyhow!("a publisher's thread died"))))
+        });
+        apt.and(dnf)
+    }
+
+    /// Every version, with the processors that it is for, and its phase.
+    fn versions(&self) -> Vec<repo_index::Version<'_>> {
+        repo_index::versions(self.apt.lists().chain([self.dnf.list()]))
+    }
+
+    /// Whether a version is there in both kinds.
+    fn has(&self, version: &Version) -> bool {
+        self.apt.has(version) && self.dnf.has(version)
+    }
+}
+
+/// Names of the packages, without our own of keys and sources.
+fn names<'a>(versions: &[repo_index::Version<'a>], own: &str) -> Vec<&'a str> {
+    let mut names: Vec<&str> =
+        versions.iter().map(|version| version.name).filter(|name| *name != own).collect();
+    names.dedup();
+    names
+}
+
+/// The content of a package's file, when it is what the manifest lists.
+fn given(path: &Path, package: &Package) -> Result<Vec<u8>> {
+    let bytes = fs::read(path).with_context(|| format!("`{}`: cannot be read", path.display()))?;
+    ensure!(
+        sha256(&bytes) == package.sha256,
+        "`{}`: is not what manifest.json lists: run `cargo xtask dist` again",
+        path.display()
+    );
+    Ok(bytes)
+}
+
+/// The packages of the products that are meant.
+fn chosen(plan: &Plan, manifest: &Manifest) -> Result<Vec<Package>> {
+    let mut known: Vec<&str> = manifest.packages.iter().map(|p| p.product.as_str()).collect();
+    known.dedup();
+    if let Some(name) = plan.products.iter().find(|name| !known.contains(&name.as_str())) {
+        bail!(
+            "`{name}`: there are no packages of it in `{}`: known: {}: run `cargo xtask dist {name}`",
+            plan.dist.display(),
+            known.join(", ")
+        );
+    }
+    let is_meant = |p: &&Package| plan.products.is_empty() || plan.products.contains(&p.product);
+    let chosen: Vec<Package> = manifest.packages.iter().filter(is_meant).cloned().collect();
+    for Package { file, package, .. } in &chosen {
+        // They become paths.
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"._+~-".contains(&b);
+        ensure!(
+            name::package(package).is_ok() && !file.starts_with('.') && file.bytes().all(plain),
+            "`{}`: lists {file:?} of {package:?}, which is no package's name: run `cargo xtask dist` again",
+            plan.dist.join("manifest.json").display()
+        );
+    }
+    Ok(chosen)
+}

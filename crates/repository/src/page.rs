@@ -1,0 +1,117 @@
+//! What people and machines fetch to begin with: a page with the lines to type, versions and fingerprints, the keys,
+//! and the sources of apt and dnf.
+
+use std::cmp::Reverse;
+
+use anyhow::Result;
+use minijinja::context;
+use package::render;
+use serde::Serialize;
+
+use super::keyring::{self, Sources};
+use super::publication::Publication;
+use super::state::State;
+
+/// How many versions of a package the page shows, and of all together.
+const VERSIONS: usize = 10;
+const ROWS: usize = 300;
+/// How many packages are in the line that installs all of them; of more, a person names the one that is meant.
+const NAMES: usize = 12;
+
+#[derive(Serialize)]
+struct Row<'a> {
+    name: &'a str,
+    version: &'a str,
+    r#for: &'a [&'a str],
+    phase: Option<&'a str>,
+}
+
+impl<'a> Row<'a> {
+    fn of(version: &'a repo_index::Version<'a>) -> Row<'a> {
+        let repo_index::Version { name, version, processors, phase } = version;
+        Row { name, version, r#for: processors, phase: *phase }
+    }
+}
+
+#[derive(Serialize)]
+struct Vouching {
+    name: String,
+    fingerprint: String,
+}
+
+/// Writes them; returns the page's path in the site.
+pub(super) fn write(
+    publication: &Publication<'_>,
+    suite: &str,
+    sources: &Sources,
+    known: &[repo_index::Version<'_>],
+    state: &State,
+) -> Result<String> {
+    let site = publication.site;
+    let stem = &sources.stem;
+    site.put(&format!("{stem}.asc"), sources.keys.as_bytes())?;
+    site.put(&format!("apt/{stem}.sources"), sources.apt.as_bytes())?;
+    site.put(&format!("rpm/{stem}.repo"), sources.rpm.as_bytes())?;
+    let own = keyring::name(publication.description);
+    let names = offered(known, &own);
+    let mut versions = Vec::new();
+    for package in known.chunk_by(|a, b| a.name == b.name) {
+        let mut newest: Vec<_> = package.iter().collect();
+        // The newest are of interest first; what is newer is the package managers' to say, digits by their value here.
+        newest.sort_by_cached_key(|v| Reverse(digits(v.version)));
+        versions.extend(newest.into_iter().take(VERSIONS.min(ROWS - versions.len())).map(Row::of));
+        if versions.len() == ROWS {
+            break;
+        }
+    }
+    let older = known.len() - versions.len();
+    let keys: Vec<Vouching> = publication
+        .keys
+        .iter()
+        .map(|key| Vouching { name: key.name().to_owned(), fingerprint: spaced(&key.fingerprint()) })
+        .collect();
+    let page = render::text(
+        "packaging/repo/index.html",
+        context! {
+            r => publication.description, suite, stem, names, versions, older, keys, withdrawn => state.withdrawn,
+        },
+    );
+    let name = if suite == super::SUITE { "index.html".to_owned() } else { format!("{suite}.html") };
+    site.put(&name, page.as_bytes())?;
+    Ok(name)
+}
+
+/// What stands in the line that installs; what brings keys and sources stands there already.
+fn offered<'a>(known: &[repo_index::Version<'a>], own: &str) -> Vec<&'a str> {
+    let names = super::names(known, own);
+    if names.len() > NAMES { vec!["PACKAGE"] } else { names }
+}
+
+/// A fingerprint in groups, as people compare it.
+fn spaced(fingerprint: &str) -> String {
+    let groups: Vec<&str> =
+        fingerprint.as_bytes().chunks(4).filter_map(|four| str::from_utf8(four).ok()).collect();
+    groups.join(" ")
+}
+
+/// Numbers in a version; a `~` sorts before its absence.
+fn digits(version: &str) -> (Vec<u64>, bool) {
+    let numbers = version.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect();
+    (numbers, !version.contains('~'))
+}
+
+#[cfg(test)]
+mod tests {
+    use repo_index::Version;
+
+    #[test]
+    fn a_line_installs_a_dozen_packages_at_most() {
+        let names: Vec<String> = (0..13).map(|n| format!("p{n:02}")).chain(["own".to_owned()]).collect();
+        let known: Vec<Version<'_>> = names
+            .iter()
+            .map(|name| Version { name, version: "1", processors: vec!["all"], phase: None })
+            .collect();
+        assert_eq!(super::offered(&known[1..], "own"), names[1..13]);
+        assert_eq!(super::offered(&known, "own"), ["PACKAGE"]);
+    }
+}

@@ -1,0 +1,60 @@
+//! Throw-away booted Debian machines for tests.
+//!
+//! A machine is a real systemd, D-Bus, polkit and logind in a container: [`Machine::on`] a [`Suite`]
+//! describes it, [`Plan::boot`] boots it in well under a second, dropping it takes away every trace. It needs
+//! root and a kernel with overlayfs and cgroup v2; it never touches the host's own services, users or
+//! packages, except that it installs the programs it cannot work without (see `host.rs`).
+//!
+//! ```no_run
+//! use testbed::{Machine, Suite};
+//!
+//! # fn main() -> testbed::Result<()> {
+//! let robot = Machine::on(Suite::Trixie).user("op", &["adm"]).boot()?;
+//! robot.run("systemctl is-active dbus").ok();
+//! robot.run_as("op", "systemctl stop dbus").fails();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! How the parts rest on each other, each a module:
+//!
+//! | noun | what it is |
+//! |---|---|
+//! | `cache` | what is made once: see the next two |
+//! | `root` | a suite's file system, made by mmdebstrap |
+//! | `python` | real programs from PyPI, made by pip, to lay over a root |
+//! | [`Stage`] | a private, writable view of a root, and the promise to take everything away |
+//! | `boot` | one run of systemd on a stage |
+//! | [`Machine`] | a stage and its present boot: what tests talk to |
+//! | [`Command`], [`Output`], [`Session`], [`Mark`] | what happens on it |
+//! | [`ros`] | a stand-in for ROS 2 to put on it |
+
+mod archive;
+mod boot;
+mod cache;
+mod command;
+mod console;
+pub mod host;
+mod journal;
+mod machine;
+mod moment;
+mod plan;
+mod process;
+mod python;
+mod root;
+pub mod ros;
+mod session;
+mod stage;
+mod suite;
+mod tree;
+
+pub use anyhow::{Error, Result};
+
+pub use command::{Command, Output};
+pub use journal::Mark;
+pub use machine::Machine;
+pub use moment::Answer;
+pub use plan::Plan;
+pub use session::Session;
+pub use stage::Stage;
+pub use suite::{Suite, at_once};

@@ -1,0 +1,118 @@
+//! Packed bytes that somebody else made: readers that end in an error before the memory is full, because a kilobyte may
+//! unpack to a terabyte. Everything that is unpacked is bounded:
+//!
+//! | what | at most | where |
+//! |---|---|---|
+//! | `Packages.xz` of an archive | what its signed release says, and 256 MiB | `debian/archive/index.rs` |
+//! | a package's control archive | [`CONTROL`] | `debian/deb.rs`, `image/root/deb.rs` |
+//! | a package's files | [`FILES`] | `image/root/deb.rs` |
+//! | an image to put packages into, or to boot | [`IMAGE`] | `disk/pack.rs` |
+//! | a kernel to boot, an initramfs to look into | [`KERNEL`] | `trial/boot/unpack.rs`, `trial/check/initramfs.rs` |
+//! | an index of our own repository | 1 GiB | the crate `repo-index` |
+//!
+//! What is fetched is bounded by `debian/archive/fetch.rs`, what a file system or a tar may hold by `disk/ext4/read.rs`,
+//! `trial/card/volume.rs` and `disk/tree/tar.rs`.
+
+use std::io::{self, Read};
+
+use flate2::read::MultiGzDecoder;
+use lzma_rust2::XzReader;
+use structured_zstd::decoding::{FrameDecoder, StreamingDecoder};
+
+/// A package's control archive: scripts, and checksums of its files.
+pub const CONTROL: u64 = 64 << 20;
+/// A package's files.
+pub const FILES: u64 = 8 << 30;
+/// An image of a card.
+pub const IMAGE: u64 = 256 << 30;
+/// A kernel, or an initramfs with its modules.
+pub const KERNEL: u64 = 1 << 30;
+
+/// What is kept in memory of that which was unpacked, to be repeated: as much as `xz -9` and `zstd --ultra` ask for, and no
+/// more than `zstd` gives without being told.
+const DICTIONARY: u64 = 128 << 20;
+
+/// A stream that is an error once more has come of it than it may have.
+#[derive(Debug)]
+pub struct Bounded<R> {
+    input: R,
+    most: u64,
+    left: u64,
+}
+
+/// Bounds a stream that is not packed.
+pub fn bound<R: Read>(input: R, most: u64) -> Bounded<R> {
+    Bounded { input, most, left: most }
+}
+
+/// Unpacks xz.
+pub fn xz<R: Read>(packed: R, most: u64) -> Bounded<XzReader<R>> {
+    bound(XzReader::new_mem_limit(packed, true, (DICTIONARY >> 10) as u32 + 1024), most)
+}
+
+/// Unpacks gzip.
+pub fn gzip<R: Read>(packed: R, most: u64) -> Bounded<MultiGzDecoder<R>> {
+    bound(MultiGzDecoder::new(packed), most)
+}
+
+/// Unpacks zstd.
+pub fn zstd<R: Read>(packed: R, most: u64) -> io::Result<Bounded<StreamingDecoder<R, FrameDecoder>>> {
+    let mut decoder = FrameDecoder::new();
+    decoder.set_max_window_size(DICTIONARY).map_err(io::Error::other)?;
+    Ok(bound(StreamingDecoder::new_with_decoder(packed, decoder), most))
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left > 0 {
+            let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+            let read = self.input.read(&mut buffer[..room])?;
+            self.left -= read as u64;
+            return Ok(read);
+        }
+        if buffer.is_empty() || self.input.read(&mut [0])? == 0 {
+            return Ok(0);
+        }
+        let why = format!("unpacks to more than {} bytes, and no more is read", self.most);
+        Err(io::Error::new(io::ErrorKind::FileTooLarge, why))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use super::{gzip, xz, zstd};
+
+    /// Zeros of four times the bound, in a few kilobytes.
+    #[test]
+    fn a_stream_ends_where_it_may_become_no_more() {
+        let zeros = vec![0; 4 << 20];
+        let mut packer =
+            lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).expect("xz");
+        packer.write_all(&zeros).expect("xz");
+        let packed_xz = packer.finish().expect("xz");
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(&zeros).expect("gzip");
+        let packed_gz = packer.finish().expect("gzip");
+        let level = structured_zstd::encoding::CompressionLevel::from_level(1);
+        let packed_zst = structured_zstd::encoding::compress_to_vec(zeros.as_slice(), level);
+        let open = |most: u64| -> [Box<dyn Read + '_>; 3] {
+            [
+                Box::new(xz(packed_xz.as_slice(), most)),
+                Box::new(gzip(packed_gz.as_slice(), most)),
+                Box::new(zstd(packed_zst.as_slice(), most).expect("zstd")),
+            ]
+        };
+        for mut stream in open(4 << 20) {
+            let mut whole = Vec::new();
+            assert_eq!(stream.read_to_end(&mut whole).map_err(|error| error.to_string()), Ok(4 << 20));
+        }
+        for mut stream in open((4 << 20) - 1) {
+            let mut whole = Vec::new();
+            let error = stream.read_to_end(&mut whole).expect_err("too much");
+            assert_eq!(error.to_string(), "unpacks to more than 4194303 bytes, and no more is read");
+            assert_eq!(whole.len(), (4 << 20) - 1);
+        }
+    }
+}

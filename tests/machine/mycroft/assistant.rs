@@ -1,0 +1,164 @@
+//! Machines with an assistant, and what there is to see of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use support::packages::dist;
+use testbed::{Machine, Output, Plan, Suite};
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+
+/// How long anything may take that takes no time: a host with other work is slow.
+pub(crate) const SOON: Duration = SECOND.saturating_mul(15);
+
+pub(crate) const PARENT: &str = "mycroft.service";
+pub(crate) const BUS: &str = "mycroft-messagebus.service";
+pub(crate) const CLIENTS: [&str; 4] =
+    ["mycroft-audio.service", "mycroft-voice.service", "mycroft-skills.service", "mycroft-enclosure.service"];
+
+/// The bus and its clients.
+pub(crate) fn children() -> impl Iterator<Item = &'static str> {
+    [BUS].into_iter().chain(CLIENTS)
+}
+
+const VENV: &str = "/opt/mycroft/venv";
+const REQUIREMENTS: &str = include_str!("requirements.txt");
+const PROGRAMS: [&str; 4] = ["ovos-audio", "ovos-dinkum-listener", "ovos-core", "ovos_PHAL"];
+
+/// The package for this processor, `deb` or `rpm`.
+pub(crate) fn package(format: &str) -> &'static Path {
+    static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    of(BUILT.get_or_init(|| dist(&["mycroft"], "mycroft")), format)
+}
+
+/// The next version, in which everything is opted in: a reboot after too many failures, the hardware's watchdog, and
+/// the account's own manager from boot on.
+pub(crate) fn next(format: &str) -> &'static Path {
+    static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mycroft-next.toml");
+        let mut text =
+            fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../catalog/mycroft.toml")).unwrap();
+        for (old, new) in [
+            (
+                "[[release]]\n",
+                "[[release]]\nversion = \"0.2.0\"\ndate = \"2026-12-20\"\nchanges = [\"Next.\"]\n\n[[release]]\n",
+            ),
+            ("interval = \"5min\" }", "interval = \"5min\", action = \"reboot\" }"),
+            ("[account.mycroft]\n", "[machine]\nhardware-watchdog = \"20s\"\n\n[account.mycroft]\nlinger = true\n"),
+            ("description = \"Mycroft message bus\"", "description = \"Next Mycroft message bus\""),
+        ] {
+            assert!(text.contains(old), "the catalog no longer has {old:?}");
+            text = text.replacen(old, new, 1);
+        }
+        fs::write(&file, text).unwrap();
+        dist(&["--catalog", file.to_str().unwrap()], "mycroft-next")
+    });
+    of(built, format)
+}
+
+pub(crate) fn of(built: &'static [PathBuf], format: &str) -> &'static Path {
+    built.iter().find(|path| path.extension().is_some_and(|e| e == format)).unwrap()
+}
+
+/// A machine with the programs of an assistant and the user `op`, without the package.
+pub(crate) fn bare(suite: Suite) -> Plan {
+    // Ten seconds after the last logout, if nobody says otherwise.
+    let logind = "[Login]\nUserStopDelaySec=1s\n";
+    let plan = Machine::on(suite).python(VENV, REQUIREMENTS).user("op", &[]).file(
+        "/etc/systemd/logind.conf.d/quick.conf",
+        0o644,
+        logind,
+    );
+    PROGRAMS
+        .iter()
+        .fold(plan, |plan, name| plan.file(&format!("{VENV}/bin/{name}"), 0o755, include_str!("client.py")))
+}
+
+/// Such a machine with the package.
+pub(crate) fn assistant(suite: Suite) -> Plan {
+    bare(suite).install(package("deb"))
+}
+
+/// Whose services they are: the machine's, or those of the user `op`.
+#[derive(Clone, Copy)]
+pub(crate) struct Of<'m>(pub(crate) &'m Machine, pub(crate) bool);
+
+impl<'m> Of<'m> {
+    /// Runs a `systemctl` command as whoever they belong to.
+    #[must_use = "a command that fails unnoticed proves nothing: say .ok() or .fails()"]
+    #[track_caller]
+    pub(crate) fn systemctl(self, arguments: &str) -> Output<'m> {
+        let Of(machine, user) = self;
+        if !user {
+            return machine.run(&format!("systemctl {arguments}"));
+        }
+        as_op(machine, &format!("systemctl --user {arguments}"))
+    }
+
+    #[track_caller]
+    pub(crate) fn show(self, unit: &str, property: &str) -> String {
+        self.systemctl(&format!("show --value --property={property} {unit}")).ok().text().to_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn state(self, unit: &str) -> String {
+        self.show(unit, "ActiveState")
+    }
+
+    /// The main processes of the bus and its clients, each of which must be up and well.
+    #[track_caller]
+    pub(crate) fn pids(self) -> Vec<String> {
+        let pids = self.each().map(|(unit, state, pid)| {
+            assert_eq!(state, "active", "{unit}");
+            pid
+        });
+        pids.collect()
+    }
+
+    /// State and main process of the bus and its clients.
+    #[track_caller]
+    fn each(self) -> impl Iterator<Item = (&'static str, String, String)> {
+        let units = children().collect::<Vec<_>>().join(" ");
+        let shown = self.systemctl(&format!("show --property=ActiveState,MainPID {units}")).ok();
+        let property = |of: &str, name: &str| {
+            of.lines().find_map(|l| l.strip_prefix(name)).unwrap_or_default().to_owned()
+        };
+        let blocks: Vec<String> = shown.text().split("\n\n").map(str::to_owned).collect();
+        assert_eq!(blocks.len(), 5);
+        children()
+            .zip(blocks)
+            .map(move |(unit, block)| (unit, property(&block, "ActiveState="), property(&block, "MainPID=")))
+    }
+
+    #[track_caller]
+    pub(crate) fn wait(self, unit: &str, state: &str) {
+        self.0.wait_for(&format!("{unit} {state}"), SOON, || self.state(unit) == state);
+    }
+
+    /// Nothing of it runs or is about to.
+    #[track_caller]
+    pub(crate) fn all_down(self) {
+        // A stop is passed on by the parent, and not waited for there.
+        self.0.wait_for("everything down", SOON, || {
+            self.each().all(|(_, state, pid)| (state.as_str(), pid.as_str()) == ("inactive", "0"))
+        });
+    }
+
+    /// A drop-in for a unit; the manager has read it.
+    #[track_caller]
+    pub(crate) fn drop_in(self, unit: &str, name: &str, text: &str) {
+        let folder = if self.1 { "user" } else { "system" };
+        self.0.put(&format!("/etc/systemd/{folder}/{unit}.d/{name}.conf"), 0o644, text);
+        self.systemctl("daemon-reload").ok();
+    }
+}
+
+/// Runs a script as `op`, with the way to the user's own manager.
+#[must_use = "a command that fails unnoticed proves nothing: say .ok() or .fails()"]
+#[track_caller]
+pub(crate) fn as_op<'m>(machine: &'m Machine, script: &str) -> Output<'m> {
+    machine.run_as("op", &format!("export XDG_RUNTIME_DIR=/run/user/$(id -u); {script}"))
+}

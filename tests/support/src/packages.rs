@@ -1,0 +1,22 @@
+//! Packages for scenarios, made as a person makes them; a part of each test binary.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Mutex;
+
+use crate::command::{root, tmp};
+
+/// Packages for this processor, made by `cargo xtask dist ARGS` into a folder of that name.
+pub fn dist(args: &[&str], folder: &str) -> Vec<PathBuf> {
+    // Two calls would stage the same product in the same folder.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let out = tmp().join(folder);
+    let _ = std::fs::remove_dir_all(&out);
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(root()).args(["xtask", "dist", "--target", &triple, "--out"]).arg(&out).args(args);
+    let made = command.output().unwrap();
+    assert!(made.status.success(), "{command:?}: {}", String::from_utf8_lossy(&made.stderr));
+    String::from_utf8(made.stdout).unwrap().lines().map(PathBuf::from).collect()
+}

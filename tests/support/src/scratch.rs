@@ -1,0 +1,34 @@
+//! A directory of its own for each test, gone when the test is.
+
+use std::fs;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+
+use crate::command::tmp;
+
+/// The directory.
+pub struct Scratch(PathBuf);
+
+/// Makes one; `name` is for a person who looks while the test runs.
+pub fn scratch(name: &str) -> Scratch {
+    let path = tmp().join(format!("{name}-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).unwrap();
+    Scratch(path)
+}
+
+impl Deref for Scratch {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+}
