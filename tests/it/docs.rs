@@ -21,10 +21,10 @@ fn the_toolchain_knows_no_products_name() {
         .filter_map(|(path, _)| Some(path.strip_prefix("catalog/")?.strip_suffix(".toml")?.to_owned()))
         .collect();
     assert!(!products.is_empty());
-    for (path, text) in texts("xtask crates units polkit env packaging src/table.rs") {
+    for (path, text) in texts("xtask crates units polkit env packaging programs/base/src/table.rs") {
         for (number, line) in text.lines().enumerate() {
             // The repository's own name, and the name of a program, are no product's.
-            let line = line.replace("rovi-services", "").replace("rovi_services", "").replace("bin/rovi", "");
+            let line = line.replace("rovi-services", "").replace("programs/rovi", "");
             for product in &products {
                 let word =
                     line.split(|c: char| !c.is_alphanumeric()).any(|w| w.eq_ignore_ascii_case(product));
@@ -37,7 +37,7 @@ fn the_toolchain_knows_no_products_name() {
 /// Others would fail for who has changed nothing, and not fail again.
 #[test]
 fn every_property_test_draws_the_same_cases_in_every_run() {
-    let files = texts("src crates tests xtask");
+    let files = texts("programs crates tests xtask");
     let draws = files.iter().filter(|(path, text)| path.ends_with(".rs") && text.contains("proptest! {\n"));
     let counts = draws.map(|(path, text)| {
         let count = |what: &str| text.matches(what).count();

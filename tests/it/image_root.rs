@@ -31,7 +31,7 @@ const TOOLS: [(&str, &str); 9] = [
 
 /// A copy of what is in the checkout, somewhere else.
 pub(crate) fn copy_of_checkout(to: &Path) {
-    let list = "git ls-files --cached --others --exclude-standard -z image catalog src/bin src/*/completions repository.toml";
+    let list = "git ls-files --cached --others --exclude-standard -z image catalog programs/*/src/main.rs programs/*/*.1 programs/*/completions repository.toml";
     sh(
         root(),
         &format!("{list} | tar --create --null --files-from=- | tar --extract --directory={}", to.display()),

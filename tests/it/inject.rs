@@ -175,7 +175,7 @@ proptest! {
 /// The good cases, and a piece of a bad one.
 fn catalogs() -> &'static [String] {
     static CATALOGS: LazyLock<Vec<String>> = LazyLock::new(|| {
-        let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+        let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
         let names =
             ["good-every-field", "good-launch", "good-minimal", "bad-order-two-circles", "bad-use-circle"];
         names.map(|name| std::fs::read_to_string(cases.join(name).join("catalog.toml")).unwrap()).into()

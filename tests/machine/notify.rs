@@ -17,7 +17,7 @@ fn helper() -> &'static PathBuf {
         let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut build = Command::new(env!("CARGO"));
-        build.current_dir(&root).args(["build", "--quiet", "--release", "--package", "rovi-services"]);
+        build.current_dir(&root).args(["build", "--quiet", "--release", "--package", "notify-helper"]);
         build.args(["--bin", "notify-helper", "--target", &target]);
         assert!(build.status().unwrap().success(), "notify-helper does not build");
         let dir = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use support::made;
 use testbed::host;
 
 use crate::alone;
-use support::made;
 
 /// Twice what `cargo xtask bench image` promises: seconds are those of a machine, and one of CI has been half as fast as
 /// itself on another day. Reading, installing or summing up once more than needed is found all the same.

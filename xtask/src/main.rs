@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use base::plain::Plain;
 use catalog::finding::Faults;
 use clap::{Parser, Subcommand};
-use rovi_services::plain::Plain;
 use workspace::Workspace;
 use xtask::{secret, verb};
 

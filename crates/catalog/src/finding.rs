@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rovi_services::plain::{Plain, deceives};
+use base::plain::{Plain, deceives};
 
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

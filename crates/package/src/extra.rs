@@ -54,10 +54,16 @@ impl Extra {
 /// Man page and completions of each program that has them.
 pub fn extras(workspace: &Workspace) -> Result<Vec<Extra>> {
     let mut extras = Vec::new();
-    for program in workspace.stems("src/bin", "1")? {
-        let page = workspace.path(&format!("src/bin/{program}.1"));
+    for program in workspace.programs()? {
+        let page = workspace.path(&format!("programs/{program}/{program}.1"));
+        if !page.exists() {
+            continue;
+        }
         let text = fs::read_to_string(&page).with_context(|| format!("`{}`", page.display()))?;
-        extras.extend(Extra::completions(&workspace.path(&format!("src/{program}/completions")), &program));
+        extras.extend(Extra::completions(
+            &workspace.path(&format!("programs/{program}/completions")),
+            &program,
+        ));
         extras.push(Extra { program, kind: Kind::Page, text });
     }
     Ok(extras)

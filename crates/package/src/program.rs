@@ -26,7 +26,9 @@ pub fn build(workspace: &Workspace, target: Target) -> Result<Vec<Program>> {
     let triple = target.triple;
     let flags = flags(workspace)?;
     eprintln!("building the programs for {triple}");
-    cmd!(sh, "cargo build --quiet --locked --release --package rovi-services --bins --target {triple}")
+    let names = workspace.programs()?;
+    let packages = names.iter().map(|name| format!("--package={name}"));
+    cmd!(sh, "cargo build --quiet --locked --release {packages...} --bins --target {triple}")
         .env("CARGO_ENCODED_RUSTFLAGS", flags)
         .quiet()
         .run()
@@ -36,7 +38,7 @@ pub fn build(workspace: &Workspace, target: Target) -> Result<Vec<Program>> {
     // The toolchain's objcopy does not find its own library unless rustup has said where it is.
     let libraries = PathBuf::from(cmd!(sh, "rustc --print sysroot").quiet().read()?.trim()).join("lib");
     let mut programs = Vec::new();
-    for name in workspace.programs()? {
+    for name in names {
         let (built, slim) = (output.join(&name), output.join(format!("{name}.slim")));
         // What compiler and linker say of themselves is of no use on a machine, and lint tools refuse it.
         cmd!(sh, "{objcopy} --remove-section=.comment --remove-section=.note.* {built} {slim}")

@@ -5,12 +5,12 @@ mod filter;
 mod plan;
 mod template;
 
+use base::cksum;
+use base::table::{self, Shipped, Table};
 use catalog::model::Product;
 use catalog::raw::{Manager, OnUpgrade};
 use catalog::rule::name;
 use minijinja::{Value, context};
-use rovi_services::cksum;
-use rovi_services::table::{self, Shipped, Table};
 
 use crate::extra::{Extra, Kind};
 use crate::tree::Tree;

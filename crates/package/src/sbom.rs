@@ -26,13 +26,16 @@ impl Crates {
         let (triple, format) = (target.triple, "{p}|{l}");
         // Not `cargo metadata`: it unites the features that all members of the workspace ask for, and so names crates
         // that only the toolchain has.
+        let packages = workspace.programs()?.into_iter().map(|name| format!("--package={name}"));
         let tree = cmd!(
             sh,
-            "cargo tree --locked --edges normal,no-proc-macro --target {triple} --prefix none --format {format}"
+            "cargo tree --locked {packages...} --edges normal,no-proc-macro --target {triple} --prefix none --format {format}"
         );
         // A mark says that what a crate needs stands above already.
         let line = |line: &str| line.trim_end_matches(" (*)").to_owned();
-        let lines: BTreeSet<String> = tree.quiet().read()?.lines().skip(1).map(line).collect();
+        // What comes from here is no dependency, and has its path in parentheses.
+        let is_foreign = |line: &&str| !line.is_empty() && !line.contains(" (/");
+        let lines: BTreeSet<String> = tree.quiet().read()?.lines().filter(is_foreign).map(line).collect();
         let lock: toml::Table = toml::from_str(&std::fs::read_to_string(workspace.path("Cargo.lock"))?)?;
         let rustc = cmd!(sh, "rustc --version").quiet().read()?;
         let version = rustc.split_whitespace().nth(1).unwrap_or_default();

@@ -25,10 +25,10 @@ use std::path::{Path, PathBuf};
 use std::{fs, thread};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use base::plain::Plain;
 use catalog::rule::name;
 use package::dist::Manifest;
 use package::pack::{Format, Package, sha256};
-use rovi_services::plain::Plain;
 use workspace::Workspace;
 
 use apt::Apt;

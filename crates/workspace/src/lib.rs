@@ -21,7 +21,7 @@ impl Workspace {
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
         // A crate of the checkout, or the checkout itself.
-        let root = manifest.ancestors().find(|folder| folder.join("src/bin").is_dir()).unwrap_or(&manifest);
+        let root = manifest.ancestors().find(|folder| folder.join("programs").is_dir()).unwrap_or(&manifest);
         Workspace { root: root.to_owned() }
     }
 
@@ -47,9 +47,19 @@ impl Workspace {
         Ok(lock)
     }
 
-    /// Names of the programs that can be packed.
+    /// Names of the programs that can be packed: each is a crate of its own, in a folder of that name.
     pub fn programs(&self) -> Result<Vec<String>> {
-        self.stems("src/bin", "rs")
+        let path = self.path("programs");
+        let entries = fs::read_dir(&path).with_context(|| format!("`{}`", path.display()))?;
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            if entry.path().join("src/main.rs").exists() {
+                names.extend(entry.file_name().into_string());
+            }
+        }
+        names.sort();
+        Ok(names)
     }
 
     /// Names of the products that have a catalog here.
@@ -57,8 +67,7 @@ impl Workspace {
         self.stems("catalog", "toml")
     }
 
-    /// The stems of the files in a folder that end so, in their order.
-    pub fn stems(&self, directory: &str, extension: &str) -> Result<Vec<String>> {
+    fn stems(&self, directory: &str, extension: &str) -> Result<Vec<String>> {
         let path = self.path(directory);
         let entries = fs::read_dir(&path).with_context(|| format!("`{}`", path.display()))?;
         let mut stems = Vec::new();

@@ -30,12 +30,12 @@ impl Distribution {
             "mkdir -m 700 gpg; export GNUPGHOME=$PWD/gpg
              gpg --batch --quiet --passphrase '' --quick-generate-key tiny rsa2048 2>/dev/null
              gpg --batch --quiet --export > keys.gpg
-             mkdir -p checkout/image/suites checkout/image/boards checkout/image/files/none checkout/catalog checkout/src/bin
+             mkdir -p checkout/image/suites checkout/image/boards checkout/image/files/none checkout/catalog checkout/programs
              touch checkout/image/files/none/x",
         );
         fs::copy(root().join("catalog/first-boot.toml"), dir.join("checkout/catalog/first-boot.toml"))
             .unwrap();
-        sh(root(), &format!("cp src/bin/*.rs {here}/checkout/src/bin/"));
+        sh(root(), &format!("cp --parents programs/*/src/main.rs {here}/checkout/"));
         let write = |path: &str, text: &str| fs::write(dir.join("checkout").join(path), text).unwrap();
         write("image/image.toml", "product = \"first-boot\"\nbeside = []\n");
         let suite = format!(

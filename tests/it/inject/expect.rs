@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use base::table::Table;
 use package::tree::Tree;
-use rovi_services::table::Table;
 
 use super::family;
 use super::fields::Values;

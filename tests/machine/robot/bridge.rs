@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use rovi_services::field::FieldLine;
-use rovi_services::report::Outcome;
+use base::field::FieldLine;
+use base::report::Outcome;
 use support::robot::robot;
 use testbed::{Machine, Result, Suite, at_once, ros};
 
@@ -57,7 +57,8 @@ fn r26_the_ui_bridge_reaches_the_executor_from_inside_the_gateway() -> Result<()
 
 /// The lines of Python in the page, as they stand there.
 fn shown_in_the_page() -> String {
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/bin/rovi.1")).unwrap();
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../programs/rovi/rovi.1")).unwrap();
     let from = page.split_once("In Python:\n").expect("the page shows Python").1;
     let block = from.split_once(".Bd -literal -offset indent\n").unwrap().1.split_once(".Ed\n").unwrap().0;
     assert!(block.contains("subprocess") && !block.contains('\\'), "{block}");

@@ -3,7 +3,7 @@
 
 mod archive;
 
-use rovi_services::diagnosis::{By, Diagnosis, Severity};
+use base::diagnosis::{By, Diagnosis, Severity};
 use support::robot::{SECOND, SUITES, robot};
 use testbed::{Machine, Result, Session, Suite, at_once};
 

@@ -10,7 +10,7 @@ mod verbs;
 mod waiting;
 mod watch;
 
-use rovi_services::report::{Outcome, Service, State, Status};
+use base::report::{Outcome, Service, State, Status};
 use testbed::{Machine, Session};
 
 use crate::life::{SOON, of, up};

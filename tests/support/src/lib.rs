@@ -4,8 +4,11 @@
 pub mod account;
 pub mod cases;
 pub mod command;
+pub mod event;
 pub mod made;
+pub mod manager;
 pub mod packages;
+pub mod plain;
 pub mod robot;
 pub mod scratch;
 

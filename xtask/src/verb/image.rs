@@ -7,13 +7,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use catalog::model::Product;
+use first_boot::settings;
 use image::Recipe;
 use image::board::{Board, Suite};
 use image::build::{self, FORMATS, Order};
 use package::dist::{Plan, dist};
 use package::manifest;
 use package::pack::Format;
-use rovi_services::first_boot::settings;
 use trial::boot::Options;
 use workspace::{Workspace, target};
 

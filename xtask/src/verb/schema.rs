@@ -2,16 +2,16 @@
 //! programs.
 
 use anyhow::Result;
+use base::diagnosis::Diagnosis;
+use base::field::FieldLine;
+use base::report::{Outcome, Status};
 use catalog::schema::schema;
-use rovi_services::diagnosis::Diagnosis;
-use rovi_services::field::FieldLine;
-use rovi_services::report::{Outcome, Status};
 use serde_json::{Value, json};
 use workspace::{Workspace, output};
 
 /// Where the schemas are checked in, and what makes them.
 pub const FILES: [(&str, Text); 2] =
-    [("catalog/schema.json", || text(&schema())), ("src/report.schema.json", || text(&report()))];
+    [("catalog/schema.json", || text(&schema())), ("programs/rovi/report.schema.json", || text(&report()))];
 
 /// Makes the text of a schema.
 pub type Text = fn() -> String;
@@ -36,7 +36,7 @@ fn report() -> Value {
     ];
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$comment": "Made from src/report.rs by `cargo xtask schema`; do not edit.",
+        "$comment": "Made from programs/base/src/report.rs by `cargo xtask schema`; do not edit.",
         "title": "Report",
         "anyOf": kinds,
         "$defs": generator.take_definitions(true),

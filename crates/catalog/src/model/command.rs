@@ -1,7 +1,7 @@
 //! What a service runs: takes its `exec` or `launch`, makes the command line of its unit and what `run_stack` does.
 
-use rovi_services::span;
-use rovi_services::table::{Guard, Launch, Session, Setup};
+use base::span;
+use base::table::{Guard, Launch, Session, Setup};
 
 use crate::finding::{known, shown};
 use crate::model::service::{Builder, LAUNCHER};

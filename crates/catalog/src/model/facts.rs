@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rovi_services::table;
+use base::table;
 
 use crate::model::{Lock, Product, Role, Service};
 use crate::raw::Manager;

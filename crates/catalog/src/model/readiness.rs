@@ -3,8 +3,8 @@
 
 use std::ffi::OsString;
 
-use rovi_services::watch::options::Options;
-use rovi_services::watch::probe::Probe;
+use base::probe::Probe;
+use base::probe::options::Options;
 
 use crate::model::command::quote;
 use crate::model::service::Builder;

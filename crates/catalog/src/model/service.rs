@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rovi_services::table::Expects;
+use base::table::Expects;
 
 use crate::finding::{known, shown};
 use crate::model::bounds::{limits, start_limit};

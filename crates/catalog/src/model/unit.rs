@@ -1,6 +1,6 @@
 //! A unit and everything about it, as the templates print it.
 
-use rovi_services::table;
+use base::table;
 use serde::Serialize;
 
 use crate::model::Variable;

@@ -1,6 +1,6 @@
 //! Many at once: each gets a true answer, and there are never two stacks.
 
-use rovi_services::report::{Outcome, State};
+use base::report::{Outcome, State};
 use serde::Deserialize;
 use support::robot::SECOND;
 use testbed::{Machine, Result, ros};

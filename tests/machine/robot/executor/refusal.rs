@@ -1,6 +1,6 @@
 //! Every refusal: its exit status, its reason, its next step, and that nothing else has happened.
 
-use rovi_services::report::State;
+use base::report::State;
 use testbed::{Machine, Result};
 
 use super::{outcome, service, start, status};

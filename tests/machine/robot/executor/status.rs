@@ -1,7 +1,7 @@
 //! What `rovi status` shows, and what it must not be taken in by.
 
-use rovi_services::plain::deceives;
-use rovi_services::report::{State, Status};
+use base::plain::deceives;
+use base::report::{State, Status};
 use testbed::{Machine, Result};
 
 use super::{service, start, status};

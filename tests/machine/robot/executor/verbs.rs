@@ -1,6 +1,6 @@
 //! Every verb, as an operator at a terminal.
 
-use rovi_services::report::State;
+use base::report::State;
 use testbed::Result;
 
 use super::{outcome, service, start};

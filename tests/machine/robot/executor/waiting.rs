@@ -1,6 +1,6 @@
 //! What somebody sees who waits, and what becomes of it when others come between.
 
-use rovi_services::report::State;
+use base::report::State;
 use support::robot::SECOND;
 use testbed::Result;
 
@@ -49,7 +49,7 @@ fn two_starts_at_once_are_one_and_a_stop_takes_both_back() -> Result<()> {
         let mut pids = [one, two].map(|session| {
             let (status, screen) = session.finish(SOON);
             assert_eq!(status, 0, "{screen}");
-            serde_json::from_str::<rovi_services::report::Outcome>(&screen).unwrap().pid
+            serde_json::from_str::<base::report::Outcome>(&screen).unwrap().pid
         });
         assert!(pids[0].is_some() && pids[0] == pids[1], "{pids:?}");
         pids.reverse();
@@ -97,7 +97,7 @@ fn a_stop_that_takes_its_time_is_waited_for_and_told() -> Result<()> {
         assert!(refused.exit == 75 && refused.message.ends_with("try again"), "{refused:?}");
         let (status, screen) = op.finish(10 * SECOND);
         assert_eq!(status, 0, "{screen}");
-        let told: rovi_services::report::Outcome = serde_json::from_str(&screen).unwrap();
+        let told: base::report::Outcome = serde_json::from_str(&screen).unwrap();
         assert!(
             told.notes.iter().any(|n| n.starts_with("it did not end by itself: it took too long")),
             "{told:?}"

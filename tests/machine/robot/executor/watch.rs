@@ -1,6 +1,6 @@
 //! `rovi status --watch`: soon, complete, and asleep while nothing happens.
 
-use rovi_services::report::{State, Status};
+use base::report::{State, Status};
 use testbed::{Machine, Result};
 
 use super::start;

@@ -1,0 +1,146 @@
+//! `first-boot apply`: what a person asked for on the boot partition is done, once.
+//!
+//! In an order that brings the machine within reach first. Everything may be done twice; the file counts as applied when
+//! all of it is on the card, and only then its secrets are overwritten.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use base::failure::{Failure, reason};
+use base::say::say;
+
+use crate::document::Fault;
+use crate::settings::{self, LONGEST, Reading, Settings};
+use crate::state::{FOLDER, State, Task};
+use crate::{FILE, durable, host, locale, mask, notice, read_only, role, ssh, tool, user, wlan};
+
+/// Does what there is to do with the file in `boot`.
+pub fn run(boot: &Path) -> Result<(), Failure> {
+    let mut failures = Vec::new();
+    match ssh::host_keys() {
+        Ok(true) => {
+            say("ssh has keys of this card's own");
+            rustix::fs::sync();
+        }
+        Ok(false) => {}
+        Err(why) => failures.push(Failure::failed(format!("ssh: no keys of its own: {why}"))),
+    }
+    let faults = match file(boot) {
+        Ok(faults) => faults,
+        Err(failure) => {
+            failures.push(failure);
+            0
+        }
+    };
+    notice::issue(faults);
+    if !notice::somebody() {
+        say(format_args!("nobody can log in: there is no password and no key: write `{FILE}`"));
+    }
+    failures.into_iter().next().map_or(Ok(()), Err)
+}
+
+/// How many faults the file had, if it was applied now.
+fn file(boot: &Path) -> Result<usize, Failure> {
+    let path = boot.join(FILE);
+    let failed = |e: io::Error| Failure::failed(format!("`{}`: {}", path.display(), reason(&e)));
+    // One byte more than is allowed tells that there are too many.
+    let Some(bytes) = durable::read(&path, LONGEST + 1).map_err(failed)? else {
+        let windows = boot.join(format!("{FILE}.txt"));
+        if windows.exists() {
+            let fault =
+                format!("`{FILE}.txt`: has a second ending that Windows hides: rename it to `{FILE}`");
+            notice::errors(boot, std::slice::from_ref(&fault))?;
+            return Err(Failure::configuration(fault));
+        }
+        return Ok(0);
+    };
+    let state = State::at(Path::new(FOLDER));
+    match state.decide(&bytes).map_err(failed)? {
+        Task::Done => return Ok(0),
+        Task::Wipe(masked) => return wipe(&path, &masked, &state).map(|()| 0),
+        Task::Apply => {}
+    }
+    if read_only::now() {
+        return again(boot);
+    }
+    let Reading { settings, faults } = settings::read(&bytes);
+    let mut said: Vec<String> = faults.iter().map(shown).collect();
+    let masked = mask::masked(&bytes);
+    said.extend(settle(boot, &settings));
+    for line in notice::shortened(&said) {
+        say(format_args!("{FILE}: {line}"));
+    }
+    // Everything is on the card before anything says so.
+    rustix::fs::sync();
+    let listed = notice::errors(boot, &said);
+    state.applied(&bytes, &masked).map_err(|e| {
+        Failure::failed(format!("`{FOLDER}`: {}: `{FILE}` is applied again at the next boot", reason(&e)))
+    })?;
+    if masked != bytes {
+        wipe(&path, &masked, &state)?;
+    }
+    listed?;
+    say(format_args!("{FILE}: applied"));
+    Ok(said.len())
+}
+
+/// Does it all, and says what could not be done.
+fn settle(boot: &Path, settings: &Settings) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut step = |place: &str, result: Option<Result<(), String>>| {
+        if let Some(Err(why)) = result {
+            faults.push(format!("{place}: {why}"));
+        }
+    };
+    step("[user]", settings.user.as_ref().map(user::apply));
+    step("[wlan]", settings.wlan.as_ref().map(wlan::apply));
+    step("[system] hostname", settings.hostname.as_deref().map(host::apply));
+    step("[locale] keymap", settings.keymap.as_deref().map(locale::keymap));
+    step("[locale] timezone", settings.timezone.as_deref().map(locale::timezone));
+    step("[locale] language", settings.language.as_deref().map(locale::language));
+    ssh::apply(&settings.ssh, settings.user.as_ref().map(|user| user.name.as_str()), &mut faults);
+    faults.extend(role::apply(settings.role.as_deref(), settings.workspace.as_deref()));
+    // The last: in a boot with a read-only root nothing of the rest could be finished.
+    if let Some(Err(failure)) = settings.read_only.map(|on| read_only::set(boot, on)) {
+        faults.push(format!("[system] read_only: {}", failure.message));
+    }
+    faults
+}
+
+/// Overwrites the secrets where they stand.
+fn wipe(path: &Path, masked: &[u8], state: &State) -> Result<(), Failure> {
+    let overwritten = (|| {
+        let file = OpenOptions::new().write(true).open(path)?;
+        file.write_all_at(masked, 0)?;
+        file.sync_all()
+    })();
+    overwritten.and_then(|()| state.wiped()).map_err(|e| {
+        let told = format!(
+            "`{}`: {}: its passwords are still readable there: make the boot partition writable",
+            path.display(),
+            reason(&e)
+        );
+        Failure::failed(told)
+    })
+}
+
+/// The root of this boot is in memory: the machine starts once more, on the card's.
+fn again(boot: &Path) -> Result<usize, Failure> {
+    // Where it cannot be made writable, the next line says what that means.
+    let _ = tool::run(&["mount", "-o", "remount,rw", &boot.to_string_lossy()], None);
+    read_only::set(boot, false)?;
+    say(format_args!("{FILE}: changed while the root is read-only: starting again to apply it"));
+    tool::systemctl(&["--no-block", "reboot"]).map_err(|why| Failure::failed(format!("no reboot: {why}")))?;
+    Ok(0)
+}
+
+/// A fault as a line for a person.
+pub fn shown(fault: &Fault) -> String {
+    if fault.line == 0 {
+        format!("the file {}", fault.what)
+    } else {
+        format!("line {}: {}", fault.line, fault.what)
+    }
+}

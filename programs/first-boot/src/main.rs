@@ -1,0 +1,152 @@
+//! `first-boot VERB`: makes a machine of its own out of a card that was flashed. See first-boot(1).
+
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use base::failure::{Failure, reason};
+use base::plain::Plain;
+use base::say::say;
+use first_boot::settings::{self, LONGEST};
+use first_boot::{BOOT, apply, durable, grow, overlay, read_only};
+
+const HELP: &str = "\
+Make a machine of its own out of a card that was flashed.
+
+usage: first-boot apply [--boot DIR]
+       first-boot grow [--disk FILE [--partition N]]
+       first-boot check FILE
+       first-boot read-only [on|off] [--boot DIR]
+       first-boot --help | --version
+
+  apply         what custom.toml on the boot partition asks for, once; a changed file is applied again
+  grow          the root partition to the card's end; with --disk, partition N (2) of that file
+  check         what is wrong with a custom.toml, before it is on a card
+  read-only     whether the root is written to, from the next boot on; without a word, say how it is
+  --boot        the boot partition (/boot/firmware)
+
+As the first process of a machine it lays a file system in memory over the root, and starts systemd.
+exit: 0 done; 1 failed; 2 usage; 78 something in custom.toml is wrong
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let done = if std::process::id() == 1 {
+        Err(overlay::begin(arguments.into_iter()))
+    } else {
+        run(arguments.into_iter())
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            say(format_args!("error: {}", failure.message));
+            ExitCode::from(failure.status)
+        }
+    }
+}
+
+fn run(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
+    let verb = arguments.next().unwrap_or_default();
+    let Options { boot, disk, partition, words } = Options::parse(arguments)?;
+    let place = || PathBuf::from(boot.clone().unwrap_or(BOOT.into()));
+    let given = [boot.is_some(), disk.is_some(), partition.is_some()];
+    match (verb.to_str(), given, words.as_slice()) {
+        (Some("--help"), ..) => print(HELP),
+        (Some("--version"), ..) => print(&format!("first-boot {}\n", env!("CARGO_PKG_VERSION"))),
+        (Some("apply"), [_, false, false], []) => apply::run(&place()),
+        (Some("grow"), [false, false, false], []) => told(grow::root()?),
+        (Some("grow"), [false, true, _], []) => {
+            told(grow::file(Path::new(&disk.unwrap_or_default()), partition.unwrap_or(2))?)
+        }
+        (Some("check"), [false, false, false], [file]) => check(Path::new(file)),
+        (Some("read-only"), [_, false, false], []) => {
+            let word = |on| if on { "on" } else { "off" };
+            let (now, next) = (word(read_only::now()), word(read_only::next(&place())?));
+            print(&format!("now {now}, from the next boot on {next}\n"))
+        }
+        (Some("read-only"), [_, false, false], [word]) if word == "on" || word == "off" => {
+            let changed = read_only::set(&place(), word == "on")?;
+            print(if changed { "from the next boot on\n" } else { "it is so already\n" })
+        }
+        (Some("apply" | "grow" | "check" | "read-only"), ..) => {
+            let verb = verb.to_string_lossy();
+            Err(usage(&format!("`{verb}`: not with these words: see `first-boot --help`")))
+        }
+        _ => Err(usage(&format!(
+            "`{}`: no such verb: apply, grow, check and read-only are known",
+            verb.to_string_lossy()
+        ))),
+    }
+}
+
+/// What follows the verb.
+#[derive(Default)]
+struct Options {
+    boot: Option<OsString>,
+    disk: Option<OsString>,
+    partition: Option<usize>,
+    words: Vec<OsString>,
+}
+
+impl Options {
+    fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Options, Failure> {
+        let mut options = Options::default();
+        while let Some(argument) = arguments.next() {
+            let shown = argument.to_string_lossy().into_owned();
+            let mut value =
+                || arguments.next().ok_or_else(|| usage(&format!("`{shown}`: nothing follows it")));
+            match argument.to_str() {
+                Some("--boot") => options.boot = Some(value()?),
+                Some("--disk") => options.disk = Some(value()?),
+                Some("--partition") => {
+                    let number = value()?.to_str().and_then(|text| text.parse().ok());
+                    let number = number.filter(|number| (1..=4).contains(number));
+                    options.partition =
+                        Some(number.ok_or_else(|| usage("`--partition`: say a number from 1 to 4"))?);
+                }
+                Some(option) if option.starts_with('-') => {
+                    return Err(usage(&format!("`{option}`: no such option: see `first-boot --help`")));
+                }
+                _ => options.words.push(argument),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn told(line: Option<String>) -> Result<(), Failure> {
+    print(&line.map_or_else(String::new, |line| format!("{}\n", Plain(line))))
+}
+
+/// A reader that has seen enough closes the pipe; that is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::failed(format!("cannot write: {}", reason(&e))))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn usage(text: &str) -> Failure {
+    Failure::usage(text)
+}
+
+/// Says what is wrong with a file.
+fn check(path: &Path) -> Result<(), Failure> {
+    let shown = path.display();
+    let failed = |e: io::Error| Failure::failed(format!("`{shown}`: {}", reason(&e)));
+    let bytes = durable::read(path, LONGEST + 1).map_err(failed)?;
+    let bytes = bytes.ok_or_else(|| Failure::failed(format!("`{shown}`: there is no such file")))?;
+    let faults = settings::read(&bytes).faults;
+    let lines: String = faults.iter().map(|fault| format!("{}\n", Plain(apply::shown(fault)))).collect();
+    print(&lines)?;
+    match faults.len() {
+        0 => Ok(()),
+        number => Err(Failure::configuration(format!("`{shown}`: {number} faults: correct them there"))),
+    }
+}

@@ -1,0 +1,318 @@
+//! What a person may ask for: takes the bytes of the file, makes [`Settings`] of what is right in it, and says what is
+//! not, line by line. The same for the machine and for whoever checks a file before the card is flashed.
+
+use std::collections::BTreeMap;
+
+use crate::document::{self, Entry, Fault, MASK, Value};
+use crate::encoding::Decoded;
+use crate::rule::{self, Verdict};
+
+/// Longest file that is read.
+pub const LONGEST: usize = 1 << 16;
+
+/// Every key that there is, by section.
+const KEYS: [(&str, &[&str]); 7] = [
+    ("", &["config_version"]),
+    ("system", &["hostname", "read_only"]),
+    ("user", &["name", "password", "password_encrypted"]),
+    ("ssh", &["enabled", "authorized_keys", "password_authentication"]),
+    ("wlan", &["ssid", "password", "password_encrypted", "hidden", "country"]),
+    ("locale", &["keymap", "timezone", "language"]),
+    ("robot", &["role", "workspace"]),
+];
+
+/// A file, read.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// What is right in it.
+    pub settings: Settings,
+    /// What is not.
+    pub faults: Vec<Fault>,
+}
+
+/// What is asked for; what is left out stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Name of the machine.
+    pub hostname: Option<String>,
+    /// Whether nothing is written to its root.
+    pub read_only: Option<bool>,
+    /// Who administers it.
+    pub user: Option<User>,
+    /// How it is reached.
+    pub ssh: Ssh,
+    /// Its wireless network.
+    pub wlan: Option<Wlan>,
+    /// Layout of a keyboard.
+    pub keymap: Option<String>,
+    /// Time zone.
+    pub timezone: Option<String>,
+    /// Locale.
+    pub language: Option<String>,
+    /// What it is.
+    pub role: Option<String>,
+    /// Where its workspace is.
+    pub workspace: Option<String>,
+}
+
+/// Who administers the machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Login name.
+    pub name: String,
+    /// None: as it is.
+    pub password: Option<Password>,
+}
+
+/// A password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Password {
+    /// As a person types it.
+    Plain(String),
+    /// As /etc/shadow has it.
+    Hash(String),
+}
+
+/// How the machine is reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ssh {
+    /// Whether the server runs.
+    pub enabled: Option<bool>,
+    /// Who may log in.
+    pub keys: Vec<String>,
+    /// Whether a password is enough.
+    pub passwords: Option<bool>,
+}
+
+/// A wireless network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wlan {
+    /// Its name.
+    pub ssid: String,
+    /// How it is joined.
+    pub secret: Secret,
+    /// Whether it does not say its name.
+    pub hidden: bool,
+    /// Where the radio is.
+    pub country: Option<String>,
+}
+
+/// How a wireless network is joined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// By everybody.
+    Open,
+    /// With the password that was given earlier.
+    Kept,
+    /// With a password.
+    Passphrase(String),
+    /// With a key of 64 digits.
+    Psk(String),
+}
+
+/// Reads the file's bytes.
+pub fn read(bytes: &[u8]) -> Reading {
+    let whole =
+        |what: &str| Reading { faults: vec![Fault { line: 0, what: what.to_owned() }], ..Reading::default() };
+    if bytes.len() > LONGEST {
+        return whole("is longer than 65536 bytes: nothing of it was read: put the right file there");
+    }
+    let Some(decoded) = Decoded::of(bytes) else {
+        return whole("is no text: nothing of it was read: save it as UTF-8, without formatting");
+    };
+    let document = document::read(&decoded.text);
+    let mut form = Form { faults: document.faults, ..Form::default() };
+    if decoded.guessed() {
+        form.fault(0, "is not UTF-8, and was read as Latin-1: save it as UTF-8");
+    }
+    for entry in document.entries {
+        form.add(entry);
+    }
+    let settings = form.settings();
+    form.faults.sort_by_key(|fault| fault.line);
+    Reading { settings, faults: form.faults }
+}
+
+/// The keys that were found, taken one by one.
+#[derive(Default)]
+struct Form {
+    entries: BTreeMap<(String, String), Entry>,
+    faults: Vec<Fault>,
+}
+
+impl Form {
+    fn fault(&mut self, line: usize, what: &str) {
+        self.faults.push(Fault { line, what: what.to_owned() });
+    }
+
+    fn add(&mut self, entry: Entry) {
+        let (section, key) = match entry.path.as_slice() {
+            [key] => (String::new(), key.clone()),
+            [section, key] => (section.clone(), key.clone()),
+            path => {
+                let what = format!("{}: there is no such table in a section: take it away", path.join("."));
+                return self.fault(entry.line, &what);
+            }
+        };
+        let at = place(&section, &key);
+        let Some((_, keys)) = KEYS.iter().find(|(name, _)| *name == section) else {
+            let known: Vec<&str> = KEYS.iter().map(|(name, _)| *name).filter(|n| !n.is_empty()).collect();
+            let what = format!("{at}: there is no such section: there are {}", known.join(", "));
+            return self.fault(entry.line, &what);
+        };
+        if !keys.contains(&key.as_str()) {
+            let what = format!("{at}: there is no such key: there are {}", keys.join(", "));
+            return self.fault(entry.line, &what);
+        }
+        if let Some(first) = self.entries.get(&(section.clone(), key.clone())) {
+            let what = format!("{at}: stands in line {} already: take one of them away", first.line);
+            return self.fault(entry.line, &what);
+        }
+        self.entries.insert((section, key), entry);
+    }
+
+    fn settings(&mut self) -> Settings {
+        match self.take("", "config_version") {
+            None | Some(Entry { value: Value::Number(1), .. }) => {}
+            Some(entry) => {
+                self.fault(entry.line, "config_version: is not 1, the only one that is known: write 1")
+            }
+        }
+        let hostname = self.text("system", "hostname", rule::hostname);
+        Settings {
+            hostname: hostname.map(|name| name.to_ascii_lowercase()),
+            read_only: self.switch("system", "read_only"),
+            user: self.user(),
+            ssh: self.ssh(),
+            wlan: self.wlan(),
+            keymap: self.text("locale", "keymap", rule::keymap),
+            timezone: self.text("locale", "timezone", rule::timezone),
+            language: self.text("locale", "language", rule::language),
+            role: self.text("robot", "role", rule::role),
+            workspace: self.text("robot", "workspace", rule::directory),
+        }
+    }
+
+    fn user(&mut self) -> Option<User> {
+        let hashed = self.switch("user", "password_encrypted").unwrap_or(false);
+        let line = self.line("user", "password");
+        let password = self.text("user", "password", |value| match (value, hashed) {
+            (MASK, _) => Ok(()),
+            (value, true) => rule::hash(value),
+            (value, false) => rule::password(value),
+        });
+        let given = self.line("user", "name").is_some();
+        let Some(name) = self.text("user", "name", rule::user) else {
+            if let (Some(line), false) = (line, given) {
+                self.fault(line, "[user] password: is for nobody: write their name = \"…\" beside it");
+            }
+            return None;
+        };
+        let password = password.filter(|password| password != MASK);
+        let password = password.map(|p| if hashed { Password::Hash(p) } else { Password::Plain(p) });
+        Some(User { name, password })
+    }
+
+    fn ssh(&mut self) -> Ssh {
+        let (enabled, passwords) =
+            (self.switch("ssh", "enabled"), self.switch("ssh", "password_authentication"));
+        let mut keys = Vec::new();
+        if let Some(entry) = self.take("ssh", "authorized_keys") {
+            let list = match entry.value {
+                Value::List(list) => list,
+                one => vec![one],
+            };
+            for (at, value) in list.into_iter().enumerate() {
+                let at = format!("[ssh] authorized_keys: number {}", at + 1);
+                match value {
+                    Value::Text(text) => match rule::key(text.trim()) {
+                        Ok(()) => keys.push(text.trim().to_owned()),
+                        Err(what) => self.fault(entry.line, &format!("{at} {what}")),
+                    },
+                    other => self.fault(entry.line, &format!("{at} is {}: write it in quotes", other.kind())),
+                }
+            }
+        }
+        Ssh { enabled, keys, passwords }
+    }
+
+    fn wlan(&mut self) -> Option<Wlan> {
+        let hidden = self.switch("wlan", "hidden").unwrap_or(false);
+        let country = self.text("wlan", "country", rule::country);
+        let encrypted = self.switch("wlan", "password_encrypted").unwrap_or(false);
+        let line = self.line("wlan", "password");
+        let password = self.text("wlan", "password", |value| match (value, encrypted) {
+            (MASK, _) => Ok(()),
+            (value, true) => rule::psk(value),
+            (value, false) => rule::passphrase(value),
+        });
+        let given = self.line("wlan", "ssid").is_some();
+        let Some(ssid) = self.text("wlan", "ssid", rule::ssid) else {
+            if let (Some(line), false) = (line, given) {
+                self.fault(line, "[wlan] password: is for no network: write its ssid = \"…\" beside it");
+            }
+            return None;
+        };
+        let secret = match (password, line) {
+            (Some(kept), _) if kept == MASK => Secret::Kept,
+            (Some(psk), _) if encrypted => Secret::Psk(psk.to_ascii_lowercase()),
+            (Some(phrase), _) => Secret::Passphrase(phrase),
+            // Without its password a network cannot be joined; it is not an open one because of that.
+            (None, Some(_)) => return None,
+            (None, None) => Secret::Open,
+        };
+        Some(Wlan { ssid, secret, hidden, country })
+    }
+
+    fn take(&mut self, section: &str, key: &str) -> Option<Entry> {
+        self.entries.remove(&(section.to_owned(), key.to_owned()))
+    }
+
+    fn line(&self, section: &str, key: &str) -> Option<usize> {
+        self.entries.get(&(section.to_owned(), key.to_owned())).map(|entry| entry.line)
+    }
+
+    fn text(&mut self, section: &str, key: &str, rule: impl Fn(&str) -> Verdict) -> Option<String> {
+        let entry = self.take(section, key)?;
+        let at = place(section, key);
+        match entry.value {
+            Value::Text(text) => match rule(&text) {
+                Ok(()) => return Some(text),
+                Err(what) => self.fault(entry.line, &format!("{at}: {what}")),
+            },
+            other => self.fault(entry.line, &format!("{at}: is {}: write it in quotes", other.kind())),
+        }
+        None
+    }
+
+    fn switch(&mut self, section: &str, key: &str) -> Option<bool> {
+        let entry = self.take(section, key)?;
+        if let Value::Switch(switch) = entry.value {
+            return Some(switch);
+        }
+        let what = format!(
+            "{}: is {}: write true or false, without quotes",
+            place(section, key),
+            entry.value.kind()
+        );
+        self.fault(entry.line, &what);
+        None
+    }
+}
+
+fn place(section: &str, key: &str) -> String {
+    let short = |text: &str| text.chars().filter(|c| !c.is_control()).take(40).collect::<String>();
+    if section.is_empty() { short(key) } else { format!("[{}] {}", short(section), short(key)) }
+}
+
+impl Value {
+    fn kind(&self) -> &'static str {
+        match self {
+            Value::Text(_) => "text",
+            Value::Switch(_) => "true or false",
+            Value::Number(_) => "a number",
+            Value::List(_) => "a list",
+            Value::Other(kind) => kind,
+        }
+    }
+}

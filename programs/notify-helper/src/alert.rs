@@ -1,0 +1,74 @@
+//! Tells people that a unit has failed: what `OnFailure=` starts.
+//!
+//! The parts, in the order in which they are used: [`options`] and [`config`] say what is wanted, [`limit`] whether
+//! it is time, [`facts`] and [`journal`] what happened, [`message`] puts it into words, [`delivery`] takes it to where
+//! it shall go, by way of [`post`] and [`mail`]; [`child`] is every program that is asked on the way, bounded in
+//! time.
+//!
+//! systemctl and journalctl are asked, and nothing of them is done here again: a unit fails rarely, both are where
+//! systemd is, and both know either service manager and who may read what. What is asked may be in any state, so
+//! that nothing here is trusted: neither the log lines nor what the programs print.
+
+pub(crate) mod child;
+pub(crate) mod config;
+pub(crate) mod delivery;
+pub(crate) mod facts;
+pub(crate) mod journal;
+pub(crate) mod limit;
+pub(crate) mod mail;
+pub(crate) mod message;
+pub(crate) mod options;
+pub(crate) mod post;
+
+use std::time::SystemTime;
+
+use base::failure::{Failure, reason};
+use base::say::say;
+
+use config::Config;
+use facts::Facts;
+use limit::{Limit, Turn};
+use options::Options;
+
+/// Parts of the names of all units that alert: one about another would have no end.
+const ITSELF: [&str; 2] = ["-alert@", "-alert-mail@"];
+
+/// Delivers an alert, or finds that somebody was told a moment ago: then it waits until it may be said how often
+/// it has happened since.
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let began = SystemTime::now();
+    let unit = &options.unit;
+    if ITSELF.iter().any(|own| unit.contains(own)) {
+        say(format!("warning: `{unit}`: it is an alert itself, and nobody is told of it: see its journal"));
+        return Ok(());
+    }
+    let (config, faults) = Config::read(&options.config);
+    faults.iter().for_each(|fault| say(format!("error: {fault}")));
+    let limit = Limit::of_environment(unit, config.interval);
+    // A unit that is unknown shall not be counted either.
+    let mut facts = Facts::of(options)?;
+    if let Some(limit) = &limit {
+        let turn = limit.turn(began);
+        if let Turn::Later { left, since } = turn {
+            say(format!("`{unit}` has failed again: it is counted, and told in {} s", left.as_secs()));
+            std::thread::sleep(left);
+            facts = Facts::of_now(options)?;
+            facts.again = Some(journal::failures(options, since).max(1));
+        }
+        // Before anything is sent: who is killed on the way must not send it twice.
+        let noted = if turn == Turn::Now { began } else { SystemTime::now() };
+        if let Err(e) = limit.note(noted) {
+            let todo = "make room there, or it may be told too often";
+            say(format!("error: `{}`: {}: {todo}", limit.path().display(), reason(&e)));
+        }
+    }
+    let lines = journal::lines(options, &facts, config.lines);
+    let delivered = delivery::deliver(options, &config, &facts, &lines);
+    match (delivered, faults.is_empty()) {
+        (false, _) => Err(Failure::failed(format!("`{unit}`: not everybody was told: see above"))),
+        (true, false) => Err(Failure::configuration(format!(
+            "`{unit}`: told as far as the configuration goes: correct it"
+        ))),
+        (true, true) => Ok(()),
+    }
+}

@@ -1,0 +1,157 @@
+//! Takes a message to everybody who shall have it, each with so many tries, and so much time for each.
+
+use std::process::Command;
+use std::time::Duration;
+
+use base::failure::reason;
+use base::say::say;
+
+use super::config::Config;
+use super::facts::Facts;
+use super::message::Message;
+use super::options::Options;
+use super::{child, mail, post};
+
+/// Before the second try; before each further one four times as long.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Longer than this nobody waits between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Why a try has not worked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The next one may.
+    ForNow(String),
+    /// No other will.
+    ForGood(String),
+}
+
+/// A way to tell somebody.
+#[derive(Debug, Clone, Copy)]
+enum Way<'a> {
+    Mail,
+    Desktop,
+    Command(&'a str),
+    Webhook(&'a str),
+}
+
+/// Tells everybody; whether that has worked, as far as it is known: a mail that is left is sent by somebody else.
+pub(crate) fn deliver(options: &Options, config: &Config, facts: &Facts, lines: &[String]) -> bool {
+    let message = &Message::of(facts, lines, options.user);
+    // The journal is told of every alert, and its lines are in there already.
+    say(&message.summary);
+    let mail = message.mail(config.mail_from.as_deref(), &config.mail_to);
+    let mut told = true;
+    // What takes longest comes last.
+    let mut ways = Vec::new();
+    match &options.leave_mail {
+        _ if config.mail_to.is_empty() => {}
+        None => ways.push(Way::Mail),
+        Some(file) => {
+            if let Err(e) = mail::leave(file, &mail) {
+                say(format!("error: mail: `{}`: {}: make room there", file.display(), reason(&e)));
+                told = false;
+            }
+        }
+    }
+    if config.desktop && options.user {
+        ways.push(Way::Desktop);
+    } else if config.desktop {
+        say("warning: `Desktop`: the machine's own services have none: it is for those of users");
+    }
+    ways.extend(config.commands.iter().map(|command| Way::Command(command)));
+    ways.extend(config.webhooks.iter().map(|url| Way::Webhook(url)));
+    let bound = config.timeout;
+    let all = tried(ways, config.tries, |way| match way {
+        Way::Mail => mail::send(config, mail.as_bytes()),
+        Way::Desktop => desktop(message, bound),
+        Way::Command(command) => run(command, facts, message, bound),
+        Way::Webhook(url) => post::post(url, &config.headers, &message.json, bound),
+    });
+    told && all
+}
+
+/// Sends a mail that was left.
+pub(crate) fn mail(config: &Config, mail: &[u8]) -> bool {
+    tried(vec![Way::Mail], config.tries, |_| mail::send(config, mail))
+}
+
+/// Tries every way once, then those again that have not worked, so that none waits for all tries of another. Says
+/// of each that does not work at all why.
+fn tried(mut ways: Vec<Way<'_>>, tries: u32, send: impl Fn(Way<'_>) -> Result<(), Refusal>) -> bool {
+    let mut all = true;
+    let mut pause = PAUSE;
+    for round in 1..=tries {
+        ways.retain(|&way| {
+            let why = match send(way) {
+                Ok(()) => return false,
+                Err(Refusal::ForNow(_)) if round < tries => return true,
+                Err(Refusal::ForNow(why) | Refusal::ForGood(why)) => why,
+            };
+            let name = match way {
+                Way::Mail => "mail",
+                Way::Desktop => "desktop",
+                Way::Command(_) => "command",
+                Way::Webhook(url) => post::shown(url),
+            };
+            say(format!("error: {name}: {why}: nobody is told this way"));
+            all = false;
+            false
+        });
+        if ways.is_empty() {
+            break;
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 4).min(LONGEST_PAUSE);
+    }
+    all
+}
+
+/// A program's end as that of a try.
+pub(crate) fn ended(command: &mut Command, input: &[u8], bound: Duration) -> Result<(), Refusal> {
+    match child::run(command, input, 0, bound) {
+        Ok((status, _)) if status.success() => Ok(()),
+        Ok((status, _)) => Err(Refusal::ForNow(format!("it ended with {status}"))),
+        Err(e) if e.kind() == std::io::ErrorKind::TimedOut => Err(Refusal::ForNow(reason(&e))),
+        Err(e) => {
+            let name = command.get_program().to_string_lossy().into_owned();
+            Err(Refusal::ForGood(format!("`{name}`: {}", reason(&e))))
+        }
+    }
+}
+
+/// The text is its input; what a script decides by is in its environment.
+fn run(command: &str, facts: &Facts, message: &Message, bound: Duration) -> Result<(), Refusal> {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", command]);
+    for (name, value) in [
+        ("UNIT", facts.unit.clone()),
+        ("SUMMARY", message.summary.clone()),
+        ("JSON", message.json.clone()),
+        ("RESULT", facts.result.clone()),
+        ("STATUS", facts.status.map(|s| s.to_string()).unwrap_or_default()),
+        ("SIGNAL", facts.signal.clone().unwrap_or_default()),
+        ("AGAIN", facts.again.unwrap_or_default().to_string()),
+        ("INVOCATION", facts.invocation.clone()),
+        ("HOST", facts.host.clone()),
+        ("BOOT", facts.boot.clone()),
+    ] {
+        shell.env(format!("ALERT_{name}"), value);
+    }
+    ended(&mut shell, message.text.as_bytes(), bound)
+}
+
+/// busctl comes with systemd; a program for notifications may not be there.
+fn desktop(message: &Message, bound: Duration) -> Result<(), Refusal> {
+    // Some desktops read markup.
+    let body: String = message.text.lines().skip(2).take(12).collect::<Vec<_>>().join("\n");
+    let body = body.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let mut busctl = Command::new("busctl");
+    let name = "org.freedesktop.Notifications";
+    busctl.args(["--user", "--quiet", "call", name, "/org/freedesktop/Notifications", name, "Notify"]);
+    // Program, notice to replace, icon, summary, text, no buttons, one hint (critical), the desktop's own time.
+    busctl.args(["susssasa{sv}i", "notify-helper", "0", "dialog-error", &message.summary, &body]);
+    busctl.args(["0", "1", "urgency", "y", "2", "--", "-1"]);
+    ended(&mut busctl, b"", bound)
+}

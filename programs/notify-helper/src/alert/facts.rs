@@ -1,0 +1,178 @@
+//! What is known of a unit that has failed: what systemd told the process that it started because of that, and what
+//! it answers now.
+//!
+//! A unit may be up again, or gone, by the time anybody asks; what `OnFailure=` passes on (`MONITOR_…`) is of the
+//! failure itself, and goes first.
+
+use std::process::Command;
+use std::time::Duration;
+
+use base::failure::{Failure, reason};
+use base::say::say;
+use nix::sys::signal::Signal;
+
+use super::child;
+use super::options::Options;
+
+/// How long systemd may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// More than all of its answer.
+const LONGEST: usize = 64 * 1024;
+
+const PROPERTIES: &str = "--property=Id,Description,LoadState,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus,\
+                          InvocationID,NRestarts";
+
+/// What happened, as far as it is known: what is not is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// Its name.
+    pub unit: String,
+    /// What it is for.
+    pub description: String,
+    /// `failed`, `active`, …: now.
+    pub state: String,
+    /// Why it failed, in systemd's words: `exit-code`, `signal`, `timeout`, `watchdog`, ….
+    pub result: String,
+    /// What its main process ended with, if it exited.
+    pub status: Option<i32>,
+    /// The signal that ended it otherwise.
+    pub signal: Option<String>,
+    /// Which of its starts it was.
+    pub invocation: String,
+    /// How often systemd has started it again by itself.
+    pub restarts: String,
+    /// How often it has failed since somebody was told.
+    pub again: Option<u64>,
+    /// Whether systemd said that it has failed.
+    pub monitored: bool,
+    /// The machine.
+    pub host: String,
+    /// Which of the machine's starts it is.
+    pub boot: String,
+    /// When this was asked.
+    pub time: String,
+}
+
+impl Facts {
+    /// Of the failure that started this process.
+    pub(crate) fn of(options: &Options) -> Result<Facts, Failure> {
+        let told = |name: &str| std::env::var(format!("MONITOR_{name}")).unwrap_or_default();
+        let monitored = told("UNIT") == options.unit;
+        let mut facts = Facts::asked(options, monitored)?;
+        if monitored {
+            facts.monitored = true;
+            facts.result = told("SERVICE_RESULT");
+            facts.invocation = told("INVOCATION_ID");
+            let (code, status) = (told("EXIT_CODE"), told("EXIT_STATUS"));
+            (facts.status, facts.signal) = match &*code {
+                "exited" => (status.parse().ok(), None),
+                "killed" | "dumped" => (None, Some(status)),
+                _ => (None, None),
+            };
+        }
+        Ok(facts)
+    }
+
+    /// As it is now, whatever started this process.
+    pub(crate) fn of_now(options: &Options) -> Result<Facts, Failure> {
+        Facts::asked(options, true)
+    }
+
+    /// `known`: there is or was such a unit.
+    fn asked(options: &Options, known: bool) -> Result<Facts, Failure> {
+        let mut facts = Facts {
+            unit: options.unit.clone(),
+            host: one_word("/proc/sys/kernel/hostname"),
+            boot: one_word("/proc/sys/kernel/random/boot_id").replace('-', ""),
+            time: base::moment::now(),
+            ..Facts::default()
+        };
+        let mut command = Command::new("systemctl");
+        command.args(options.user.then_some("--user"));
+        command.args(["show", "--no-pager", PROPERTIES, "--", &options.unit]);
+        let answer = match child::run(&mut command, b"", LONGEST, PATIENCE) {
+            Ok((status, answer)) if status.success() => answer,
+            other => {
+                let why = other.map_or_else(|e| reason(&e), |(status, _)| status.to_string());
+                say(format!(
+                    "warning: `systemctl show {}`: {why}: it is told without its state",
+                    options.unit
+                ));
+                return Ok(facts);
+            }
+        };
+        let answer = String::from_utf8_lossy(&answer);
+        let take = |name: &str| {
+            let mut properties = answer.lines().filter_map(|l| l.split_once('='));
+            properties.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).unwrap_or_default()
+        };
+        if take("LoadState") == "not-found" && !known {
+            let todo = "name one that `systemctl list-units --all` shows";
+            return Err(Failure::failed(format!("`{}`: there is no such unit: {todo}", options.unit)));
+        }
+        facts.description = Some(take("Description")).filter(|d| *d != facts.unit).unwrap_or_default();
+        facts.state = take("ActiveState");
+        facts.result = take("Result");
+        facts.invocation = take("InvocationID");
+        facts.restarts = Some(take("NRestarts")).filter(|n| n != "0").unwrap_or_default();
+        let status = take("ExecMainStatus").parse::<i32>().ok();
+        // As the kernel counts the ways to end: of itself, by a signal, by one that leaves a core.
+        match &*take("ExecMainCode") {
+            "1" => facts.status = status,
+            "2" | "3" => facts.signal = status.and_then(|s| Signal::try_from(s).ok()).map(signal_name),
+            _ => {}
+        }
+        Ok(facts)
+    }
+
+    /// Whether it failed, as far as anybody can say.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.monitored
+            || self.again.is_some()
+            || self.state == "failed"
+            || !matches!(&*self.result, "" | "success")
+    }
+
+    /// Why, for a person.
+    pub(crate) fn why(&self) -> String {
+        let end = match (&self.status, &self.signal) {
+            (Some(status), _) => format!("exited with status {status}"),
+            (None, Some(signal)) => format!("ended by signal {signal}"),
+            (None, None) => String::new(),
+        };
+        match (&*self.result, &*end) {
+            ("" | "success", "") => self.state.clone(),
+            ("" | "success" | "exit-code" | "signal", _) if !end.is_empty() => end,
+            (result, "") => result.to_owned(),
+            (result, end) => format!("{result}, {end}"),
+        }
+    }
+}
+
+fn signal_name(signal: Signal) -> String {
+    signal.as_str().trim_start_matches("SIG").to_owned()
+}
+
+fn one_word(file: &str) -> String {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    text.trim().chars().filter(|c| c.is_ascii_graphic()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Facts;
+
+    #[test]
+    fn reasons() {
+        let why = |result: &str, status: Option<i32>, signal: Option<&str>| {
+            let signal = signal.map(str::to_owned);
+            Facts { result: result.into(), status, signal, state: "failed".into(), ..Facts::default() }.why()
+        };
+        assert_eq!(why("exit-code", Some(7), None), "exited with status 7");
+        assert_eq!(why("signal", None, Some("KILL")), "ended by signal KILL");
+        assert_eq!(why("watchdog", None, Some("ABRT")), "watchdog, ended by signal ABRT");
+        assert_eq!(why("start-limit-hit", None, None), "start-limit-hit");
+        assert_eq!(why("", None, None), "failed");
+    }
+}

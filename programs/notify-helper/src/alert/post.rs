@@ -1,0 +1,177 @@
+//! JSON to an address: plain http to a number or `localhost` by ourselves, everything else by curl.
+//!
+//! A TLS of our own would be larger than everything else here, and its trust would be ours to keep up to date;
+//! curl's is the distribution's. A resolver of our own would know less of names than the system's, and take as long
+//! as it likes. Nothing of an address is on a command line, where everybody on the machine could
+//! read it, nor in a message: it may be a secret.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use base::failure::reason;
+use base::probe::port::Port;
+
+use super::delivery::{Refusal, ended};
+
+/// The line that counts is in there, or there is none.
+const LONGEST: usize = 16 * 1024;
+
+/// Whether it can be posted to.
+pub(crate) fn check(url: &str) -> Result<(), String> {
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let host = rest.map_or("", |r| r.split(['/', '?', '#']).next().unwrap_or_default());
+    if host.is_empty() || url.len() > 2000 || !url.chars().all(|c| c.is_ascii_graphic()) {
+        return Err("`Webhook` is no address such as http://127.0.0.1:8080/alerts".to_owned());
+    }
+    if host.contains('@') {
+        return Err("`Webhook` holds a password: use `WebhookHeader=Authorization: …`".to_owned());
+    }
+    Ok(())
+}
+
+/// As much of it as may be told.
+pub(crate) fn shown(url: &str) -> &str {
+    let begin = url.find("://").map_or(0, |at| at + 3);
+    let end = url[begin..].find(['/', '?', '#']).map_or(url.len(), |at| begin + at);
+    &url[..end]
+}
+
+/// Posts it once.
+pub(crate) fn post(url: &str, headers: &[String], json: &str, bound: Duration) -> Result<(), Refusal> {
+    let rest = url.strip_prefix("http://").unwrap_or_default().split('#').next().unwrap_or_default();
+    let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
+    let port = Port::parse(&if has_port { host.to_owned() } else { format!("{host}:80") });
+    match port.filter(|port| !port.hosts.is_empty()) {
+        Some(port) => plain((&port, host, path), headers, json, bound),
+        None => curl(url, headers, json, bound),
+    }
+}
+
+/// Posts to an address that needs nobody to look it up.
+fn plain(
+    (port, host, path): (&Port, &str, &str),
+    headers: &[String],
+    json: &str,
+    bound: Duration,
+) -> Result<(), Refusal> {
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    let mut request = format!("POST {slash}{path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: notify-helper\r\n");
+    headers.iter().for_each(|line| request += &format!("{line}\r\n"));
+    request += &format!(
+        "Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        json.len()
+    );
+    let line = exchange(port, &format!("{request}{json}"), bound).map_err(|e| match e.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            Refusal::ForNow("no answer in time".to_owned())
+        }
+        _ => Refusal::ForNow(reason(&e)),
+    })?;
+    let status = line.strip_prefix("HTTP/1.").and_then(|l| l.split(' ').nth(1)?.trim().parse::<u16>().ok());
+    match status {
+        Some(200..=299) => Ok(()),
+        Some(status @ (408 | 425 | 429 | 500..)) => Err(Refusal::ForNow(format!("it answers {status}"))),
+        Some(status) => Err(Refusal::ForGood(format!("it answers {status}"))),
+        None => Err(Refusal::ForNow("no answer of HTTP".to_owned())),
+    }
+}
+
+/// The first line of the answer that is not in between.
+fn exchange(port: &Port, request: &str, bound: Duration) -> io::Result<String> {
+    let until = Instant::now() + bound;
+    let left = || match until.saturating_duration_since(Instant::now()) {
+        Duration::ZERO => Err(io::Error::from(io::ErrorKind::TimedOut)),
+        left => Ok(left),
+    };
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    let mut stream = None;
+    // `localhost` has two, which share the time.
+    for (at, host) in port.hosts.iter().enumerate() {
+        match TcpStream::connect_timeout(
+            &SocketAddr::new(*host, port.number),
+            left()? / (port.hosts.len() - at) as u32,
+        ) {
+            Ok(connected) => {
+                stream = Some(connected);
+                break;
+            }
+            Err(e) => last = e,
+        }
+    }
+    let mut stream = stream.ok_or(last)?;
+    let mut rest = request.as_bytes();
+    while !rest.is_empty() {
+        stream.set_write_timeout(Some(left()?))?;
+        let sent = stream.write(rest)?;
+        rest = &rest[sent..];
+    }
+    let mut answer = Vec::new();
+    loop {
+        // A `100 Continue` that nobody asked for ends with an empty line.
+        while answer.starts_with(b"HTTP/1.1 1") {
+            let Some(end) = answer.windows(4).position(|w| w == b"\r\n\r\n") else { break };
+            answer.drain(..end + 4);
+        }
+        if let Some(end) =
+            answer.iter().position(|&b| b == b'\n').filter(|_| !answer.starts_with(b"HTTP/1.1 1"))
+        {
+            return Ok(String::from_utf8_lossy(&answer[..end]).into_owned());
+        }
+        stream.set_read_timeout(Some(left()?))?;
+        let mut bytes = [0; 2048];
+        match stream.read(&mut bytes)? {
+            0 => return Ok(String::new()),
+            length => answer.extend_from_slice(&bytes[..length]),
+        }
+        if answer.len() > LONGEST {
+            return Ok(String::new());
+        }
+    }
+}
+
+fn curl(url: &str, headers: &[String], json: &str, bound: Duration) -> Result<(), Refusal> {
+    let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+    let mut config = format!("url = \"{}\"\n", quoted(url));
+    for header in headers.iter().map(String::as_str).chain(["Content-Type: application/json"]) {
+        config += &format!("header = \"{}\"\n", quoted(header));
+    }
+    config += &format!("data-raw = \"{}\"\n", quoted(json));
+    let mut command = Command::new("curl");
+    // The first keeps a person's own settings out.
+    command.args(["--disable", "--silent", "--show-error", "--fail", "--globoff", "--output", "/dev/null"]);
+    command.args([
+        "--proto",
+        "=http,https",
+        "--max-time",
+        &bound.as_secs().max(1).to_string(),
+        "--config",
+        "-",
+    ]);
+    let given = ended(&mut command, config.as_bytes(), bound + Duration::from_secs(1));
+    given.map_err(|refusal| match refusal {
+        Refusal::ForGood(why) => Refusal::ForGood(format!("{why}; https and names need it, install curl")),
+        other => other,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        for url in
+            ["http://a", "http://a:8/x?y", "https://hooks.example.org/T/B", "http://[::1]:8/", "http://a?b"]
+        {
+            assert_eq!(check(url), Ok(()), "{url}");
+        }
+        for url in ["", "a", "http://", "ftp://a", "http://a b", "http://u:p@a/"] {
+            assert!(check(url).is_err(), "{url}");
+        }
+        assert_eq!(shown("https://hooks.example.org/secret"), "https://hooks.example.org");
+        assert_eq!(shown("http://a:8?b"), "http://a:8");
+    }
+}

@@ -1,0 +1,39 @@
+//! Asks what a probe is about.
+
+use base::probe::Probe;
+
+use super::answer::{Answer, no};
+use super::attempt::{Attempt, Begun};
+use super::listener::{self, Service, Socket};
+
+/// Asks. What answers at once has answered; for the rest see [`Attempt`].
+pub(crate) fn ask(probe: &Probe, service: &Service) -> Begun {
+    let done = match probe {
+        Probe::Tcp(port) => listened(listener::tcp(service, &port.hosts, port.number)),
+        Probe::Connected(port) => connected(listener::connected(service, &port.hosts, port.number)),
+        Probe::Unix(path) => listened(listener::unix(service, path)),
+        Probe::File(path) if path.exists() => Answer::Yes,
+        Probe::File(_) => no("it does not exist"),
+        // The lines are looked at as they come.
+        Probe::Log(_) => no("no such line yet"),
+        Probe::Http(request) => return Attempt::http(request, service),
+        Probe::Exec(command) => return Attempt::exec(command),
+    };
+    Begun::Answered(done)
+}
+
+fn listened(socket: Socket) -> Answer {
+    match socket {
+        Socket::Ours(_) => Answer::Yes,
+        other => no(other.why_not()),
+    }
+}
+
+fn connected(socket: Socket) -> Answer {
+    match socket {
+        Socket::Ours(_) => Answer::Yes,
+        Socket::Stopped => no("the process that is connected is stopped"),
+        // Others may be connected there, and usually are.
+        Socket::Foreign | Socket::Nobody => no("it is not connected"),
+    }
+}

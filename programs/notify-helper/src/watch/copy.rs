@@ -1,0 +1,150 @@
+//! The command's output on its way through the watcher: every byte as it came, in its order, and each line
+//! shown to whoever looks for one.
+//!
+//! Where the command's two streams are one, as they are in the journal, they are one pipe here, so that their
+//! lines stay in order. Nothing waits in here: a reader that is slow slows the command down, as it would
+//! without us, and nobody else. When the reader has gone away, what comes is thrown away: the command has to
+//! notice nothing of us.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::SendFlags;
+
+/// How much is read at a time: the least that a pipe which is ready takes without waiting.
+const CHUNK: usize = 4096;
+
+/// How much of a line is looked at.
+const LONGEST_LINE: usize = 8192;
+
+/// Which of the original streams a pipe leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// One pipe.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    from: std::fs::File,
+    target: Target,
+    pending: Vec<u8>,
+    line: Vec<u8>,
+    ended: bool,
+    gone: bool,
+}
+
+impl Stream {
+    /// A pipe's reading end, and where it leads.
+    pub(crate) fn new(from: OwnedFd, target: Target) -> io::Result<Stream> {
+        rustix::io::ioctl_fionbio(&from, true)?;
+        let from = from.into();
+        Ok(Stream { from, target, pending: Vec::new(), line: Vec::new(), ended: false, gone: false })
+    }
+
+    /// Another handle of the pipe, for whoever takes over.
+    pub(crate) fn second(&self) -> io::Result<OwnedFd> {
+        Ok(self.from.try_clone()?.into())
+    }
+
+    /// Which one it is.
+    pub(crate) fn target(&self) -> Target {
+        self.target
+    }
+
+    /// Nobody holds the other end, and everything has been passed on.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended && self.pending.is_empty()
+    }
+
+    /// What to wait for.
+    pub(crate) fn source(&self) -> (BorrowedFd<'_>, PollFlags) {
+        if self.pending.is_empty() {
+            (self.from.as_fd(), PollFlags::IN)
+        } else {
+            (target(self.target), PollFlags::OUT)
+        }
+    }
+
+    /// Goes on after that has come. With somebody who looks, each line that is complete is shown.
+    pub(crate) fn go_on(&mut self, look: Option<&mut dyn FnMut(&str)>) {
+        if self.pending.is_empty() {
+            let mut bytes = [0; CHUNK];
+            match self.from.read(&mut bytes) {
+                Ok(0) => self.ended = true,
+                Ok(length) => {
+                    self.pending.extend_from_slice(&bytes[..length]);
+                    match look {
+                        Some(look) => self.show(look),
+                        None => self.line = Vec::new(),
+                    }
+                }
+                Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                    return;
+                }
+                Err(_) => self.ended = true,
+            }
+        }
+        self.pass_on();
+    }
+
+    fn pass_on(&mut self) {
+        if self.gone {
+            self.pending.clear();
+        }
+        if self.pending.is_empty() {
+            return;
+        }
+        match write(self.target, &self.pending) {
+            Ok(length) => drop(self.pending.drain(..length)),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(_) => {
+                self.gone = true;
+                self.pending.clear();
+            }
+        }
+    }
+
+    fn show(&mut self, look: &mut dyn FnMut(&str)) {
+        let mut rest = self.pending.as_slice();
+        while let Some(end) = rest.iter().position(|&b| b == b'\n') {
+            keep(&mut self.line, &rest[..end]);
+            look(&String::from_utf8_lossy(&self.line));
+            self.line.clear();
+            rest = &rest[end + 1..];
+        }
+        keep(&mut self.line, rest);
+    }
+}
+
+fn keep(line: &mut Vec<u8>, more: &[u8]) {
+    let room = LONGEST_LINE.saturating_sub(line.len());
+    line.extend_from_slice(&more[..more.len().min(room)]);
+}
+
+fn target(target: Target) -> BorrowedFd<'static> {
+    match target {
+        Target::Stdout => rustix::stdio::stdout(),
+        Target::Stderr => rustix::stdio::stderr(),
+    }
+}
+
+/// Without waiting. The journal is a socket, and others have a share in it, so that it cannot be switched to
+/// not waiting; a pipe or a terminal takes a chunk when it is ready, and a file always does.
+fn write(to: Target, bytes: &[u8]) -> Result<usize, Errno> {
+    match rustix::net::send(target(to), bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+        Err(Errno::NOTSOCK) => {
+            let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+            match poll(&mut [PollFd::from_borrowed_fd(target(to), PollFlags::OUT)], Some(&now)) {
+                Ok(0) => Err(Errno::AGAIN),
+                _ => rustix::io::write(target(to), bytes),
+            }
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,64 @@
+//! `rovi completions`: the little scripts by which a shell asks this program what could come next; the answers come
+//! from the table of verbs and the product's own services.
+
+use std::ffi::OsString;
+
+use base::failure::Failure;
+
+use crate::cli::arguments::Arguments;
+use crate::cli::{Takes, VERBS, Verb, print, table, verb};
+
+/// The verb.
+pub const VERB: Verb = Verb {
+    name: "completions",
+    takes: Takes::Word("shell", &["bash", "zsh", "fish"]),
+    options: &[],
+    about: "what a shell needs to complete command lines",
+    more: "The packages bring them along; this is for a shell that looks elsewhere.",
+    examples: &[("rovi completions bash", "print the script for bash")],
+    run,
+};
+
+/// What the scripts call: the words after it are those that have been typed, the last of them perhaps half.
+pub const WORDS: &str = "--complete";
+
+fn run(arguments: &Arguments) -> Result<u8, Failure> {
+    print(match arguments.word.as_deref() {
+        Some("zsh") => include_str!("../../completions/zsh"),
+        Some("fish") => include_str!("../../completions/fish"),
+        _ => include_str!("../../completions/bash"),
+    })
+    .map(|()| 0)
+}
+
+/// Prints every word that could stand in the last one's place.
+pub fn words(typed: &[OsString]) -> Result<(), Failure> {
+    let typed: Vec<String> = typed.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let (last, before) = typed.split_last().map(|(last, before)| (last.as_str(), before)).unwrap_or_default();
+    let mut found: Vec<String> = match before.first().map(|first| verb(first)) {
+        None => VERBS
+            .map(|verb| verb.name.to_owned())
+            .into_iter()
+            .chain(["--help", "--version"].map(str::to_owned))
+            .collect(),
+        Some(None) => Vec::new(),
+        Some(Some(verb)) => after(verb, before),
+    };
+    found.retain(|word| word.starts_with(last));
+    print(&found.iter().map(|word| format!("{word}\n")).collect::<String>())
+}
+
+fn after(verb: &Verb, before: &[String]) -> Vec<String> {
+    let options = verb.options.iter().map(|flag| format!("--{}", flag.long)).chain(["--help".to_owned()]);
+    let options = options.filter(|option| !before.contains(option));
+    let has_word = before[1..].iter().any(|word| !word.starts_with('-'));
+    let words: Vec<String> = match verb.takes {
+        _ if has_word => Vec::new(),
+        Takes::Nothing => Vec::new(),
+        Takes::Word(_, words) => words.iter().map(|word| (*word).to_owned()).collect(),
+        Takes::Service | Takes::MaybeService => {
+            table().map(|t| t.services.into_iter().map(|s| s.name).collect()).unwrap_or_default()
+        }
+    };
+    words.into_iter().chain(options).collect()
+}

@@ -1,0 +1,54 @@
+//! `rovi doctor`: what is not as it should be, and the command that puts it right.
+
+use base::diagnosis::{By, Diagnosis, Finding, Severity};
+use base::failure::{FAILED, Failure};
+use base::plain::Plain;
+
+use crate::cli::arguments::Arguments;
+use crate::cli::screen::{Colour, Screen};
+use crate::cli::{JSON, Takes, Verb, json, print, table};
+use crate::executor::doctor;
+use crate::executor::systemd::Systemd;
+
+/// The verb.
+pub const VERB: Verb = Verb {
+    name: "doctor",
+    takes: Takes::Nothing,
+    options: &[JSON],
+    about: "what is not as it should be, and the command that fixes it",
+    more: "\
+It looks, and changes nothing. Causes come before what comes of them: run the
+commands from top to bottom, and ask again. A note is what somebody may want so.
+The exit status is 1 if there is any problem, and 0 if there are only notes.",
+    examples: &[("rovi doctor", "look at everything"), ("rovi doctor --json", "the same for a program")],
+    run,
+};
+
+fn run(arguments: &Arguments) -> Result<u8, Failure> {
+    let diagnosis = doctor::examine(&table()?, &mut Systemd::connect()?)?;
+    let text = if arguments.has("json") { json(&diagnosis)? } else { text(&diagnosis, Screen::output()) };
+    print(&text)?;
+    let ill = diagnosis.findings.iter().any(|f| f.severity == Severity::Problem);
+    Ok(if ill { FAILED } else { 0 })
+}
+
+fn text(diagnosis: &Diagnosis, screen: Screen) -> String {
+    let finding = |finding: &Finding| {
+        let head = match finding.severity {
+            Severity::Problem => screen.paint("problem: ", Colour::Red),
+            Severity::Note => screen.paint("note: ", Colour::Yellow),
+        };
+        let who = match finding.by {
+            By::Root => "#",
+            By::You => "$",
+        };
+        format!("{head}{}: {}\n  {who} {}\n", finding.check, Plain(&finding.what), Plain(&finding.fix))
+    };
+    match diagnosis.findings.is_empty() {
+        true => {
+            screen.paint(&format!("{}: everything is as it should be", diagnosis.product), Colour::Green)
+                + "\n"
+        }
+        false => diagnosis.findings.iter().map(finding).collect(),
+    }
+}

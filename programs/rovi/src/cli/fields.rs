@@ -1,0 +1,54 @@
+//! `rovi fields`: the status fields of the UI bridge that systemd and the kernel know, as JSON lines.
+
+use std::path::Path;
+
+use base::failure::Failure;
+
+use crate::cli::arguments::Arguments;
+use crate::cli::{Flag, Takes, Verb, json, outcome, print, status};
+use crate::executor::fields::{self, Fields};
+use crate::executor::systemd::Source;
+
+/// The verb.
+pub const VERB: Verb = Verb {
+    name: "fields",
+    takes: Takes::Nothing,
+    options: &[
+        Flag { short: Some('c'), long: "config", value: Some("FILE"), about: "the UI bridge's YAML; needed" },
+        Flag {
+            short: Some('w'),
+            long: "watch",
+            value: None,
+            about: "a line with every change, until Ctrl-C",
+        },
+    ],
+    about: "the UI bridge's status fields, as JSON lines",
+    more: "\
+Reads streams.status.fields and serves those with `provider: system`: the state
+of a service, and whether a process is there. Others are not looked at.
+",
+    examples: &[("rovi fields --config ui.yaml --watch", "a line for every value, and for every change")],
+    run,
+};
+
+fn run(arguments: &Arguments) -> Result<u8, Failure> {
+    let Some(file) = arguments.value("config") else {
+        return Err(Failure::usage("no file: see `rovi fields --help`"));
+    };
+    let fields = fields::read(Path::new(file))?;
+    let follow = arguments.has("watch");
+    let interrupt = outcome::interrupts()?;
+    let reader = status::reader()?;
+    let ends: Vec<&Source> = [&interrupt].into_iter().chain(&reader).collect();
+    let mut fields = Fields::new(fields, follow)?;
+    loop {
+        let mut text = String::new();
+        for line in fields.look()? {
+            text += &json(&line)?;
+        }
+        print(&text)?;
+        if !follow || !fields.wait(&ends)? {
+            return Ok(0);
+        }
+    }
+}

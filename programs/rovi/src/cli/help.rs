@@ -1,0 +1,113 @@
+//! Help texts, made from the table of verbs; no line is longer than a terminal of 80 columns.
+
+use crate::cli::{Flag, Takes, VERBS, Verb};
+
+const WIDTH: usize = 80;
+
+/// Every exit status, as man page and help have it.
+const STATUSES: &str = "\
+Exit status: 0 done, 1 failed, 2 usage, 3 not permitted, 4 no such service,
+75 refused for now (lock held, other unit down, the guard says no, somebody
+else's request), 78 something to install or correct, 130 interrupted.
+";
+
+/// Of `rovi` itself.
+pub fn all() -> String {
+    let mut text =
+        "Start, stop and watch this robot's services, without sudo.\n\nusage: rovi VERB [OPTIONS]\n\n"
+            .to_owned();
+    for verb in VERBS {
+        entry(&mut text, &format!("{}{}", verb.name, operand(verb.takes)), verb.about, 22);
+    }
+    text.push_str("\nrovi VERB --help says more of each.\n\nExamples:\n");
+    for verb in VERBS {
+        if let Some((line, what)) = verb.examples.first() {
+            entry(&mut text, line, what, 30);
+        }
+    }
+    text.push('\n');
+    text.push_str(STATUSES);
+    text.push_str("NO_COLOR turns colours off. See also: man rovi, man rovi-services.\n");
+    text
+}
+
+/// Of a verb.
+pub fn of(verb: &Verb) -> String {
+    let options = if verb.options.is_empty() { "" } else { " [OPTIONS]" };
+    let mut text =
+        format!("{}\n\nusage: rovi {}{options}{}\n", sentence(verb.about), verb.name, operand(verb.takes));
+    if !verb.options.is_empty() {
+        text.push('\n');
+    }
+    for flag in verb.options {
+        entry(&mut text, &shown(flag), flag.about, 22);
+    }
+    if !verb.more.is_empty() {
+        text.push_str(&format!("\n{}\n", verb.more.trim_end()));
+    }
+    text.push_str("\nExamples:\n");
+    for (line, what) in verb.examples {
+        entry(&mut text, line, what, 36);
+    }
+    text
+}
+
+fn operand(takes: Takes) -> String {
+    match takes {
+        Takes::Nothing => String::new(),
+        Takes::Service => " STACK".to_owned(),
+        Takes::MaybeService => " [STACK]".to_owned(),
+        Takes::Word(what, _) => format!(" {}", what.to_uppercase()),
+    }
+}
+
+fn shown(flag: &Flag) -> String {
+    let short = flag.short.map(|letter| format!("-{letter}, ")).unwrap_or_default();
+    let value = flag.value.map(|value| format!(" {value}")).unwrap_or_default();
+    format!("{short}--{}{value}", flag.long)
+}
+
+fn sentence(about: &str) -> String {
+    let mut letters = about.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().collect::<String>() + letters.as_str() + ".")
+        .unwrap_or_default()
+}
+
+/// A term and its explanation, the latter from a column on and wrapped.
+fn entry(text: &mut String, term: &str, about: &str, column: usize) {
+    let mut line = format!("  {term}");
+    if line.chars().count() + 2 > column {
+        text.push_str(&line);
+        text.push('\n');
+        line.clear();
+    }
+    line = format!("{line:column$}");
+    for word in about.split_whitespace() {
+        if line.chars().count() + 1 + word.chars().count() > WIDTH && !line.trim().is_empty() {
+            text.push_str(line.trim_end());
+            text.push('\n');
+            line = " ".repeat(column);
+        }
+        line.push_str(word);
+        line.push(' ');
+    }
+    text.push_str(line.trim_end());
+    text.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_fits_a_terminal_and_shows_examples() {
+        for text in VERBS.map(of).into_iter().chain([all()]) {
+            let longest = text.lines().map(|l| l.chars().count()).max().unwrap();
+            assert!(longest <= WIDTH, "{longest}: {text}");
+            assert!(text.contains("\nExamples:\n  rovi "), "{text}");
+            assert!(!text.contains(" \n"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! `rovi list`: what there is; asks nobody but the table.
+
+use base::failure::Failure;
+use base::plain::Plain;
+
+use crate::cli::arguments::Arguments;
+use crate::cli::{JSON, Takes, Verb, json, print, table};
+
+/// The verb.
+pub const VERB: Verb = Verb {
+    name: "list",
+    takes: Takes::Nothing,
+    options: &[JSON],
+    about: "what can be started, and what it is",
+    more: "--json prints the table of the package, services.json, on one line.",
+    examples: &[("rovi list", "names and descriptions")],
+    run,
+};
+
+fn run(arguments: &Arguments) -> Result<u8, Failure> {
+    let table = table()?;
+    if arguments.has("json") {
+        return print(&json(&table)?).map(|()| 0);
+    }
+    let width = table.services.iter().map(|s| s.name.chars().count()).max().unwrap_or_default();
+    let line = |s: &base::table::Service| format!("{:width$}  {}\n", s.name, Plain(&s.description));
+    print(&table.services.iter().map(line).collect::<String>()).map(|()| 0)
+}

@@ -1,0 +1,51 @@
+//! `rovi logs`: becomes journalctl, which knows pagers, terminals and every format of the journal.
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use base::failure::{Failure, reason};
+
+use crate::cli::arguments::Arguments;
+use crate::cli::{Flag, Takes, Verb, table};
+use crate::executor::{log, refusal};
+
+/// The verb.
+pub const VERB: Verb = Verb {
+    name: "logs",
+    takes: Takes::MaybeService,
+    options: &[
+        Flag { short: Some('f'), long: "follow", value: None, about: "go on with new lines until Ctrl-C" },
+        Flag { short: Some('n'), long: "lines", value: Some("N"), about: "only the last N lines" },
+    ],
+    about: "what a stack, or all of them, have logged",
+    more: "It is the system's journal: members of systemd-journal or adm may read it.",
+    examples: &[
+        ("rovi logs -n 20 nav", "the last 20 lines of nav"),
+        ("rovi logs -f", "everything, as it comes"),
+    ],
+    run,
+};
+
+fn run(arguments: &Arguments) -> Result<u8, Failure> {
+    let table = table()?;
+    let units: Vec<&str> = match &arguments.word {
+        Some(name) => vec![&refusal::known(&table, name)?.unit],
+        None => table.services.iter().map(|s| s.unit.as_str()).collect(),
+    };
+    let mut command = Command::new("journalctl");
+    command.args(units.iter().map(|unit| format!("--unit={unit}")));
+    if let Some(lines) = arguments.value("lines") {
+        let number = lines.parse::<u32>().map_err(|_| {
+            Failure::usage(format!("`--lines {lines}`: no number of lines: see `rovi logs --help`"))
+        })?;
+        command.arg(format!("--lines={number}"));
+    }
+    if arguments.has("follow") {
+        command.arg("--follow");
+    }
+    if !log::readable() {
+        return Err(Failure::not_permitted(format!("logs: {}", log::hidden(units.first().unwrap_or(&"")))));
+    }
+    let error = command.exec();
+    Err(Failure::configuration(format!("`journalctl`: {}: install systemd's tools", reason(&error))))
+}

@@ -1,0 +1,191 @@
+//! `rovi status`: what is, once or with every change.
+
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+
+use base::failure::{Failure, reason};
+use base::plain::Plain;
+use base::report::{Lock, Service, State, Status};
+use rustix::fs::FileType;
+
+use crate::cli::arguments::Arguments;
+use crate::cli::screen::{Colour, Screen};
+use crate::cli::{Flag, JSON, Takes, Verb, json, outcome, print, table};
+use crate::executor::systemd::{Source, Systemd};
+use crate::executor::watch::Watch;
+use crate::executor::{refusal, snapshot};
+
+/// The verb.
+pub const VERB: Verb = Verb {
+    name: "status",
+    takes: Takes::MaybeService,
+    options: &[
+        JSON,
+        Flag { short: Some('w'), long: "watch", value: None, about: "again with every change, until Ctrl-C" },
+    ],
+    about: "what runs, since when, and what is wrong",
+    more: "\
+With --json each line is one object, as report.schema.json in the sources
+describes it. --watch waits for systemd's own events: it costs nothing while
+nothing happens. The exit status says only whether the state could be told.",
+    examples: &[
+        ("rovi status", "everything at a glance"),
+        ("rovi status nav", "all that is known of nav"),
+        ("rovi status --json --watch", "a line for a program at every change"),
+    ],
+    run,
+};
+
+fn run(arguments: &Arguments) -> Result<u8, Failure> {
+    let table = table()?;
+    let only = arguments.word.as_deref();
+    if let Some(name) = only {
+        refusal::known(&table, name)?;
+    }
+    if !arguments.has("watch") {
+        let status = snapshot::take(&table, &mut Systemd::connect()?, only)?;
+        let text = if arguments.has("json") {
+            json(&status)?
+        } else {
+            text(&status, only.is_some(), Screen::output())
+        };
+        return print(&text).map(|()| 0);
+    }
+    let interrupt = outcome::interrupts()?;
+    let reader = reader()?;
+    let ends: Vec<&Source> = [&interrupt].into_iter().chain(&reader).collect();
+    let mut watch = Watch::new(&table, only)?;
+    let mut shown = Shown { json: arguments.has("json"), whole: only.is_some(), lines: 0, last: Vec::new() };
+    while let Some(status) = watch.next(&ends)? {
+        let text = shown.next(status)?;
+        print(&text)?;
+    }
+    Ok(0)
+}
+
+/// Standard output, if it is a pipe: one that nobody reads any more says so without being written to. A terminal that
+/// goes away sends a signal.
+pub(super) fn reader() -> Result<Option<Source>, Failure> {
+    let out = io::stdout();
+    let pipe = rustix::fs::fstat(&out).is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Fifo);
+    if !pipe {
+        return Ok(None);
+    }
+    let source = out.as_fd().try_clone_to_owned().and_then(Source::new);
+    source.map(Some).map_err(|e| Failure::failed(format!("standard output: {}: try again", reason(&e))))
+}
+
+/// What has been shown of a watch.
+struct Shown {
+    json: bool,
+    whole: bool,
+    /// On a terminal, to be written over.
+    lines: usize,
+    last: Vec<Service>,
+}
+
+impl Shown {
+    /// The next thing to print: a line for a program, the whole picture on a terminal, what has changed elsewhere.
+    fn next(&mut self, status: &Status) -> Result<String, Failure> {
+        if self.json {
+            return json(status);
+        }
+        let screen = Screen::output();
+        if screen.terminal && io::stdout().is_terminal() {
+            let picture = text(status, self.whole, screen);
+            let up = if self.lines > 0 { format!("\x1b[{}A\r\x1b[J", self.lines) } else { String::new() };
+            self.lines = picture.lines().count();
+            return Ok(up + &picture);
+        }
+        let last = std::mem::replace(&mut self.last, status.services.clone());
+        Ok(part(status, |service| !last.contains(service), self.whole, screen))
+    }
+}
+
+/// The picture: a line for each service, and below it what a person has to know.
+fn text(status: &Status, whole: bool, screen: Screen) -> String {
+    part(status, |_| true, whole, screen)
+}
+
+/// What it says of some of the services.
+fn part(status: &Status, of: impl Fn(&Service) -> bool, whole: bool, screen: Screen) -> String {
+    let mut lines = Vec::new();
+    let width = status.services.iter().map(|s| s.name.chars().count()).max().unwrap_or_default();
+    for service in status.services.iter().filter(|service| of(service)) {
+        let state = screen.state(service.state, 8);
+        let line = format!("{:width$}  {state}{}", service.name, Plain(facts(service)));
+        lines.push(line.trim_end().to_owned());
+        if whole {
+            lines.extend(details(service).iter().map(|line| Plain(line).to_string()));
+        }
+        if let Some(failure) = &service.failure {
+            lines.push(screen.paint(&format!("  {}", failure.reason), Colour::Red));
+            lines.extend(failure.log.iter().map(|line| screen.paint(&format!("  | {line}"), Colour::Dim)));
+            lines.extend(failure.log_hidden.iter().map(|why| format!("  no log: {}", Plain(why))));
+        }
+    }
+    let yellow = |line: String| screen.paint(&line, Colour::Yellow);
+    lines.extend(status.locks.iter().filter_map(|lock| locked(lock, status)).map(yellow));
+    for service in status.services.iter().filter(|service| of(service)) {
+        if service.restart_pending {
+            let unit = &service.unit;
+            lines.push(yellow(format!(
+                "restart pending: {}: an upgrade has left it running as it was: when nothing may move, an administrator \
+                 runs `systemctl restart {unit}`",
+                service.name
+            )));
+        }
+        // Of what does not run it is news only for who asks about it.
+        if whole || !matches!(service.state, State::Stopped | State::Missing) {
+            lines.extend(service.warnings.iter().map(|warning| yellow(format!("warning: {warning}"))));
+        }
+    }
+    lines.into_iter().map(|line| line + "\n").collect()
+}
+
+/// The rest of a service's line.
+fn facts(service: &Service) -> String {
+    let mut facts = Vec::new();
+    if !matches!(service.state, State::Stopped | State::Missing) {
+        facts.extend(service.since.as_ref().map(|since| format!("since {}", short(since))));
+        facts.extend(service.pid.map(|pid| format!("process {pid}")));
+        facts.extend(service.memory.map(|bytes| format!("{:.1} MiB", bytes as f64 / 1_048_576.0)));
+        facts.extend(service.frame.as_ref().map(|frame| format!("frame {frame}")));
+        facts.extend(service.job.as_ref().map(|job| format!("{job} under way")));
+    }
+    facts.extend((service.load == "masked").then(|| "masked".to_owned()));
+    let gone = service.expected.iter().filter(|p| !p.running && service.state == State::Running);
+    facts.extend(gone.map(|presence| format!("{} is not running", presence.name)));
+    if facts.is_empty() { String::new() } else { format!("  {}", facts.join("  ")) }
+}
+
+/// What is shown of a service that somebody asks about.
+fn details(service: &Service) -> Vec<String> {
+    let mut lines = vec![format!(
+        "  {} ({}), systemd: {} ({})",
+        service.description, service.unit, service.active, service.sub
+    )];
+    lines.extend(service.status_text.as_ref().map(|text| format!("  {text}")));
+    lines.extend(service.session.as_ref().map(|session| format!("  session {session}")));
+    lines.extend(service.processes.iter().map(|p| format!("  process {} {}", p.pid, p.names.join(" "))));
+    lines
+}
+
+/// A lock that keeps everybody out and is not shown by a state: of a launch by hand, or of a killed one.
+fn locked(lock: &Lock, status: &Status) -> Option<String> {
+    let holder = lock.holder.as_ref()?;
+    if !lock.left.is_empty() {
+        let pids: Vec<String> = lock.left.iter().map(i32::to_string).collect();
+        let (service, pids) = (&holder.service, pids.join(" "));
+        return Some(format!("lock: {service} was killed, and has left processes running: {pids}"));
+    }
+    let in_unit = !holder.by_hand && status.services.iter().any(|s| s.name == holder.service);
+    let Some(true) = lock.held.filter(|_| !in_unit) else { return None };
+    let by = if holder.by_hand { ", started by hand" } else { "" };
+    Some(format!("lock: held by {}{by}, process {}, since {}", holder.service, holder.pid, holder.since))
+}
+
+/// A point in time without the fraction of its second.
+fn short(since: &str) -> String {
+    since.split_once('.').map_or_else(|| since.to_owned(), |(whole, _)| format!("{whole}Z"))
+}

@@ -1,0 +1,69 @@
+//! What this user may do: as a member of the operators' group, and as a reader of the journal.
+
+use base::diagnosis::Finding;
+use base::table::Table;
+
+use crate::executor::doctor::word;
+use crate::executor::log;
+use crate::executor::standing::{self, Standing};
+
+/// From this version on polkit goes by the groups that the caller's process has; before, it asked the list of users.
+const CREDENTIALS: u32 = 126;
+
+/// Whose members read what system services log.
+const READERS: &str = "systemd-journal";
+
+/// The group that may operate the services.
+pub(super) fn group(table: &Table, polkit: Option<u32>) -> Option<Finding> {
+    let group = table.operators.as_deref()?;
+    let user = standing::user();
+    let by_credentials = polkit.is_none_or(|version| version >= CREDENTIALS);
+    match standing::of(group) {
+        Standing::NoGroup => Some(Finding::problem(
+            "group",
+            group,
+            format!("there is no group {group}, so nobody but root may operate the services"),
+            "systemd-sysusers",
+        )),
+        Standing::Stranger if !standing::is_root() => Some(Finding::problem(
+            "group",
+            group,
+            format!(
+                "{user} is not in the group {group}, and so may not operate the services; it counts from the next login"
+            ),
+            format!("usermod --append --groups {group} {}", word(user)),
+        )),
+        Standing::LogInAgain if by_credentials && !standing::is_root() => Some(log_in_again(group)),
+        _ => None,
+    }
+}
+
+/// The journal.
+pub(super) fn journal() -> Option<Finding> {
+    if standing::is_root() || log::readable() {
+        return None;
+    }
+    let user = standing::user();
+    let may_not =
+        format!("{user} may not read what system services log, and so sees no reason when one fails");
+    let (what, fix) = match standing::of(READERS) {
+        Standing::LogInAgain => {
+            return Some(Finding { check: "journal".to_owned(), ..log_in_again(READERS).note() });
+        }
+        Standing::Member => (
+            format!("{may_not}: the files do not belong to {READERS}"),
+            "systemd-tmpfiles --create --prefix=/var/log/journal --prefix=/run/log/journal".to_owned(),
+        ),
+        _ => (may_not, format!("usermod --append --groups {READERS} {}", word(user))),
+    };
+    Some(Finding::problem("journal", READERS, what, fix).note())
+}
+
+fn log_in_again(group: &str) -> Finding {
+    let user = standing::user();
+    let what = format!(
+        "{user} has become a member of {group} since this login: log out and in again, or, for this shell alone, start \
+         one that has the group"
+    );
+    Finding::problem("group", group, what, format!("newgrp {group}")).by_you()
+}

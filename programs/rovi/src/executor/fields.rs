@@ -1,0 +1,144 @@
+//! The values of status fields, now and as they change: takes [`Field`]s, makes [`FieldLine`]s.
+//!
+//! systemd tells of a service's changes, and the kernel of a process's end. Nobody tells a program without privileges
+//! that a process has begun: while one is missing in a unit that runs, or anywhere, it is looked for once a second.
+
+mod config;
+mod yaml;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use base::failure::{Failure, reason};
+use base::field::{FieldLine, StatusFieldMeta, StatusFieldValue};
+use base::processes;
+use base::report::{SCHEMA, State};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{PidfdFlags, pidfd_open};
+
+use crate::executor::message::{Event, path_of};
+use crate::executor::presence;
+use crate::executor::systemd::{Source, Systemd, Woken};
+use crate::executor::unit::Unit;
+pub use config::{About, Field, read};
+
+/// How often a process that is missing is looked for.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A watch over fields.
+#[derive(Debug)]
+pub struct Fields {
+    fields: Vec<Field>,
+    units: Vec<String>,
+    systemd: Systemd,
+    last: Vec<Option<String>>,
+    /// Ends of the processes that are there.
+    ends: Vec<Source>,
+    /// Whether one is missing that could begin at any time.
+    missing: bool,
+}
+
+impl Fields {
+    /// Begins; changes are told only to who follows.
+    pub fn new(fields: Vec<Field>, follow: bool) -> Result<Fields, Failure> {
+        let unit = |field: &Field| match &field.about {
+            About::Service(unit) | About::Process(_, Some(unit)) => Some(unit.clone()),
+            About::Process(_, None) => None,
+        };
+        let units: Vec<String> =
+            fields.iter().filter_map(unit).collect::<BTreeSet<_>>().into_iter().collect();
+        let mut systemd = Systemd::connect()?;
+        if follow {
+            systemd.follow_units(&units.iter().map(|unit| path_of(unit)).collect::<Vec<_>>())?;
+        }
+        let last = vec![None; fields.len()];
+        Ok(Fields { fields, units, systemd, last, ends: Vec::new(), missing: false })
+    }
+
+    /// A line for every field whose value is new.
+    pub fn look(&mut self) -> Result<Vec<FieldLine>, Failure> {
+        let names: Vec<&str> = self.units.iter().map(String::as_str).collect();
+        let units = Unit::read(&mut self.systemd, &names)?;
+        let unit_of = |name: &str| units.iter().find(|u| u.name == name);
+        let mut pids = BTreeSet::new();
+        let mut lines = Vec::new();
+        self.missing = false;
+        for (field, last) in self.fields.iter().zip(&mut self.last) {
+            let text = match &field.about {
+                About::Service(name) => unit_of(name).map_or("missing", word).to_owned(),
+                About::Process(process, scope) => {
+                    let cgroup = scope.as_deref().map(|name| unit_of(name).map_or("", |u| u.cgroup.as_str()));
+                    let found = found(process, cgroup);
+                    self.missing |= found.is_empty() && cgroup != Some("");
+                    let text = if found.is_empty() { "missing" } else { "running" };
+                    pids.extend(found);
+                    text.to_owned()
+                }
+            };
+            if last.as_ref() != Some(&text) {
+                *last = Some(text.clone());
+                lines.push(line(field, text));
+            }
+        }
+        self.ends.clear();
+        for pid in pids {
+            let Some(pid) = processes::pid(pid) else { continue };
+            match pidfd_open(pid, PidfdFlags::empty()).map_err(Into::into).and_then(Source::new) {
+                Ok(source) => self.ends.push(source),
+                // It has ended meanwhile: the next look sees it.
+                Err(e) if e.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) => {
+                    self.missing = true
+                }
+                Err(e) => {
+                    let todo = "raise the number of open files";
+                    return Err(Failure::failed(format!("processes: {}: {todo}", reason(&e))));
+                }
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Waits until it may be worth while to look again; false when one of `ends` has something.
+    pub fn wait(&mut self, ends: &[&Source]) -> Result<bool, Failure> {
+        let deadline = self.missing.then(|| Instant::now() + LOOK);
+        let sources: Vec<&Source> = ends.iter().copied().chain(&self.ends).collect();
+        match self.systemd.wait(&sources, deadline)? {
+            Woken::Event(Event::Everything) => self.systemd.subscribe()?,
+            Woken::Event(_) | Woken::Late => {}
+            Woken::Other => return Ok(self.ended()),
+        }
+        if self.systemd.forget()? {
+            self.systemd.subscribe()?;
+        }
+        Ok(true)
+    }
+
+    /// Whether it was a process that woke us.
+    fn ended(&self) -> bool {
+        let mut fds: Vec<PollFd<'_>> = self.ends.iter().map(|end| PollFd::new(end, PollFlags::IN)).collect();
+        poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
+    }
+}
+
+/// The processes of that name, in a control group or anywhere.
+fn found(name: &str, cgroup: Option<&str>) -> Vec<i32> {
+    let processes = match cgroup {
+        Some("") => Vec::new(),
+        Some(cgroup) => presence::processes(cgroup),
+        None => presence::everywhere(),
+    };
+    processes.into_iter().filter(|p| p.names.iter().any(|n| n == name)).map(|p| p.pid).collect()
+}
+
+/// systemd's word for a unit's state.
+fn word(unit: &Unit) -> &str {
+    if unit.state() == State::Missing { "missing" } else { &unit.active }
+}
+
+fn line(field: &Field, text: String) -> FieldLine {
+    FieldLine {
+        schema: SCHEMA,
+        meta: StatusFieldMeta { name: field.name.clone(), r#type: "text".to_owned() },
+        value: StatusFieldValue { text },
+    }
+}

@@ -1,0 +1,211 @@
+//! What goes to systemd and what comes from it: calls, their answers, and what it tells without being asked.
+
+use std::collections::BTreeMap;
+
+use base::failure::Failure;
+use zbus::Message;
+use zbus::message::Type;
+use zbus::zvariant::DynamicType;
+
+/// systemd's name on the bus and its object.
+pub const NAME: &str = "org.freedesktop.systemd1";
+/// The manager's object.
+pub const PATH: &str = "/org/freedesktop/systemd1";
+/// The manager's interface.
+pub const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+pub(super) const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+pub(super) const BUS: &str = "org.freedesktop.DBus";
+
+/// What systemd tells without being asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Something about a unit has changed.
+    Unit {
+        /// Its object path.
+        path: String,
+        /// What was told of it.
+        told: Told,
+    },
+    /// A job is over.
+    Job {
+        /// Its number.
+        id: u32,
+        /// Its unit.
+        unit: String,
+        /// `done`, `failed`, `canceled`, `timeout`, `dependency`, `skipped`, …
+        result: String,
+    },
+    /// systemd was reloaded or replaced: anything may be different.
+    Everything,
+}
+
+/// What systemd tells of a unit when it changes: each interface by itself, and so never all of it at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// `ActiveState`
+    pub active: Option<String>,
+    /// `Result`
+    pub result: Option<String>,
+    /// `ExecMainStatus`
+    pub status: Option<i32>,
+    /// `StatusText`
+    pub text: Option<String>,
+    /// `InvocationID`
+    pub invocation: Option<Vec<u8>>,
+}
+
+impl Told {
+    /// What is known with a later one.
+    pub fn then(self, later: Told) -> Told {
+        Told {
+            active: later.active.or(self.active),
+            result: later.result.or(self.result),
+            status: later.status.or(self.status),
+            text: later.text.or(self.text),
+            invocation: later.invocation.or(self.invocation),
+        }
+    }
+
+    fn of(changed: &BTreeMap<&str, zbus::zvariant::Value<'_>>) -> Told {
+        let text = |name: &str| changed.get(name).and_then(|value| String::try_from(value).ok());
+        let invocation = changed.get("InvocationID").and_then(|value| value.try_clone().ok());
+        Told {
+            active: text("ActiveState"),
+            result: text("Result"),
+            status: changed.get("ExecMainStatus").and_then(|value| i32::try_from(value).ok()),
+            text: text("StatusText"),
+            invocation: invocation.and_then(|value| value.try_into().ok()),
+        }
+    }
+}
+
+/// Why a call has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unanswered {
+    /// systemd or the bus says no: name of the error, and its text.
+    Refused(String, String),
+    /// There is no connection any more, or nobody answers.
+    Lost(String),
+}
+
+/// A call that is to be made.
+#[derive(Debug)]
+pub struct Call(pub(super) Message);
+
+impl Call {
+    /// Of a method of an interface of one of systemd's objects.
+    pub fn new<B: serde::Serialize + DynamicType>(
+        path: &str,
+        interface: &str,
+        method: &str,
+        body: &B,
+    ) -> Result<Call, Unanswered> {
+        Call::to(NAME, path, interface, method, body)
+    }
+
+    /// For a property.
+    pub fn property(path: &str, interface: &str, name: &str) -> Result<Call, Unanswered> {
+        Call::new(path, PROPERTIES, "Get", &(interface, name))
+    }
+
+    pub(super) fn to<B: serde::Serialize + DynamicType>(
+        name: &str,
+        path: &str,
+        interface: &str,
+        method: &str,
+        body: &B,
+    ) -> Result<Call, Unanswered> {
+        let message = Message::method_call(path, method)
+            .and_then(|m| m.destination(name))
+            .and_then(|m| m.interface(interface))
+            .and_then(|m| m.build(body));
+        message.map(Call).map_err(|e| Unanswered::Lost(lower(&e.to_string())))
+    }
+}
+
+/// The body of `PropertiesChanged`.
+pub(super) type Changed<'a> = (&'a str, BTreeMap<&'a str, zbus::zvariant::Value<'a>>, Vec<&'a str>);
+
+/// The object of a unit.
+pub fn path_of(unit: &str) -> String {
+    let escape = |(at, byte): (usize, u8)| match byte {
+        b'0'..=b'9' if at == 0 => format!("_{byte:02x}"),
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+        _ => format!("_{byte:02x}"),
+    };
+    format!("{PATH}/unit/{}", unit.bytes().enumerate().map(escape).collect::<String>())
+}
+
+impl From<Unanswered> for Failure {
+    fn from(unanswered: Unanswered) -> Failure {
+        match unanswered {
+            Unanswered::Refused(name, text) => Failure::failed(format!(
+                "systemd: {}: see `rovi doctor` ({name})",
+                lower(text.trim_end_matches('.'))
+            )),
+            Unanswered::Lost(why) => {
+                Failure::failed(format!("systemd: {why}: see `systemctl status dbus.service`, and try again"))
+            }
+        }
+    }
+}
+
+pub(super) fn answer(message: Message) -> Result<Message, Unanswered> {
+    if message.message_type() != Type::Error {
+        return Ok(message);
+    }
+    let name = message.header().error_name().map(|n| n.to_string()).unwrap_or_default();
+    // The text is the first argument, if there is one.
+    let text = message.body().deserialize::<String>().unwrap_or_else(|_| name.clone());
+    Err(Unanswered::Refused(name, text))
+}
+
+pub(super) fn event(message: &Message) -> Option<Event> {
+    let header = message.header();
+    if message.message_type() != Type::Signal {
+        return None;
+    }
+    match header.member()?.as_str() {
+        "PropertiesChanged" => {
+            let body = message.body();
+            let (_, changed, _) = body.deserialize::<Changed<'_>>().ok()?;
+            Some(Event::Unit { path: header.path()?.to_string(), told: Told::of(&changed) })
+        }
+        "JobRemoved" => {
+            let body = message.body();
+            let (id, _, unit, result): (u32, zbus::zvariant::ObjectPath<'_>, &str, &str) =
+                body.deserialize().ok()?;
+            Some(Event::Job { id, unit: unit.to_owned(), result: result.to_owned() })
+        }
+        // True while it reloads: there is nothing to see yet.
+        "Reloading" => (!message.body().deserialize::<bool>().ok()?).then_some(Event::Everything),
+        "NameOwnerChanged" => {
+            let body = message.body();
+            let (_, _, new): (&str, &str, &str) = body.deserialize().ok()?;
+            (!new.is_empty()).then_some(Event::Everything)
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn lost() -> Unanswered {
+    Unanswered::Lost("the connection to the bus has ended".to_owned())
+}
+
+pub(super) fn lower(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_lowercase().collect::<String>() + letters.as_str())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::path_of;
+
+    #[test]
+    fn paths() {
+        assert_eq!(path_of("a-b@1.service"), "/org/freedesktop/systemd1/unit/a_2db_401_2eservice");
+    }
+}

@@ -1,0 +1,274 @@
+//! Why something was not done, each reason with the next step: what can be seen before systemd is asked, what systemd
+//! and polkit answer, and how a job ended.
+
+use base::failure::{CONFIGURATION, Failure, REFUSED};
+use base::lock::{self, Seen};
+use base::report::State;
+use base::table::{Service, Table};
+
+use crate::executor::standing::{self, Standing};
+use crate::executor::unit::Unit;
+use crate::executor::{log, snapshot};
+
+/// The exit status of who was interrupted while waiting.
+pub const INTERRUPTED: u8 = 130;
+
+/// A failure, and what helps to understand it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Status and line.
+    pub failure: Failure,
+    /// Whether something is otherwise than before all the same.
+    pub changed: bool,
+    /// The state afterwards, where it was looked at.
+    pub state: Option<State>,
+    /// What else is worth knowing.
+    pub notes: Vec<String>,
+    /// The last lines of what failed.
+    pub log: Vec<String>,
+}
+
+impl Refusal {
+    /// With the last lines of the unit's run.
+    pub fn with_log(mut self, unit: &Unit) -> Refusal {
+        self.changed = true;
+        self.state = Some(unit.state());
+        match log::last(unit, snapshot::LINES) {
+            Ok(lines) => self.log = lines,
+            Err(why) => self.notes.push(why),
+        }
+        self
+    }
+
+    /// With notes.
+    pub fn noting(mut self, notes: Vec<String>) -> Refusal {
+        self.notes.splice(0..0, notes);
+        self
+    }
+
+    /// With what has been done before it.
+    pub fn but(mut self, what: &str) -> Refusal {
+        self.changed = true;
+        self.and(what)
+    }
+
+    /// With what follows from it.
+    pub fn and(mut self, what: &str) -> Refusal {
+        self.failure.message = format!("{}; {what}", self.failure.message);
+        self
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Refusal {
+        Refusal { failure, changed: false, state: None, notes: Vec::new(), log: Vec::new() }
+    }
+}
+
+/// The service of that name.
+pub fn known<'t>(table: &'t Table, name: &str) -> Result<&'t Service, Failure> {
+    table.service(name).ok_or_else(|| {
+        let known: Vec<&str> = table.services.iter().map(|s| s.name.as_str()).collect();
+        Failure::unknown(format!("`{name}`: no such service: the known ones are {}", known.join(", ")))
+    })
+}
+
+/// Everything that a start would fail on.
+pub fn before_start(table: &Table, service: &Service, units: &[Unit]) -> Result<(), Refusal> {
+    let unit = units.iter().find(|u| u.name == service.unit).cloned().unwrap_or_default();
+    installed(service, &unit)?;
+    other_unit(service, units)?;
+    // A start that is under way holds the lock itself; one more is the same.
+    if unit.state() == State::Starting {
+        return Ok(());
+    }
+    held_by_hand(table, Some(service))?;
+    lock(table, service)
+}
+
+/// The unit can be loaded.
+pub fn installed(service: &Service, unit: &Unit) -> Result<(), Failure> {
+    match unit.load.as_str() {
+        "not-found" => Err(missing(service)),
+        "masked" => Err(masked(service)),
+        "loaded" | "" | "merged" | "stub" => Ok(()),
+        other => Err(Failure::configuration(format!(
+            "{}: systemd cannot load `{}` ({other}): see `systemctl status {1}`",
+            service.name, service.unit
+        ))),
+    }
+}
+
+/// There is no such unit.
+pub fn missing(service: &Service) -> Failure {
+    let todo = "reinstall the package that ships it, or run `systemctl daemon-reload` as root";
+    Failure::configuration(format!("{}: `{}` is not on this machine: {todo}", service.name, service.unit))
+}
+
+/// The unit runs without which this one must not.
+pub fn other_unit(service: &Service, units: &[Unit]) -> Result<(), Failure> {
+    let Some(other) = &service.only_while else { return Ok(()) };
+    let unit = units.iter().find(|u| u.name == *other);
+    if unit.is_some_and(|u| u.state() == State::Running) {
+        return Ok(());
+    }
+    let active = match unit {
+        Some(unit) if unit.state() == State::Stopping => "stopping",
+        Some(unit) => &unit.active,
+        None => "unknown",
+    };
+    Err(Failure::refused(format!(
+        "{name}: `{other}` is {active}, and {name} runs only while it is active: an administrator starts it with \
+         `systemctl start {other}`",
+        name = service.name
+    )))
+}
+
+/// Nobody has started something outside of systemd that only they can stop: under the lock of this service, or any.
+pub fn held_by_hand(table: &Table, service: Option<&Service>) -> Result<(), Refusal> {
+    let lock_of = |s: &Service| s.launch.as_ref().and_then(|l| l.lock.clone());
+    let mut paths: Vec<_> = match service {
+        Some(service) => lock_of(service).into_iter().collect(),
+        None => table.services.iter().filter_map(lock_of).collect(),
+    };
+    paths.dedup();
+    for path in paths {
+        let seen = lock::look(table, &path);
+        if let Ok(Seen::Held(Some(holder)) | Seen::Left(holder, _)) = &seen
+            && holder.cgroup.is_none()
+        {
+            return Err(held(service.map_or(&holder.service, |s| &s.name), &seen).into());
+        }
+    }
+    Ok(())
+}
+
+/// Nobody has the lock.
+pub fn lock(table: &Table, service: &Service) -> Result<(), Refusal> {
+    let Some(path) = service.launch.as_ref().and_then(|l| l.lock.as_deref()) else { return Ok(()) };
+    match lock::look(table, path) {
+        // Who may not look is told by run_stack.
+        Ok(Seen::Free) | Err(_) => Ok(()),
+        seen => Err(held(&service.name, &seen).into()),
+    }
+}
+
+fn held(name: &str, seen: &Result<Seen, Failure>) -> Failure {
+    let Ok(seen) = seen else { return Failure::refused(format!("{name}: the lock is held: try again")) };
+    let who = seen.shown().unwrap_or_else(|| "somebody a moment ago".to_owned());
+    let todo = match seen {
+        Seen::Left(_, pids) => lock::end_them(pids),
+        Seen::Held(Some(holder)) if holder.cgroup.is_some() && holder.service == name => {
+            "try again".to_owned()
+        }
+        Seen::Held(Some(holder)) if holder.cgroup.is_some() => {
+            format!("`rovi switch {name}` stops it first, `rovi stop {}` only stops it", holder.service)
+        }
+        Seen::Held(Some(holder)) => {
+            format!("it was started by hand: end it there with Ctrl-C, or with `kill -INT {}`", holder.pid)
+        }
+        _ => "try again".to_owned(),
+    };
+    Failure::refused(format!("{name}: the lock is held by {who}: {todo}"))
+}
+
+/// What systemd or polkit answered to a request.
+pub fn of_call(table: &Table, service: &Service, method: &str, error: &str, text: &str) -> Failure {
+    let name = &service.name;
+    let verb = method.trim_end_matches("Unit").to_lowercase();
+    match error.rsplit('.').next().unwrap_or_default() {
+        "AccessDenied" | "InteractiveAuthorizationRequired" => not_permitted(table, service, &verb),
+        "NoSuchUnit" | "LoadFailed" => missing(service),
+        "UnitMasked" => masked(service),
+        "TransactionIsDestructive" | "TransactionJobsConflicting" => Failure::refused(format!(
+            "{name}: somebody else's request is under way and would be thrown out: see `rovi status`, and try again"
+        )),
+        _ => Failure::failed(format!(
+            "{name}: {}: see `systemctl status {}`",
+            text.trim_end_matches('.'),
+            service.unit
+        )),
+    }
+}
+
+/// How a job ended that was not done.
+pub fn job(service: &Service, unit: &Unit, result: &str, verb: &str) -> Failure {
+    let name = &service.name;
+    let see = format!("see `systemctl status {}`", service.unit);
+    match result {
+        "canceled" => Failure::refused(format!(
+            "{name}: the {verb} was cancelled: somebody else asked for something else: see `rovi status`, and try again"
+        )),
+        "timeout" => Failure::failed(format!("{name}: the {verb} took too long, and systemd gave up: {see}")),
+        "dependency" => Failure::failed(format!("{name}: something that it needs did not start: {see}")),
+        "skipped" => Failure::failed(format!("{name}: a condition of its unit is not met: {see}")),
+        "failed" => ended(service, unit, ""),
+        other => Failure::failed(format!("{name}: the {verb} ended with `{other}`: {see}")),
+    }
+}
+
+/// A unit that has failed. A status that run_stack ended with is passed on, because it means the same here.
+pub fn ended(service: &Service, unit: &Unit, but: &str) -> Failure {
+    let reason = snapshot::reason(unit);
+    // run_stack's own line begins with the name where it is about the service.
+    let reason = reason.strip_prefix(&format!("{}: ", service.name)).unwrap_or(&reason).to_owned();
+    let but = if but.is_empty() { String::new() } else { format!("{but} ") };
+    let told = unit.text.as_deref() == Some(&*snapshot::reason(unit));
+    let todo = if told { String::new() } else { format!(": see `systemctl status {}`", service.unit) };
+    let message = format!("{}: {but}{reason}{todo}", service.name);
+    match u8::try_from(unit.status) {
+        Ok(status @ (REFUSED | CONFIGURATION)) if unit.result == "exit-code" && told => {
+            Failure { status, message }
+        }
+        _ => Failure::failed(message),
+    }
+}
+
+/// Whoever waited does so no longer.
+pub fn interrupted(service: &Service, shown: &str) -> Failure {
+    let name = &service.name;
+    let back = if shown.starts_with("stop") { "" } else { ", `rovi stop` takes it back" };
+    Failure {
+        status: INTERRUPTED,
+        message: format!(
+            "{shown}: interrupted: systemd goes on with it: `rovi status {name}` shows what becomes of it{back}"
+        ),
+    }
+}
+
+fn masked(service: &Service) -> Failure {
+    Failure::configuration(format!(
+        "{}: `{}` is masked: an administrator has forbidden it, and allows it with `systemctl unmask {1}`",
+        service.name, service.unit
+    ))
+}
+
+fn not_permitted(table: &Table, service: &Service, verb: &str) -> Failure {
+    let name = &service.name;
+    let administrator = format!("an administrator runs `systemctl {verb} {}`", service.unit);
+    let no = |why: &str, todo: &str| {
+        Failure::not_permitted(format!("{name}: you may not {verb} it: {why}: {todo}"))
+    };
+    let Some(group) = table.operators.as_deref().filter(|_| service.permits.iter().any(|v| v == verb)) else {
+        return no("that is an administrator's to do", &administrator);
+    };
+    let user = standing::user();
+    match standing::of(group) {
+        Standing::Stranger => no(
+            &format!("{user} is not in the group {group}"),
+            &format!("an administrator runs `usermod --append --groups {group} {user}`, then log in again"),
+        ),
+        Standing::LogInAgain => no(
+            &format!("{user} has become a member of {group} since this login"),
+            "log out and log in again; `id` shows the groups of this login",
+        ),
+        Standing::NoGroup => no(
+            &format!("there is no group {group}"),
+            "reinstall the package, or run `systemd-sysusers` as root",
+        ),
+        Standing::Member => no(
+            &format!("polkit refuses it although {user} is in the group {group}"),
+            "see `rovi doctor`; an administrator's own rule may forbid it",
+        ),
+    }
+}

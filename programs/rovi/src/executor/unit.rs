@@ -1,0 +1,165 @@
+//! One unit at one moment, as systemd has it. Takes names, makes [`Unit`]s; one call for all of them, and then one
+//! bundle of calls for what only those have that are not merely stopped.
+
+use std::collections::BTreeMap;
+
+use base::report::State;
+use zbus::zvariant::{OwnedObjectPath, OwnedValue};
+
+use crate::executor::message::{Call, MANAGER, PATH, Told, Unanswered, path_of};
+use crate::executor::systemd::Systemd;
+
+const UNIT: &str = "org.freedesktop.systemd1.Unit";
+const SERVICE: &str = "org.freedesktop.systemd1.Service";
+
+/// systemd's way to say that it has no number.
+const NONE: u64 = u64::MAX;
+
+/// What systemd says of a unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unit {
+    /// Its name.
+    pub name: String,
+    /// `LoadState`
+    pub load: String,
+    /// `ActiveState`
+    pub active: String,
+    /// `SubState`
+    pub sub: String,
+    /// Kind of the job that is queued or runs.
+    pub job: Option<String>,
+    /// Microseconds since 1970 of the latest change of the state.
+    pub since: Option<u64>,
+    /// `MainPID`
+    pub pid: Option<i32>,
+    /// Bytes, where systemd counts them.
+    pub memory: Option<u64>,
+    /// Path below the root of the control groups.
+    pub cgroup: String,
+    /// `Result` of the latest run.
+    pub result: String,
+    /// `ExecMainStatus` of the latest run: an exit status or the number of a signal.
+    pub status: i32,
+    /// What the service says of itself.
+    pub text: Option<String>,
+    /// Names this run of the unit in the journal.
+    pub invocation: Option<String>,
+}
+
+/// A row of `ListUnitsByNames`: name, description, load, active and sub state, followed unit, path, job number, job type,
+/// job path.
+type Row = (String, String, String, String, String, String, OwnedObjectPath, u32, String, OwnedObjectPath);
+
+impl Unit {
+    /// These units, in this order. systemd gives all states in one answer, so they belong together.
+    pub fn read(systemd: &mut Systemd, names: &[&str]) -> Result<Vec<Unit>, Unanswered> {
+        let answer = systemd.call(Call::new(PATH, MANAGER, "ListUnitsByNames", &(names,))?)?;
+        let rows: Vec<Row> = answer.body().deserialize().map_err(|e| unexpected(&e))?;
+        let mut found: BTreeMap<String, Row> = rows.into_iter().map(|row| (row.0.clone(), row)).collect();
+        let mut units: Vec<Unit> = names
+            .iter()
+            .map(|name| match found.remove(*name) {
+                Some((name, _, load, active, sub, _, _, job, kind, _)) => {
+                    Unit { name, load, active, sub, job: (job != 0).then_some(kind), ..Unit::default() }
+                }
+                None => Unit {
+                    name: (*name).to_owned(),
+                    load: "not-found".to_owned(),
+                    active: "inactive".to_owned(),
+                    sub: "dead".to_owned(),
+                    ..Unit::default()
+                },
+            })
+            .collect();
+        let mut calls = Vec::new();
+        let mut askers = Vec::new();
+        for (at, unit) in units.iter().enumerate() {
+            let path = path_of(&unit.name);
+            for (interface, property) in unit.wanted() {
+                calls.push(Call::property(&path, interface, property)?);
+                askers.push((at, *property));
+            }
+        }
+        for ((at, property), answer) in askers.into_iter().zip(systemd.calls(calls)) {
+            match answer {
+                Ok(answer) => {
+                    let value = answer.body().deserialize::<OwnedValue>().map_err(|e| unexpected(&e))?;
+                    units[at].set(property, value);
+                }
+                // It is no service, or it was unloaded meanwhile.
+                Err(Unanswered::Refused(..)) => {}
+                Err(lost) => return Err(lost),
+            }
+        }
+        Ok(units)
+    }
+
+    /// Its state in the words of the status model.
+    pub fn state(&self) -> State {
+        match State::of(&self.load, &self.active) {
+            // systemd has accepted to stop it, and is only waiting for its turn, or for what has to stop before.
+            State::Running if self.job.as_deref() == Some("stop") => State::Stopping,
+            state => state,
+        }
+    }
+
+    /// As it was told to be, where it was.
+    pub fn as_told(mut self, told: &Told) -> Unit {
+        self.result = told.result.clone().unwrap_or(self.result);
+        self.status = told.status.unwrap_or(self.status);
+        self.text = told.text.clone().map_or(self.text, |text| Some(text).filter(|t| !t.is_empty()));
+        self.invocation = told.invocation.as_deref().map_or(self.invocation, hex);
+        self
+    }
+
+    /// What is to be asked about it: little where nothing runs and nothing went wrong.
+    fn wanted(&self) -> &'static [(&'static str, &'static str)] {
+        match self.state() {
+            // systemd unloads what is stopped, and forgets since when it is.
+            State::Missing | State::Stopped => &[],
+            State::Failed => &[
+                (UNIT, "StateChangeTimestamp"),
+                (UNIT, "InvocationID"),
+                (SERVICE, "Result"),
+                (SERVICE, "ExecMainStatus"),
+                (SERVICE, "StatusText"),
+            ],
+            _ => &[
+                (UNIT, "StateChangeTimestamp"),
+                (SERVICE, "MainPID"),
+                (SERVICE, "MemoryCurrent"),
+                (SERVICE, "ControlGroup"),
+                (SERVICE, "StatusText"),
+            ],
+        }
+    }
+
+    fn set(&mut self, property: &str, value: OwnedValue) {
+        let number = |value: &OwnedValue| u64::try_from(value).ok().filter(|n| *n != NONE);
+        let text = |value: OwnedValue| String::try_from(value).ok();
+        match property {
+            "StateChangeTimestamp" => self.since = number(&value).filter(|n| *n > 0),
+            "MemoryCurrent" => self.memory = number(&value),
+            "MainPID" => {
+                self.pid = u32::try_from(value).ok().and_then(|n| i32::try_from(n).ok()).filter(|n| *n > 0)
+            }
+            "ExecMainStatus" => self.status = i32::try_from(value).unwrap_or_default(),
+            "ControlGroup" => self.cgroup = text(value).unwrap_or_default(),
+            "Result" => self.result = text(value).unwrap_or_default(),
+            "StatusText" => self.text = text(value).filter(|t| !t.is_empty()),
+            "InvocationID" => {
+                self.invocation = hex(&Vec::<u8>::try_from(value).unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// As the journal writes it; there is none before the first run.
+fn hex(bytes: &[u8]) -> Option<String> {
+    (bytes.len() == 16).then(|| bytes.iter().map(|b| format!("{b:02x}")).collect())
+}
+
+fn unexpected(error: &zbus::Error) -> Unanswered {
+    Unanswered::Lost(format!("unexpected answer: {error}"))
+}

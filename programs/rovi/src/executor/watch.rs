@@ -1,0 +1,138 @@
+//! Changes as they come: systemd's own events, and those of the files that say what runs outside of it. Between them
+//! nothing happens, and no time passes in here.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use base::failure::{Failure, reason};
+use base::report::Status;
+use base::table::Table;
+use rustix::fs::inotify;
+
+use crate::executor::message::{Event, Unanswered, path_of};
+use crate::executor::snapshot;
+use crate::executor::systemd::{Source, Systemd, Woken};
+
+/// A watch over the services of a table.
+#[derive(Debug)]
+pub struct Watch<'t> {
+    table: &'t Table,
+    systemd: Systemd,
+    files: Option<Source>,
+    only: Option<String>,
+    last: Option<Status>,
+    /// systemd was reloaded or exchanged since the last look.
+    renewed: bool,
+}
+
+/// What the bus answers for a systemd that is not there, or goes before it has answered.
+const AWAY: [&str; 3] = [
+    "org.freedesktop.DBus.Error.NoReply",
+    "org.freedesktop.DBus.Error.ServiceUnknown",
+    "org.freedesktop.DBus.Error.NameHasNoOwner",
+];
+
+impl<'t> Watch<'t> {
+    /// Begins to watch everything, or the service of that name.
+    pub fn new(table: &'t Table, only: Option<&str>) -> Result<Self, Failure> {
+        let mut systemd = Systemd::connect()?;
+        // All of them: what a service warns of depends on others.
+        let paths: Vec<String> = table.services.iter().map(|s| path_of(&s.unit)).collect();
+        systemd.follow_units(&paths)?;
+        let files = files(table).map_err(|e| {
+            let todo = "raise `fs.inotify.max_user_instances`";
+            Failure::failed(format!("inotify: {}: {todo}", reason(&e)))
+        })?;
+        Ok(Watch { table, systemd, files, only: only.map(str::to_owned), last: None, renewed: false })
+    }
+
+    /// The state now, and after that the next one that differs; `None` when one of `ends` has something.
+    pub fn next(&mut self, ends: &[&Source]) -> Result<Option<&Status>, Failure> {
+        let mut wait = self.last.is_some();
+        loop {
+            if wait && !self.changed(ends)? {
+                return Ok(None);
+            }
+            wait = true;
+            self.drain();
+            let now = match self.look() {
+                // It is being exchanged, and tells when it is back.
+                Err(Unanswered::Refused(name, _)) if AWAY.contains(&name.as_str()) => continue,
+                other => other?,
+            };
+            if self.last.as_ref().is_none_or(|last| differ(last, &now)) {
+                return Ok(Some(self.last.insert(now)));
+            }
+        }
+    }
+
+    fn look(&mut self) -> Result<Status, Unanswered> {
+        if self.systemd.forget()? || std::mem::take(&mut self.renewed) {
+            self.systemd.subscribe()?;
+        }
+        snapshot::take(self.table, &mut self.systemd, self.only.as_deref())
+    }
+
+    /// Waits; false when it is over.
+    fn changed(&mut self, ends: &[&Source]) -> Result<bool, Failure> {
+        let mut others = ends.to_vec();
+        others.extend(&self.files);
+        loop {
+            match self.systemd.wait(&others, None)? {
+                Woken::Event(event) => {
+                    self.renewed |= event == Event::Everything;
+                    return Ok(true);
+                }
+                Woken::Late => {}
+                Woken::Other => return Ok(self.drain()),
+            }
+        }
+    }
+
+    /// Whether the files had anything to say.
+    fn drain(&self) -> bool {
+        let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
+        let Some(files) = &self.files else { return false };
+        let mut reader = inotify::Reader::new(files, &mut buffer);
+        let mut any = false;
+        while reader.next().is_ok() {
+            any = true;
+        }
+        any
+    }
+}
+
+/// Whether anybody would want to know. Memory is always another one.
+fn differ(last: &Status, now: &Status) -> bool {
+    let without_memory = |status: &Status| {
+        let mut status = status.clone();
+        status.services.iter_mut().for_each(|service| service.memory = None);
+        status
+    };
+    without_memory(last) != without_memory(now)
+}
+
+/// The folders of locks and of what an upgrade notes; none where there is none.
+fn files(table: &Table) -> io::Result<Option<Source>> {
+    let locks = table.launchable().filter_map(|(_, launch)| launch.lock.clone());
+    let pending = snapshot::pending(table);
+    let folders: BTreeSet<PathBuf> = locks
+        .chain([pending])
+        .filter_map(|path| path.parent().map(Path::to_owned))
+        .filter(|dir| dir.is_dir())
+        .collect();
+    if folders.is_empty() {
+        return Ok(None);
+    }
+    let fd = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
+    let flags = inotify::WatchFlags::MODIFY
+        | inotify::WatchFlags::CLOSE_WRITE
+        | inotify::WatchFlags::CREATE
+        | inotify::WatchFlags::DELETE
+        | inotify::WatchFlags::MOVE;
+    for folder in folders {
+        inotify::add_watch(&fd, &folder, flags)?;
+    }
+    Source::new(fd).map(Some)
+}

@@ -1,0 +1,75 @@
+//! A service that must not run without another one: refused unless that unit is active, and stopped when that unit's
+//! main process ends.
+//!
+//! No directive does either half. A job mode bypasses `Requisite=`, and the check that it queues cancels a stop of that other
+//! unit which waits for this one. `StopPropagatedFrom=` makes the service part of every stop of the other unit, and
+//! systemd then refuses that stop while somebody's irreversible job of the service is queued.
+
+use std::io;
+
+use base::failure::{Failure, reason};
+use base::manager::Manager;
+use base::processes;
+use rustix::process::{PidfdFlags, pidfd_open};
+
+use crate::supervisor::Guard;
+
+/// States in which a unit does its work: the ones that `systemctl is-active` accepts.
+const WORKING: [&str; 3] = ["active", "reloading", "refreshing"];
+
+/// Checks that `unit` is active for `service`. `manager` is `None` where systemd does not run; `without` is
+/// the person's word that they know that.
+pub(crate) fn check(
+    service: &str,
+    unit: &str,
+    manager: Option<&mut Manager>,
+    without: bool,
+) -> Result<(), Failure> {
+    let Some(manager) = manager else {
+        if without {
+            return Ok(());
+        }
+        return Err(Failure::refused(format!(
+            "{service}: it runs only while `{unit}` is active, and systemd does not run here: \
+             on a developer's machine, `--no-systemd` starts it all the same"
+        )));
+    };
+    if without {
+        return Err(Failure::usage("`--no-systemd`: systemd runs here: leave the option out"));
+    }
+    let state = manager.active_state(unit).map_err(|e| unanswered(unit, &e))?;
+    if !WORKING.contains(&state.as_str()) {
+        return Err(Failure::refused(format!(
+            "{service}: `{unit}` is {state}, and {service} runs only while it is active: \
+             an administrator starts it with `systemctl start {unit}`"
+        )));
+    }
+    Ok(())
+}
+
+/// What a launch has to end with: the unit's main process, if it has one. To be asked before [`check`]:
+/// if the process ends in between, the state shows it.
+pub(crate) fn follow(unit: &str, manager: &mut Manager) -> Result<Option<Guard>, Failure> {
+    let process = match manager.main_pid(unit) {
+        Ok(Some(pid)) => open(pid),
+        Ok(None) => return Ok(None),
+        // A unit that is no service has no such property, and systemd says so.
+        Err(e) if e.kind() == io::ErrorKind::Other => return Ok(None),
+        Err(e) => Err(e),
+    };
+    let process = process.map_err(|e| unanswered(unit, &e))?;
+    Ok(Some(Guard { process, unit: unit.to_owned() }))
+}
+
+/// systemd could not be asked about that unit.
+pub(crate) fn unanswered(unit: &str, error: &io::Error) -> Failure {
+    Failure::refused(format!(
+        "`{unit}`: cannot ask systemd about it: {}: see `systemctl status dbus.service`",
+        reason(error)
+    ))
+}
+
+fn open(pid: i32) -> io::Result<std::os::fd::OwnedFd> {
+    let pid = processes::pid(pid).ok_or(io::ErrorKind::InvalidData)?;
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
+}

@@ -1,0 +1,72 @@
+//! The session file: says which launch runs, for as long as it runs.
+//!
+//! It is complete or absent, never half-written. It is not forced to the disk: after a power cut the next
+//! launch clears what is left, and waiting for an SD card would delay every start.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use base::environment::Environment;
+use base::failure::{Failure, reason};
+use base::table::Session;
+
+/// A session file in place; dropping it removes it.
+#[derive(Debug)]
+pub(crate) struct Written(PathBuf);
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Where it is: below the home directory.
+pub(crate) fn path(session: &Session, environment: &Environment) -> Result<PathBuf, Failure> {
+    match environment.get("HOME").filter(|home| !home.is_empty()) {
+        Some(home) => Ok(Path::new(home).join(&session.path)),
+        None => Err(Failure::configuration(format!(
+            "`{}`: HOME is not set, so nothing says where it belongs: set HOME, or User= in the unit",
+            session.path.display()
+        ))),
+    }
+}
+
+/// Removes the file that a killed predecessor left. To be called while holding the lock.
+pub(crate) fn clear(path: &Path) {
+    let _ = fs::remove_file(path);
+    let _ = fs::remove_file(beside(path));
+}
+
+/// Writes the file, with its directories.
+pub(crate) fn write(session: &Session, path: &Path) -> Result<Written, Failure> {
+    let temporary = beside(path);
+    let written = path
+        .parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| fs::write(&temporary, format!("{}\n", session.content)))
+        .and_then(|()| fs::rename(&temporary, path));
+    match written {
+        Ok(()) => Ok(Written(path.to_owned())),
+        Err(error) => {
+            let _ = fs::remove_file(&temporary);
+            Err(failure(path, &error))
+        }
+    }
+}
+
+/// In the same directory, because a rename does not cross file systems.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    path.with_file_name(name)
+}
+
+fn failure(path: &Path, error: &io::Error) -> Failure {
+    let shown = format!("`{}`: cannot write the session file: {}", path.display(), reason(error));
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Failure::failed(format!("{shown}: make room on its file system"))
+        }
+        _ => Failure::configuration(format!("{shown}: this user must be able to write there")),
+    }
+}

@@ -1,0 +1,128 @@
+//! What run_stack tells without running anything: what there is, what would run, who holds a lock.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use base::environment::Environment;
+use base::failure::Failure;
+use base::lock;
+use base::plain::Plain;
+use base::program::quoted;
+use base::table::Table;
+
+use crate::launch::{Prepared, Request};
+
+/// Standard output for what a program may read, exact; to a terminal, only what may be shown there.
+#[derive(Debug)]
+pub(crate) struct Output {
+    /// What waits for the end of its line.
+    line: Vec<u8>,
+    terminal: bool,
+}
+
+impl Output {
+    /// With nothing in it.
+    pub(crate) fn new() -> Output {
+        Output { line: Vec::new(), terminal: io::stdout().is_terminal() }
+    }
+}
+
+impl Default for Output {
+    fn default() -> Output {
+        Output::new()
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.terminal {
+            return io::stdout().write(bytes);
+        }
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let Some(end) = part.strip_suffix(b"\n") else {
+                self.line.extend_from_slice(part);
+                continue;
+            };
+            self.line.extend_from_slice(end);
+            let line = std::mem::take(&mut self.line);
+            writeln!(io::stdout(), "{}", Plain(String::from_utf8_lossy(&line)))?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
+    }
+}
+
+/// Names and descriptions, one service per line.
+pub(crate) fn list(table: &Table, out: &mut impl Write) -> io::Result<()> {
+    let width = table.launchable().map(|(s, _)| s.name.len()).max().unwrap_or_default();
+    for (service, _) in table.launchable() {
+        writeln!(out, "{:width$}  {}", service.name, Plain(&service.description))?;
+    }
+    Ok(())
+}
+
+/// Everything that a launch would do, and last the environment.
+pub(crate) fn print(request: &Request<'_>, prepared: &Prepared, out: &mut impl Write) -> io::Result<()> {
+    let Request { service, launch, .. } = request;
+    let mut line = |name: &str, value: &OsStr| {
+        out.write_all(format!("{name}: ").as_bytes())?;
+        out.write_all(value.as_bytes())?;
+        out.write_all(b"\n")
+    };
+    let words: Vec<OsString> = prepared.argv.iter().map(|w| quoted(w)).collect();
+    line("service", service.name.as_ref())?;
+    line("unit", service.unit.as_ref())?;
+    line("command", &words.join(OsStr::new(" ")))?;
+    let paths = [("directory", &prepared.directory), ("lock", &launch.lock), ("env-file", &launch.env_file)];
+    for (name, path) in paths {
+        if let Some(path) = path {
+            line(name, path.as_os_str())?;
+        }
+    }
+    if let Some(unit) = &service.only_while {
+        line("only-while", unit.as_ref())?;
+    }
+    for script in &launch.setup {
+        line(
+            "setup",
+            &prepared.environment.expand(&script.path).unwrap_or_else(|_| script.path.clone().into()),
+        )?;
+    }
+    if let Some(session) = &launch.session {
+        line("session", format!("~/{}: {}", session.path.display(), session.content).as_ref())?;
+    }
+    out.write_all(b"environment:\n")?;
+    for (name, value) in prepared.environment.iter() {
+        out.write_all(&[b"  ", name.as_bytes(), b"=", quoted(value).as_bytes(), b"\n"].concat())?;
+    }
+    Ok(())
+}
+
+/// An `export` line for each variable, for a POSIX shell to evaluate.
+pub(crate) fn exports(environment: &Environment, out: &mut impl Write) -> io::Result<()> {
+    for (name, value) in environment.iter() {
+        out.write_all(&[b"export ", name.as_bytes(), b"=", quoted(value).as_bytes(), b"\n"].concat())?;
+    }
+    Ok(())
+}
+
+/// One line for each lock of the table that is held; whether any is.
+pub(crate) fn busy(table: &Table, out: &mut impl Write) -> Result<bool, Failure> {
+    let mut paths: Vec<&Path> = table.launchable().filter_map(|(_, launch)| launch.lock.as_deref()).collect();
+    paths.sort();
+    paths.dedup();
+    let mut any = false;
+    for path in paths {
+        if let Some(holder) = lock::look(table, path)?.shown() {
+            any = true;
+            // The answer is the exit status: it must not change because nobody reads the line.
+            let _ = writeln!(out, "{}: {}", path.display(), Plain(holder));
+        }
+    }
+    Ok(any)
+}

@@ -1,0 +1,5 @@
+//! The program as a black box.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod plain;
+mod run_stack;
