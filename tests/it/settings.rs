@@ -56,7 +56,28 @@ after = ["network.target"]
 on-failure = "alert"
 
 [service.host]
-use = "part" description = "Host" role = "host" exec = ["${RIVER_PYTHON}", "-m", "river.host", "--config", "${RIVER_HOST_CONFIG}"] ready = "tcp:127.0.0.1:8000" [service.runner] use = "part" description = "Runner" role = "runner" exec = ["${RIVER_PYTHON}", "-m", "river.runner", "--config", "${RIVER_RUNNER_CONFIG}"] ready = "tcp:127.0.0.1:8001" [group.river-ops] description = "operators" [[permit]] why = "Operators restart the host." group = "river-ops" services = ["host"] verbs = ["restart"] "#;
+use = "part"
+description = "Host"
+role = "host"
+exec = ["${RIVER_PYTHON}", "-m", "river.host", "--config", "${RIVER_HOST_CONFIG}"]
+ready = "tcp:127.0.0.1:8000"
+
+[service.runner]
+use = "part"
+description = "Runner"
+role = "runner"
+exec = ["${RIVER_PYTHON}", "-m", "river.runner", "--config", "${RIVER_RUNNER_CONFIG}"]
+ready = "tcp:127.0.0.1:8001"
+
+[group.river-ops]
+description = "operators"
+
+[[permit]]
+why = "Operators restart the host."
+group = "river-ops"
+services = ["host"]
+verbs = ["restart"]
+"#;
 
 /// What is rendered of these services with these settings: path and text.
 fn rendered(only: &[&str], settings: &[&str]) -> BTreeMap<String, String> {

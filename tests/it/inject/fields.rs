@@ -158,7 +158,99 @@ user = @account@
 role = @role@
 
 [service.@web@]
-use = @kind@ description = @web-description@ documentation = [@documentation@] exec = [ @program@, @argument@, @argument-last@, ] environment.@environment@ = @environment-value@ working-directory = @directory@ after = [@after@] wants = [@wants@] restart-sec = @restart-sec@ timeout-start = @timeout-start@ timeout-stop = @timeout-stop@ start-limit.burst = 3 start-limit.interval = @interval@ kill-signal = @signal@ on-failure = "alert" limits.cpu-quota = @cpu@ limits.memory-max = @memory@ hardening = "none" write-paths = [@write-path@] devices = [@device@] processes = [@process@] frame = @frame@ directives.Unit.ConditionPathExists = @unit-directive@ directives.Service.UtmpIdentifier = @service-directive@ syslog-identifier = @identifier@ environment-files = [@environment-file@] slice = "part" [service.@drive@] use = @kind@ description = "Drive" launch = [ @launch@, @launch-argument@, ] working-directory = @directory@ lock = @lock@ only-while = @web@ hardening = "none" session.path = @session@ session.content = @session-content@ expects.@web@.@environment@ = @expected@ [[service.@drive@.setup]] path = @setup@ hint = @hint@ [service.tray] description = @tray-description@ scope = "user" exec = [ "/usr/bin/tray", @tray-argument@, ] environment.@environment@ = @environment-value@ [service.all] description = "All" scope = "both" hardening = "none" [service.@bus@] description = "Bus" scope = "both" user = @account@ hardening = "none" parent = "all" exec = [ "/usr/bin/bus", @bus-argument@, ] ready = {probe = @probe@, status = @status@, body = @body@} watchdog = {every = @every@, probe = @health@} [service.client] description = "Client" scope = "both" user = @account@ hardening = "none" parent = "all" once-ready = [@bus@] exec = ["/usr/bin/client"] ready = @client-probe@ [[permit]] why = @why@ group = @group@ kinds = [@kind@] verbs = ["start", "stop"] "#;
+use = @kind@
+description = @web-description@
+documentation = [@documentation@]
+exec = [
+  @program@,
+  @argument@,
+  @argument-last@,
+]
+environment.@environment@ = @environment-value@
+working-directory = @directory@
+after = [@after@]
+wants = [@wants@]
+restart-sec = @restart-sec@
+timeout-start = @timeout-start@
+timeout-stop = @timeout-stop@
+start-limit.burst = 3
+start-limit.interval = @interval@
+kill-signal = @signal@
+on-failure = "alert"
+limits.cpu-quota = @cpu@
+limits.memory-max = @memory@
+hardening = "none"
+write-paths = [@write-path@]
+devices = [@device@]
+processes = [@process@]
+frame = @frame@
+directives.Unit.ConditionPathExists = @unit-directive@
+directives.Service.UtmpIdentifier = @service-directive@
+syslog-identifier = @identifier@
+environment-files = [@environment-file@]
+slice = "part"
+
+[service.@drive@]
+use = @kind@
+description = "Drive"
+launch = [
+  @launch@,
+  @launch-argument@,
+]
+working-directory = @directory@
+lock = @lock@
+only-while = @web@
+hardening = "none"
+session.path = @session@
+session.content = @session-content@
+expects.@web@.@environment@ = @expected@
+[[service.@drive@.setup]]
+path = @setup@
+hint = @hint@
+
+[service.tray]
+description = @tray-description@
+scope = "user"
+exec = [
+  "/usr/bin/tray",
+  @tray-argument@,
+]
+environment.@environment@ = @environment-value@
+
+[service.all]
+description = "All"
+scope = "both"
+hardening = "none"
+
+[service.@bus@]
+description = "Bus"
+scope = "both"
+user = @account@
+hardening = "none"
+parent = "all"
+exec = [
+  "/usr/bin/bus",
+  @bus-argument@,
+]
+ready = { probe = @probe@, status = @status@, body = @body@ }
+watchdog = { every = @every@, probe = @health@ }
+
+[service.client]
+description = "Client"
+scope = "both"
+user = @account@
+hardening = "none"
+parent = "all"
+once-ready = [@bus@]
+exec = ["/usr/bin/client"]
+ready = @client-probe@
+
+[[permit]]
+why = @why@
+group = @group@
+kinds = [@kind@]
+verbs = ["start", "stop"]
+"#;
 
 /// Values of all fields.
 #[derive(Debug, Clone)]

@@ -24,7 +24,7 @@ const SEED: u64 = 20_261_127;
 ///
 /// ```
 /// proptest::proptest! {
-///     #![proptest_config(testbed::draw_cases(100))]
+///     #![proptest_config(support::draw_cases(100))]
 ///     # fn even(number: u8) { let _ = number; }
 /// }
 /// ```
