@@ -30,7 +30,8 @@ fn the_toolchain_knows_no_products_name() {
                 .replace("rovi-services", "")
                 .replace("ROVI_", "")
                 .replace("rovi-machine", "")
-                .replace("programs/rovi", "");
+                .replace("programs/rovi", "")
+                .replace("bin/rovi", "");
             for product in &products {
                 let word =
                     line.split(|c: char| !c.is_alphanumeric()).any(|w| w.eq_ignore_ascii_case(product));
