@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use package::rpm;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use support::command::{ok, root, xtask};
@@ -51,8 +52,9 @@ fn packages(dist: &Path, name: &str, versions: &[&str]) {
     let (deb, rpm) = templates();
     let mut listed = Vec::new();
     for version in versions {
-        let deb = debian::deb::renamed(deb, name, version).unwrap();
-        let rpm = package::rpm::renamed(rpm, name, version).unwrap();
+        let deb = debian::deb::with_fields(deb, &[("Package: ", name), ("Version: ", version)]).unwrap();
+        let head = [rpm::Entry::text(rpm::NAME, name), rpm::Entry::text(rpm::VERSION, version)];
+        let rpm = rpm::with_head(rpm, &head).unwrap();
         for (file, format, processor, bytes) in [
             (format!("{name}_{version}_all.deb"), "deb", "all", deb),
             (format!("{name}-{version}-1.noarch.rpm"), "rpm", "noarch", rpm),

@@ -4,6 +4,8 @@
 use std::io::{Read, Write};
 
 use anyhow::{Context, Result, bail, ensure};
+use common::checksum::hex;
+use common::unpack;
 use lzma_rust2::{XzOptions, XzWriter};
 use md5::{Digest, Md5};
 
@@ -16,13 +18,8 @@ pub fn finished(deb: &[u8], architecture: &str) -> Result<Vec<u8>> {
     with_fields(deb, &[("Architecture: ", architecture)])
 }
 
-/// The same package under another name and as another version.
-pub fn renamed(deb: &[u8], name: &str, version: &str) -> Result<Vec<u8>> {
-    with_fields(deb, &[("Package: ", name), ("Version: ", version)])
-}
-
-/// The same package with fields of its control file changed, and with fresh `md5sums`.
-fn with_fields(deb: &[u8], fields: &[(&str, &str)]) -> Result<Vec<u8>> {
+/// The same package with other values of these fields of its control file (`"Version: "`), and with fresh `md5sums`.
+pub fn with_fields(deb: &[u8], fields: &[(&str, &str)]) -> Result<Vec<u8>> {
     let members = members(deb).context("cargo-deb made no ar archive")?;
     let find = |name: &str| {
         members.iter().find(|m| m.name == name).with_context(|| format!("cargo-deb made no {name}"))
@@ -107,7 +104,7 @@ fn sums(tar: &[u8]) -> Result<String> {
             let path = entry.path()?.to_string_lossy().trim_start_matches("./").to_owned();
             let mut bytes = Vec::new();
             entry.read_to_end(&mut bytes)?;
-            let sum: String = Md5::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+            let sum = hex(&Md5::digest(&bytes));
             sums.push_str(&format!("{sum}  {path}\n"));
         }
     }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
-use sha2::{Digest, Sha256};
+use common::checksum::sha256;
+use common::parallel;
 
 use super::ext4::{self, Ext4};
 use crate::layout::Draft;
@@ -81,7 +82,7 @@ fn sums(file: &File, size: u64, ranges: &Ranges) -> io::Result<Vec<String>> {
                 found.push((number, pack::Sum::of_part(file, from * BLOCK, ((to + 1) * BLOCK).min(size))?));
             }
         };
-        let threads: Vec<_> = (0..pack::workers()).map(|_| scope.spawn(work)).collect();
+        let threads: Vec<_> = (0..parallel::processors()).map(|_| scope.spawn(work)).collect();
         threads.into_iter().map(|thread| thread.join().expect("a checksum does not panic")).collect()
     });
     for (number, sum) in found?.into_iter().flatten() {
@@ -105,6 +106,6 @@ fn text(size: u64, ranges: &Ranges, sums: &[String]) -> String {
         let _ = writeln!(text, "        <Range chksum=\"{sum}\"> {range} </Range>");
     }
     text.push_str("    </BlockMap>\n</bmap>\n");
-    let own = pack::hex(&Sha256::digest(&text));
+    let own = sha256(text.as_bytes());
     text.replacen(NO_CHECKSUM, &own, 1)
 }

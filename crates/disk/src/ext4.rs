@@ -9,9 +9,9 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, ensure};
+use common::parallel;
 use mkext4::sink::RegionSink;
 use mkext4::{FsBuilder, InodeCount, InodeHandle, Meta, Options, ROOT, SparseSeg, SpecialKind};
 
@@ -108,26 +108,17 @@ impl Plan<'_> {
         let writer = self.layout.writer(Part(file, at)).map_err(plain)?;
         // It would copy what files hold one after the other.
         drop(writer);
-        let next = AtomicUsize::new(0);
-        let failed = AtomicBool::new(false);
-        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(4);
-        std::thread::scope(|scope| {
-            let work = || -> Result<()> {
-                let mut buffer = vec![0; CHUNK];
-                while !failed.load(Ordering::Relaxed) {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((handle, content, path)) = self.files.get(number) else { break };
-                    let copied = copy(content, &self.layout.extents(*handle), file, at, &mut buffer);
-                    if copied.is_err() {
-                        failed.store(true, Ordering::Relaxed);
-                    }
-                    copied.with_context(|| format!("`{path}`: cannot be copied"))?;
-                }
-                Ok(())
-            };
-            let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-            threads.into_iter().try_for_each(|thread| thread.join().expect("a copy does not panic"))
-        })
+        let threads = parallel::processors().min(4);
+        parallel::each_with(
+            &self.files,
+            threads,
+            || vec![0; CHUNK],
+            |buffer, (handle, content, path)| {
+                copy(content, &self.layout.extents(*handle), file, at, buffer)
+                    .with_context(|| format!("`{path}`: cannot be copied"))
+            },
+        )?;
+        Ok(())
     }
 }
 

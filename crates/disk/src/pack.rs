@@ -7,10 +7,12 @@ use std::num::NonZeroU64;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use common::checksum::hex;
+use common::parallel::processors;
+use common::unpack::{self, IMAGE};
 use lzma_rust2::{XzOptions, XzWriterMt};
 use sha2::{Digest, Sha256};
 use structured_zstd::encoding::{CompressionLevel, compress_to_vec};
-use unpack::IMAGE;
 
 use crate::layout::{Draft, HOLE, put, read};
 
@@ -25,7 +27,7 @@ pub fn write_xz(file: &Path, out: &Path) -> Result<()> {
     let mut options = XzOptions::with_preset(XZ_PRESET);
     options.set_block_size(NonZeroU64::new(PIECE));
     written(file, out, |input, output| {
-        let mut writer = XzWriterMt::new(output, options, workers() as u32)?;
+        let mut writer = XzWriterMt::new(output, options, processors() as u32)?;
         io::copy(input, &mut writer)?;
         writer.finish()?.flush()
     })
@@ -99,15 +101,6 @@ pub fn unpack(packed: &Path, out: &File) -> Result<u64> {
     })
 }
 
-/// Bytes as a checksum is written.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-pub(super) fn workers() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
 fn written(
     file: &Path,
     out: &Path,
@@ -128,7 +121,7 @@ fn in_pieces(
     output: &mut impl Write,
     pack: impl Fn(&[u8]) -> Vec<u8> + Sync,
 ) -> io::Result<()> {
-    let mut pieces = vec![Vec::new(); workers()];
+    let mut pieces = vec![Vec::new(); processors()];
     loop {
         for piece in &mut pieces {
             piece.clear();

@@ -2,8 +2,8 @@
 //! ours by its file. Nothing in it depends on the day or the machine.
 
 use catalog::date::Date;
+use common::checksum::sha256;
 use debian::archive::package::Package;
-use package::pack::sha256;
 use serde_json::{Value, json};
 
 /// One of our packages in an image.

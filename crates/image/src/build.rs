@@ -250,7 +250,7 @@ fn own(path: &Path, architecture: &str) -> Result<Own> {
         name: of("Package")?,
         version: of("Version")?,
         architecture: of("Architecture")?,
-        sha256: package::pack::sha256(&bytes),
+        sha256: common::checksum::sha256(&bytes),
     };
     ensure!(
         own.architecture == architecture || own.architecture == "all",

@@ -21,12 +21,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use catalog::model::Product;
+use common::checksum::sha256;
 use debian::archive::package::Package;
 use debian::archive::relation::{Relation, groups};
 use disk::tree::{Content, Kind, Node, Time, Tree};
 use package::manifest;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use workspace::{Workspace, tool};
 
 use self::board::{Board, Suite};
@@ -198,7 +198,7 @@ fn key(
         "automatic": automatic(recipe, chosen),
         "files": files::files(workspace, recipe.board, suite, "")?,
     });
-    Ok(Sha256::digest(parts.to_string()).iter().map(|b| format!("{b:02x}")).collect())
+    Ok(sha256(parts.to_string().as_bytes()))
 }
 
 /// Packages that are there only because others need them; apt may remove those one day.

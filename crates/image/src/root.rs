@@ -10,18 +10,17 @@ pub(super) mod initramfs;
 pub(crate) mod processor;
 mod tarball;
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use common::glob::matches;
+use common::parallel;
 use serde::{Deserialize, Serialize};
 
 use self::chroot::Chroot;
@@ -296,21 +295,14 @@ fn unpack_all(
     let mut order: Vec<usize> = (0..packages.len()).collect();
     order
         .sort_by_key(|i| std::cmp::Reverse(fs::metadata(&packages[*i]).map(|m| m.len()).unwrap_or_default()));
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                while let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let package = &packages[*index];
-                    let unpacked = deb::unpack(package, root, filter)
-                        .with_context(|| format!("`{}`", package.display()));
-                    done.lock().unwrap_or_else(|e| e.into_inner()).insert(*index, unpacked);
-                }
-            });
-        }
-    });
-    let done = done.into_inner().map_err(|_| anyhow!("a thread died while unpacking"))?;
-    let unpacked: Vec<Unpacked> = done.into_values().collect::<Result<_>>()?;
+    // The largest first: the last one to end should be a short one.
+    let unpacked = parallel::each(&order, |at| {
+        let package = &packages[*at];
+        deb::unpack(package, root, filter).with_context(|| format!("`{}`", package.display()))
+    })?;
+    let mut unpacked: Vec<(usize, Unpacked)> = order.into_iter().zip(unpacked).collect();
+    unpacked.sort_by_key(|(at, _)| *at);
+    let unpacked: Vec<Unpacked> = unpacked.into_iter().map(|(_, unpacked)| unpacked).collect();
     let mut seen = std::collections::BTreeSet::new();
     for (path, folder) in unpacked.iter().flat_map(|package| &package.folders) {
         let full = root.join(path);
@@ -343,19 +335,10 @@ fn written(root: &Path, file: &Written) -> Result<()> {
 /// Removes what fits a pattern; `*` is in its last part only.
 fn remove(root: &Path, pattern: &str) -> Result<()> {
     let (folder, name) = pattern.trim_start_matches('/').rsplit_once('/').unwrap_or(("", pattern));
-    let (start, end) = name.split_once('*').unwrap_or((name, ""));
     let Ok(entries) = fs::read_dir(root.join(folder)) else { return Ok(()) };
     for entry in entries {
         let entry = entry?;
-        let found = entry.file_name();
-        let found = found.to_string_lossy();
-        let long = found.len() >= start.len() + end.len();
-        let fits = if name.contains('*') {
-            long && found.starts_with(start) && found.ends_with(end)
-        } else {
-            found == name
-        };
-        if fits {
+        if matches(name, &entry.file_name().to_string_lossy()) {
             let folder = entry.file_type()?.is_dir();
             if folder { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
         }

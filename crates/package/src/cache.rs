@@ -3,18 +3,21 @@
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
+use common::checksum::sha256;
 use workspace::output;
-
-use crate::pack::sha256;
 
 /// How long what nobody asks for is kept.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The package of that key: of an earlier run, or made now and kept in `folder`.
-pub fn packed(folder: &Path, key: &str, make: impl FnOnce() -> Result<Vec<u8>>) -> Result<Vec<u8>> {
+pub(crate) fn find_or_make(
+    folder: &Path,
+    key: &str,
+    make: impl FnOnce() -> Result<Vec<u8>>,
+) -> Result<Vec<u8>> {
     let file = folder.join(sha256(key.as_bytes()));
     if let Some(bytes) = kept(&file) {
         return Ok(bytes);
@@ -24,14 +27,6 @@ pub fn packed(folder: &Path, key: &str, make: impl FnOnce() -> Result<Vec<u8>>) 
     forget(folder)?;
     output::replace(&file, &[sha256(&bytes).as_bytes(), &bytes].concat())?;
     Ok(bytes)
-}
-
-/// Who makes packages: another build of this program may make others of the same files.
-pub fn maker() -> Result<String> {
-    // Not by its path, where cargo may have put the next build by now.
-    let meta = fs::metadata("/proc/self/exe").context("`/proc` is not mounted")?;
-    let built = meta.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ok(format!("{} {}", meta.len(), built.as_nanos()))
 }
 
 /// What is there, if it is whole: after its own checksum, because a cut of the current may leave a part.

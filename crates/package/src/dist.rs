@@ -6,6 +6,7 @@ use std::{fs, thread};
 
 use anyhow::{Context, Result, anyhow};
 use catalog::model::Product;
+use common::checksum::sha256;
 use serde::{Deserialize, Serialize};
 use workspace::target::Target;
 use workspace::{Workspace, output, tool};
@@ -114,7 +115,7 @@ fn record(dist: &Path, made: &[Package]) -> Result<()> {
     for package in &packages {
         let bill = format!("{}.cdx.json", package.file);
         let bytes = fs::read(dist.join(&bill)).with_context(|| format!("`{bill}`"))?;
-        sums.push_str(&format!("{}  {}\n{}  {bill}\n", package.sha256, package.file, pack::sha256(&bytes)));
+        sums.push_str(&format!("{}  {}\n{}  {bill}\n", package.sha256, package.file, sha256(&bytes)));
     }
     output::replace(&dist.join("SHA256SUMS"), sums.as_bytes())?;
     let mut text = serde_json::to_string_pretty(&Manifest { packages })?;

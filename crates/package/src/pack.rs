@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use catalog::model::Product;
+use common::checksum::sha256;
 use debian::deb;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use workspace::output;
 use workspace::target::Target;
-use workspace::{output, tool};
+use workspace::tool::{self, Tool};
 use xshell::{Shell, cmd};
 
 use crate::extra::Extra;
@@ -19,6 +20,10 @@ use crate::render::render;
 use crate::stage::{Stage, compressed};
 use crate::tree::Tree;
 use crate::{cache, manifest, rpm};
+
+/// Another number packs everything again: one more with each change of the code below, of `debian::deb` or of `rpm` that
+/// changes the bytes of a package.
+const RECIPE: u32 = 1;
 
 /// A kind of package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
@@ -79,11 +84,18 @@ pub fn pack(
     dist: &Path,
 ) -> Result<Package> {
     let file = manifest::file_name(product, target, format == Format::Deb);
-    let bytes = cache::packed(
-        &stage.dir.with_file_name("packed"),
-        &format!("{format:?} {target} {} {} {} {product:?}", epoch(product)?, stage.digest, cache::maker()?),
-        || made(product, target, format, stage),
-    )?;
+    let packager = packager(format);
+    let key = serde_json::json!({
+        "recipe": RECIPE,
+        "packager": [packager.name, packager.version],
+        "target": target.triple,
+        "epoch": epoch(product)?,
+        "stage": stage.digest,
+        "product": product,
+    });
+    let bytes = cache::find_or_make(&stage.dir.with_file_name("packed"), &key.to_string(), || {
+        make(product, target, format, stage)
+    })?;
     output::replace(&dist.join(&file), &bytes)?;
     Ok(Package {
         file,
@@ -102,8 +114,16 @@ pub fn pack(
     })
 }
 
+/// The program that packs a format.
+fn packager(format: Format) -> &'static Tool {
+    match format {
+        Format::Deb => &tool::CARGO_DEB,
+        Format::Rpm => &tool::CARGO_GENERATE_RPM,
+    }
+}
+
 /// The bytes of a package, by the packager of its format and a last touch.
-fn made(product: &Product, target: Target, format: Format, stage: &Stage) -> Result<Vec<u8>> {
+fn make(product: &Product, target: Target, format: Format, stage: &Stage) -> Result<Vec<u8>> {
     let made = stage.dir.with_extension(match format {
         Format::Deb => "deb",
         Format::Rpm => "rpm",
@@ -113,16 +133,15 @@ fn made(product: &Product, target: Target, format: Format, stage: &Stage) -> Res
     let epoch = epoch(product)?.to_string();
     sh.set_var("SOURCE_DATE_EPOCH", &epoch);
     let (triple, arch) = (target.triple, target.rpm);
+    let tool = packager(format).path()?;
     match format {
         Format::Deb => {
-            let tool = tool::CARGO_DEB.path()?;
             cmd!(sh, "{tool} --quiet --no-build --no-strip --target {triple} --output {made}")
                 .quiet()
                 .ignore_stdout()
                 .run()?;
         }
         Format::Rpm => {
-            let tool = tool::CARGO_GENERATE_RPM.path()?;
             cmd!(sh, "{tool} --target {triple} --arch {arch} --source-date {epoch} --auto-req disabled --output {made}")
                 .quiet()
                 .run()?;
@@ -134,11 +153,6 @@ fn made(product: &Product, target: Target, format: Format, stage: &Stage) -> Res
         Format::Deb => deb::finished(&packed, target.deb),
         Format::Rpm => rpm::with_head(&packed, &rpm::head(product)),
     }
-}
-
-/// Hexadecimal SHA-256.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// The time stamp of everything in a package: the day of the release, or what the environment asks for.

@@ -7,9 +7,8 @@
 
 use anyhow::{Context, Result, ensure};
 use catalog::model::Product;
+use common::checksum::{hex, sha256};
 use sha1::{Digest, Sha1};
-
-use crate::pack::sha256;
 
 const LEAD: usize = 96;
 const MAGIC: [u8; 8] = [0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0];
@@ -23,8 +22,10 @@ const SIG_SHA1: u32 = 269;
 const SIG_SHA256: u32 = 273;
 const SIG_SIZE: u32 = 1000;
 const SIG_UNPACKED: u32 = 1007;
-const NAME: u32 = 1000;
-const VERSION: u32 = 1001;
+/// The tag of the name.
+pub const NAME: u32 = 1000;
+/// The tag of the version.
+pub const VERSION: u32 = 1001;
 const DESCRIPTION: u32 = 1005;
 const BUILD_HOST: u32 = 1007;
 const PACKAGER: u32 = 1015;
@@ -53,6 +54,13 @@ pub struct Entry {
     kind: u32,
     count: u32,
     bytes: Vec<u8>,
+}
+
+impl Entry {
+    /// An entry of one text.
+    pub fn text(tag: u32, text: &str) -> Entry {
+        texts_entry(tag, STRING, &[text.to_owned()])
+    }
 }
 
 /// What a product says of itself beyond cargo-generate-rpm's options.
@@ -96,7 +104,7 @@ pub fn with_head(rpm: &[u8], head: &[Entry]) -> Result<Vec<u8>> {
     let size = u32::try_from(main.len() + payload.len()).context("the package is larger than 4 GB")?;
     for entry in &mut signature {
         entry.bytes = match entry.tag {
-            SIG_SHA1 => text(&Sha1::digest(&main).iter().map(|b| format!("{b:02x}")).collect::<String>()),
+            SIG_SHA1 => text(&hex(&Sha1::digest(&main))),
             SIG_SHA256 => text(&sha256(&main)),
             SIG_SIZE => size.to_be_bytes().to_vec(),
             _ => continue,
@@ -112,12 +120,6 @@ pub fn signed(rpm: &[u8], sign: impl FnOnce(&[u8]) -> Result<Vec<u8>>) -> Result
     signature.retain(|entry| entry.tag != SIG_RSA);
     signature.push(Entry { tag: SIG_RSA, kind: BINARY, count: length(&bytes), bytes });
     Ok([lead, &padded(signature), header, payload].concat())
-}
-
-/// The same package under another name and as another version; its relations still speak of the one before.
-pub fn renamed(rpm: &[u8], name: &str, version: &str) -> Result<Vec<u8>> {
-    let text = |tag, text: &str| texts_entry(tag, STRING, &[text.to_owned()]);
-    with_head(rpm, &[text(NAME, name), text(VERSION, version)])
 }
 
 /// The parts of a package.

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use catalog::model::Product;
+use common::checksum::sha256;
 use serde_json::{Value, json};
 use workspace::Workspace;
 use workspace::target::Target;
 use xshell::{Shell, cmd};
 
-use crate::pack::{Format, Package, sha256};
+use crate::pack::{Format, Package};
 
 /// The crates that are linked into the programs for one target.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use common::checksum::hex;
 use sha2::{Digest, Sha256};
 
 /// A rendered product.
@@ -42,7 +43,7 @@ impl Tree {
             digest.update(format!("{path}\0{:o} {}\0", file.mode, file.bytes.len()));
             digest.update(&file.bytes);
         }
-        digest.finalize().iter().map(|b| format!("{b:02x}")).collect()
+        hex(&digest.finalize())
     }
 
     /// The files that land on the machine, by their absolute path there.

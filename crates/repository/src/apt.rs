@@ -9,15 +9,19 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use catalog::date;
+use common::checksum::sha256;
+use common::parallel;
 use debian::deb;
 use debian::stanza::Stanza;
-use package::pack::{Package, sha256};
+use package::pack::Package;
 use repo_index::{Form, Kind, List, Packed};
 use workspace::target;
 
-use super::publication::{Moment, Publication, Version};
+use super::moment::Moment;
+use super::publication::Publication;
+use super::signature;
 use super::site::Site;
-use super::{signature, workers};
+use super::version::Version;
 
 const PHASE: &str = "Phased-Update-Percentage";
 const EVERY: &str = "all";
@@ -200,7 +204,7 @@ impl Apt {
         }
         let release = self.release(publication, suite, &listed);
         let time = publication.moment.signed(publication.keys)?;
-        let signed = workers::each(&[true, false], |within| match within {
+        let signed = parallel::each(&[true, false], |within| match within {
             true => signature::inline(publication.keys, time, &release),
             false => signature::detached(publication.keys, time, release.as_bytes()),
         })?;
@@ -276,7 +280,7 @@ impl Apt {
         let (gz, xz) = (published(FILES[1])?, published(FILES[2])?);
         let Packed { text, forms, .. } = list.pack(b"", b"", &[(Form::Gz, &gz), (Form::Xz, &xz)])?;
         let files: Vec<Vec<u8>> = [text].into_iter().chain(forms).collect();
-        let files = workers::each(&files, |bytes| {
+        let files = parallel::each(&files, |bytes| {
             let hash = sha256(bytes);
             site.put(&by_hash(&dir(suite), folder, &hash), bytes)?;
             Ok((hash, bytes.len()))

@@ -11,15 +11,18 @@ use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use package::pack::{Package, sha256};
+use common::checksum::sha256;
+use package::pack::Package;
 use package::rpm::{self, Rpm};
 use repo_index::{Form, Kind, List, Packed, unpack};
 
 use super::key::Key;
-use super::publication::{Moment, Publication, Version};
+use super::moment::Moment;
+use super::publication::Publication;
 use super::repodata::{self, Entries, Place};
 use super::signature;
 use super::site::Site;
+use super::version::Version;
 
 const LISTS: [(&str, Kind); 3] =
     [("primary", Kind::Primary), ("filelists", Kind::Further), ("other", Kind::Further)];

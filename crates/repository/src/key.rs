@@ -15,7 +15,6 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use ring::rand::SystemRandom;
 use ring::rsa::{KeyPair, KeyPairComponents, PublicKeyComponents};
 use ring::signature::RSA_PKCS1_SHA512;
-use rsa::rand_core::OsRng;
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use rsa::{BigUint, RsaPrivateKey};
 use sha1::{Digest, Sha1};
@@ -24,9 +23,7 @@ use super::armor;
 use super::packet::{
     self, PUBLIC_KEY, PUBLIC_SUBKEY, Packet, Reader, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, USER_ID,
 };
-use super::signature::{self, OF_A_NAME};
 
-const BITS: usize = 4096;
 /// What RHEL and apt's policies still accept, up to what `ring` computes with.
 const USUAL_BITS: RangeInclusive<usize> = 2048..=4096;
 const RSA: u8 = 1;
@@ -35,14 +32,11 @@ const PUBLIC: &str = "PUBLIC KEY BLOCK";
 /// The longest key file that is read.
 const LONGEST: u64 = 1 << 20;
 
-// Properties of a certification.
-const KEY_EXPIRES: u8 = 9;
-const PREFERRED_CIPHERS: u8 = 11;
-const PREFERRED_HASHES: u8 = 21;
-const KEY_FLAGS: u8 = 27;
-const FEATURES: u8 = 30;
-const MAY_CERTIFY_AND_SIGN: u8 = 3;
+pub(super) const KEY_FLAGS: u8 = 27;
 const MAY_SIGN: u8 = 2;
+
+/// A property of a certification.
+const KEY_EXPIRES: u8 = 9;
 
 /// A key with its secret half.
 #[derive(Clone)]
@@ -57,28 +51,15 @@ pub struct Key {
 }
 
 impl Key {
-    /// A new one, for somebody's name and address.
-    pub fn new(name: &str, created: u32) -> Result<Key> {
-        let plain = !name.chars().any(char::is_control);
-        ensure!(
-            plain && name.len() <= 200 && name.ends_with('>') && name.contains(" <") && name.contains('@'),
-            "`{}`: whose key it is: write \"Name <address>\"",
-            name.escape_debug()
-        );
-        let secret = RsaPrivateKey::new(&mut OsRng, BITS).context("no key can be made")?;
+    /// A key that nothing certifies yet.
+    pub(super) fn from_secret(secret: RsaPrivateKey, created: u32, name: &str) -> Result<Key> {
         let signer = signer(&secret)?;
-        let mut key = Key { secret, signer, created, name: name.to_owned(), names: Vec::new() };
-        let length = u32::try_from(name.len())?.to_be_bytes();
-        let certified = [&key.framed()[..], &[0xb4], &length, name.as_bytes()].concat();
-        let further = [
-            packet::property(KEY_FLAGS, &[MAY_CERTIFY_AND_SIGN]),
-            packet::property(PREFERRED_CIPHERS, &[9, 8, 7]),
-            packet::property(PREFERRED_HASHES, &[10, 9, 8]),
-            packet::property(FEATURES, &[1]),
-        ];
-        let certification = signature::signed(&key, OF_A_NAME, created, &further.concat(), certified)?;
-        key.names = [packet::packet(USER_ID, name.as_bytes()), certification].concat();
-        Ok(key)
+        Ok(Key { secret, signer, created, name: name.to_owned(), names: Vec::new() })
+    }
+
+    /// Adds packets that say and certify whose key it is.
+    pub(super) fn add_packets(&mut self, packets: &[u8]) {
+        self.names.extend(packets);
     }
 
     /// Reads a key file that belongs to one person only.
@@ -111,8 +92,7 @@ impl Key {
         let (first, rest) = packets.split_first().context("it is empty")?;
         ensure!(first.tag == SECRET_KEY, "it begins with no secret key");
         let (secret, created) = secret(first.body)?;
-        let signer = signer(&secret)?;
-        let mut key = Key { secret, signer, created, name: String::new(), names: Vec::new() };
+        let mut key = Key::from_secret(secret, created, "")?;
         // What follows a subkey belongs to that, and subkeys do not sign here.
         for packet in rest.iter().take_while(|p| ![SECRET_SUBKEY, PUBLIC_SUBKEY, SECRET_KEY].contains(&p.tag))
         {
@@ -124,7 +104,7 @@ impl Key {
                 SIGNATURE => check(packet, &key, now)?,
                 _ => continue,
             }
-            key.names.extend(packet::packet(packet.tag, packet.body));
+            key.add_packets(&packet::packet(packet.tag, packet.body));
         }
         ensure!(!key.name.is_empty(), "it says nobody's name");
         Ok(key)
@@ -202,7 +182,7 @@ impl Key {
     }
 
     /// The public half as certifications and the fingerprint begin.
-    fn framed(&self) -> Vec<u8> {
+    pub(super) fn framed(&self) -> Vec<u8> {
         let body = self.body();
         let length = u16::try_from(body.len()).expect("a public key is short");
         [&[0x99][..], &length.to_be_bytes(), &body].concat()

@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use catalog::date::Date;
 use catalog::model::{Product, Release, program_dir};
+use common::checksum::sha256;
 use minijinja::context;
-use package::pack::{self, Format, Package, sha256};
+use package::pack::{self, Format, Package};
 use package::tree::Tree;
 use package::{render, stage};
 use workspace::Workspace;
@@ -18,8 +19,8 @@ use workspace::target::{self, Target};
 
 use super::description::Description;
 use super::key::Key;
-use super::publication::Version;
 use super::state::Keyring;
+use super::version::Version;
 
 /// What machines get of a repository.
 pub(super) struct Sources {

@@ -8,8 +8,10 @@ mod apt;
 mod armor;
 mod description;
 mod dnf;
+mod generate;
 mod key;
 mod keyring;
+mod moment;
 mod packet;
 mod page;
 mod publication;
@@ -17,7 +19,7 @@ mod repodata;
 mod signature;
 mod site;
 mod state;
-mod workers;
+mod version;
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
@@ -27,19 +29,23 @@ use std::{fs, thread};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use base::plain::Plain;
 use catalog::rule::name;
+use common::checksum::sha256;
+use common::parallel;
 use package::dist::Manifest;
-use package::pack::{Format, Package, sha256};
+use package::pack::{Format, Package};
 use workspace::Workspace;
 
 use apt::Apt;
 pub use description::Description;
 use dnf::Dnf;
+pub use generate::generate_key;
 pub use key::Key;
 use keyring::Sources;
+pub use moment::Moment;
 use publication::Publication;
-pub use publication::{Moment, Version};
 use site::Site;
 use state::State;
+pub use version::Version;
 
 /// The suite that is meant when none is said.
 pub const SUITE: &str = "stable";
@@ -158,7 +164,7 @@ fn fresh<'a>(
             offered.push(package);
         }
     }
-    let is_new = workers::each(&offered, |package| suite.vet(publication, &plan.dist, package))?;
+    let is_new = parallel::each(&offered, |package| suite.vet(publication, &plan.dist, package))?;
     let fresh: Vec<&Package> =
         offered.iter().zip(is_new).filter(|(_, is_new)| *is_new).map(|(package, _)| *package).collect();
     let known = || {
@@ -214,7 +220,7 @@ impl Suite {
             Deb(apt::Ready),
             Rpm(dnf::Ready),
         }
-        let ready = workers::each(packages, |package| match package.format {
+        let ready = parallel::each(packages, |package| match package.format {
             Format::Deb => Apt::place(publication.site, &self.name, dist, package).map(Ready::Deb),
             Format::Rpm => Dnf::place(publication, &self.name, dist, package).map(Ready::Rpm),
         })?;

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use workspace::output;
 
-use super::publication::Moment;
+use super::moment::Moment;
 
 /// How long what no index names any more is kept: for clients that have read the index before, and for caches of
 /// proxies that keep an index for hours.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::command::enter;
 use crate::machine::Machine;
+use crate::output::Evidence;
 use crate::process::{self, Tap};
 
 const READ_BOUND: Duration = Duration::from_secs(15);

@@ -29,6 +29,7 @@
 //! | [`Command`], [`Output`], [`Session`], [`Mark`] | what happens on it |
 //! | [`ros`] | a stand-in for ROS 2 to put on it |
 
+mod actions;
 mod archive;
 mod boot;
 mod cache;
@@ -38,6 +39,7 @@ pub mod host;
 mod journal;
 mod machine;
 mod moment;
+mod output;
 mod plan;
 mod process;
 mod python;
@@ -50,10 +52,11 @@ mod tree;
 
 pub use anyhow::{Error, Result};
 
-pub use command::{Command, Output};
+pub use command::Command;
 pub use journal::Mark;
 pub use machine::Machine;
 pub use moment::Answer;
+pub use output::Output;
 pub use plan::Plan;
 pub use session::Session;
 pub use stage::Stage;

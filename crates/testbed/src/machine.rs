@@ -7,17 +7,12 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use crate::boot::{Boot, REBOOT};
-use crate::command::{Command, Output};
 use crate::console::Console;
 use crate::moment::{self, Answer};
-use crate::plan::Plan;
+use crate::output::Evidence;
 use crate::process::last_lines;
-use crate::session::{self, Session};
 use crate::stage::Stage;
 use crate::suite::Suite;
-
-const SHUTDOWN_BOUND: Duration = Duration::from_secs(60);
-const INSTALL_BOUND: Duration = Duration::from_secs(120);
 
 /// A booted machine. Dropping it kills everything on it and leaves nothing; when the test panics, its journal
 /// and its console go to standard error before.
@@ -29,11 +24,6 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Begins the description of a machine.
-    pub fn on(suite: Suite) -> Plan {
-        Plan::new(suite)
-    }
-
     pub(crate) fn start(stage: Stage) -> Result<Self> {
         let console = Console::default();
         let boot = Boot::start(&stage, &console)?;
@@ -53,44 +43,6 @@ impl Machine {
     /// How long the present boot took, until systemd had nothing more to start.
     pub fn boot_time(&self) -> Duration {
         self.boot.took()
-    }
-
-    /// Runs a shell script as root.
-    #[must_use = "a command that fails unnoticed proves nothing: say .ok() or .fails()"]
-    #[track_caller]
-    pub fn run(&self, script: &str) -> Output<'_> {
-        self.script(script).run()
-    }
-
-    /// Runs a shell script as a user, without a login session.
-    #[must_use = "a command that fails unnoticed proves nothing: say .ok() or .fails()"]
-    #[track_caller]
-    pub fn run_as(&self, user: &str, script: &str) -> Output<'_> {
-        self.script(script).user(user).run()
-    }
-
-    /// A shell script, to be run with settings of its own.
-    pub fn script(&self, script: &str) -> Command<'_> {
-        self.command(&["bash", "-c", script])
-    }
-
-    /// A program and its arguments, to be run with settings of its own.
-    pub fn command(&self, argv: &[&str]) -> Command<'_> {
-        Command::new(self, argv)
-    }
-
-    /// Logs a user in on a terminal.
-    ///
-    /// # Panics
-    /// When there is no shell in a logind session in time.
-    #[track_caller]
-    pub fn login_session(&self, user: &str) -> Session<'_> {
-        Session::open(self, user)
-    }
-
-    /// Lends the terminal that this process runs on to a login of the user, for a person to look around.
-    pub fn lend_terminal(&self, user: &str) -> Result<()> {
-        session::lend_terminal(self, user)
     }
 
     /// Writes a file, with the folders above it.
@@ -139,33 +91,6 @@ impl Machine {
         self.boot.tree().has(path)
     }
 
-    /// Installs a package of the host, as a person does with apt; its dependencies must be there already.
-    /// Edited configuration files are kept.
-    #[must_use = "a command that fails unnoticed proves nothing: say .ok() or .fails()"]
-    #[track_caller]
-    pub fn install(&self, package: impl AsRef<Path>) -> Output<'_> {
-        let package = package.as_ref();
-        let Some(name) = package.file_name() else { panic!("`{}` is no package", package.display()) };
-        let inside = format!("/var/tmp/{}", name.to_string_lossy());
-        self.put_file(package, &inside);
-        let apt_get = ["apt-get", "-q", "-y", "--no-install-recommends", "--allow-downgrades"];
-        let keep = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"];
-        let verb = ["install", &inside];
-        self.command(&[&apt_get[..], &keep, &verb].concat()).within(INSTALL_BOUND).run()
-    }
-
-    /// Adds an ordinary user with a home and bash, and makes the groups that do not exist.
-    ///
-    /// # Panics
-    /// When the machine refuses.
-    #[track_caller]
-    pub fn add_user(&self, name: &str, groups: &[&str]) {
-        let make: String =
-            groups.iter().map(|group| format!("groupadd --force --system {group} && ")).collect();
-        let list = groups.join(",");
-        self.run(&format!("{make}useradd --create-home --shell /bin/bash --groups '{list}' {name}")).ok();
-    }
-
     /// Waits until the probe answers `true` or `Some`; `what` names the awaited thing for the message.
     ///
     /// # Panics
@@ -174,23 +99,6 @@ impl Machine {
     pub fn wait_for<A: Answer>(&self, what: &str, bound: Duration, probe: impl FnMut() -> A) -> A::Value {
         let value = moment::wait_for(bound, probe);
         value.unwrap_or_else(|| panic!("no {what} after {:.1} s{}", bound.as_secs_f64(), self.evidence()))
-    }
-
-    /// Waits until a unit's `ActiveState` is this one.
-    ///
-    /// # Panics
-    /// When it is not in time.
-    #[track_caller]
-    pub fn wait_for_unit(&self, unit: &str, state: &str, bound: Duration) {
-        let show = ["systemctl", "show", "--value", "--property=ActiveState", unit];
-        self.wait_for(&format!("`{unit}` {state}"), bound, || self.command(&show).run().text() == state);
-    }
-
-    /// Reboots it: `/run` and `/tmp` are empty afterwards, everything else stays.
-    pub fn reboot(&mut self) -> Result<()> {
-        // The way out ends together with the machine, so its status says nothing.
-        let _ = self.command(&["systemctl", "reboot"]).run();
-        self.wait_for_reboot(SHUTDOWN_BOUND)
     }
 
     /// Waits until the machine reboots by itself, and is up again.
@@ -220,15 +128,6 @@ impl Machine {
         self.console.text()
     }
 
-    /// The last lines of journal and console, to end a failure's message with.
-    pub(crate) fn evidence(&self) -> String {
-        format!(
-            "\n--- journal, its end\n{}\n--- console, its end\n{}",
-            last_lines(&self.journal(), 20),
-            last_lines(&self.console(), 5)
-        )
-    }
-
     pub(crate) fn leader(&self) -> u32 {
         self.boot.leader()
     }
@@ -239,6 +138,23 @@ impl Machine {
 
     pub(crate) fn folder(&self) -> String {
         self.stage.folder()
+    }
+}
+
+impl Evidence for Machine {
+    fn evidence(&self) -> String {
+        format!(
+            "\n--- journal, its end\n{}\n--- console, its end\n{}",
+            last_lines(&self.journal(), 20),
+            last_lines(&self.console(), 5)
+        )
+    }
+}
+
+impl Stage {
+    /// Boots it.
+    pub fn boot(self) -> Result<Machine> {
+        Machine::start(self)
     }
 }
 

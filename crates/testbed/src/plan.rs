@@ -22,6 +22,13 @@ pub struct Plan {
     pythons: Vec<Python>,
 }
 
+impl Machine {
+    /// Begins the description of a machine.
+    pub fn on(suite: Suite) -> Plan {
+        Plan::new(suite)
+    }
+}
+
 impl Plan {
     pub(crate) fn new(suite: Suite) -> Self {
         Self {

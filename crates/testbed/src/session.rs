@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::command::{BOUND, Output, enter};
+use crate::command::enter;
 use crate::machine::Machine;
+use crate::output::{BOUND, Evidence, Output};
 use crate::process::{self, Ended, Tap};
 
 const LOGIN_BOUND: Duration = Duration::from_secs(20);
@@ -25,6 +26,22 @@ pub struct Session<'m> {
     script: Child,
     keyboard: ChildStdin,
     screen: Tap,
+}
+
+impl Machine {
+    /// Logs a user in on a terminal.
+    ///
+    /// # Panics
+    /// When there is no shell in a logind session in time.
+    #[track_caller]
+    pub fn login_session(&self, user: &str) -> Session<'_> {
+        Session::open(self, user)
+    }
+
+    /// Lends the terminal that this process runs on to a login of the user, for a person to look around.
+    pub fn lend_terminal(&self, user: &str) -> Result<()> {
+        lend_terminal(self, user)
+    }
 }
 
 impl<'m> Session<'m> {

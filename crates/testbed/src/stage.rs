@@ -13,8 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::command::{self, Output};
-use crate::machine::Machine;
+use crate::output::{self, Output};
 use crate::process::{self, Tap};
 use crate::python::Python;
 use crate::suite::Suite;
@@ -89,13 +88,8 @@ impl Stage {
         command.args(["unshare", "--fork", "--pid", "--kill-child", "--net"]);
         command.arg(format!("--mount-proc={ROOT}/proc")).args(["chroot", ROOT]);
         command.args(["env", "-C", "/", "bash", "-c", script]);
-        let ended = process::run(command::plain(&mut command), command::BOUND);
+        let ended = process::run(output::plain(&mut command), output::BOUND);
         Output::new(script.to_owned(), ended.expect("`nsenter` starts"), None)
-    }
-
-    /// Boots it.
-    pub fn boot(self) -> Result<Machine> {
-        Machine::start(self)
     }
 
     /// Copies a file of the host, with its mode.

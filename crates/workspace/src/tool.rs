@@ -11,8 +11,10 @@ use xshell::{Shell, cmd};
 /// A tool from crates.io.
 #[derive(Debug, Clone, Copy)]
 pub struct Tool {
-    name: &'static str,
-    version: &'static str,
+    /// Name of the crate and of its program.
+    pub name: &'static str,
+    /// The one version that is used.
+    pub version: &'static str,
     flags: &'static [&'static str],
 }
 

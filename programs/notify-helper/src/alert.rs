@@ -19,6 +19,8 @@ pub(crate) mod mail;
 pub(crate) mod message;
 pub(crate) mod options;
 pub(crate) mod post;
+pub(crate) mod refusal;
+pub(crate) mod url;
 
 use std::time::SystemTime;
 

@@ -70,7 +70,7 @@ fn run(mut args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         Some("run") => run_command(args),
         Some("alert") => alert::run(&alert::options::Options::parse(args)?),
         Some("mail") => {
-            alert::options::mail(args).and_then(|(config, file)| alert::mail::post(&config, &file))
+            alert::options::mail(args).and_then(|(config, file)| alert::delivery::send_left(&config, &file))
         }
         Some(handover::DETACH) => handover::detach(args),
         Some(handover::WATCH) => watch(&task(args)?),

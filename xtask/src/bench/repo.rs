@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use common::checksum::sha256;
 use debian::deb;
-use package::pack::sha256;
 use package::rpm;
 use serde_json::json;
 use testbed::host;
@@ -238,9 +238,15 @@ fn packages(
     let mut listed = Vec::new();
     for number in numbers {
         let (name, version) = (format!("load-{number:05}"), format!("{version}.0.0"));
+        let head = [rpm::Entry::text(rpm::NAME, &name), rpm::Entry::text(rpm::VERSION, &version)];
         for (file, format, architecture, bytes) in [
-            (format!("{name}_{version}_all.deb"), "deb", "all", deb::renamed(deb, &name, &version)?),
-            (format!("{name}-{version}-1.noarch.rpm"), "rpm", "noarch", rpm::renamed(rpm, &name, &version)?),
+            (
+                format!("{name}_{version}_all.deb"),
+                "deb",
+                "all",
+                deb::with_fields(deb, &[("Package: ", &name), ("Version: ", &version)])?,
+            ),
+            (format!("{name}-{version}-1.noarch.rpm"), "rpm", "noarch", rpm::with_head(rpm, &head)?),
         ] {
             listed.push(json!({
                 "file": file, "product": "load", "package": name, "version": version, "format": format,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use repository::{Key, Moment};
+use repository::{Key, Moment, generate_key};
 use workspace::Workspace;
 
 use crate::secret;
@@ -52,7 +52,7 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
                 "`{shown}`: is in the checkout, from where keys get published: name a file elsewhere"
             );
             ensure!(!file.exists(), "`{shown}`: is there already, and is not replaced: name a new file");
-            let key = Key::new(&name, now)?;
+            let key = generate_key(&name, now)?;
             key.write(&file)?;
             eprintln!("fingerprint: {}", key.fingerprint());
             println!("{shown}");

@@ -11,8 +11,9 @@ use std::time::Duration;
 use std::{fmt, thread};
 
 use anyhow::{Context, Result, bail, ensure};
+use common::checksum::sha256_file;
+use common::parallel;
 use rustix::fs::statvfs;
-use sha2::{Digest, Sha256};
 
 /// A file to be had.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -128,18 +129,6 @@ pub fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
-/// Hexadecimal SHA-256 of a file.
-pub fn sha256(path: &Path) -> Result<String> {
-    let mut file = fs::File::open(path).with_context(|| format!("`{}`", path.display()))?;
-    let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(digest.finalize().iter().map(|b| format!("{b:02x}")).collect()),
-            n => digest.update(&buffer[..n]),
-        }
-    }
-}
-
 /// Where files grow until they are whole; gone with the run, or with the next one if that was killed.
 struct Drafts {
     path: PathBuf,
@@ -239,18 +228,7 @@ struct Faults(Vec<String>);
 impl Faults {
     /// Gives every whole file its name, and says what is wrong with the others.
     fn of(list: &[&Wanted], drafts: &Path, cache: &Path) -> Result<Faults> {
-        let share = list.len().div_ceil(thread::available_parallelism().map_or(1, usize::from));
-        let sums = thread::scope(|scope| {
-            let jobs: Vec<_> = list
-                .chunks(share.max(1))
-                .map(|part| {
-                    scope.spawn(move || {
-                        part.iter().map(|w| sha256(&drafts.join(&w.sha256)).ok()).collect::<Vec<_>>()
-                    })
-                })
-                .collect();
-            jobs.into_iter().flat_map(|job| job.join().unwrap_or_default()).collect::<Vec<_>>()
-        });
+        let sums = parallel::each(list, |wanted| Ok(sha256_file(&drafts.join(&wanted.sha256)).ok()))?;
         let mut faults = Vec::new();
         for (wanted, sum) in list.iter().zip(sums) {
             match sum {

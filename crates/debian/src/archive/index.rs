@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use catalog::date::{Date, moment};
+use common::unpack;
 
 use super::fetch::{self, Wanted, fetch};
 use super::package::Package;

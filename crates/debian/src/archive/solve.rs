@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::{Result, bail};
+use common::glob::matches;
 
 use super::package::Package;
 use super::relation::{Relation, shown};
@@ -89,14 +90,6 @@ pub fn solve<'a>(packages: &'a [Package], wish: &Wish, of: &str) -> Result<Vec<&
     Ok(ordered(&chosen))
 }
 
-/// Whether a name fits a pattern that may end in `*`.
-pub fn fits(pattern: &str, name: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(start) => name.starts_with(start),
-        None => pattern == name,
-    }
-}
-
 struct World<'a> {
     names: HashMap<&'a str, &'a Package>,
     provided: HashMap<&'a str, Vec<&'a Package>>,
@@ -120,7 +113,7 @@ fn candidates<'a>(packages: &'a [Package], wish: &Wish) -> HashMap<&'a str, &'a 
     let mut names: HashMap<&str, &Package> = HashMap::new();
     for package in packages {
         let may = wish.on_request.get(&package.pocket);
-        if may.is_some_and(|patterns| !patterns.iter().any(|pattern| fits(pattern, &package.name)))
+        if may.is_some_and(|patterns| !patterns.iter().any(|pattern| matches(pattern, &package.name)))
             || wish.there.iter().any(|there| there.name == package.name)
         {
             continue;

@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use anyhow::{Context, Result};
+use common::glob::matches;
 use disk::tree::{self, Past, Time, Tree};
 
 use super::partial::{ARCHITECTURES, inside};
-use crate::pattern::matches;
 
 /// What there is of a path in a list: number, time of access, time of change.
 type State<'a> = (&'a str, &'a str, &'a str);

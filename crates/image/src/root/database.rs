@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use common::checksum::hex;
 use debian::stanza::{Stanza, stanzas};
 use md5::{Digest, Md5};
 
@@ -115,7 +116,7 @@ fn paragraph(root: &Path, package: &Unpacked) -> Result<String> {
             continue;
         }
         let bytes = fs::read(root.join(path.trim_start_matches('/'))).with_context(|| format!("`{path}`"))?;
-        let sum: String = Md5::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        let sum = hex(&Md5::digest(&bytes));
         let _ = writeln!(text, " {path} {sum}");
     }
     text.push('\n');

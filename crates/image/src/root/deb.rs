@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
+use common::unpack;
 use debian::deb::members;
 use disk::tree::Extensions;
 use tar::{Archive, Entry, EntryType};

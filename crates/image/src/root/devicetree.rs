@@ -6,15 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
-use debian::archive::solve::fits;
-
-use crate::pattern::matches;
+use common::glob::matches;
 
 /// Modules for the nodes whose names fit one of the patterns, and for all that those depend on.
 pub(super) fn modules(tree: &[u8], aliases: &str, patterns: &[String]) -> Result<BTreeSet<String>> {
     let tree = Tree::read(tree)?;
     let aliases: Vec<(&str, &str)> = aliases.lines().filter_map(alias).collect();
-    let fit = |node: &Node| patterns.iter().any(|p| fits(p, node.name.split('@').next().unwrap_or_default()));
+    let fit =
+        |node: &Node| patterns.iter().any(|p| matches(p, node.name.split('@').next().unwrap_or_default()));
     let mut todo: Vec<usize> = (0..tree.nodes.len()).filter(|i| fit(&tree.nodes[*i])).collect();
     let (mut seen, mut found) = (BTreeSet::new(), BTreeSet::new());
     while let Some(index) = todo.pop() {
@@ -180,7 +179,7 @@ fn alias(line: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::alias;
-    use crate::pattern::matches;
+    use common::glob::matches;
 
     #[test]
     fn aliases_are_patterns() {

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use debian::archive::solve::fits;
+use common::glob::matches;
 use walkdir::WalkDir;
 
 use super::chroot::Chroot;
@@ -61,7 +61,7 @@ fn modules(root: &Path, kernel: &str, plan: &Plan) -> Result<Vec<String>> {
     for folder in [format!("usr/lib/linux-image-{kernel}"), format!("usr/lib/modules/{kernel}/dtb")] {
         for entry in WalkDir::new(root.join(folder)).into_iter().filter_map(Result::ok) {
             let name = entry.file_name().to_string_lossy();
-            if wanted.device_trees.iter().any(|pattern| tree_fits(pattern, &name)) {
+            if wanted.device_trees.iter().any(|pattern| tree_matches(pattern, &name)) {
                 let blob = fs::read(entry.path())?;
                 let found = devicetree::modules(&blob, &aliases, &wanted.nodes);
                 modules.extend(found.with_context(|| format!("`{name}`"))?);
@@ -73,9 +73,9 @@ fn modules(root: &Path, kernel: &str, plan: &Plan) -> Result<Vec<String>> {
     Ok(modules.into_iter().collect())
 }
 
-fn tree_fits(pattern: &str, name: &str) -> bool {
+fn tree_matches(pattern: &str, name: &str) -> bool {
     match (pattern.strip_suffix(".dtb"), name.strip_suffix(".dtb")) {
-        (Some(pattern), Some(name)) => fits(pattern, name),
+        (Some(pattern), Some(name)) => matches(pattern, name),
         _ => false,
     }
 }

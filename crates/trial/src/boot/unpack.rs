@@ -5,9 +5,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use common::unpack::{KERNEL, bound};
 use disk::pack;
 use flate2::read::GzDecoder;
-use unpack::{KERNEL, bound};
 
 use super::copy::Scratch;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use anyhow::{Context, Result, bail, ensure};
-use unpack::KERNEL;
+use common::unpack::{self, KERNEL};
 
 use super::{Needs, elf_machine};
 use crate::card::root::Root;

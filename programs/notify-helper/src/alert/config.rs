@@ -123,7 +123,7 @@ impl Config {
             "Webhook" if value.is_empty() => self.webhooks.clear(),
             "Webhook" => {
                 full(&self.webhooks)?;
-                super::post::check(value)?;
+                super::url::check(value)?;
                 self.webhooks.push(value.to_owned());
             }
             "WebhookHeader" if value.is_empty() => self.headers.clear(),

@@ -1,31 +1,25 @@
 //! Takes a message to everybody who shall have it, each with so many tries, and so much time for each.
 
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use base::failure::reason;
+use base::failure::{Failure, reason};
 use base::say::say;
 
 use super::config::Config;
 use super::facts::Facts;
 use super::message::Message;
 use super::options::Options;
-use super::{child, mail, post};
+use super::refusal::{Refusal, ended};
+use super::{mail, post, url};
 
 /// Before the second try; before each further one four times as long.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Longer than this nobody waits between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// Why a try has not worked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// The next one may.
-    ForNow(String),
-    /// No other will.
-    ForGood(String),
-}
 
 /// A way to tell somebody.
 #[derive(Debug, Clone, Copy)]
@@ -72,9 +66,32 @@ pub(crate) fn deliver(options: &Options, config: &Config, facts: &Facts, lines: 
     told && all
 }
 
-/// Sends a mail that was left.
-pub(crate) fn mail(config: &Config, mail: &[u8]) -> bool {
-    tried(vec![Way::Mail], config.tries, |_| mail::send(config, mail))
+/// Sends what was left, and what is left meanwhile.
+pub(crate) fn send_left(config: &[PathBuf], file: &Path) -> Result<(), Failure> {
+    let mut all = true;
+    loop {
+        let mail = match mail::take(file) {
+            Ok(mail) => mail,
+            Err(e) if e.kind() == io::ErrorKind::NotFound && all => return Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(Failure::failed("mail: nobody was told: see above"));
+            }
+            Err(e) => {
+                return Err(Failure::failed(format!(
+                    "mail: `{}`: {}: see who left it",
+                    file.display(),
+                    reason(&e)
+                )));
+            }
+        };
+        // Its faults have been told by whoever left the mail.
+        let (config, _) = Config::read(config);
+        if config.mail_to.is_empty() {
+            say("warning: mail: `MailTo` names nobody any more: nothing is sent");
+        } else {
+            all &= tried(vec![Way::Mail], config.tries, |_| mail::send(&config, &mail));
+        }
+    }
 }
 
 /// Tries every way once, then those again that have not worked, so that none waits for all tries of another. Says
@@ -93,7 +110,7 @@ fn tried(mut ways: Vec<Way<'_>>, tries: u32, send: impl Fn(Way<'_>) -> Result<()
                 Way::Mail => "mail",
                 Way::Desktop => "desktop",
                 Way::Command(_) => "command",
-                Way::Webhook(url) => post::shown(url),
+                Way::Webhook(url) => url::without_path(url),
             };
             say(format!("error: {name}: {why}: nobody is told this way"));
             all = false;
@@ -106,19 +123,6 @@ fn tried(mut ways: Vec<Way<'_>>, tries: u32, send: impl Fn(Way<'_>) -> Result<()
         pause = (pause * 4).min(LONGEST_PAUSE);
     }
     all
-}
-
-/// A program's end as that of a try.
-pub(crate) fn ended(command: &mut Command, input: &[u8], bound: Duration) -> Result<(), Refusal> {
-    match child::run(command, input, 0, bound) {
-        Ok((status, _)) if status.success() => Ok(()),
-        Ok((status, _)) => Err(Refusal::ForNow(format!("it ended with {status}"))),
-        Err(e) if e.kind() == std::io::ErrorKind::TimedOut => Err(Refusal::ForNow(reason(&e))),
-        Err(e) => {
-            let name = command.get_program().to_string_lossy().into_owned();
-            Err(Refusal::ForGood(format!("`{name}`: {}", reason(&e))))
-        }
-    }
 }
 
 /// The text is its input; what a script decides by is in its environment.

@@ -10,11 +10,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use base::failure::{Failure, reason};
-use base::say::say;
-
 use super::config::Config;
-use super::delivery::{Refusal, ended};
+use super::refusal::{Refusal, ended};
 
 /// More than any mail of ours.
 const LONGEST: u64 = 4 << 20;
@@ -22,7 +19,7 @@ const LONGEST: u64 = 4 << 20;
 /// Where a mail system puts it when `PATH` does not lead there.
 const PLACES: [&str; 3] = ["sendmail", "/usr/sbin/sendmail", "/usr/lib/sendmail"];
 
-/// Leaves it for [`post`]: all of it or nothing.
+/// Leaves it for `notify-helper mail`: all of it or nothing.
 pub(crate) fn leave(file: &Path, mail: &str) -> io::Result<()> {
     let mut begun = file.as_os_str().to_owned();
     begun.push("-");
@@ -37,36 +34,8 @@ pub(crate) fn leave(file: &Path, mail: &str) -> io::Result<()> {
     written
 }
 
-/// Sends what was left, and what is left meanwhile.
-pub(crate) fn post(config: &[PathBuf], file: &Path) -> Result<(), Failure> {
-    let mut all = true;
-    loop {
-        let mail = match take(file) {
-            Ok(mail) => mail,
-            Err(e) if e.kind() == io::ErrorKind::NotFound && all => return Ok(()),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                return Err(Failure::failed("mail: nobody was told: see above"));
-            }
-            Err(e) => {
-                return Err(Failure::failed(format!(
-                    "mail: `{}`: {}: see who left it",
-                    file.display(),
-                    reason(&e)
-                )));
-            }
-        };
-        // Its faults have been told by whoever left the mail.
-        let (config, _) = Config::read(config);
-        if config.mail_to.is_empty() {
-            say("warning: mail: `MailTo` names nobody any more: nothing is sent");
-        } else {
-            all &= super::delivery::mail(&config, &mail);
-        }
-    }
-}
-
 /// Its text; afterwards it is gone, so that nothing is sent twice.
-fn take(file: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn take(file: &Path) -> io::Result<Vec<u8>> {
     if !fs::symlink_metadata(file)?.is_file() {
         return Err(io::Error::other("it is no plain file"));
     }

@@ -13,30 +13,10 @@ use std::time::{Duration, Instant};
 use base::failure::reason;
 use base::probe::port::Port;
 
-use super::delivery::{Refusal, ended};
+use super::refusal::{Refusal, ended};
 
 /// The line that counts is in there, or there is none.
 const LONGEST: usize = 16 * 1024;
-
-/// Whether it can be posted to.
-pub(crate) fn check(url: &str) -> Result<(), String> {
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    let host = rest.map_or("", |r| r.split(['/', '?', '#']).next().unwrap_or_default());
-    if host.is_empty() || url.len() > 2000 || !url.chars().all(|c| c.is_ascii_graphic()) {
-        return Err("`Webhook` is no address such as http://127.0.0.1:8080/alerts".to_owned());
-    }
-    if host.contains('@') {
-        return Err("`Webhook` holds a password: use `WebhookHeader=Authorization: …`".to_owned());
-    }
-    Ok(())
-}
-
-/// As much of it as may be told.
-pub(crate) fn shown(url: &str) -> &str {
-    let begin = url.find("://").map_or(0, |at| at + 3);
-    let end = url[begin..].find(['/', '?', '#']).map_or(url.len(), |at| begin + at);
-    &url[..end]
-}
 
 /// Posts it once.
 pub(crate) fn post(url: &str, headers: &[String], json: &str, bound: Duration) -> Result<(), Refusal> {
@@ -155,23 +135,4 @@ fn curl(url: &str, headers: &[String], json: &str, bound: Duration) -> Result<()
         Refusal::ForGood(why) => Refusal::ForGood(format!("{why}; https and names need it, install curl")),
         other => other,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses() {
-        for url in
-            ["http://a", "http://a:8/x?y", "https://hooks.example.org/T/B", "http://[::1]:8/", "http://a?b"]
-        {
-            assert_eq!(check(url), Ok(()), "{url}");
-        }
-        for url in ["", "a", "http://", "ftp://a", "http://a b", "http://u:p@a/"] {
-            assert!(check(url).is_err(), "{url}");
-        }
-        assert_eq!(shown("https://hooks.example.org/secret"), "https://hooks.example.org");
-        assert_eq!(shown("http://a:8?b"), "http://a:8");
-    }
 }

@@ -1,0 +1,34 @@
+//! SHA-256 checksums, written as `sha256sum` prints them.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+/// How much of a file is read at once.
+const CHUNK: usize = 1 << 20;
+
+/// Writes bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Returns the checksum of these bytes.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Returns the checksum of a file.
+pub fn sha256_file(path: &Path) -> Result<String> {
+    let unreadable = || format!("`{}`: cannot be read", path.display());
+    let mut file = File::open(path).with_context(unreadable)?;
+    let (mut digest, mut buffer) = (Sha256::new(), vec![0; CHUNK]);
+    loop {
+        match file.read(&mut buffer).with_context(unreadable)? {
+            0 => return Ok(hex(&digest.finalize())),
+            length => digest.update(&buffer[..length]),
+        }
+    }
+}

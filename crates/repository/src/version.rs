@@ -1,0 +1,42 @@
+//! Which package in which version, as a person names it.
+
+use std::fmt;
+
+use anyhow::Result;
+use catalog::rule::name;
+use package::pack::Package;
+
+/// A version of a package, `NAME=VERSION`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    /// Name of the package.
+    pub name: String,
+    /// Version as the package has it.
+    pub version: String,
+}
+
+impl Version {
+    /// That of a package.
+    pub(super) fn of(package: &Package) -> Version {
+        Version { name: package.package.clone(), version: package.version.clone() }
+    }
+
+    /// Reads `NAME=VERSION`.
+    pub fn parse(text: &str) -> Result<Version, String> {
+        let Some((package, version)) = text.split_once('=') else {
+            return Err("write NAME=VERSION".to_owned());
+        };
+        name::package(package).map_err(|why| format!("{package:?} {why}"))?;
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b".+~-".contains(&b);
+        if version.is_empty() || !version.bytes().all(plain) {
+            return Err(format!("{version:?} is no version of a package: write NAME=VERSION"));
+        }
+        Ok(Version { name: package.to_owned(), version: version.to_owned() })
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.name, self.version)
+    }
+}
