@@ -6,6 +6,7 @@ mod chrootless;
 mod dist;
 mod docs;
 mod examples;
+mod house;
 mod image_root;
 mod image_tree;
 mod inject;

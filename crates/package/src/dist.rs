@@ -8,13 +8,13 @@ use anyhow::{Context, Result, anyhow};
 use catalog::model::Product;
 use common::checksum::sha256;
 use serde::{Deserialize, Serialize};
-use workspace::target::Target;
+use workspace::target::{self, Target};
 use workspace::{Workspace, output, tool};
 
 use crate::extra::extras;
 use crate::pack::{self, Format, Package};
-use crate::program;
 use crate::sbom::{self, Crates};
+use crate::{manifest, program};
 
 /// What is made.
 #[derive(Debug, Clone)]
@@ -71,6 +71,23 @@ pub fn dist(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     packages.sort();
     record(&plan.dist, &packages)?;
     Ok(packages.iter().map(|p| plan.dist.join(&p.file)).collect())
+}
+
+/// Makes the products' Debian packages for a processor, in Debian's words, in a folder of their own below `target/`.
+pub fn make_debs(workspace: &Workspace, architecture: &str, products: &[Product]) -> Result<Vec<PathBuf>> {
+    let target = target::ALL.into_iter().find(|target| target.deb == architecture);
+    let target = target.with_context(|| format!("no packages are made for {architecture}"))?;
+    let plan = Plan {
+        products: products.to_vec(),
+        targets: vec![target],
+        formats: vec![Format::Deb],
+        dist: workspace.target_dir().join("image"),
+    };
+    let made = dist(workspace, &plan)?;
+    // In the order of the products: the image has the first one's name.
+    let file = |product: &Product| manifest::file_name(product, target, true);
+    let find = |product: &Product| made.iter().find(|path| path.ends_with(file(product))).cloned();
+    products.iter().map(|p| find(p).with_context(|| format!("{}: was not packed", p.package))).collect()
 }
 
 /// The packages of one product for one processor, side by side.

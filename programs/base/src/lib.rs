@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod bounded;
+pub mod bus;
 pub mod cksum;
 pub mod diagnosis;
 pub mod effective;

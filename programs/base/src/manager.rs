@@ -9,6 +9,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::bus::unit_path;
+
 /// A manager that takes longer is not asked again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -67,7 +69,7 @@ impl Manager {
     }
 
     fn property(&mut self, unit: &str, interface: &str, name: &str) -> io::Result<Value> {
-        let path = format!("/org/freedesktop/systemd1/unit/{}", label(unit));
+        let path = unit_path(unit);
         let body = Writer::default().string(interface).string(name).0;
         let to = ("org.freedesktop.systemd1", &*path, "org.freedesktop.DBus.Properties");
         let answer = self.call(to, "Get", &body)?;
@@ -173,16 +175,6 @@ fn reply_serial(fields: &[u8]) -> Option<u32> {
     }
 }
 
-/// The name of a unit as an element of an object path.
-fn label(unit: &str) -> String {
-    let escape = |(at, byte): (usize, u8)| match byte {
-        b'0'..=b'9' if at == 0 => format!("_{byte:02x}"),
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
-        _ => format!("_{byte:02x}"),
-    };
-    unit.bytes().enumerate().map(escape).collect()
-}
-
 fn unexpected(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("unexpected answer: {what}"))
 }
@@ -262,16 +254,5 @@ impl<'a> Reader<'a> {
         let signature = self.take(length)?;
         self.take(1)?;
         Ok(signature)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::label;
-
-    #[test]
-    fn labels() {
-        assert_eq!(label("a-b@1.service"), "a_2db_401_2eservice");
-        assert_eq!(label("9a.service"), "_39a_2eservice");
     }
 }

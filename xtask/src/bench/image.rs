@@ -14,13 +14,13 @@ use debian::archive::package::Package;
 use image::board::{Board, Suite};
 use image::build::{self, Order};
 use image::{Base, Recipe};
+use package::dist::make_debs;
 use testbed::host;
 use workspace::Workspace;
 
 use self::mkosi::Mkosi;
 use crate::bench::{Report, Row};
 use crate::selection::Selection;
-use crate::verb::image::packed;
 
 const MMDEBSTRAP: &str = include_str!("mmdebstrap.sh");
 /// For another processor than this machine's, or there would be nothing to compare.
@@ -117,7 +117,7 @@ fn end(said: &str) -> String {
 /// Measures each side once: theirs takes minutes.
 pub fn run(workspace: &Workspace, _rounds: u32) -> Result<Report> {
     let pair = Pair::read(workspace)?;
-    let debs = packed(workspace, &pair.board, &pair.products)?;
+    let debs = make_debs(workspace, &pair.board.architecture, &pair.products)?;
     let dir = workspace.target_dir().join("bench-image");
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir)?;

@@ -11,11 +11,9 @@ use first_boot::settings;
 use image::Recipe;
 use image::board::{Board, Suite};
 use image::build::{self, FORMATS, Order};
-use package::dist::{Plan, dist};
-use package::manifest;
-use package::pack::Format;
+use package::dist::make_debs;
 use trial::boot::Options;
-use workspace::{Workspace, target};
+use workspace::Workspace;
 
 use crate::selection::Selection;
 
@@ -85,7 +83,11 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let products = args.selection.of_image(workspace)?;
     let configuration = configuration(&args, &products)?;
     image::prepare(board.is_foreign()?.then_some(&board.architecture))?;
-    let debs = if args.deb.is_empty() { packed(workspace, &board, &products)? } else { args.deb.clone() };
+    let debs = if args.deb.is_empty() {
+        make_debs(workspace, &board.architecture, &products)?
+    } else {
+        args.deb.clone()
+    };
     let here = args.out.is_none();
     let out = args.out.unwrap_or_else(|| workspace.path("dist"));
     let update = if args.update { Some(image::needs(&everything(workspace, &products)?)) } else { None };
@@ -110,23 +112,6 @@ fn everything(workspace: &Workspace, named: &[Product]) -> Result<Vec<Product>> 
     let others = named.iter().filter(|p| !all.iter().any(|known| known.name == p.name)).cloned();
     all.extend(others.collect::<Vec<_>>());
     Ok(all)
-}
-
-/// The products' packages for the board, as `dist` makes them.
-pub fn packed(workspace: &Workspace, board: &Board, products: &[Product]) -> Result<Vec<PathBuf>> {
-    let target = target::ALL.into_iter().find(|target| target.deb == board.architecture);
-    let target = target.with_context(|| format!("no packages are made for {}", board.architecture))?;
-    let plan = Plan {
-        products: products.to_vec(),
-        targets: vec![target],
-        formats: vec![Format::Deb],
-        dist: workspace.target_dir().join("image"),
-    };
-    let made = dist(workspace, &plan)?;
-    // In the order of the products: the image has the first one's name.
-    let file = |product: &Product| manifest::file_name(product, target, true);
-    let find = |product: &Product| made.iter().find(|path| path.ends_with(file(product))).cloned();
-    products.iter().map(|p| find(p).with_context(|| format!("{}: was not packed", p.package))).collect()
 }
 
 /// The file of the first boot, with the role in it.

@@ -9,6 +9,7 @@ mod yaml;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use base::bus::unit_path;
 use base::failure::{Failure, reason};
 use base::field::{FieldLine, StatusFieldMeta, StatusFieldValue};
 use base::processes;
@@ -16,7 +17,7 @@ use base::report::{SCHEMA, State};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{PidfdFlags, pidfd_open};
 
-use crate::executor::message::{Event, path_of};
+use crate::executor::message::Event;
 use crate::executor::presence;
 use crate::executor::systemd::{Source, Systemd, Woken};
 use crate::executor::unit::Unit;
@@ -49,7 +50,7 @@ impl Fields {
             fields.iter().filter_map(unit).collect::<BTreeSet<_>>().into_iter().collect();
         let mut systemd = Systemd::connect()?;
         if follow {
-            systemd.follow_units(&units.iter().map(|unit| path_of(unit)).collect::<Vec<_>>())?;
+            systemd.follow_units(&units.iter().map(|unit| unit_path(unit)).collect::<Vec<_>>())?;
         }
         let last = vec![None; fields.len()];
         Ok(Fields { fields, units, systemd, last, ends: Vec::new(), missing: false })

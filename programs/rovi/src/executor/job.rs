@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use base::bus::unit_path;
 use zbus::zvariant::OwnedObjectPath;
 
-use crate::executor::message::{Call, Event, MANAGER, PATH, Told, Unanswered, path_of};
+use crate::executor::message::{Call, Event, MANAGER, PATH, Told, Unanswered};
 use crate::executor::systemd::{Source, Systemd, Woken};
 
 /// How long nothing is heard of a job before systemd is asked whether it is still there: it may have been replaced by a
@@ -54,7 +55,7 @@ pub struct Request<'a> {
 
 /// Queues the job and waits for its end.
 pub fn run(systemd: &mut Systemd, request: Request<'_>, wait: &mut Wait<'_>) -> Result<End, Unanswered> {
-    let path = path_of(request.unit);
+    let path = unit_path(request.unit);
     systemd.follow_units(std::slice::from_ref(&path))?;
     systemd.follow_jobs()?;
     let answer = systemd.call(Call::new(PATH, MANAGER, request.method, &(request.unit, request.mode))?)?;

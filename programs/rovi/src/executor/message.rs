@@ -126,16 +126,6 @@ impl Call {
 /// The body of `PropertiesChanged`.
 pub(super) type Changed<'a> = (&'a str, BTreeMap<&'a str, zbus::zvariant::Value<'a>>, Vec<&'a str>);
 
-/// The object of a unit.
-pub fn path_of(unit: &str) -> String {
-    let escape = |(at, byte): (usize, u8)| match byte {
-        b'0'..=b'9' if at == 0 => format!("_{byte:02x}"),
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
-        _ => format!("_{byte:02x}"),
-    };
-    format!("{PATH}/unit/{}", unit.bytes().enumerate().map(escape).collect::<String>())
-}
-
 impl From<Unanswered> for Failure {
     fn from(unanswered: Unanswered) -> Failure {
         match unanswered {
@@ -198,14 +188,4 @@ pub(super) fn lower(text: &str) -> String {
         .next()
         .map(|first| first.to_lowercase().collect::<String>() + letters.as_str())
         .unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::path_of;
-
-    #[test]
-    fn paths() {
-        assert_eq!(path_of("a-b@1.service"), "/org/freedesktop/systemd1/unit/a_2db_401_2eservice");
-    }
 }

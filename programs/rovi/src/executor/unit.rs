@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use base::bus::unit_path;
 use base::report::State;
 use zbus::zvariant::{OwnedObjectPath, OwnedValue};
 
-use crate::executor::message::{Call, MANAGER, PATH, Told, Unanswered, path_of};
+use crate::executor::message::{Call, MANAGER, PATH, Told, Unanswered};
 use crate::executor::systemd::Systemd;
 
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
@@ -74,7 +75,7 @@ impl Unit {
         let mut calls = Vec::new();
         let mut askers = Vec::new();
         for (at, unit) in units.iter().enumerate() {
-            let path = path_of(&unit.name);
+            let path = unit_path(&unit.name);
             for (interface, property) in unit.wanted() {
                 calls.push(Call::property(&path, interface, property)?);
                 askers.push((at, *property));

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use base::bus::unit_path;
 use base::failure::{Failure, reason};
 use base::report::Status;
 use base::table::Table;
 use rustix::fs::inotify;
 
-use crate::executor::message::{Event, Unanswered, path_of};
+use crate::executor::message::{Event, Unanswered};
 use crate::executor::snapshot;
 use crate::executor::systemd::{Source, Systemd, Woken};
 
@@ -38,7 +39,7 @@ impl<'t> Watch<'t> {
     pub fn new(table: &'t Table, only: Option<&str>) -> Result<Self, Failure> {
         let mut systemd = Systemd::connect()?;
         // All of them: what a service warns of depends on others.
-        let paths: Vec<String> = table.services.iter().map(|s| path_of(&s.unit)).collect();
+        let paths: Vec<String> = table.services.iter().map(|s| unit_path(&s.unit)).collect();
         systemd.follow_units(&paths)?;
         let files = files(table).map_err(|e| {
             let todo = "raise `fs.inotify.max_user_instances`";

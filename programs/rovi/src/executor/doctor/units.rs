@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use base::bus::unit_path;
 use base::diagnosis::Finding;
 use base::failure::Failure;
 use base::report::State;
@@ -10,7 +11,7 @@ use base::table::{Service, Table};
 use zbus::zvariant::OwnedValue;
 
 use crate::executor::doctor::{reinstall, word};
-use crate::executor::message::{Call, Unanswered, path_of};
+use crate::executor::message::{Call, Unanswered};
 use crate::executor::snapshot;
 use crate::executor::systemd::Systemd;
 use crate::executor::unit::Unit;
@@ -115,7 +116,7 @@ pub(super) fn boot(table: &Table, units: &[Unit]) -> Vec<Finding> {
 }
 
 fn properties(systemd: &mut Systemd, unit: &str) -> Result<[Option<OwnedValue>; 4], Unanswered> {
-    let path = path_of(unit);
+    let path = unit_path(unit);
     let names = ["UnitFileState", "FragmentPath", "NeedDaemonReload", "DropInPaths"];
     let calls = names.iter().map(|name| Call::property(&path, UNIT, name)).collect::<Result<Vec<_>, _>>()?;
     let mut values = [const { None }; 4];
