@@ -9,12 +9,13 @@ use catalog::model::Product;
 use common::checksum::sha256;
 use serde::{Deserialize, Serialize};
 use workspace::target::{self, Target};
-use workspace::{Workspace, output, tool};
+use workspace::{Workspace, output};
 
 use crate::extra::extras;
+use crate::manifest;
 use crate::pack::{self, Format, Package};
+use crate::program::{self, Program};
 use crate::sbom::{self, Crates};
-use crate::{manifest, program};
 
 /// What is made.
 #[derive(Debug, Clone)]
@@ -51,26 +52,33 @@ impl Manifest {
 
 /// Makes everything of the plan; returns the paths of the packages.
 pub fn dist(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
-    // Both before the long part: what is missing should be said at once.
-    for format in &plan.formats {
-        match format {
-            Format::Deb => tool::CARGO_DEB.path()?,
-            Format::Rpm => tool::CARGO_GENERATE_RPM.path()?,
-        };
-    }
     fs::create_dir_all(&plan.dist).with_context(|| format!("`{}`: cannot be made", plan.dist.display()))?;
     let _turn = workspace.turn()?;
+    let programs = prepare(workspace, plan)?;
     let mut packages = Vec::new();
-    for target in &plan.targets {
-        let programs = program::build(workspace, *target)?;
+    for (target, programs) in plan.targets.iter().zip(&programs) {
         let crates = Crates::of(workspace, *target)?;
         for product in &plan.products {
-            packages.extend(product_packages(workspace, plan, *target, product, &programs, &crates)?);
+            packages.extend(product_packages(workspace, plan, *target, product, programs, &crates)?);
         }
     }
     packages.sort();
     record(&plan.dist, &packages)?;
     Ok(packages.iter().map(|p| plan.dist.join(&p.file)).collect())
+}
+
+/// Builds the programs for every target and, beside them, the packagers that are not there yet: on a fresh machine both
+/// take a minute, and neither keeps all processors busy.
+fn prepare(workspace: &Workspace, plan: &Plan) -> Result<Vec<Vec<Program>>> {
+    thread::scope(|scope| {
+        let packagers: Vec<_> =
+            plan.formats.iter().map(|format| scope.spawn(|| pack::packager(*format).path())).collect();
+        let programs = program::build_all(workspace, &plan.targets);
+        for packager in packagers {
+            packager.join().map_err(|_| anyhow!("a packager's thread died"))??;
+        }
+        programs
+    })
 }
 
 /// Makes the products' Debian packages for a processor, in Debian's words, in a folder of their own below `target/`.
@@ -96,7 +104,7 @@ fn product_packages(
     plan: &Plan,
     target: Target,
     product: &Product,
-    programs: &[program::Program],
+    programs: &[Program],
     crates: &Crates,
 ) -> Result<Vec<Package>> {
     let dir = pack::stage_dir(&workspace.target_dir(), product, target);

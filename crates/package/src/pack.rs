@@ -115,7 +115,7 @@ pub fn pack(
 }
 
 /// The program that packs a format.
-fn packager(format: Format) -> &'static Tool {
+pub(crate) fn packager(format: Format) -> &'static Tool {
     match format {
         Format::Deb => &tool::CARGO_DEB,
         Format::Rpm => &tool::CARGO_GENERATE_RPM,

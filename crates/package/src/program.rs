@@ -18,35 +18,51 @@ pub struct Program {
     pub bytes: Vec<u8>,
 }
 
-/// Builds every program of the workspace for `target`.
+/// Builds every program of the workspace for a target.
 pub fn build(workspace: &Workspace, target: Target) -> Result<Vec<Program>> {
+    let mut programs = build_all(workspace, &[target])?;
+    programs.pop().context("one target gives one set of programs")
+}
+
+/// Builds every program of the workspace for each of these targets, side by side. Always every program, because the
+/// features that one of them asks for may change the code of a dependency in all of them.
+pub fn build_all(workspace: &Workspace, targets: &[Target]) -> Result<Vec<Vec<Program>>> {
     let sh = Shell::new()?;
     sh.change_dir(workspace.path(""));
-    need_target(&sh, target)?;
-    let triple = target.triple;
-    let flags = flags(workspace)?;
-    eprintln!("building the programs for {triple}");
+    for target in targets {
+        need_target(&sh, *target)?;
+    }
     let names = workspace.programs()?;
     let packages = names.iter().map(|name| format!("--package={name}"));
-    cmd!(sh, "cargo build --quiet --locked --release {packages...} --bins --target {triple}")
-        .env("CARGO_ENCODED_RUSTFLAGS", flags)
+    let triples = targets.iter().map(|target| format!("--target={}", target.triple));
+    eprintln!(
+        "building the programs for {}",
+        targets.iter().map(|t| t.triple).collect::<Vec<_>>().join(" and ")
+    );
+    cmd!(sh, "cargo build --quiet --locked --release {packages...} --bins {triples...}")
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(workspace)?)
         .quiet()
         .run()
         .context("the programs do not build")?;
-    let output = workspace.target_dir().join(triple).join("release");
-    let objcopy = objcopy(&sh)?;
+    targets.iter().map(|target| read(&sh, workspace, *target, &names)).collect()
+}
+
+/// Reads the programs of a target, without what compiler and linker say of themselves: it is of no use on a machine, and
+/// lint tools refuse it.
+fn read(sh: &Shell, workspace: &Workspace, target: Target, names: &[String]) -> Result<Vec<Program>> {
+    let output = workspace.target_dir().join(target.triple).join("release");
+    let objcopy = objcopy(sh)?;
     // The toolchain's objcopy does not find its own library unless rustup has said where it is.
     let libraries = PathBuf::from(cmd!(sh, "rustc --print sysroot").quiet().read()?.trim()).join("lib");
     let mut programs = Vec::new();
     for name in names {
-        let (built, slim) = (output.join(&name), output.join(format!("{name}.slim")));
-        // What compiler and linker say of themselves is of no use on a machine, and lint tools refuse it.
+        let (built, slim) = (output.join(name), output.join(format!("{name}.slim")));
         cmd!(sh, "{objcopy} --remove-section=.comment --remove-section=.note.* {built} {slim}")
             .env("LD_LIBRARY_PATH", &libraries)
             .quiet()
             .run()?;
-        programs
-            .push(Program { name, bytes: fs::read(&slim).with_context(|| format!("`{}`", slim.display()))? });
+        let bytes = fs::read(&slim).with_context(|| format!("`{}`", slim.display()))?;
+        programs.push(Program { name: name.clone(), bytes });
     }
     Ok(programs)
 }

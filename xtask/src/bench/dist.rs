@@ -5,19 +5,19 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use workspace::Workspace;
 use xshell::{Shell, cmd};
 
 use crate::bench::{Report, Row};
 
 /// Seconds that a person waits at most.
-const COLD: f64 = 360.0;
+const COLD: f64 = 200.0;
 const WARM: f64 = 10.0;
 
-/// Measures both once, in a clone of the checkout, for the first product of it.
+/// Measures both once, in a clone of the checkout, for the product that images are of.
 pub fn run(workspace: &Workspace, _rounds: u32) -> Result<Report> {
-    let product = workspace.products()?.into_iter().next().context("there is no catalog")?;
+    let product = image::Defaults::read(workspace)?.product;
     let sh = Shell::new()?;
     let dir = sh.create_temp_dir()?;
     let clone = dir.path().join("clone");
