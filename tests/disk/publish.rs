@@ -79,11 +79,13 @@ fn a_block_map_is_what_bmaptool_reads_and_leaves_nothing_to_chance() {
     let dir = scratch("disk-mapped");
     let image = dir.join("disk.img");
     let [boot, root] = layout::write(&system(), &layout(), &image).unwrap().partitions;
-    let shown = |name: &str| dir.join(name).display().to_string();
+    let describe = |name: &str| dir.join(name).display().to_string();
     bmap::write(&image, &dir.join("disk.bmap")).unwrap();
     // It checks every range's checksum and the map's own.
-    let said =
-        ok("bmaptool", &["copy", "--bmap", &shown("disk.bmap"), &shown("disk.img"), &shown("flashed")]);
+    let said = ok(
+        "bmaptool",
+        &["copy", "--bmap", &describe("disk.bmap"), &describe("disk.img"), &describe("flashed")],
+    );
     assert!(!said.contains("ERROR") && said.contains("synchronizing"), "{said}");
     let bytes = fs::read(&image).unwrap();
     assert!(fs::read(dir.join("flashed")).unwrap() == bytes);

@@ -84,7 +84,7 @@ fn rendered(only: &[&str], settings: &[&str]) -> BTreeMap<String, String> {
     let product = product(settings).unwrap_or_else(|faults| panic!("{faults}"));
     let only: Vec<String> = only.iter().map(|name| (*name).to_owned()).collect();
     let tree = render(&product, &[]);
-    let tree = if only.is_empty() { tree } else { part::of(&product, tree, &only).unwrap() };
+    let tree = if only.is_empty() { tree } else { part::select(&product, tree, &only).unwrap() };
     tree.0.into_iter().map(|(path, file)| (path, String::from_utf8(file.bytes).unwrap())).collect()
 }
 
@@ -237,7 +237,7 @@ fn the_systems_that_generate_units_have_their_options_here() {
             let product = Product::read_with(&file, &text, &PROGRAMS.map(str::to_owned), &settings)
                 .unwrap_or_else(|faults| panic!("{faults}"));
             for service in ["host", "runner"] {
-                let part = part::of(&product, render(&product, &[]), &[service.to_owned()]).unwrap();
+                let part = part::select(&product, render(&product, &[]), &[service.to_owned()]).unwrap();
                 let texts = part.0.values().map(|file| String::from_utf8_lossy(&file.bytes).into_owned());
                 let has = texts
                     .flat_map(|t| t.lines().map(str::to_owned).collect::<Vec<_>>())
@@ -302,7 +302,7 @@ fn what_cannot_be_set_is_refused_with_what_can() {
         assert!(text.parse::<Setting>().unwrap_err().contains(said), "{text}");
     }
     let river = product(&[]).unwrap();
-    let refused = part::of(&river, render(&river, &[]), &["hots".to_owned()]).unwrap_err();
+    let refused = part::select(&river, render(&river, &[]), &["hots".to_owned()]).unwrap_err();
     assert_eq!(refused, "\"hots\" is no service of river: known: host, runner");
 
     // On the command line: the usual statuses, one line, and nothing written.

@@ -14,7 +14,7 @@ const HEAD: usize = 60;
 const SUMS: &str = "md5sums";
 
 /// The same package with `md5sums` in its control archive, for this processor: cargo-deb knows no `all`.
-pub fn finished(deb: &[u8], architecture: &str) -> Result<Vec<u8>> {
+pub fn complete(deb: &[u8], architecture: &str) -> Result<Vec<u8>> {
     with_fields(deb, &[("Architecture: ", architecture)])
 }
 

@@ -105,7 +105,7 @@ fn estimate(tree: &Tree) -> u64 {
 impl Plan<'_> {
     /// Writes it into a file from there on; what is not written must be zero already.
     pub fn write(&self, file: &File, at: u64) -> Result<()> {
-        let writer = self.layout.writer(Part(file, at)).map_err(plain)?;
+        let writer = self.layout.writer(Part(file, at)).map_err(simplify)?;
         // It would copy what files hold one after the other.
         drop(writer);
         let threads = parallel::processors().min(4);
@@ -277,7 +277,7 @@ impl RegionSink for Part<'_> {
 }
 
 /// What went wrong with the disk is said by the disk.
-fn plain(error: mkext4::Error) -> anyhow::Error {
+fn simplify(error: mkext4::Error) -> anyhow::Error {
     match error {
         mkext4::Error::Io(error) => error.into(),
         other => other.into(),

@@ -56,7 +56,7 @@ pub fn smallest(tree: &Tree, free: u64) -> u64 {
 /// Writes it into a file from there on; what is not written must be zero already.
 pub fn write(tree: &Tree, identity: &Identity, size: u64, file: &File, at: u64) -> Result<()> {
     let label = label(&identity.label)?;
-    let mut shape = Shape::of(size)?;
+    let mut shape = Shape::choose(size)?;
     let mut writer =
         Writer { file, at, shape: &shape, table: vec![0x0fff_fff8, END], entries: HashMap::new() };
     let root = writer.reserve(entries(tree, "/", true)?)?;
@@ -128,7 +128,7 @@ struct Shape {
 
 impl Shape {
     /// The largest clusters that make enough of them: the firmware of a board reads those quicker.
-    fn of(size: u64) -> Result<Shape> {
+    fn choose(size: u64) -> Result<Shape> {
         let sectors = size / SECTOR;
         ensure!(
             sectors <= u32::MAX.into(),

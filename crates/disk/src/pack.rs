@@ -26,7 +26,7 @@ const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 pub fn write_xz(file: &Path, out: &Path) -> Result<()> {
     let mut options = XzOptions::with_preset(XZ_PRESET);
     options.set_block_size(NonZeroU64::new(PIECE));
-    written(file, out, |input, output| {
+    write_packed(file, out, |input, output| {
         let mut writer = XzWriterMt::new(output, options, processors() as u32)?;
         io::copy(input, &mut writer)?;
         writer.finish()?.flush()
@@ -35,14 +35,14 @@ pub fn write_xz(file: &Path, out: &Path) -> Result<()> {
 
 /// Writes `out`, a zstd of the file.
 pub fn write_zst(file: &Path, out: &Path) -> Result<()> {
-    written(file, out, |input, output| {
+    write_packed(file, out, |input, output| {
         in_pieces(input, output, |piece| compress_to_vec(piece, CompressionLevel::from_level(ZSTD_LEVEL)))
     })
 }
 
 /// The checksum of a file, as `sha256sum` prints it.
 pub fn sha256(file: &Path) -> Result<String> {
-    Sum::default().of(file)
+    Sum::default().finish(file)
 }
 
 /// A checksum on its way: of so many bytes from the start of a file.
@@ -54,7 +54,7 @@ pub struct Sum {
 
 impl Sum {
     /// The checksum of a file that begins with those bytes.
-    pub fn of(self, file: &Path) -> Result<String> {
+    pub fn finish(self, file: &Path) -> Result<String> {
         let input = File::open(file);
         let sum = input.and_then(|input| self.up_to(&input, input.metadata()?.len()));
         Ok(sum.with_context(|| format!("`{}`: cannot be read", file.display()))?.hex())
@@ -101,7 +101,7 @@ pub fn unpack(packed: &Path, out: &File) -> Result<u64> {
     })
 }
 
-fn written(
+fn write_packed(
     file: &Path,
     out: &Path,
     pack: impl FnOnce(&mut File, &mut BufWriter<File>) -> io::Result<()>,

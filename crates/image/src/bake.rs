@@ -72,7 +72,7 @@ pub fn bake(
         .with_context(|| format!("`{shown}`: the root file system (partition {})", partition.number))?;
     let mut tree = fs.tree().with_context(|| format!("`{shown}`: the root file system"))?;
     let architecture = needs::architecture(&tree).with_context(|| format!("`{shown}`"))?;
-    let needs = Needs::of(&tree, debs, &architecture).with_context(|| format!("`{shown}`"))?;
+    let needs = Needs::read(&tree, debs, &architecture).with_context(|| format!("`{shown}`"))?;
     let epoch = newest(&tree);
     if !needs.missing.is_empty() {
         supply::add(&mut tree, needs, &architecture, stock, epoch).with_context(|| format!("`{shown}`"))?;

@@ -49,7 +49,7 @@ pub fn bill(image: &str, suite: &str, epoch: u64, packages: &[Package], own: &[O
 fn distribution(package: &Package, suite: &str) -> Value {
     let (name, version) = (&package.name, &package.version);
     let purl =
-        format!("pkg:deb/debian/{name}@{}?arch={}&distro={suite}", escaped(version), package.architecture);
+        format!("pkg:deb/debian/{name}@{}?arch={}&distro={suite}", escape(version), package.architecture);
     let source = package.field("Source").unwrap_or(name);
     json!({
         "type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl,
@@ -62,7 +62,7 @@ fn distribution(package: &Package, suite: &str) -> Value {
 }
 
 fn ours(own: &Own) -> Value {
-    let purl = format!("pkg:deb/{}@{}?arch={}", own.name, escaped(&own.version), own.architecture);
+    let purl = format!("pkg:deb/{}@{}?arch={}", own.name, escape(&own.version), own.architecture);
     json!({
         "type": "application", "bom-ref": purl, "name": own.name, "version": own.version, "purl": purl,
         "hashes": [{ "alg": "SHA-256", "content": own.sha256 }],
@@ -70,6 +70,6 @@ fn ours(own: &Own) -> Value {
 }
 
 /// A version in an address.
-fn escaped(version: &str) -> String {
+fn escape(version: &str) -> String {
     version.replace('%', "%25").replace('+', "%2B").replace(':', "%3A")
 }

@@ -153,7 +153,7 @@ impl Board {
 
     /// Whether its programs do not run on this machine as they are.
     pub fn is_foreign(&self) -> Result<bool> {
-        Ok(Processor::of(&self.architecture)? != Processor::of_host()?)
+        Ok(Processor::find(&self.architecture)? != Processor::find_host()?)
     }
 
     /// What its system is made of, with what products need.

@@ -130,7 +130,7 @@ impl<'a> Work<'a> {
         let name = format!("{}-{}-{}", product.name, board.name, product.release().version);
         fs::create_dir_all(&order.out)
             .with_context(|| format!("`{}`: cannot be made", order.out.display()))?;
-        let own = order.debs.iter().map(|deb| own(deb, &board.architecture)).collect::<Result<_>>()?;
+        let own = order.debs.iter().map(|deb| read_own(deb, &board.architecture)).collect::<Result<_>>()?;
         Ok(Work { order, name, own, begun: Instant::now(), last: Instant::now(), steps: Vec::new() })
     }
 
@@ -182,7 +182,7 @@ impl<'a> Work<'a> {
         let (formats, bill_path, sums) = (&self.order.formats, place("cdx.json"), place("sha256"));
         let text = thread::scope(|scope| {
             // The longest file of all, beside what else is made of it.
-            let whole = formats.iter().any(|f| f == "img").then(|| scope.spawn(|| sum.of(raw)));
+            let whole = formats.iter().any(|f| f == "img").then(|| scope.spawn(|| sum.finish(raw)));
             bmap::write(raw, &map)?;
             self.lap("block map");
             for (format, path) in formats.iter().zip(&paths) {
@@ -236,7 +236,7 @@ fn layout(base: &Base, own: &[Own], order: &Order<'_>) -> Layout {
 }
 
 /// What a .deb says that it is; it must be for the board.
-fn own(path: &Path, architecture: &str) -> Result<Own> {
+fn read_own(path: &Path, architecture: &str) -> Result<Own> {
     let shown = path.display();
     let bytes = fs::read(path).with_context(|| format!("`{shown}`: cannot be read"))?;
     let control = deb::control(&bytes).with_context(|| format!("`{shown}`"))?;

@@ -105,8 +105,8 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
     let (board, suite) = (recipe.board, recipe.suite);
     let cache = cache()?;
     let indices = cache.join(FILES);
-    let here = Processor::of_host()?;
-    let target = Processor::of(&board.architecture)?;
+    let here = Processor::find_host()?;
+    let target = Processor::find(&board.architecture)?;
     let read = |processor: Processor| match &recipe.update {
         Some(all) => Lock::update(workspace, &recipe.locks, suite, processor.deb, all, &indices),
         None => Lock::read(&recipe.locks, suite, processor.deb),
@@ -256,7 +256,7 @@ pub fn prepare(foreign: Option<&str>) -> Result<()> {
         }
     }
     if let Some(architecture) = foreign
-        && emulator(Processor::of(architecture)?).is_none()
+        && emulator(Processor::find(architecture)?).is_none()
     {
         missing.push("qemu-user-static".to_owned());
     }

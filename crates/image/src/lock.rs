@@ -35,7 +35,7 @@ impl Lock {
     /// Reads that of a suite and a processor, in a folder of lock files.
     pub fn read(locks: &Path, suite: &Suite, architecture: &str) -> Result<Lock> {
         let path = file(locks, suite, architecture);
-        let shown = shown(&path);
+        let shown = describe(&path);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(_) => bail!("`{shown}`: there is none yet: run again with --update"),
@@ -79,7 +79,7 @@ impl Lock {
                 keyring: &suite.archive.keyring,
                 known: before.as_ref().and_then(|lock| lock.indices.get(&pocket.suite).copied()),
             };
-            let index = Index::of(&pocket, architecture, cache)?;
+            let index = Index::fetch(&pocket, architecture, cache)?;
             packages.extend(index.packages);
             indices.insert(pocket.suite.to_owned(), index.date);
         }
@@ -116,7 +116,7 @@ impl Lock {
         fs::create_dir_all(locks).with_context(|| format!("`{}`: cannot be made", locks.display()))?;
         let path = file(locks, suite, architecture);
         output::replace(&path, text.as_bytes())?;
-        Lock::parse(&shown(&path), &text)
+        Lock::parse(&describe(&path), &text)
     }
 
     /// The closure of a wish.
@@ -156,7 +156,7 @@ fn file(locks: &Path, suite: &Suite, architecture: &str) -> PathBuf {
 }
 
 /// As a person knows it: the last folder says enough.
-fn shown(path: &Path) -> String {
+fn describe(path: &Path) -> String {
     let mut parts: Vec<_> = path.iter().rev().take(2).map(|part| part.to_string_lossy()).collect();
     parts.reverse();
     parts.join("/")

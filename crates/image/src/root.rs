@@ -193,19 +193,19 @@ impl<'a> Maker<'a> {
 
     fn make(mut self) -> Result<Made> {
         let (plan, root, work) = (self.plan, self.root, Path::new(WORK));
-        let processor = Processor::of(&plan.architecture)?;
+        let processor = Processor::find(&plan.architecture)?;
         let filter = Filter { leave_out: &plan.leave_out, keep: &plan.keep };
         let packages = unpack_all(&plan.packages, root, processor, &filter)?;
         let entries = database::write(root, &packages)?;
         database::automatic(root, &plan.architecture, &plan.automatic)?;
-        plan.files.iter().try_for_each(|file| written(root, file))?;
+        plan.files.iter().try_for_each(|file| write(root, file))?;
         self.lap("unpack");
         let stand_ins = work.join("stand-ins");
-        let foreign = processor != Processor::of_host()?;
+        let foreign = processor != Processor::find_host()?;
         if foreign {
             chroot::emulate(processor, plan.emulator.as_deref(), &work.join("binfmt"))?;
             fs::create_dir(&stand_ins)?;
-            unpack_all(&plan.stand_ins, &stand_ins, Processor::of_host()?, &Filter::default())?;
+            unpack_all(&plan.stand_ins, &stand_ins, Processor::find_host()?, &Filter::default())?;
             self.lap("stand-ins");
         }
         let log = work.join("log");
@@ -229,7 +229,7 @@ impl<'a> Maker<'a> {
         }
         plan.remove.iter().try_for_each(|pattern| remove(root, pattern))?;
         // Once more: some scripts write what must be as it was given, such as the machine's identity.
-        plan.files.iter().try_for_each(|file| written(root, file))?;
+        plan.files.iter().try_for_each(|file| write(root, file))?;
         self.lap("finish");
         Ok(Made { steps: self.steps, kernel: initramfs::kernel(root)?, modules })
     }
@@ -314,7 +314,7 @@ fn unpack_all(
     Ok(unpacked)
 }
 
-fn written(root: &Path, file: &Written) -> Result<()> {
+fn write(root: &Path, file: &Written) -> Result<()> {
     let path = root.join(file.path.trim_start_matches('/'));
     fs::create_dir_all(path.parent().unwrap_or(root))?;
     match &file.content {

@@ -19,7 +19,7 @@ pub(crate) fn find_or_make(
     make: impl FnOnce() -> Result<Vec<u8>>,
 ) -> Result<Vec<u8>> {
     let file = folder.join(sha256(key.as_bytes()));
-    if let Some(bytes) = kept(&file) {
+    if let Some(bytes) = read_kept(&file) {
         return Ok(bytes);
     }
     let bytes = make()?;
@@ -30,7 +30,7 @@ pub(crate) fn find_or_make(
 }
 
 /// What is there, if it is whole: after its own checksum, because a cut of the current may leave a part.
-fn kept(file: &Path) -> Option<Vec<u8>> {
+fn read_kept(file: &Path) -> Option<Vec<u8>> {
     let mut bytes = fs::read(file).ok()?;
     let sum = bytes.drain(..64.min(bytes.len())).collect::<Vec<_>>();
     // Its age is that of its last use.

@@ -57,7 +57,7 @@ pub fn dist(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     let programs = prepare(workspace, plan)?;
     let mut packages = Vec::new();
     for (target, programs) in plan.targets.iter().zip(&programs) {
-        let crates = Crates::of(workspace, *target)?;
+        let crates = Crates::list(workspace, *target)?;
         for product in &plan.products {
             packages.extend(product_packages(workspace, plan, *target, product, programs, &crates)?);
         }

@@ -17,7 +17,7 @@ use xshell::{Shell, cmd};
 use crate::extra::Extra;
 use crate::program::Program;
 use crate::render::render;
-use crate::stage::{Stage, compressed};
+use crate::stage::{Stage, compress};
 use crate::tree::Tree;
 use crate::{cache, manifest, rpm};
 
@@ -60,15 +60,15 @@ pub struct Package {
 
 /// Packs a product once: the same stage for every format.
 pub fn stage(product: &Product, extras: &[Extra], programs: &[Program], dir: &Path) -> Result<Stage> {
-    let mut tree = compressed(render(product, extras))?;
+    let mut tree = compress(render(product, extras))?;
     for program in programs.iter().filter(|p| product.programs.contains(&p.name)) {
         tree.add(format!("root{}/{}", product.program_dir, program.name), 0o755, program.bytes.clone());
     }
-    staged(product, tree, dir)
+    stage_tree(product, tree, dir)
 }
 
 /// Stages a product whose files are made already, compressed where they have to be.
-pub fn staged(product: &Product, mut tree: Tree, dir: &Path) -> Result<Stage> {
+pub fn stage_tree(product: &Product, mut tree: Tree, dir: &Path) -> Result<Stage> {
     let manifest = manifest::manifest(product, &tree);
     tree.add("Cargo.toml".to_owned(), 0o644, manifest);
     tree.add("nothing.rs".to_owned(), 0o644, "");
@@ -150,7 +150,7 @@ fn make(product: &Product, target: Target, format: Format, stage: &Stage) -> Res
     let packed = fs::read(&made).with_context(|| format!("`{}`", made.display()))?;
     fs::remove_file(&made)?;
     match format {
-        Format::Deb => deb::finished(&packed, target.deb),
+        Format::Deb => deb::complete(&packed, target.deb),
         Format::Rpm => rpm::with_head(&packed, &rpm::head(product)),
     }
 }

@@ -18,7 +18,7 @@ const COMMON: [&str; 2] = ["root/usr/lib/sysusers.d/", "root/usr/lib/tmpfiles.d/
 const UNITS: [&str; 2] = ["root/usr/lib/systemd/system/", "root/usr/lib/systemd/user/"];
 
 /// The files that the services of these names need; or which of the names is none.
-pub fn of(product: &Product, tree: Tree, names: &[String]) -> Result<Tree, String> {
+pub fn select(product: &Product, tree: Tree, names: &[String]) -> Result<Tree, String> {
     for name in names {
         if product.services.iter().all(|s| s.name != *name) {
             let names = known(product.services.iter().map(|s| &s.name));
@@ -54,7 +54,7 @@ pub fn of(product: &Product, tree: Tree, names: &[String]) -> Result<Tree, Strin
         let texts: Vec<String> =
             own.map(|(_, file)| String::from_utf8_lossy(&file.bytes).into_owned()).collect();
         let is_named =
-            |path: &str| named(path).iter().any(|name| texts.iter().any(|text| mentions(text, name)));
+            |path: &str| list_names(path).iter().any(|name| texts.iter().any(|text| mentions(text, name)));
         let (found, rest): (Vec<_>, Vec<_>) = left.into_iter().partition(|(path, _)| is_named(path));
         if found.is_empty() {
             return Ok(part);
@@ -81,7 +81,7 @@ fn stem(unit: &str) -> &str {
 }
 
 /// How others write the name of a file; what ends in a sign goes on.
-fn named(path: &str) -> Vec<String> {
+fn list_names(path: &str) -> Vec<String> {
     let installed = path.strip_prefix("root").unwrap_or(path).to_owned();
     let folder = installed.rsplit_once('/').map_or("", |(folder, _)| folder);
     match unit_of(path) {

@@ -39,12 +39,12 @@ const WAYS_DOWN: [&str; 12] = [
 
 /// Renders everything that does not depend on a processor. `extras` are what the programs bring along.
 pub fn render(product: &Product, extras: &[Extra]) -> Tree {
-    Renderer { product, plan: Plan::of(product), tree: Tree::default() }.run(extras)
+    Renderer { product, plan: Plan::new(product), tree: Tree::default() }.run(extras)
 }
 
 /// What every package has, whatever else is in it: its copyright and its changes.
 pub fn documents(product: &Product) -> Tree {
-    let mut renderer = Renderer { product, plan: Plan::of(product), tree: Tree::default() };
+    let mut renderer = Renderer { product, plan: Plan::new(product), tree: Tree::default() };
     renderer.documents();
     renderer.tree
 }
@@ -142,7 +142,7 @@ impl Renderer<'_> {
         let shipped = files.map(|(path, file)| Shipped {
             path: path.into(),
             size: file.bytes.len() as u64,
-            cksum: cksum::of(&file.bytes),
+            cksum: cksum::compute(&file.bytes),
         });
         let table = Table { files: shipped.collect(), ..p.table() };
         let mut table = serde_json::to_string_pretty(&table).expect("a table has only text keys");

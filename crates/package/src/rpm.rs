@@ -77,7 +77,7 @@ pub fn head(product: &Product) -> Vec<Entry> {
     let times: Vec<u8> = product.releases.iter().flat_map(|r| noon(r.epoch).to_be_bytes()).collect();
     let count = u32::try_from(product.releases.len()).unwrap_or(u32::MAX);
     vec![
-        texts_entry(DESCRIPTION, TRANSLATED, &[wrapped(&product.description)]),
+        texts_entry(DESCRIPTION, TRANSLATED, &[wrap_paragraphs(&product.description)]),
         // The same package comes from every machine.
         texts_entry(BUILD_HOST, STRING, &["reproducible".to_owned()]),
         texts_entry(PACKAGER, STRING, std::slice::from_ref(&product.maintainer)),
@@ -114,7 +114,7 @@ pub fn with_head(rpm: &[u8], head: &[Entry]) -> Result<Vec<u8>> {
 }
 
 /// The same package with a signature of its main header, which names the digest of everything else.
-pub fn signed(rpm: &[u8], sign: impl FnOnce(&[u8]) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
+pub fn sign(rpm: &[u8], sign: impl FnOnce(&[u8]) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
     let Rpm { lead, mut signature, header, payload, .. } = Rpm::parse(rpm)?;
     let bytes = sign(header)?;
     signature.retain(|entry| entry.tag != SIG_RSA);
@@ -296,6 +296,6 @@ fn text(text: &str) -> Vec<u8> {
 }
 
 /// Paragraphs in lines of at most 79 characters.
-fn wrapped(paragraphs: &[String]) -> String {
+fn wrap_paragraphs(paragraphs: &[String]) -> String {
     paragraphs.iter().map(|p| crate::render::wrap(p, 79).join("\n")).collect::<Vec<_>>().join("\n\n")
 }

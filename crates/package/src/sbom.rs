@@ -21,7 +21,7 @@ pub struct Crates {
 
 impl Crates {
     /// Asks cargo, from what is locked and on this machine.
-    pub fn of(workspace: &Workspace, target: Target) -> Result<Crates> {
+    pub fn list(workspace: &Workspace, target: Target) -> Result<Crates> {
         let sh = Shell::new()?;
         sh.change_dir(workspace.path(""));
         let (triple, format) = (target.triple, "{p}|{l}");

@@ -69,7 +69,7 @@ fn clear(dir: &Path) -> Result<()> {
 }
 
 /// The tree as packages hold it: manual pages and changelog compressed, as distributions want them.
-pub fn compressed(tree: Tree) -> Result<Tree> {
+pub fn compress(tree: Tree) -> Result<Tree> {
     let mut packed = Tree::default();
     for (path, file) in tree.0 {
         if path.starts_with("root/usr/share/man/") || path == "deb/changelog" {

@@ -306,7 +306,7 @@ impl Apt {
 /// A package's file, and its entry.
 fn stanza(suite: &str, dist: &Path, package: &Package) -> Result<(Vec<u8>, Ready)> {
     let path = dist.join(&package.file);
-    let bytes = super::given(&path, package)?;
+    let bytes = super::read_package(&path, package)?;
     let control = deb::control(&bytes).with_context(|| format!("`{}`", path.display()))?;
     let control = control.trim_matches('\n');
     let processor = Stanza(control).field("Architecture").unwrap_or_default().to_owned();

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail, ensure};
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// The text of something, such as `SIGNATURE`.
-pub(super) fn armored(what: &str, bytes: &[u8]) -> String {
+pub(super) fn armor(what: &str, bytes: &[u8]) -> String {
     let mut text = format!("-----BEGIN PGP {what}-----\n\n");
     for line in base64(bytes).as_bytes().chunks(64) {
         text.extend(line.iter().map(|byte| char::from(*byte)));
@@ -83,16 +83,16 @@ fn checksum(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{armored, bytes};
+    use super::{armor, bytes};
 
     #[test]
     fn what_is_written_is_read() {
         for length in 0..70 {
             let given: Vec<u8> = (0..length).map(|i: u8| i.wrapping_mul(37)).collect();
-            let text = armored("SIGNATURE", &given);
+            let text = armor("SIGNATURE", &given);
             assert_eq!(bytes("SIGNATURE", &text).ok(), Some(given), "{text}");
         }
-        let text = armored("SIGNATURE", b"some bytes");
+        let text = armor("SIGNATURE", b"some bytes");
         assert!(bytes("SIGNATURE", &text.replacen('c', "d", 1)).is_err());
         assert!(bytes("SIGNATURE", &text[..text.len() - 10]).is_err());
     }

@@ -99,7 +99,7 @@ impl Dnf {
             );
             return Ok(false);
         }
-        let bytes = super::given(&path, package)?;
+        let bytes = super::read_package(&path, package)?;
         Rpm::parse(&bytes).with_context(|| format!("`{}`: is no rpm that can be read", path.display()))?;
         Ok(true)
     }
@@ -112,10 +112,10 @@ impl Dnf {
         package: &Package,
     ) -> Result<Ready> {
         let path = dist.join(&package.file);
-        let bytes = super::given(&path, package)?;
+        let bytes = super::read_package(&path, package)?;
         let broken = || format!("`{}`: is no rpm that can be read", path.display());
         let time = publication.moment.signed(publication.keys)?;
-        let signed = rpm::signed(&bytes, |header| signature::binary(&publication.keys[0], time, header))
+        let signed = rpm::sign(&bytes, |header| signature::binary(&publication.keys[0], time, header))
             .with_context(broken)?;
         let href = href(&package.file);
         let place = format!("{}/{href}", dir(suite));

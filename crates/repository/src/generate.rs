@@ -34,7 +34,7 @@ pub fn generate_key(name: &str, created: u32) -> Result<Key> {
         packet::property(PREFERRED_HASHES, &[10, 9, 8]),
         packet::property(FEATURES, &[1]),
     ];
-    let certification = signature::signed(&key, OF_A_NAME, created, &further.concat(), certified)?;
+    let certification = signature::sign(&key, OF_A_NAME, created, &further.concat(), certified)?;
     key.add_packets(&[packet::packet(USER_ID, name.as_bytes()), certification].concat());
     Ok(key)
 }

@@ -139,12 +139,12 @@ impl Key {
             .collect();
         let sum = secret.iter().fold(0_u16, |sum, byte| sum.wrapping_add(u16::from(*byte)));
         let body = [&self.body()[..], &[0], &secret, &sum.to_be_bytes()].concat();
-        armor::armored(PRIVATE, &[packet::packet(SECRET_KEY, &body), self.names.clone()].concat())
+        armor::armor(PRIVATE, &[packet::packet(SECRET_KEY, &body), self.names.clone()].concat())
     }
 
     /// What everybody may have, armored; of several keys one block, because apt reads one.
     pub fn public(keys: &[Key]) -> String {
-        armor::armored(PUBLIC, &Key::certificates(keys))
+        armor::armor(PUBLIC, &Key::certificates(keys))
     }
 
     /// The same without armor.

@@ -38,7 +38,7 @@ pub(super) struct Sources {
 
 impl Sources {
     /// Of a suite; `packages` are the names that are upgraded where somebody asks for that.
-    pub(super) fn of(r: &Description, suite: &str, keys: &[Key], packages: &[String]) -> Sources {
+    pub(super) fn new(r: &Description, suite: &str, keys: &[Key], packages: &[String]) -> Sources {
         let stem = stem(r, suite);
         let public = Key::public(keys);
         let key: Vec<&str> = public.lines().collect();
@@ -78,8 +78,8 @@ impl Sources {
         let dist = dir.join("dist");
         std::fs::create_dir_all(&dist)?;
         let pack = |format: Format, folder: &str| {
-            let tree = stage::compressed(self.tree(r, &product, format))?;
-            let stage = pack::staged(&product, tree, &dir.join(folder))?;
+            let tree = stage::compress(self.tree(r, &product, format))?;
+            let stage = pack::stage_tree(&product, tree, &dir.join(folder))?;
             pack::pack(&product, EVERY, format, &stage, &dist)
         };
         let packages = vec![pack(Format::Deb, "apt")?, pack(Format::Rpm, "dnf")?];

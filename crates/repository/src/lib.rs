@@ -90,14 +90,14 @@ pub fn publish(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
 
 fn published(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     let manifest = Manifest::read(&plan.dist)?;
-    let chosen = chosen(plan, &manifest)?;
+    let chosen = choose(plan, &manifest)?;
     let (site, mut turn) = Site::open(&plan.out)?;
     let mut state = State::read(&plan.out, &plan.suite)?;
     let moment = plan.moment.after(state.published)?;
     let publication = Publication { site: &site, description: &plan.description, keys: &plan.keys, moment };
     let mut suite = Suite::read(&publication, &plan.suite)?;
     // Whatever has to be refused is refused before the first file is written.
-    let fresh = fresh(plan, &publication, &suite, &state, &chosen)?;
+    let fresh = find_new(plan, &publication, &suite, &state, &chosen)?;
 
     let is_repair = turn.is_unfinished(&plan.suite);
     turn.begin(&plan.suite)?;
@@ -114,7 +114,7 @@ fn published(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     let mut known = suite.versions();
     let own = keyring::name(&plan.description);
     let names = names(&known, &own).into_iter().chain([own.as_str()]).map(str::to_owned).collect::<Vec<_>>();
-    let sources = Sources::of(&plan.description, &plan.suite, &plan.keys, &names);
+    let sources = Sources::new(&plan.description, &plan.suite, &plan.keys, &names);
     state.keyring = sources.version(&state.keyring, moment.now);
     state.published = moment.now;
     // Before anything that follows from it: a run that is killed is repeated with the same words.
@@ -148,7 +148,7 @@ fn published(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
 }
 
 /// The packages that are not published yet; an error when anything of the plan cannot be.
-fn fresh<'a>(
+fn find_new<'a>(
     plan: &Plan,
     publication: &Publication<'_>,
     suite: &Suite,
@@ -157,7 +157,7 @@ fn fresh<'a>(
 ) -> Result<Vec<&'a Package>> {
     let mut offered = Vec::new();
     for package in chosen {
-        let version = Version::of(package);
+        let version = Version::from_package(package);
         if state.withdrawn.contains(&version.to_string()) || plan.withdraw.contains(&version) {
             eprintln!("{} was withdrawn and is not published again", Plain(&package.file));
         } else {
@@ -169,19 +169,19 @@ fn fresh<'a>(
         offered.iter().zip(is_new).filter(|(_, is_new)| *is_new).map(|(package, _)| *package).collect();
     let known = || {
         let mut known: BTreeSet<String> =
-            fresh.iter().map(|package| Version::of(package).to_string()).collect();
+            fresh.iter().map(|package| Version::from_package(package).to_string()).collect();
         known.extend(suite.versions().iter().map(|v| format!("{}={}", v.name, v.version)));
         Vec::from_iter(known).join(", ")
     };
     for version in &plan.withdraw {
         // A run that was killed may have done it already.
         let again = state.withdrawn.contains(&version.to_string());
-        let given = chosen.iter().any(|package| Version::of(package) == *version);
+        let given = chosen.iter().any(|package| Version::from_package(package) == *version);
         let listed = again || given || suite.apt.has(version) || suite.dnf.has(version);
         ensure!(listed, "`{version}`: is not published: known: {}", known());
     }
     for (version, _) in &plan.phase {
-        let is_meant = |p: &&Package| p.format == Format::Deb && Version::of(p) == *version;
+        let is_meant = |p: &&Package| p.format == Format::Deb && Version::from_package(p) == *version;
         let listed = !plan.withdraw.contains(version)
             && (suite.apt.has(version) || fresh.iter().copied().any(|p| is_meant(&p)));
         ensure!(listed, "`{version}`: is not published for apt: known: {}", known());
@@ -263,7 +263,7 @@ fn names<'a>(versions: &[repo_index::Version<'a>], own: &str) -> Vec<&'a str> {
 }
 
 /// The content of a package's file, when it is what the manifest lists.
-fn given(path: &Path, package: &Package) -> Result<Vec<u8>> {
+fn read_package(path: &Path, package: &Package) -> Result<Vec<u8>> {
     let bytes = fs::read(path).with_context(|| format!("`{}`: cannot be read", path.display()))?;
     ensure!(
         sha256(&bytes) == package.sha256,
@@ -274,7 +274,7 @@ fn given(path: &Path, package: &Package) -> Result<Vec<u8>> {
 }
 
 /// The packages of the products that are meant.
-fn chosen(plan: &Plan, manifest: &Manifest) -> Result<Vec<Package>> {
+fn choose(plan: &Plan, manifest: &Manifest) -> Result<Vec<Package>> {
     let mut known: Vec<&str> = manifest.packages.iter().map(|p| p.product.as_str()).collect();
     known.dedup();
     if let Some(name) = plan.products.iter().find(|name| !known.contains(&name.as_str())) {

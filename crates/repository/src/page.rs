@@ -27,7 +27,7 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn of(version: &'a repo_index::Version<'a>) -> Row<'a> {
+    fn new(version: &'a repo_index::Version<'a>) -> Row<'a> {
         let repo_index::Version { name, version, processors, phase } = version;
         Row { name, version, r#for: processors, phase: *phase }
     }
@@ -53,13 +53,13 @@ pub(super) fn write(
     site.put(&format!("apt/{stem}.sources"), sources.apt.as_bytes())?;
     site.put(&format!("rpm/{stem}.repo"), sources.rpm.as_bytes())?;
     let own = keyring::name(publication.description);
-    let names = offered(known, &own);
+    let names = list_offered(known, &own);
     let mut versions = Vec::new();
     for package in known.chunk_by(|a, b| a.name == b.name) {
         let mut newest: Vec<_> = package.iter().collect();
         // The newest are of interest first; what is newer is the package managers' to say, digits by their value here.
         newest.sort_by_cached_key(|v| Reverse(digits(v.version)));
-        versions.extend(newest.into_iter().take(VERSIONS.min(ROWS - versions.len())).map(Row::of));
+        versions.extend(newest.into_iter().take(VERSIONS.min(ROWS - versions.len())).map(Row::new));
         if versions.len() == ROWS {
             break;
         }
@@ -82,7 +82,7 @@ pub(super) fn write(
 }
 
 /// What stands in the line that installs; what brings keys and sources stands there already.
-fn offered<'a>(known: &[repo_index::Version<'a>], own: &str) -> Vec<&'a str> {
+fn list_offered<'a>(known: &[repo_index::Version<'a>], own: &str) -> Vec<&'a str> {
     let names = super::names(known, own);
     if names.len() > NAMES { vec!["PACKAGE"] } else { names }
 }
@@ -111,7 +111,7 @@ mod tests {
             .iter()
             .map(|name| Version { name, version: "1", processors: vec!["all"], phase: None })
             .collect();
-        assert_eq!(super::offered(&known[1..], "own"), names[1..13]);
-        assert_eq!(super::offered(&known, "own"), ["PACKAGE"]);
+        assert_eq!(super::list_offered(&known[1..], "own"), names[1..13]);
+        assert_eq!(super::list_offered(&known, "own"), ["PACKAGE"]);
     }
 }

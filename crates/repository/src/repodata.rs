@@ -71,7 +71,7 @@ pub(super) fn entries(rpm: &Rpm<'_>, place: &Place<'_>) -> Result<Entries> {
 
 fn primary(rpm: &Rpm<'_>, place: &Place<'_>) -> Result<String> {
     let mut out = "<package type=\"rpm\">\n".to_owned();
-    let text = |tag| escaped(&rpm.text(tag));
+    let text = |tag| escape(&rpm.text(tag));
     let number = |tag| rpm.numbers(tag).first().copied().unwrap_or_default();
     writeln!(out, "  <name>{}</name>\n  <arch>{}</arch>\n  {}", text(NAME), text(ARCH), version(rpm))?;
     writeln!(out, "  <checksum type=\"sha256\" pkgid=\"YES\">{}</checksum>", place.sha256)?;
@@ -88,7 +88,7 @@ fn primary(rpm: &Rpm<'_>, place: &Place<'_>) -> Result<String> {
         place.size,
         number(SIZE)
     )?;
-    writeln!(out, "  <location href=\"{}\"/>\n  <format>", escaped(place.href))?;
+    writeln!(out, "  <location href=\"{}\"/>\n  <format>", escape(place.href))?;
     for (name, tag) in [
         ("license", LICENSE),
         ("vendor", VENDOR),
@@ -132,7 +132,7 @@ fn other(rpm: &Rpm<'_>, place: &Place<'_>) -> Result<String> {
     let changes: Vec<_> = times.iter().zip(&names).zip(&texts).take(CHANGES).collect();
     // A header has the newest first, a list the oldest.
     for ((time, name), text) in changes.into_iter().rev() {
-        let (name, text) = (escaped(name), escaped(text));
+        let (name, text) = (escape(name), escape(text));
         writeln!(out, "  <changelog author=\"{name}\" date=\"{time}\">{text}</changelog>")?;
     }
     out.push_str("</package>\n");
@@ -140,13 +140,13 @@ fn other(rpm: &Rpm<'_>, place: &Place<'_>) -> Result<String> {
 }
 
 fn head(rpm: &Rpm<'_>, place: &Place<'_>) -> String {
-    let (name, arch) = (escaped(&rpm.text(NAME)), escaped(&rpm.text(ARCH)));
+    let (name, arch) = (escape(&rpm.text(NAME)), escape(&rpm.text(ARCH)));
     format!("<package pkgid=\"{}\" name=\"{name}\" arch=\"{arch}\">\n  {}\n", place.sha256, version(rpm))
 }
 
 fn version(rpm: &Rpm<'_>) -> String {
     let epoch = rpm.numbers(EPOCH).first().copied().unwrap_or_default();
-    let (version, release) = (escaped(&rpm.text(VERSION)), escaped(&rpm.text(RELEASE)));
+    let (version, release) = (escape(&rpm.text(VERSION)), escape(&rpm.text(RELEASE)));
     format!("<version epoch=\"{epoch}\" ver=\"{version}\" rel=\"{release}\"/>")
 }
 
@@ -178,7 +178,7 @@ fn entries_of(
     let (names, flags, versions) = (rpm.texts(names), rpm.numbers(flags), rpm.texts(versions));
     let line = |(i, name): (usize, String)| {
         let flags = flags.get(i).copied().unwrap_or_default();
-        let mut line = format!("      <rpm:entry name=\"{}\"", escaped(&name));
+        let mut line = format!("      <rpm:entry name=\"{}\"", escape(&name));
         let sense = match flags & 0xe {
             2 => "LT",
             4 => "GT",
@@ -191,9 +191,9 @@ fn entries_of(
         if !sense.is_empty() && !version.is_empty() {
             let (epoch, rest) = version.split_once(':').unwrap_or(("0", version));
             let (version, release) = rest.split_once('-').unwrap_or((rest, ""));
-            line += &format!(" flags=\"{sense}\" epoch=\"{epoch}\" ver=\"{}\"", escaped(version));
+            line += &format!(" flags=\"{sense}\" epoch=\"{epoch}\" ver=\"{}\"", escape(version));
             if !release.is_empty() {
-                line += &format!(" rel=\"{}\"", escaped(release));
+                line += &format!(" rel=\"{}\"", escape(release));
             }
         }
         if with_scripts && flags & BEFORE_SCRIPTS != 0 {
@@ -216,7 +216,7 @@ impl File {
     }
 
     fn line(&self, indent: &str) -> String {
-        format!("{indent}<file{}>{}</file>\n", self.kind, escaped(&self.path))
+        format!("{indent}<file{}>{}</file>\n", self.kind, escape(&self.path))
     }
 }
 
@@ -242,7 +242,7 @@ fn files(rpm: &Rpm<'_>) -> Vec<File> {
 }
 
 /// Text as XML has it, without characters that XML has not.
-pub(super) fn escaped(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -23,12 +23,12 @@ const ISSUER_FINGERPRINT: u8 = 33;
 /// Signatures beside a file: one of each key.
 pub(super) fn detached(keys: &[Key], time: u32, bytes: &[u8]) -> Result<String> {
     let signatures: Result<Vec<Vec<u8>>> = keys.iter().map(|key| binary(key, time, bytes)).collect();
-    Ok(armor::armored("SIGNATURE", &signatures?.concat()))
+    Ok(armor::armor("SIGNATURE", &signatures?.concat()))
 }
 
 /// A signature of bytes, not armored: what a package carries.
 pub(super) fn binary(key: &Key, time: u32, bytes: &[u8]) -> Result<Vec<u8>> {
-    signed(key, OF_BYTES, time, &[], bytes.to_vec())
+    sign(key, OF_BYTES, time, &[], bytes.to_vec())
 }
 
 /// A text that carries its signatures.
@@ -43,18 +43,12 @@ pub(super) fn inline(keys: &[Key], time: u32, text: &str) -> Result<String> {
         canonical.push_str(line.trim_end_matches([' ', '\t']));
     }
     let signatures: Result<Vec<Vec<u8>>> =
-        keys.iter().map(|key| signed(key, OF_TEXT, time, &[], canonical.clone().into_bytes())).collect();
-    Ok(shown + &armor::armored("SIGNATURE", &signatures?.concat()))
+        keys.iter().map(|key| sign(key, OF_TEXT, time, &[], canonical.clone().into_bytes())).collect();
+    Ok(shown + &armor::armor("SIGNATURE", &signatures?.concat()))
 }
 
 /// A signature of this content, with further properties.
-pub(super) fn signed(
-    key: &Key,
-    about: u8,
-    time: u32,
-    further: &[u8],
-    mut content: Vec<u8>,
-) -> Result<Vec<u8>> {
+pub(super) fn sign(key: &Key, about: u8, time: u32, further: &[u8], mut content: Vec<u8>) -> Result<Vec<u8>> {
     let fingerprint = key.fingerprint_bytes();
     let hashed = [
         packet::property(CREATED, &time.to_be_bytes()),

@@ -17,7 +17,7 @@ pub struct Version {
 
 impl Version {
     /// That of a package.
-    pub(super) fn of(package: &Package) -> Version {
+    pub(super) fn from_package(package: &Package) -> Version {
         Version { name: package.package.clone(), version: package.version.clone() }
     }
 

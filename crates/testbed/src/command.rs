@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::{fmt, process as system};
 
 use crate::machine::Machine;
-use crate::output::{BOUND, Output, PLAIN, plain};
+use crate::output::{BOUND, Output, PLAIN, clear_environment};
 use crate::process;
 
 /// A command that is about to run; [`Machine::command`] and [`Machine::script`] make one.
@@ -111,7 +111,7 @@ pub(crate) fn enter(machine: &Machine, argv: &[&str]) -> system::Command {
     command.args(["--all", "--target", &machine.leader().to_string(), "--"]);
     // A tester's `nohup` would reach as far as the shell of a login, and no window could be closed.
     command.args(["env", "--default-signal"]).args(argv);
-    plain(&mut command);
+    clear_environment(&mut command);
     command
 }
 

@@ -26,7 +26,7 @@ pub(crate) trait Evidence: Sync {
 }
 
 /// Takes the host's environment away from a command that runs inside.
-pub(crate) fn plain(command: &mut system::Command) -> &mut system::Command {
+pub(crate) fn clear_environment(command: &mut system::Command) -> &mut system::Command {
     command.env_clear().env("PATH", PATH).env("HOME", "/root").envs(PLAIN)
 }
 

@@ -88,7 +88,7 @@ impl Stage {
         command.args(["unshare", "--fork", "--pid", "--kill-child", "--net"]);
         command.arg(format!("--mount-proc={ROOT}/proc")).args(["chroot", ROOT]);
         command.args(["env", "-C", "/", "bash", "-c", script]);
-        let ended = process::run(output::plain(&mut command), output::BOUND);
+        let ended = process::run(output::clear_environment(&mut command), output::BOUND);
         Output::new(script.to_owned(), ended.expect("`nsenter` starts"), None)
     }
 

@@ -77,7 +77,7 @@ impl Trial {
         check::check(&card, &board.needs()?)?;
         has_extra_units(&card)?;
         let bundle = Bundle::read(workspace, &products, &model)?;
-        let copy = Copy::of(&card, &workspace.target_dir().join("boot-test"))?;
+        let copy = Copy::make(&card, &workspace.target_dir().join("boot-test"))?;
         let mut files = bundle.custom.iter().map(|text| ("custom.toml", text.clone())).collect::<Vec<_>>();
         files.push(("boot-test.tar", bundle.archive(&model, options.next.as_deref())?));
         inject::put(copy.card(), &files)?;
@@ -126,7 +126,7 @@ impl Trial {
             }
         }
         emulator.kill();
-        Ok(Report::of(&self.board.name, &self.model.name, begin.elapsed(), &probes, answers))
+        Ok(Report::new(&self.board.name, &self.model.name, begin.elapsed(), &probes, answers))
     }
 
     /// Switches the machine on, for whoever wants to see what happens.

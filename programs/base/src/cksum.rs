@@ -5,7 +5,7 @@
 const POLYNOMIAL: u32 = 0x04c1_1db7;
 
 /// Of these bytes.
-pub fn of(bytes: &[u8]) -> u32 {
+pub fn compute(bytes: &[u8]) -> u32 {
     let of_data = bytes.iter().fold(0, |sum, byte| step(sum, *byte));
     // The length follows, lowest byte first, without zeros at its end.
     let mut length = bytes.len();
@@ -24,12 +24,12 @@ fn step(sum: u32, byte: u8) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::of;
+    use super::compute;
 
     #[test]
     fn as_the_command_prints_it() {
-        assert_eq!(of(b""), 4_294_967_295);
-        assert_eq!(of(b"123456789"), 930_766_865);
-        assert_eq!(of(&[b'a'; 300]), 1664553091);
+        assert_eq!(compute(b""), 4_294_967_295);
+        assert_eq!(compute(b"123456789"), 930_766_865);
+        assert_eq!(compute(&[b'a'; 300]), 1664553091);
     }
 }

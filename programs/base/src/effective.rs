@@ -9,7 +9,7 @@ use crate::environment::Environment;
 use crate::table::Table;
 
 /// What follows `NAME runs as process PID` in the status line.
-pub fn told(table: &Table, service: &str, environment: &Environment) -> String {
+pub fn status_suffix(table: &Table, service: &str, environment: &Environment) -> String {
     let expects = table.services.iter().flat_map(|s| &s.expects).filter(|e| e.service == service);
     let mut names: Vec<&str> = expects.flat_map(|e| e.environment.keys().map(String::as_str)).collect();
     names.sort_unstable();

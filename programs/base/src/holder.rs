@@ -45,7 +45,7 @@ impl Holder {
     }
 
     /// For a person.
-    pub fn shown(&self) -> String {
+    pub fn describe(&self) -> String {
         format!("{} (pid {}, since {})", self.service, self.pid, self.since)
     }
 

@@ -27,7 +27,7 @@ const FIRST_PERSON: u32 = 1000;
 ///
 /// Two stacks at once are worse than a start that is refused: where a killed one's processes belong to a user whom we may
 /// not look at, its process group is enough to keep the next one out. It is enough for a command only if the holder led it.
-pub fn of(holder: &Holder, unit: &str, owner: u32) -> Vec<i32> {
+pub fn find(holder: &Holder, unit: &str, owner: u32) -> Vec<i32> {
     let mark = format!("{MARK}={}", holder.id());
     let by_hand = holder.cgroup.is_none();
     let came_from = |p: &processes::Process| match by_hand {

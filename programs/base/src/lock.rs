@@ -138,20 +138,20 @@ fn is_alone(file: &File) -> bool {
 
 impl Seen {
     /// For a person; `None` when the lock is free.
-    pub fn shown(&self) -> Option<String> {
+    pub fn describe(&self) -> Option<String> {
         match self {
             Seen::Free => None,
-            Seen::Held(Some(holder)) => Some(holder.shown()),
+            Seen::Held(Some(holder)) => Some(holder.describe()),
             Seen::Held(None) => Some("a program that left no record".to_owned()),
             Seen::Left(holder, pids) => {
-                Some(format!("{}, killed, has left processes running: {}", holder.shown(), list(pids)))
+                Some(format!("{}, killed, has left processes running: {}", holder.describe(), list(pids)))
             }
         }
     }
 }
 
 fn refusal(path: &Path, seen: &Seen) -> Failure {
-    let Some(shown) = seen.shown() else {
+    let Some(shown) = seen.describe() else {
         return Failure::refused(format!("`{}`: too many want it at once: try again", path.display()));
     };
     let todo = match seen {
@@ -242,7 +242,7 @@ fn same_file(file: &File, path: &Path) -> bool {
 fn left_by(table: &Table, path: &Path, file: &File) -> Seen {
     let Some((holder, unit)) = record(table, path, file) else { return Seen::Free };
     let owner = file.metadata().map_or(0, |m| m.uid());
-    match leftovers::of(&holder, unit, owner) {
+    match leftovers::find(&holder, unit, owner) {
         pids if pids.is_empty() => Seen::Free,
         pids => Seen::Left(holder, pids),
     }

@@ -81,7 +81,7 @@ fn here(directory: PathBuf) -> PathBuf {
 }
 
 /// A word as a person could type it into a shell.
-pub fn quoted(word: &OsStr) -> OsString {
+pub fn quote(word: &OsStr) -> OsString {
     let plain = |b: &u8| b.is_ascii_alphanumeric() || b"_-./:=,+@%^".contains(b) || *b >= 0x80;
     if !word.is_empty() && word.as_bytes().iter().all(plain) {
         return word.to_owned();
@@ -106,7 +106,7 @@ mod tests {
         for (word, expected) in
             [("a:=b", "a:=b"), ("", "''"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("$A", "'$A'")]
         {
-            assert_eq!(quoted(OsStr::new(word)), OsString::from(expected));
+            assert_eq!(quote(OsStr::new(word)), OsString::from(expected));
         }
     }
 }

@@ -179,7 +179,7 @@ pub struct Outcome {
 
 impl State {
     /// From systemd's words.
-    pub fn of(load: &str, active: &str) -> State {
+    pub fn parse(load: &str, active: &str) -> State {
         match active {
             "active" | "reloading" | "refreshing" => State::Running,
             "activating" => State::Starting,
@@ -191,7 +191,7 @@ impl State {
     }
 
     /// For people.
-    pub fn shown(self) -> &'static str {
+    pub fn describe(self) -> &'static str {
         match self {
             State::Stopped => "stopped",
             State::Starting => "starting",
@@ -217,12 +217,12 @@ mod tests {
             ("deactivating", State::Stopping),
             ("failed", State::Failed),
         ] {
-            assert_eq!(State::of("loaded", active), state, "{active}");
+            assert_eq!(State::parse("loaded", active), state, "{active}");
         }
-        assert_eq!(State::of("not-found", "inactive"), State::Missing);
+        assert_eq!(State::parse("not-found", "inactive"), State::Missing);
         // Removed while it runs, it still runs.
-        assert_eq!(State::of("not-found", "active"), State::Running);
-        assert_eq!(State::of("masked", "inactive"), State::Stopped);
+        assert_eq!(State::parse("not-found", "active"), State::Running);
+        assert_eq!(State::parse("masked", "inactive"), State::Stopped);
         assert_eq!(serde_json::to_string(&State::Starting).unwrap(), "\"STARTING\"");
     }
 }

@@ -32,7 +32,7 @@ pub fn parse(text: &str) -> Option<Duration> {
 }
 
 /// As a person reads it: tenths of a second while they matter.
-pub fn shown(span: Duration) -> String {
+pub fn describe(span: Duration) -> String {
     if span < Duration::from_secs(10) && span.subsec_millis() >= 50 {
         let tenths = (span.as_millis() + 50) / 100;
         format!("{}.{} s", tenths / 10, tenths % 10)
@@ -59,8 +59,8 @@ mod tests {
 
     #[test]
     fn people() {
-        assert_eq!(shown(Duration::from_millis(1_240)), "1.2 s");
-        assert_eq!(shown(Duration::from_millis(12_900)), "12 s");
-        assert_eq!(shown(Duration::from_millis(3_001)), "3 s");
+        assert_eq!(describe(Duration::from_millis(1_240)), "1.2 s");
+        assert_eq!(describe(Duration::from_millis(12_900)), "12 s");
+        assert_eq!(describe(Duration::from_millis(3_001)), "3 s");
     }
 }

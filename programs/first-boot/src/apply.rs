@@ -66,7 +66,7 @@ fn file(boot: &Path) -> Result<usize, Failure> {
         return again(boot);
     }
     let Reading { settings, faults } = settings::read(&bytes);
-    let mut said: Vec<String> = faults.iter().map(shown).collect();
+    let mut said: Vec<String> = faults.iter().map(describe).collect();
     let masked = mask::masked(&bytes);
     said.extend(settle(boot, &settings));
     for line in notice::shortened(&said) {
@@ -137,7 +137,7 @@ fn again(boot: &Path) -> Result<usize, Failure> {
 }
 
 /// A fault as a line for a person.
-pub fn shown(fault: &Fault) -> String {
+pub fn describe(fault: &Fault) -> String {
     if fault.line == 0 {
         format!("the file {}", fault.what)
     } else {

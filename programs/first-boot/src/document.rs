@@ -221,14 +221,14 @@ fn flatten(table: &DeTable<'_>, above: &mut Vec<String>) -> Vec<(Vec<String>, Va
         above.push(key.get_ref().to_string());
         match value.get_ref() {
             DeValue::Table(table) => entries.extend(flatten(table, above)),
-            other => entries.push((above.clone(), plain(other))),
+            other => entries.push((above.clone(), convert(other))),
         }
         above.pop();
     }
     entries
 }
 
-fn plain(value: &DeValue<'_>) -> Value {
+fn convert(value: &DeValue<'_>) -> Value {
     match value {
         DeValue::String(text) => Value::Text(text.to_string()),
         DeValue::Boolean(switch) => Value::Switch(*switch),
@@ -236,7 +236,7 @@ fn plain(value: &DeValue<'_>) -> Value {
             Ok(number) => Value::Number(number),
             Err(_) => Value::Other("a number"),
         },
-        DeValue::Array(list) => Value::List(list.iter().map(|item| plain(item.get_ref())).collect()),
+        DeValue::Array(list) => Value::List(list.iter().map(|item| convert(item.get_ref())).collect()),
         DeValue::Float(_) => Value::Other("a number"),
         DeValue::Datetime(_) => Value::Other("a date"),
         DeValue::Table(_) => Value::Other("a table"),

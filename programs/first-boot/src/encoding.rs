@@ -24,7 +24,7 @@ const MARK_16: &[u8] = &[0xff, 0xfe];
 
 impl Decoded {
     /// Reads the bytes; none when they are no text at all.
-    pub fn of(bytes: &[u8]) -> Option<Decoded> {
+    pub fn read(bytes: &[u8]) -> Option<Decoded> {
         if let Some(rest) = bytes.strip_prefix(MARK_16) {
             let (pairs, odd) = rest.as_chunks::<2>();
             let units: Vec<u16> = pairs.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
@@ -88,13 +88,13 @@ mod tests {
             (&sixteen, false),
             (b"a = \"\xfc\"\r\n", true),
         ] {
-            let decoded = Decoded::of(bytes).unwrap();
+            let decoded = Decoded::read(bytes).unwrap();
             assert_eq!((decoded.text.as_str(), decoded.guessed()), ("a = \"ü\"\r\n", guessed));
             assert_eq!(decoded.encode(&decoded.text), bytes);
         }
-        assert_eq!(Decoded::of(b"a\0b"), None);
-        assert_eq!(Decoded::of(b"\xff\xfea"), None);
-        assert_eq!(Decoded::of(b"\xef\xbb\xbf\xff"), None);
-        assert_eq!(Decoded::of(b"").map(|d| d.text).as_deref(), Some(""));
+        assert_eq!(Decoded::read(b"a\0b"), None);
+        assert_eq!(Decoded::read(b"\xff\xfea"), None);
+        assert_eq!(Decoded::read(b"\xef\xbb\xbf\xff"), None);
+        assert_eq!(Decoded::read(b"").map(|d| d.text).as_deref(), Some(""));
     }
 }

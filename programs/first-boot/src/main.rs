@@ -58,9 +58,9 @@ fn run(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         (Some("--help"), ..) => print(HELP),
         (Some("--version"), ..) => print(&format!("first-boot {}\n", env!("CARGO_PKG_VERSION"))),
         (Some("apply"), [_, false, false], []) => apply::run(&place()),
-        (Some("grow"), [false, false, false], []) => told(grow::root()?),
+        (Some("grow"), [false, false, false], []) => print_line(grow::root()?),
         (Some("grow"), [false, true, _], []) => {
-            told(grow::file(Path::new(&disk.unwrap_or_default()), partition.unwrap_or(2))?)
+            print_line(grow::file(Path::new(&disk.unwrap_or_default()), partition.unwrap_or(2))?)
         }
         (Some("check"), [false, false, false], [file]) => check(Path::new(file)),
         (Some("read-only"), [_, false, false], []) => {
@@ -118,7 +118,7 @@ impl Options {
     }
 }
 
-fn told(line: Option<String>) -> Result<(), Failure> {
+fn print_line(line: Option<String>) -> Result<(), Failure> {
     print(&line.map_or_else(String::new, |line| format!("{}\n", Plain(line))))
 }
 
@@ -143,7 +143,7 @@ fn check(path: &Path) -> Result<(), Failure> {
     let bytes = durable::read(path, LONGEST + 1).map_err(failed)?;
     let bytes = bytes.ok_or_else(|| Failure::failed(format!("`{shown}`: there is no such file")))?;
     let faults = settings::read(&bytes).faults;
-    let lines: String = faults.iter().map(|fault| format!("{}\n", Plain(apply::shown(fault)))).collect();
+    let lines: String = faults.iter().map(|fault| format!("{}\n", Plain(apply::describe(fault)))).collect();
     print(&lines)?;
     match faults.len() {
         0 => Ok(()),

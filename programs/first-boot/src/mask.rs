@@ -18,7 +18,7 @@ pub fn masked(bytes: &[u8]) -> Vec<u8> {
     }
     // What is overwritten can change how the rest is read, so it is read until nothing is found. Each round leaves fewer
     // characters that are no part of a mask.
-    while let Some(decoded) = Decoded::of(&bytes) {
+    while let Some(decoded) = Decoded::read(&bytes) {
         let secrets = secret::find(&decoded.text);
         if secrets.is_empty() {
             break;
@@ -59,7 +59,7 @@ mod tests {
             let once = masked(bytes);
             assert_eq!(once.len(), bytes.len());
             let spaces = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-            assert_eq!(spaces(&Decoded::of(&once).unwrap().text), spaces(expected));
+            assert_eq!(spaces(&Decoded::read(&once).unwrap().text), spaces(expected));
             assert_eq!(masked(&once), once);
         }
     }

@@ -117,7 +117,7 @@ pub fn read(bytes: &[u8]) -> Reading {
     if bytes.len() > LONGEST {
         return whole("is longer than 65536 bytes: nothing of it was read: put the right file there");
     }
-    let Some(decoded) = Decoded::of(bytes) else {
+    let Some(decoded) = Decoded::read(bytes) else {
         return whole("is no text: nothing of it was read: save it as UTF-8, without formatting");
     };
     let document = document::read(&decoded.text);

@@ -44,7 +44,7 @@ fn connection(wlan: &Wlan) -> Result<(), String> {
     let ssid: String = wlan.ssid.bytes().map(|byte| format!("{byte};")).collect();
     let key = match &wlan.secret {
         Secret::Open => None,
-        Secret::Kept => Some(kept(CONNECTION, &format!("ssid={ssid}"))?),
+        Secret::Kept => Some(read_earlier_key(CONNECTION, &format!("ssid={ssid}"))?),
         // What it would take for an escape, and blanks at the start, are escaped.
         Secret::Passphrase(text) => {
             let escaped = text.replace('\\', "\\\\");
@@ -65,7 +65,9 @@ fn supplicant(wlan: &Wlan) -> Result<(), String> {
         let path = format!("/etc/wpa_supplicant/wpa_supplicant-{device}.conf");
         let (how, key) = match &wlan.secret {
             Secret::Open => ("NONE", None),
-            Secret::Kept => ("WPA-PSK WPA-PSK-SHA256", Some(kept(&path, &format!("ssid={ssid}"))?)),
+            Secret::Kept => {
+                ("WPA-PSK WPA-PSK-SHA256", Some(read_earlier_key(&path, &format!("ssid={ssid}"))?))
+            }
             // It takes everything between the first quote and the last one.
             Secret::Passphrase(text) => ("WPA-PSK WPA-PSK-SHA256", Some(format!("\"{text}\""))),
             Secret::Psk(key) => ("WPA-PSK WPA-PSK-SHA256", Some(key.clone())),
@@ -94,7 +96,7 @@ fn devices() -> Vec<String> {
 }
 
 /// The key that was written there earlier, for the same network.
-fn kept(path: &str, ssid: &str) -> Result<String, String> {
+fn read_earlier_key(path: &str, ssid: &str) -> Result<String, String> {
     let text = fs::read_to_string(path).unwrap_or_default();
     let mut lines = text.lines().map(str::trim);
     let key = lines.clone().find_map(|line| line.strip_prefix("psk="));

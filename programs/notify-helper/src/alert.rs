@@ -46,15 +46,15 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     let (config, faults) = Config::read(&options.config);
     faults.iter().for_each(|fault| say(format!("error: {fault}")));
-    let limit = Limit::of_environment(unit, config.interval);
+    let limit = Limit::from_environment(unit, config.interval);
     // A unit that is unknown shall not be counted either.
-    let mut facts = Facts::of(options)?;
+    let mut facts = Facts::gather(options)?;
     if let Some(limit) = &limit {
         let turn = limit.turn(began);
         if let Turn::Later { left, since } = turn {
             say(format!("`{unit}` has failed again: it is counted, and told in {} s", left.as_secs()));
             std::thread::sleep(left);
-            facts = Facts::of_now(options)?;
+            facts = Facts::gather_now(options)?;
             facts.again = Some(journal::failures(options, since).max(1));
         }
         // Before anything is sent: who is killed on the way must not send it twice.

@@ -65,8 +65,10 @@ fn main() -> ExitCode {
 fn run(mut args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     let verb = args.next();
     match verb.as_ref().and_then(|v| v.to_str()) {
-        Some("--help") => written(io::stdout().write_all(HELP.as_bytes())),
-        Some("--version") => written(writeln!(io::stdout(), "notify-helper {}", env!("CARGO_PKG_VERSION"))),
+        Some("--help") => check_output(io::stdout().write_all(HELP.as_bytes())),
+        Some("--version") => {
+            check_output(writeln!(io::stdout(), "notify-helper {}", env!("CARGO_PKG_VERSION")))
+        }
         Some("run") => run_command(args),
         Some("alert") => alert::run(&alert::options::Options::parse(args)?),
         Some("mail") => {
@@ -103,7 +105,7 @@ fn task(mut args: impl Iterator<Item = OsString>) -> Result<Task, Failure> {
     Ok(Task { options, pid: pid as i32, watchdog })
 }
 
-fn written(result: io::Result<()>) -> Result<(), Failure> {
+fn check_output(result: io::Result<()>) -> Result<(), Failure> {
     match result {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::failed(format!("cannot write: {}: write somewhere else", reason(&e))))

@@ -131,7 +131,7 @@ fn run(words: &[OsString]) -> Result<u8, Failure> {
     };
     let name = match first.to_str() {
         Some("--help" | "-h" | "help") => match words.get(1).and_then(|word| verb(word.to_str()?)) {
-            Some(verb) => return print(&help::of(verb)).map(|()| 0),
+            Some(verb) => return print(&help::render(verb)).map(|()| 0),
             None => return print(&help::all()).map(|()| 0),
         },
         Some("--version" | "-V") => return version().map(|()| 0),
@@ -147,7 +147,7 @@ fn run(words: &[OsString]) -> Result<u8, Failure> {
     };
     match Arguments::parse(verb, &words[1..])? {
         Some(arguments) => (verb.run)(&arguments),
-        None => print(&help::of(verb)).map(|()| 0),
+        None => print(&help::render(verb)).map(|()| 0),
     }
 }
 

@@ -81,7 +81,7 @@ pub(crate) fn run(
                 (Some(session), Some(path)) => Some(session::write(session, path)?),
                 _ => None,
             };
-            let told = effective::told(request.table, &service.name, &prepared.environment);
+            let told = effective::status_suffix(request.table, &service.name, &prepared.environment);
             Ok(start(&prepared, supervisor)?.map(|pid| (pid, told, session)))
         }
         None => Ok(None),

@@ -65,9 +65,9 @@ fn run(mut args: impl Iterator<Item = OsString>, notifier: &Notifier) -> Result<
             return Err(Failure::usage("no service is named: see `run_stack --list` and `run_stack --help`"));
         };
         match arg.to_str() {
-            Some("--help") => return written(io::stdout().write_all(HELP.as_bytes())),
-            Some("--version") => return written(version()),
-            Some("--list") => return written(show::list(&table()?, &mut io::stdout())),
+            Some("--help") => return exit_after_output(io::stdout().write_all(HELP.as_bytes())),
+            Some("--version") => return exit_after_output(version()),
+            Some("--list") => return exit_after_output(show::list(&table()?, &mut io::stdout())),
             Some("--busy") => {
                 return Ok(ExitCode::from(if show::busy(&table()?, &mut io::stdout())? {
                     0
@@ -81,7 +81,7 @@ fn run(mut args: impl Iterator<Item = OsString>, notifier: &Notifier) -> Result<
                     .ok_or_else(|| Failure::usage("`--export`: no file is named: see `run_stack --help`"))?;
                 let mut environment = Environment::default();
                 environment.load(file.as_ref(), false)?;
-                return written(show::exports(&environment, &mut show::Output::new()));
+                return exit_after_output(show::exports(&environment, &mut show::Output::new()));
             }
             Some("--print") => print = true,
             Some("--clear") => clear = true,
@@ -111,7 +111,7 @@ fn run(mut args: impl Iterator<Item = OsString>, notifier: &Notifier) -> Result<
     }
     let environment = launch::base_environment(&request, processes::manager_pid().is_some())?;
     match launch::prepare(&request, environment, &mut supervisor)? {
-        Some(prepared) => written(show::print(&request, &prepared, &mut show::Output::new())),
+        Some(prepared) => exit_after_output(show::print(&request, &prepared, &mut show::Output::new())),
         None => Ok(end_as(
             supervisor.asked().map_or(Ended::Exited(FAILED), |s| Ended::Killed(s as i32)),
             &supervisor,
@@ -133,7 +133,7 @@ fn version() -> io::Result<()> {
 }
 
 /// A reader that has seen enough closes the pipe; that is no failure.
-fn written(result: io::Result<()>) -> Result<ExitCode, Failure> {
+fn exit_after_output(result: io::Result<()>) -> Result<ExitCode, Failure> {
     match result {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(format!("cannot write: {e}"))),
         _ => Ok(ExitCode::SUCCESS),

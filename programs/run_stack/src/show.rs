@@ -9,7 +9,7 @@ use base::environment::Environment;
 use base::failure::Failure;
 use base::lock;
 use base::plain::Plain;
-use base::program::quoted;
+use base::program::quote;
 use base::table::Table;
 
 use crate::launch::{Prepared, Request};
@@ -74,7 +74,7 @@ pub(crate) fn print(request: &Request<'_>, prepared: &Prepared, out: &mut impl W
         out.write_all(value.as_bytes())?;
         out.write_all(b"\n")
     };
-    let words: Vec<OsString> = prepared.argv.iter().map(|w| quoted(w)).collect();
+    let words: Vec<OsString> = prepared.argv.iter().map(|w| quote(w)).collect();
     line("service", service.name.as_ref())?;
     line("unit", service.unit.as_ref())?;
     line("command", &words.join(OsStr::new(" ")))?;
@@ -98,7 +98,7 @@ pub(crate) fn print(request: &Request<'_>, prepared: &Prepared, out: &mut impl W
     }
     out.write_all(b"environment:\n")?;
     for (name, value) in prepared.environment.iter() {
-        out.write_all(&[b"  ", name.as_bytes(), b"=", quoted(value).as_bytes(), b"\n"].concat())?;
+        out.write_all(&[b"  ", name.as_bytes(), b"=", quote(value).as_bytes(), b"\n"].concat())?;
     }
     Ok(())
 }
@@ -106,7 +106,7 @@ pub(crate) fn print(request: &Request<'_>, prepared: &Prepared, out: &mut impl W
 /// An `export` line for each variable, for a POSIX shell to evaluate.
 pub(crate) fn exports(environment: &Environment, out: &mut impl Write) -> io::Result<()> {
     for (name, value) in environment.iter() {
-        out.write_all(&[b"export ", name.as_bytes(), b"=", quoted(value).as_bytes(), b"\n"].concat())?;
+        out.write_all(&[b"export ", name.as_bytes(), b"=", quote(value).as_bytes(), b"\n"].concat())?;
     }
     Ok(())
 }
@@ -118,7 +118,7 @@ pub(crate) fn busy(table: &Table, out: &mut impl Write) -> Result<bool, Failure>
     paths.dedup();
     let mut any = false;
     for path in paths {
-        if let Some(holder) = lock::look(table, path)?.shown() {
+        if let Some(holder) = lock::look(table, path)?.describe() {
             any = true;
             // The answer is the exit status: it must not change because nobody reads the line.
             let _ = writeln!(out, "{}: {}", path.display(), Plain(holder));

@@ -80,7 +80,7 @@ pub fn fetch(wanted: &[Wanted], cache: &Path) -> Result<u64> {
     eprintln!("fetching {} files, {}", missing.len(), megabytes(bytes));
     let list: Vec<&Wanted> = missing.into_values().collect();
     let said = curl(&list, &drafts.path)?;
-    let faults = Faults::of(&list, &drafts.path, cache)?;
+    let faults = Faults::find(&list, &drafts.path, cache)?;
     if !faults.0.is_empty() {
         // Somebody else may have filled it meanwhile.
         room(0)?;
@@ -201,8 +201,8 @@ fn section(wanted: &Wanted, drafts: &Path) -> String {
     format!(
         "url = \"{}\"\noutput = \"{}\"\nmax-filesize = {}\nfail\nlocation\ngloboff\nretry = 3\n\
          connect-timeout = 30\nspeed-limit = 1000\nspeed-time = 60\n",
-        quoted(&wanted.url),
-        quoted(&output.display().to_string()),
+        quote(&wanted.url),
+        quote(&output.display().to_string()),
         // 0 would be no bound.
         wanted.size.max(1)
     )
@@ -219,7 +219,7 @@ fn show(drafts: &Path, total: u64, done: &AtomicBool) {
     eprint!("\r{:32}\r", "");
 }
 
-fn quoted(text: &str) -> String {
+fn quote(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
@@ -227,7 +227,7 @@ struct Faults(Vec<String>);
 
 impl Faults {
     /// Gives every whole file its name, and says what is wrong with the others.
-    fn of(list: &[&Wanted], drafts: &Path, cache: &Path) -> Result<Faults> {
+    fn find(list: &[&Wanted], drafts: &Path, cache: &Path) -> Result<Faults> {
         let sums = parallel::each(list, |wanted| Ok(sha256_file(&drafts.join(&wanted.sha256)).ok()))?;
         let mut faults = Vec::new();
         for (wanted, sum) in list.iter().zip(sums) {

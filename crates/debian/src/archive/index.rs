@@ -49,13 +49,13 @@ pub struct Index {
 
 impl Index {
     /// Fetches and checks it; what was fetched before and is still what it should be is read from the cache.
-    pub fn of(pocket: &Pocket<'_>, architecture: &str, cache: &Path) -> Result<Index> {
+    pub fn fetch(pocket: &Pocket<'_>, architecture: &str, cache: &Path) -> Result<Index> {
         let suite = format!("{}/dists/{}", pocket.mirror, pocket.suite);
         let url = format!("{suite}/InRelease");
         let release = verified(&fetch::text(&url, LARGEST_RELEASE)?, pocket.keyring)
             .with_context(|| format!("`{url}`"))?;
         let release = Stanza(&release);
-        let date = fresh(release, pocket).with_context(|| format!("`{url}`"))?;
+        let date = check_date(release, pocket).with_context(|| format!("`{url}`"))?;
         let sums = release.field("SHA256").with_context(|| format!("`{url}`: names no hashes"))?;
         let mut packages = Vec::new();
         for component in pocket.components {
@@ -95,7 +95,7 @@ impl Index {
 
 /// When a release was signed, if it is what was asked for: whoever is on the way could serve another suite's, or one of
 /// years ago, and every signature would be right.
-fn fresh(release: Stanza<'_>, pocket: &Pocket<'_>) -> Result<u64> {
+fn check_date(release: Stanza<'_>, pocket: &Pocket<'_>) -> Result<u64> {
     let named = ["Codename", "Suite"].map(|field| release.field(field).unwrap_or_default());
     ensure!(
         named.contains(&pocket.suite),

@@ -45,7 +45,7 @@ impl fmt::Display for Relation {
 }
 
 /// A group as a person reads it.
-pub fn shown(group: &[Relation]) -> String {
+pub fn describe(group: &[Relation]) -> String {
     group.iter().map(Relation::to_string).collect::<Vec<_>>().join(" or ")
 }
 

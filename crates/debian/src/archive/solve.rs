@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use common::glob::matches;
 
 use super::package::Package;
-use super::relation::{Relation, shown};
+use super::relation::{Relation, describe};
 use super::version::compare;
 
 /// What is asked for.
@@ -52,7 +52,7 @@ pub fn solve<'a>(packages: &'a [Package], wish: &Wish, of: &str) -> Result<Vec<&
     for group in &wish.packages {
         match world.first(group) {
             Some(package) => queue.push(package),
-            None => drop(faults.insert(format!("{}: not in {of}", shown(group)))),
+            None => drop(faults.insert(format!("{}: not in {of}", describe(group)))),
         }
     }
     // All that is asked for by name first: it then satisfies what others would like of several.
@@ -70,7 +70,9 @@ pub fn solve<'a>(packages: &'a [Package], wish: &Wish, of: &str) -> Result<Vec<&
                     chosen.insert(&needed.name, needed);
                     queue.push(needed);
                 }
-                None => drop(faults.insert(format!("{} needs {}: not in {of}", package.name, shown(group)))),
+                None => {
+                    drop(faults.insert(format!("{} needs {}: not in {of}", package.name, describe(group))))
+                }
             }
         }
     }
@@ -87,7 +89,7 @@ pub fn solve<'a>(packages: &'a [Package], wish: &Wish, of: &str) -> Result<Vec<&
     if !faults.is_empty() {
         bail!("{}", faults.into_iter().collect::<Vec<_>>().join("; "));
     }
-    Ok(ordered(&chosen))
+    Ok(order(&chosen))
 }
 
 struct World<'a> {
@@ -131,7 +133,7 @@ fn candidates<'a>(packages: &'a [Package], wish: &Wish) -> HashMap<&'a str, &'a 
 }
 
 /// Dependencies first; in a circle whoever is met first, which is the same on every day.
-fn ordered<'a>(chosen: &BTreeMap<&str, &'a Package>) -> Vec<&'a Package> {
+fn order<'a>(chosen: &BTreeMap<&str, &'a Package>) -> Vec<&'a Package> {
     fn visit<'a>(
         package: &'a Package,
         chosen: &BTreeMap<&str, &'a Package>,

@@ -29,13 +29,13 @@ impl Names {
             Some((stem, extension)) if !stem.is_empty() => (stem, extension),
             _ => (upper.as_str(), ""),
         };
-        if fits(stem, 8) && (extension.is_empty() != upper.contains('.')) && fits(extension, 3) {
+        if is_short(stem, 8) && (extension.is_empty() != upper.contains('.')) && is_short(extension, 3) {
             let short = joined(stem, extension);
             if self.short.insert(short) {
                 return Ok(short);
             }
         }
-        let (stem, extension) = (plain(stem), plain(extension));
+        let (stem, extension) = (shorten(stem), shorten(extension));
         let extension = &extension[..extension.len().min(3)];
         for number in 1..=999_999 {
             let tail = format!("~{number}");
@@ -55,7 +55,7 @@ pub(super) fn slots(name: &str) -> usize {
 
 /// The entries of a long name, its end first; none where the short one says it all.
 pub(super) fn long(name: &str, short: &[u8; 11]) -> Vec<u8> {
-    if name.as_bytes() == shown(short).as_bytes() {
+    if name.as_bytes() == describe(short).as_bytes() {
         return Vec::new();
     }
     let sum = short.iter().fold(0_u8, |sum, byte| sum.rotate_right(1).wrapping_add(*byte));
@@ -88,15 +88,15 @@ fn check(name: &str) -> Result<()> {
     Ok(())
 }
 
-fn fits(part: &str, longest: usize) -> bool {
+fn is_short(part: &str, longest: usize) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'()-@^_`{}~".contains(&byte);
     part.len() <= longest && part.bytes().all(good) && (longest == 3 || !part.is_empty())
 }
 
 /// What of a name may stand in a short one.
-fn plain(part: &str) -> String {
+fn shorten(part: &str) -> String {
     let kept = part.chars().filter(|c| !". ".contains(*c));
-    let plain: String = kept.map(|c| if fits(c.encode_utf8(&mut [0; 4]), 8) { c } else { '_' }).collect();
+    let plain: String = kept.map(|c| if is_short(c.encode_utf8(&mut [0; 4]), 8) { c } else { '_' }).collect();
     plain
 }
 
@@ -108,7 +108,7 @@ fn joined(stem: &str, extension: &str) -> [u8; 11] {
 }
 
 /// A short name as it is read.
-fn shown(short: &[u8; 11]) -> String {
+fn describe(short: &[u8; 11]) -> String {
     let part = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
     match (part(&short[..8]), part(&short[8..])) {
         (stem, extension) if extension.is_empty() => stem,

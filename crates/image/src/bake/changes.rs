@@ -54,7 +54,7 @@ impl<'a> Changes<'a> {
         for (path, id, node) in touched.iter() {
             let (before, after) = (self.before.get(path), self.after.get(path));
             let same = before.zip(after).is_some_and(|(before, after)| before.0 == after.0);
-            let left_out = but.iter().any(|pattern| fits(pattern, path));
+            let left_out = but.iter().any(|pattern| matches_in_folder(pattern, path));
             if path == ARCHITECTURES || left_out || (same && before.map(|b| b.2) == after.map(|a| a.2)) {
                 continue;
             }
@@ -80,7 +80,7 @@ impl<'a> Changes<'a> {
 }
 
 /// Whether a path fits a pattern whose star is in its last part only.
-fn fits(pattern: &str, path: &str) -> bool {
+fn matches_in_folder(pattern: &str, path: &str) -> bool {
     tree::parent(pattern) == tree::parent(path) && matches(tree::name(pattern), tree::name(path))
 }
 

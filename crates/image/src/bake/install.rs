@@ -52,8 +52,8 @@ pub(super) struct Inside {
 impl Inside {
     /// For packages of a system's processor, in an order in which they can be unpacked.
     pub(super) fn new(architecture: &str, first: Vec<bool>, remove: &[String]) -> Result<Inside> {
-        let processor = Processor::of(architecture)?;
-        let emulator = match processor == Processor::of_host()? {
+        let processor = Processor::find(architecture)?;
+        let emulator = match processor == Processor::find_host()? {
             true => None,
             false => Some(emulator(processor).with_context(|| {
                 format!("programs for {architecture} cannot run here: apt-get install qemu-user-static")
@@ -72,7 +72,7 @@ pub fn install(
     remove: &[String],
     epoch: i64,
 ) -> Result<()> {
-    let needs = Needs::of(tree, debs, architecture)?;
+    let needs = Needs::read(tree, debs, architecture)?;
     let kind = match scripts::run_by(tree, debs, &needs.there)? {
         None => Kind::Outside,
         Some(package) => {
@@ -201,7 +201,7 @@ impl Run<'_> {
             words.extend(names);
             return Ok((words, None));
         };
-        let processor = Processor::of(self.architecture)?;
+        let processor = Processor::find(self.architecture)?;
         let line = inside.emulator.as_ref().map(|_| processor.registration(Path::new(enter::EMULATOR)));
         words.extend(["inside".into(), line.unwrap_or_default()]);
         for (name, first) in names.zip(&inside.first) {

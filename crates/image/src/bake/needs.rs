@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use debian::archive::package::Package;
-use debian::archive::relation::{Relation, shown};
+use debian::archive::relation::{Relation, describe};
 use debian::deb;
 use debian::stanza::Stanza;
 use disk::tree::Tree;
@@ -32,7 +32,7 @@ pub(super) fn architecture(tree: &Tree) -> Result<String> {
 
 impl Needs {
     /// Refuses packages of another processor.
-    pub(super) fn of(tree: &Tree, debs: &[PathBuf], architecture: &str) -> Result<Needs> {
+    pub(super) fn read(tree: &Tree, debs: &[PathBuf], architecture: &str) -> Result<Needs> {
         let status = status(tree)?;
         let installed = paragraphs(&status).filter(|paragraph| is_installed(*paragraph));
         // Whatever somebody has put into the list by hand, nothing can be installed beside it by name.
@@ -56,7 +56,7 @@ impl Needs {
                 missing.push(group.clone());
             }
         }
-        missing.sort_by_key(|group| shown(group));
+        missing.sort_by_key(|group| describe(group));
         Ok(Needs { there, missing })
     }
 }

@@ -28,14 +28,14 @@ pub(super) fn run_by(tree: &Tree, debs: &[PathBuf], there: &[Package]) -> Result
     let scripts: Vec<(&str, &str)> =
         tree.below("/var/lib/dpkg/info").filter_map(|(path, ..)| Some((path, owner(path)?))).collect();
     for file in debs {
-        let shown = || format!("`{}`", file.display());
-        let bytes = fs::read(file).with_context(|| format!("{}: cannot be read", shown()))?;
-        let text = deb::control(&bytes).with_context(shown)?;
+        let describe = || format!("`{}`", file.display());
+        let bytes = fs::read(file).with_context(|| format!("{}: cannot be read", describe()))?;
+        let text = deb::control(&bytes).with_context(describe)?;
         let control = Stanza(&text);
         let name = control.field("Package").unwrap_or_default();
         for (path, _) in scripts.iter().filter(|(_, owner)| *owner == name) {
             let kind = path.rsplit('.').next().unwrap_or_default();
-            if deb::control_file(&bytes, kind).with_context(shown)? != tree.read(path).ok() {
+            if deb::control_file(&bytes, kind).with_context(describe)? != tree.read(path).ok() {
                 return Ok(Some(name.to_owned()));
             }
         }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow};
-use debian::archive::relation::{Relation, shown};
+use debian::archive::relation::{Relation, describe};
 use disk::tree::Tree;
 use workspace::Workspace;
 
@@ -37,8 +37,8 @@ pub(super) fn add(
     stock: &Stock<'_>,
     epoch: i64,
 ) -> Result<()> {
-    let missing: Vec<String> = needs.missing.iter().map(|group| shown(group)).collect();
-    let (inside, debs) = chosen(tree, needs, architecture, stock).map_err(|why| {
+    let missing: Vec<String> = needs.missing.iter().map(|group| describe(group)).collect();
+    let (inside, debs) = choose(tree, needs, architecture, stock).map_err(|why| {
         anyhow!(
             "lacks what the packages need: {}: {why:#}: install that in the image first, or make one without --base",
             missing.join(", ")
@@ -50,7 +50,7 @@ pub(super) fn add(
 }
 
 /// The files of what is missing and of all that it needs in turn, and how they are installed.
-fn chosen(
+fn choose(
     tree: &Tree,
     needs: Needs,
     architecture: &str,

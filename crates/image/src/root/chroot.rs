@@ -56,7 +56,7 @@ impl<'a> Chroot<'a> {
 
     /// Puts this machine's programs in front of the root's own, and over its interpreters.
     fn stand_in(&mut self, stand_ins: &Path, first: &Path) -> Result<()> {
-        let here = Processor::of_host()?;
+        let here = Processor::find_host()?;
         self.folder(&STAND_INS[1..])?;
         self.bind(stand_ins, &STAND_INS[1..])?;
         // A processor's libraries have a folder to themselves, so both kinds can be there at once.
@@ -165,7 +165,7 @@ impl<'a> Chroot<'a> {
     /// Takes this machine's libraries off the path that everything sees; only its programs are told where they are. A
     /// hook of an initramfs takes what fits `/usr/lib/*/libkmod.so.*`, whatever it is for.
     pub(super) fn hide_libraries(&mut self) -> Result<Vec<(&'static str, String)>> {
-        let folder = Processor::of_host()?.libraries;
+        let folder = Processor::find_host()?.libraries;
         let path = self.root.join(folder.trim_start_matches('/'));
         let Some(at) = self.mounted.iter().position(|mounted| *mounted == path) else {
             return Ok(Vec::new());

@@ -42,9 +42,9 @@ pub(super) fn unpack(deb: &Path, root: &Path, filter: &Filter<'_>) -> Result<Unp
     let mut unpacked = Unpacked::default();
     for member in members(&bytes)? {
         if member.name.starts_with("control.tar") {
-            control(opened(member.name, member.bytes, unpack::CONTROL)?, &mut unpacked)?;
+            control(open(member.name, member.bytes, unpack::CONTROL)?, &mut unpacked)?;
         } else if member.name.starts_with("data.tar") {
-            let mut archive = Archive::new(opened(member.name, member.bytes, unpack::FILES)?);
+            let mut archive = Archive::new(open(member.name, member.bytes, unpack::FILES)?);
             let mut about = Extensions::default();
             for entry in archive.entries()?.raw(true) {
                 let mut entry = entry?;
@@ -58,7 +58,7 @@ pub(super) fn unpack(deb: &Path, root: &Path, filter: &Filter<'_>) -> Result<Unp
     Ok(unpacked)
 }
 
-fn opened<'a>(name: &str, bytes: &'a [u8], most: u64) -> Result<Box<dyn Read + 'a>> {
+fn open<'a>(name: &str, bytes: &'a [u8], most: u64) -> Result<Box<dyn Read + 'a>> {
     Ok(match name.rsplit('.').next() {
         Some("xz") => Box::new(unpack::xz(bytes, most)),
         Some("gz") => Box::new(unpack::gzip(bytes, most)),

@@ -88,8 +88,8 @@ fn nothing_foreign(
     plan: &Plan,
     environment: &[(&str, &str)],
 ) -> Result<()> {
-    let here = Processor::of_host()?;
-    if here == Processor::of(&plan.architecture)? {
+    let here = Processor::find_host()?;
+    if here == Processor::find(&plan.architecture)? {
         return Ok(());
     }
     // By the tool that knows how many archives, packed or not, one is made of.

@@ -44,7 +44,7 @@ const ALL: [Processor; 2] = [
 
 impl Processor {
     /// By Debian's name.
-    pub(crate) fn of(deb: &str) -> Result<Processor> {
+    pub(crate) fn find(deb: &str) -> Result<Processor> {
         let known = ALL.map(|p| p.deb).join(", ");
         ALL.into_iter()
             .find(|p| p.deb == deb)
@@ -52,7 +52,7 @@ impl Processor {
     }
 
     /// That of this machine.
-    pub(crate) fn of_host() -> Result<Processor> {
+    pub(crate) fn find_host() -> Result<Processor> {
         let machine = std::env::consts::ARCH;
         ALL.into_iter()
             .find(|p| p.machine == machine)
@@ -78,7 +78,7 @@ impl Processor {
         let [low, high] = self.elf.to_le_bytes();
         let mut start = b"\x7fELF\x02\x01\x01\x00\0\0\0\0\0\0\0\0\x02\x00".to_vec();
         start.extend([low, high]);
-        escaped(&start)
+        escape(&start)
     }
 
     /// Which bits of that count: the system's number does not, and programs and libraries are alike.
@@ -87,10 +87,10 @@ impl Processor {
         mask[7] = 0;
         mask[8..16].fill(0);
         mask[16] = 0xfe;
-        escaped(&mask)
+        escape(&mask)
     }
 }
 
-fn escaped(bytes: &[u8]) -> Vec<u8> {
+fn escape(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().flat_map(|byte| format!("\\x{byte:02x}").into_bytes()).collect()
 }

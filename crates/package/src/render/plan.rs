@@ -63,7 +63,7 @@ const LICENSES: [License; 2] = [
 ];
 
 impl Plan {
-    pub(super) fn of(product: &Product) -> Plan {
+    pub(super) fn new(product: &Product) -> Plan {
         let of = |manager, wanted: fn(&Service) -> bool| -> Vec<String> {
             let units = product.units().filter(|s| s.scope == manager && wanted(s));
             units.map(|s| s.unit.clone()).collect()

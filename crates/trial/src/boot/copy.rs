@@ -21,7 +21,7 @@ pub struct Copy {
 
 impl Copy {
     /// Copies what is written, and leaves out what is not.
-    pub fn of(card: &Card, parent: &Path) -> Result<Copy> {
+    pub fn make(card: &Card, parent: &Path) -> Result<Copy> {
         let folder = Scratch::make(parent)?;
         let path = folder.path().join("card");
         sparse(card.path(), &path, size_of(card.size())).with_context(|| {

@@ -22,7 +22,7 @@ pub(super) fn put(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<()> {
     let card = Card::open(path)?;
     let volume = card.boot()?;
     let target = OpenOptions::new().write(true).open(path)?;
-    let mut change = Change::of(&volume)?;
+    let mut change = Change::read(&volume)?;
     for (name, content) in files {
         change.remove(name)?;
         change.add(name, content).with_context(|| format!("`{name}`: does not fit on the boot partition"))?;
@@ -53,7 +53,7 @@ struct Change {
 }
 
 impl Change {
-    fn of(volume: &Volume<'_>) -> Result<Change> {
+    fn read(volume: &Volume<'_>) -> Result<Change> {
         let folder_chain = volume.chain(volume.shape.root)?;
         let folder = volume.content(&folder_chain)?;
         let cluster = volume.shape.cluster;

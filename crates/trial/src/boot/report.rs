@@ -97,7 +97,7 @@ impl Answer {
 }
 
 impl Report {
-    pub(super) fn of(
+    pub(super) fn new(
         board: &str,
         machine: &str,
         took: Duration,

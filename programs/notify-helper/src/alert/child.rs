@@ -21,7 +21,7 @@ pub(crate) fn run(
     keep: usize,
     bound: Duration,
 ) -> io::Result<(ExitStatus, Vec<u8>)> {
-    command.process_group(0).stdin(given(input)?);
+    command.process_group(0).stdin(store_input(input)?);
     command.stdout(match keep {
         0 => Stdio::from(io::stderr().as_fd().try_clone_to_owned()?),
         _ => Stdio::piped(),
@@ -88,7 +88,7 @@ fn follow(
 }
 
 /// Input that no reader can hold up: a file in memory.
-fn given(input: &[u8]) -> io::Result<Stdio> {
+fn store_input(input: &[u8]) -> io::Result<Stdio> {
     if input.is_empty() {
         return Ok(Stdio::null());
     }

@@ -12,7 +12,7 @@ use super::config::Config;
 use super::facts::Facts;
 use super::message::Message;
 use super::options::Options;
-use super::refusal::{Refusal, ended};
+use super::refusal::{Refusal, run_bounded};
 use super::{mail, post, url};
 
 /// Before the second try; before each further one four times as long.
@@ -32,7 +32,7 @@ enum Way<'a> {
 
 /// Tells everybody; whether that has worked, as far as it is known: a mail that is left is sent by somebody else.
 pub(crate) fn deliver(options: &Options, config: &Config, facts: &Facts, lines: &[String]) -> bool {
-    let message = &Message::of(facts, lines, options.user);
+    let message = &Message::compose(facts, lines, options.user);
     // The journal is told of every alert, and its lines are in there already.
     say(&message.summary);
     let mail = message.mail(config.mail_from.as_deref(), &config.mail_to);
@@ -143,7 +143,7 @@ fn run(command: &str, facts: &Facts, message: &Message, bound: Duration) -> Resu
     ] {
         shell.env(format!("ALERT_{name}"), value);
     }
-    ended(&mut shell, message.text.as_bytes(), bound)
+    run_bounded(&mut shell, message.text.as_bytes(), bound)
 }
 
 /// busctl comes with systemd; a program for notifications may not be there.
@@ -157,5 +157,5 @@ fn desktop(message: &Message, bound: Duration) -> Result<(), Refusal> {
     // Program, notice to replace, icon, summary, text, no buttons, one hint (critical), the desktop's own time.
     busctl.args(["susssasa{sv}i", "notify-helper", "0", "dialog-error", &message.summary, &body]);
     busctl.args(["0", "1", "urgency", "y", "2", "--", "-1"]);
-    ended(&mut busctl, b"", bound)
+    run_bounded(&mut busctl, b"", bound)
 }

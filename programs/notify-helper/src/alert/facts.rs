@@ -56,7 +56,7 @@ pub(crate) struct Facts {
 
 impl Facts {
     /// Of the failure that started this process.
-    pub(crate) fn of(options: &Options) -> Result<Facts, Failure> {
+    pub(crate) fn gather(options: &Options) -> Result<Facts, Failure> {
         let told = |name: &str| std::env::var(format!("MONITOR_{name}")).unwrap_or_default();
         let monitored = told("UNIT") == options.unit;
         let mut facts = Facts::asked(options, monitored)?;
@@ -75,7 +75,7 @@ impl Facts {
     }
 
     /// As it is now, whatever started this process.
-    pub(crate) fn of_now(options: &Options) -> Result<Facts, Failure> {
+    pub(crate) fn gather_now(options: &Options) -> Result<Facts, Failure> {
         Facts::asked(options, true)
     }
 

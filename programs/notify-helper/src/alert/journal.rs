@@ -50,7 +50,7 @@ pub(crate) fn lines(options: &Options, facts: &Facts, count: u32) -> Vec<String>
         // finds nothing new.
         let settled = entries.iter().any(|e| e.is_failure) || !facts.has_failed();
         if settled && entries == before || Instant::now() >= until {
-            return entries.iter().rev().map(Entry::shown).collect();
+            return entries.iter().rev().map(Entry::describe).collect();
         }
         before = entries;
         std::thread::sleep(Duration::from_millis(200));
@@ -148,7 +148,7 @@ struct Entry {
 }
 
 impl Entry {
-    fn shown(&self) -> String {
+    fn describe(&self) -> String {
         let pid = if self.pid.is_empty() { String::new() } else { format!("[{}]", self.pid) };
         format!("{} {}{pid}: {}", moment::utc(self.seconds), self.who, self.text)
     }
@@ -234,7 +234,7 @@ mod tests {
         bytes.extend(b"MESSAGE\n\x06\0\0\0\0\0\0\0a\nb\xffc\x1b\n_COMM=c\n\nMESSAGE=cut");
         let read = entries(&bytes);
         assert_eq!(read.len(), 2);
-        assert_eq!(read[0].shown(), "2026-11-20T10:17:03Z x[7]: a=b");
+        assert_eq!(read[0].describe(), "2026-11-20T10:17:03Z x[7]: a=b");
         assert_eq!((&*read[1].text, &*read[1].who), ("a\\nb\u{fffd}c\\u{1b}", "c"));
         for garbage in
             [&b"MESSAGE\n\xff\xff\xff\xff\xff\xff\xff\xffx\n\n"[..], b"MESSAGE\n123", b"\n\n", b"", b"=\n=\n"]

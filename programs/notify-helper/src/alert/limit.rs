@@ -35,7 +35,7 @@ pub(crate) enum Turn {
 
 impl Limit {
     /// Nothing is limited without a directory: a person runs this by hand.
-    pub(crate) fn of_environment(unit: &str, interval: Duration) -> Option<Limit> {
+    pub(crate) fn from_environment(unit: &str, interval: Duration) -> Option<Limit> {
         let directory = std::env::var_os(DIRECTORY).filter(|d| !d.is_empty())?;
         Some(Limit { stamp: Path::new(&directory).join(unit), interval })
     }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::config::Config;
-use super::refusal::{Refusal, ended};
+use super::refusal::{Refusal, run_bounded};
 
 /// More than any mail of ours.
 const LONGEST: u64 = 4 << 20;
@@ -56,7 +56,7 @@ pub(crate) fn send(config: &Config, mail: &[u8]) -> Result<(), Refusal> {
             command.args(["-f", from]);
         }
         command.arg("--").args(&config.mail_to);
-        match ended(&mut command, mail, config.timeout) {
+        match run_bounded(&mut command, mail, config.timeout) {
             Err(Refusal::ForGood(why)) if missing.is_empty() => missing = why,
             Err(Refusal::ForGood(_)) => {}
             other => return other,

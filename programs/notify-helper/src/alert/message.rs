@@ -18,7 +18,7 @@ pub(crate) struct Message {
 
 impl Message {
     /// Puts it into words; `user`: it is a unit of the user's own manager.
-    pub(crate) fn of(facts: &Facts, lines: &[String], user: bool) -> Message {
+    pub(crate) fn compose(facts: &Facts, lines: &[String], user: bool) -> Message {
         let (unit, host, why) = (&facts.unit, &facts.host, printable(facts.why().as_bytes()));
         let summary = match facts.again {
             Some(1) => format!("{unit} failed again on {host}: {why}"),
@@ -63,28 +63,28 @@ impl Message {
     /// `text` is what several chat systems show as it is.
     fn json(facts: &Facts, summary: &str, why: &str, lines: &[String], user: bool) -> String {
         let number = |n: Option<String>| n.unwrap_or_else(|| "null".to_owned());
-        let list: Vec<String> = lines.iter().map(|line| quoted(line)).collect();
+        let list: Vec<String> = lines.iter().map(|line| quote(line)).collect();
         let fields = [
-            ("text", quoted(summary)),
-            ("unit", quoted(&facts.unit)),
-            ("description", quoted(&printable(facts.description.as_bytes()))),
-            ("scope", quoted(if user { "user" } else { "system" })),
+            ("text", quote(summary)),
+            ("unit", quote(&facts.unit)),
+            ("description", quote(&printable(facts.description.as_bytes()))),
+            ("scope", quote(if user { "user" } else { "system" })),
             ("failed", facts.has_failed().to_string()),
             ("failures-since-last", number(facts.again.map(|n| n.to_string()))),
-            ("why", quoted(why)),
-            ("result", quoted(&facts.result)),
+            ("why", quote(why)),
+            ("result", quote(&facts.result)),
             ("exit-status", number(facts.status.map(|n| n.to_string()))),
-            ("signal", number(facts.signal.as_ref().map(|s| quoted(s)))),
-            ("state", quoted(&facts.state)),
+            ("signal", number(facts.signal.as_ref().map(|s| quote(s)))),
+            ("state", quote(&facts.state)),
             ("restarts", number(facts.restarts.parse::<u64>().ok().map(|n| n.to_string()))),
-            ("time", quoted(&facts.time)),
-            ("host", quoted(&facts.host)),
-            ("boot", quoted(&facts.boot)),
-            ("invocation", quoted(&facts.invocation)),
+            ("time", quote(&facts.time)),
+            ("host", quote(&facts.host)),
+            ("boot", quote(&facts.boot)),
+            ("invocation", quote(&facts.invocation)),
             ("lines", format!("[{}]", list.join(","))),
         ];
         let fields: Vec<String> =
-            fields.iter().map(|(name, value)| format!("{}:{value}", quoted(name))).collect();
+            fields.iter().map(|(name, value)| format!("{}:{value}", quote(name))).collect();
         format!("{{{}}}", fields.join(","))
     }
 
@@ -102,7 +102,7 @@ impl Message {
 }
 
 /// A string of JSON.
-fn quoted(text: &str) -> String {
+fn quote(text: &str) -> String {
     let mut made = String::from("\"");
     for letter in text.chars() {
         match letter {
@@ -161,7 +161,7 @@ mod tests {
     fn json_holds_whatever_came() {
         let lines = vec!["\"}\\ \u{1b} \u{fffd} é".to_owned(), String::new()];
         let json: serde_json::Value =
-            serde_json::from_str(&Message::of(&facts(), &lines, false).json).expect("JSON");
+            serde_json::from_str(&Message::compose(&facts(), &lines, false).json).expect("JSON");
         assert_eq!(json["unit"], "a\\x2d@b.service");
         assert_eq!(json["lines"], serde_json::json!(lines));
         assert_eq!((&json["exit-status"], &json["signal"]), (&7.into(), &serde_json::Value::Null));
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn mails_are_plain_and_narrow() {
-        let message = Message::of(&facts(), &["é=".repeat(100), "From me".into()], true);
+        let message = Message::compose(&facts(), &["é=".repeat(100), "From me".into()], true);
         let mail = message.mail(Some("r@x"), &["a@b".into(), "c@d".into()]);
         assert!(
             mail.starts_with("From: r@x\nTo: a@b,\n c@d\nSubject: a\\x2d@b.service failed on h: exited"),

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use base::failure::reason;
 use base::probe::port::Port;
 
-use super::refusal::{Refusal, ended};
+use super::refusal::{Refusal, run_bounded};
 
 /// The line that counts is in there, or there is none.
 const LONGEST: usize = 16 * 1024;
@@ -25,13 +25,13 @@ pub(crate) fn post(url: &str, headers: &[String], json: &str, bound: Duration) -
     let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
     let port = Port::parse(&if has_port { host.to_owned() } else { format!("{host}:80") });
     match port.filter(|port| !port.hosts.is_empty()) {
-        Some(port) => plain((&port, host, path), headers, json, bound),
+        Some(port) => post_plain((&port, host, path), headers, json, bound),
         None => curl(url, headers, json, bound),
     }
 }
 
 /// Posts to an address that needs nobody to look it up.
-fn plain(
+fn post_plain(
     (port, host, path): (&Port, &str, &str),
     headers: &[String],
     json: &str,
@@ -130,7 +130,7 @@ fn curl(url: &str, headers: &[String], json: &str, bound: Duration) -> Result<()
         "--config",
         "-",
     ]);
-    let given = ended(&mut command, config.as_bytes(), bound + Duration::from_secs(1));
+    let given = run_bounded(&mut command, config.as_bytes(), bound + Duration::from_secs(1));
     given.map_err(|refusal| match refusal {
         Refusal::ForGood(why) => Refusal::ForGood(format!("{why}; https and names need it, install curl")),
         other => other,

@@ -17,7 +17,7 @@ pub(crate) enum Refusal {
 }
 
 /// A program's end as that of a try.
-pub(crate) fn ended(command: &mut Command, input: &[u8], bound: Duration) -> Result<(), Refusal> {
+pub(crate) fn run_bounded(command: &mut Command, input: &[u8], bound: Duration) -> Result<(), Refusal> {
     match child::run(command, input, 0, bound) {
         Ok((status, _)) if status.success() => Ok(()),
         Ok((status, _)) => Err(Refusal::ForNow(format!("it ended with {status}"))),

@@ -168,7 +168,7 @@ fn look(service: &Service, hosts: &[IpAddr], port: u16) -> Socket {
     let mut entries = entries(service, |lines, into| listening(lines, port, into));
     entries.retain(|e| hosts.is_empty() || hosts.iter().any(|host| reaches(e.address, *host)));
     let sockets: Vec<(u64, u32)> = entries.iter().map(|e| (e.inode, e.user)).collect();
-    found(service, &sockets, entries.first().map(|e| e.address))
+    find_owner(service, &sockets, entries.first().map(|e| e.address))
 }
 
 /// Whether the service is connected to that port, at one of these addresses or, without any, at all.
@@ -176,7 +176,7 @@ pub(crate) fn connected(service: &Service, hosts: &[IpAddr], port: u16) -> Socke
     let mut entries = entries(service, |lines, into| established(lines, port, into));
     entries.retain(|e| hosts.is_empty() || hosts.contains(&e.address.to_canonical()));
     let sockets: Vec<(u64, u32)> = entries.iter().map(|e| (e.inode, e.user)).collect();
-    found(service, &sockets, None)
+    find_owner(service, &sockets, None)
 }
 
 /// What `take` finds in the lists of both families.
@@ -211,10 +211,10 @@ pub(crate) fn unix(service: &Service, path: &str) -> Socket {
         }
         true
     });
-    found(service, &sockets, None)
+    find_owner(service, &sockets, None)
 }
 
-fn found(service: &Service, sockets: &[(u64, u32)], address: Option<IpAddr>) -> Socket {
+fn find_owner(service: &Service, sockets: &[(u64, u32)], address: Option<IpAddr>) -> Socket {
     if sockets.is_empty() {
         return Socket::Nobody;
     }

@@ -15,7 +15,7 @@ use base::probe::options::Options;
 use base::probe::request::Request;
 use base::say::say;
 use base::signals::Signals;
-use base::span::shown;
+use base::span::describe;
 use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -206,7 +206,7 @@ impl Watcher<'_> {
 
     fn become_ready(&mut self) {
         self.is_ready = true;
-        self.notifier.ready(&format!("ready after {}", shown(self.began.elapsed())));
+        self.notifier.ready(&format!("ready after {}", describe(self.began.elapsed())));
         if let Some(watchdog) = self.task.watchdog {
             self.ask_at = Instant::now() + watchdog / 2;
         }
@@ -317,7 +317,7 @@ impl Watcher<'_> {
             Some(answer) => self.take(answer),
             None if until <= Instant::now() => {
                 drop(attempt);
-                self.take(Answer::No(format!("no answer within {}", shown(self.bound()))));
+                self.take(Answer::No(format!("no answer within {}", describe(self.bound()))));
             }
             None => self.attempt = Some((attempt, until)),
         }

@@ -32,7 +32,7 @@ pub fn all() -> String {
 }
 
 /// Of a verb.
-pub fn of(verb: &Verb) -> String {
+pub fn render(verb: &Verb) -> String {
     let options = if verb.options.is_empty() { "" } else { " [OPTIONS]" };
     let mut text =
         format!("{}\n\nusage: rovi {}{options}{}\n", sentence(verb.about), verb.name, operand(verb.takes));
@@ -40,7 +40,7 @@ pub fn of(verb: &Verb) -> String {
         text.push('\n');
     }
     for flag in verb.options {
-        entry(&mut text, &shown(flag), flag.about, 22);
+        entry(&mut text, &describe(flag), flag.about, 22);
     }
     if !verb.more.is_empty() {
         text.push_str(&format!("\n{}\n", verb.more.trim_end()));
@@ -61,7 +61,7 @@ fn operand(takes: Takes) -> String {
     }
 }
 
-fn shown(flag: &Flag) -> String {
+fn describe(flag: &Flag) -> String {
     let short = flag.short.map(|letter| format!("-{letter}, ")).unwrap_or_default();
     let value = flag.value.map(|value| format!(" {value}")).unwrap_or_default();
     format!("{short}--{}{value}", flag.long)
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn every_text_fits_a_terminal_and_shows_examples() {
-        for text in VERBS.map(of).into_iter().chain([all()]) {
+        for text in VERBS.map(render).into_iter().chain([all()]) {
             let longest = text.lines().map(|l| l.chars().count()).max().unwrap();
             assert!(longest <= WIDTH, "{longest}: {text}");
             assert!(text.contains("\nExamples:\n  rovi "), "{text}");

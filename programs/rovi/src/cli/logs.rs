@@ -29,7 +29,7 @@ pub const VERB: Verb = Verb {
 fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let table = table()?;
     let units: Vec<&str> = match &arguments.word {
-        Some(name) => vec![&refusal::known(&table, name)?.unit],
+        Some(name) => vec![&refusal::find_service(&table, name)?.unit],
         None => table.services.iter().map(|s| s.unit.as_str()).collect(),
     };
     let mut command = Command::new("journalctl");

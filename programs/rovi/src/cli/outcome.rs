@@ -61,7 +61,7 @@ fn act_on(arguments: &Arguments, act: Act, interrupt: &Source) -> Result<Done, R
     let table = table()?;
     // Before anything is connected: a mistyped name needs no systemd.
     if let Some(name) = &arguments.word {
-        crate::executor::refusal::known(&table, name)?;
+        crate::executor::refusal::find_service(&table, name)?;
     }
     let mut spinner = Spinner::new();
     let every = spinner.every().filter(|_| !arguments.has("json"));

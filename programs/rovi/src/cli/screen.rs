@@ -36,15 +36,15 @@ pub enum Colour {
 impl Screen {
     /// Standard output.
     pub fn output() -> Screen {
-        Screen::of(io::stdout().is_terminal())
+        Screen::new(io::stdout().is_terminal())
     }
 
     /// Standard error.
     pub fn errors() -> Screen {
-        Screen::of(io::stderr().is_terminal())
+        Screen::new(io::stderr().is_terminal())
     }
 
-    fn of(terminal: bool) -> Screen {
+    fn new(terminal: bool) -> Screen {
         let term = std::env::var_os("TERM");
         let terminal = terminal && term.is_some_and(|term| term != "dumb" && !term.is_empty());
         // https://no-color.org: whatever it says, as long as it says something.
@@ -72,7 +72,7 @@ impl Screen {
             State::Failed | State::Missing => Colour::Red,
             State::Stopped => Colour::Dim,
         };
-        self.paint(&format!("{:width$}", state.shown()), colour)
+        self.paint(&format!("{:width$}", state.describe()), colour)
     }
 }
 
@@ -99,7 +99,7 @@ impl Spinner {
     pub fn turn(&mut self, what: &str) {
         let sign = SIGNS[self.turns % SIGNS.len()];
         self.turns += 1;
-        let line = format!("{sign} {what}, {}", span::shown(self.begin.elapsed()));
+        let line = format!("{sign} {what}, {}", span::describe(self.begin.elapsed()));
         let _ = write!(io::stderr(), "\r\x1b[K{}", self.screen.paint(&line, Colour::Dim));
     }
 }

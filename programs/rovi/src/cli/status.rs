@@ -40,7 +40,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let table = table()?;
     let only = arguments.word.as_deref();
     if let Some(name) = only {
-        refusal::known(&table, name)?;
+        refusal::find_service(&table, name)?;
     }
     if !arguments.has("watch") {
         let status = snapshot::take(&table, &mut Systemd::connect()?, only)?;

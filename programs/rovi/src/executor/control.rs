@@ -51,7 +51,7 @@ impl<'t> Control<'t> {
         let units = self.units()?;
         let unit = unit_of(&units, service);
         if unit.state() == State::Running {
-            return Ok(done(service, unit, false, format!("{name} runs already{}", process(unit))));
+            return Ok(report_done(service, unit, false, format!("{name} runs already{}", process(unit))));
         }
         refusal::before_start(self.table, service, &units)?;
         let mut notes = running::warnings(self.table, service, &units);
@@ -87,7 +87,7 @@ impl<'t> Control<'t> {
             state @ (State::Stopped | State::Failed) if unit.job.is_none() => {
                 refusal::held_by_hand(self.table, Some(service))?;
                 let so = if state == State::Failed { "; it has failed before" } else { "" };
-                return Ok(done(service, unit, false, format!("{name} is stopped already{so}")));
+                return Ok(report_done(service, unit, false, format!("{name} is stopped already{so}")));
             }
             _ => {}
         }
@@ -95,7 +95,7 @@ impl<'t> Control<'t> {
         let unit = unit.clone();
         let after = self.stopped(service, &unit, wait)?;
         let (message, notes) = stop_told(service, &after);
-        Ok(Done { notes, ..done(service, &after, true, message) })
+        Ok(Done { notes, ..report_done(service, &after, true, message) })
     }
 
     /// Stops and starts a service; one that does not run is started.
@@ -131,7 +131,7 @@ impl<'t> Control<'t> {
         let units = self.units()?;
         let unit = unit_of(&units, service);
         if unit.state() == State::Running {
-            return Ok(done(service, unit, false, format!("{name} runs already{}", process(unit))));
+            return Ok(report_done(service, unit, false, format!("{name} runs already{}", process(unit))));
         }
         // Nothing is stopped for something that cannot start.
         refusal::installed(service, unit)?;
@@ -216,27 +216,28 @@ impl<'t> Control<'t> {
             _ => {}
         }
         match unit.state() {
-            State::Running => {
-                Ok(Done { notes, ..done(service, &unit, true, format!("{name} runs{}", process(&unit))) })
-            }
+            State::Running => Ok(Done {
+                notes,
+                ..report_done(service, &unit, true, format!("{name} runs{}", process(&unit)))
+            }),
             // It may have failed before.
             _ if matches!(ran, End::Result { ran: false, .. }) => {
                 Err(Refusal::from(refusal::job(service, &unit, "skipped", "start")).noting(notes))
             }
             State::Failed => {
-                let failure = refusal::ended(service, &unit, "it started, but");
+                let failure = refusal::describe_failure(service, &unit, "it started, but");
                 Err(Refusal::from(failure).with_log(&unit).noting(notes))
             }
             state if *ran == End::Unknown => {
-                let why = format!("systemd has forgotten the job, and {name} is {}", state.shown());
+                let why = format!("systemd has forgotten the job, and {name} is {}", state.describe());
                 Err(Failure::failed(format!("{name}: {why}: `rovi status {name}`")).into())
             }
             state => {
                 let message = format!(
                     "{name} was started, and is {} again: somebody has stopped it, or it has ended",
-                    state.shown()
+                    state.describe()
                 );
-                Ok(Done { notes, ..done(service, &unit, true, message) })
+                Ok(Done { notes, ..report_done(service, &unit, true, message) })
             }
         }
     }
@@ -282,7 +283,7 @@ impl<'t> Control<'t> {
     }
 
     fn service(&self, name: &str) -> Result<&'t Service, Failure> {
-        refusal::known(self.table, name)
+        refusal::find_service(self.table, name)
     }
 }
 
@@ -295,9 +296,10 @@ fn stop_told(service: &Service, after: &Unit) -> (String, Vec<String>) {
             let how = if after.result == "timeout" { "it did not end by itself" } else { "it had failed" };
             (format!("{name} is stopped"), vec![format!("{how}: {}", snapshot::reason(after))])
         }
-        state => {
-            (format!("{name} was stopped, and is {} again: somebody has started it", state.shown()), vec![])
-        }
+        state => (
+            format!("{name} was stopped, and is {} again: somebody has started it", state.describe()),
+            vec![],
+        ),
     }
 }
 
@@ -306,7 +308,7 @@ fn unit_of<'u>(units: &'u [Unit], service: &Service) -> &'u Unit {
     units.iter().find(|u| u.name == service.unit).unwrap_or(&NONE)
 }
 
-fn done(service: &Service, unit: &Unit, changed: bool, message: String) -> Done {
+fn report_done(service: &Service, unit: &Unit, changed: bool, message: String) -> Done {
     Done {
         changed,
         service: Some(service.name.clone()),

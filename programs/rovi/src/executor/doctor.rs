@@ -15,7 +15,7 @@ use std::path::Path;
 
 use base::diagnosis::Diagnosis;
 use base::failure::Failure;
-use base::program::quoted;
+use base::program::quote;
 use base::report::SCHEMA;
 use base::table::Table;
 
@@ -65,5 +65,5 @@ fn is_debian() -> bool {
 
 /// A path or word as a shell reads it back.
 fn word(text: impl AsRef<std::ffi::OsStr>) -> String {
-    quoted(text.as_ref()).to_string_lossy().into_owned()
+    quote(text.as_ref()).to_string_lossy().into_owned()
 }

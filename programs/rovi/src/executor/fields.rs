@@ -69,7 +69,7 @@ impl Fields {
                 About::Service(name) => unit_of(name).map_or("missing", word).to_owned(),
                 About::Process(process, scope) => {
                     let cgroup = scope.as_deref().map(|name| unit_of(name).map_or("", |u| u.cgroup.as_str()));
-                    let found = found(process, cgroup);
+                    let found = find_processes(process, cgroup);
                     self.missing |= found.is_empty() && cgroup != Some("");
                     let text = if found.is_empty() { "missing" } else { "running" };
                     pids.extend(found);
@@ -122,7 +122,7 @@ impl Fields {
 }
 
 /// The processes of that name, in a control group or anywhere.
-fn found(name: &str, cgroup: Option<&str>) -> Vec<i32> {
+fn find_processes(name: &str, cgroup: Option<&str>) -> Vec<i32> {
     let processes = match cgroup {
         Some("") => Vec::new(),
         Some(cgroup) => presence::processes(cgroup),

@@ -29,16 +29,16 @@ pub fn ask(service: &Service, verb: &str) -> Result<(), Failure> {
         ask::run(command, bound).map_err(|e| no(&format!("`{program}` cannot be asked ({})", reason(&e))))?;
     match answer.status {
         Some(status) if status.success() => Ok(()),
-        Some(status) => match said(&answer.text) {
+        Some(status) => match flatten(&answer.text) {
             text if text.is_empty() => Err(no(&format!("`{program}` gave no reason ({status})"))),
             text => Err(no(&text)),
         },
-        None => Err(no(&format!("`{program}` has not answered within {}", span::shown(bound)))),
+        None => Err(no(&format!("`{program}` has not answered within {}", span::describe(bound)))),
     }
 }
 
 /// Its output as one line that a terminal shows as it is.
-fn said(text: &str) -> String {
+fn flatten(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty());
     words
         .collect::<Vec<_>>()

@@ -89,7 +89,7 @@ pub fn run(systemd: &mut Systemd, request: Request<'_>, wait: &mut Wait<'_>) -> 
                 if let Err(Unanswered::Refused(..)) =
                     systemd.call(Call::new(PATH, MANAGER, "GetJob", &number)?)
                 {
-                    let told = told(systemd, number)?;
+                    let told = read_end(systemd, number)?;
                     return Ok(told.map_or(End::Unknown, |result| End::Result { result, ran, told: last }));
                 }
             }
@@ -98,7 +98,7 @@ pub fn run(systemd: &mut Systemd, request: Request<'_>, wait: &mut Wait<'_>) -> 
 }
 
 /// Its end, if it came while systemd was asked about it.
-fn told(systemd: &mut Systemd, number: u32) -> Result<Option<String>, Unanswered> {
+fn read_end(systemd: &mut Systemd, number: u32) -> Result<Option<String>, Unanswered> {
     loop {
         match systemd.wait(&[], Some(Instant::now()))? {
             Woken::Event(Event::Job { id, result, .. }) if id == number => return Ok(Some(result)),

@@ -66,7 +66,7 @@ impl Told {
         }
     }
 
-    fn of(changed: &BTreeMap<&str, zbus::zvariant::Value<'_>>) -> Told {
+    fn read(changed: &BTreeMap<&str, zbus::zvariant::Value<'_>>) -> Told {
         let text = |name: &str| changed.get(name).and_then(|value| String::try_from(value).ok());
         let invocation = changed.get("InvocationID").and_then(|value| value.try_clone().ok());
         Told {
@@ -159,7 +159,7 @@ pub(super) fn event(message: &Message) -> Option<Event> {
         "PropertiesChanged" => {
             let body = message.body();
             let (_, changed, _) = body.deserialize::<Changed<'_>>().ok()?;
-            Some(Event::Unit { path: header.path()?.to_string(), told: Told::of(&changed) })
+            Some(Event::Unit { path: header.path()?.to_string(), told: Told::read(&changed) })
         }
         "JobRemoved" => {
             let body = message.body();

@@ -66,7 +66,7 @@ impl From<Failure> for Refusal {
 }
 
 /// The service of that name.
-pub fn known<'t>(table: &'t Table, name: &str) -> Result<&'t Service, Failure> {
+pub fn find_service<'t>(table: &'t Table, name: &str) -> Result<&'t Service, Failure> {
     table.service(name).ok_or_else(|| {
         let known: Vec<&str> = table.services.iter().map(|s| s.name.as_str()).collect();
         Failure::unknown(format!("`{name}`: no such service: the known ones are {}", known.join(", ")))
@@ -155,7 +155,7 @@ pub fn lock(table: &Table, service: &Service) -> Result<(), Refusal> {
 
 fn held(name: &str, seen: &Result<Seen, Failure>) -> Failure {
     let Ok(seen) = seen else { return Failure::refused(format!("{name}: the lock is held: try again")) };
-    let who = seen.shown().unwrap_or_else(|| "somebody a moment ago".to_owned());
+    let who = seen.describe().unwrap_or_else(|| "somebody a moment ago".to_owned());
     let todo = match seen {
         Seen::Left(_, pids) => lock::end_them(pids),
         Seen::Held(Some(holder)) if holder.cgroup.is_some() && holder.service == name => {
@@ -202,13 +202,13 @@ pub fn job(service: &Service, unit: &Unit, result: &str, verb: &str) -> Failure 
         "timeout" => Failure::failed(format!("{name}: the {verb} took too long, and systemd gave up: {see}")),
         "dependency" => Failure::failed(format!("{name}: something that it needs did not start: {see}")),
         "skipped" => Failure::failed(format!("{name}: a condition of its unit is not met: {see}")),
-        "failed" => ended(service, unit, ""),
+        "failed" => describe_failure(service, unit, ""),
         other => Failure::failed(format!("{name}: the {verb} ended with `{other}`: {see}")),
     }
 }
 
 /// A unit that has failed. A status that run_stack ended with is passed on, because it means the same here.
-pub fn ended(service: &Service, unit: &Unit, but: &str) -> Failure {
+pub fn describe_failure(service: &Service, unit: &Unit, but: &str) -> Failure {
     let reason = snapshot::reason(unit);
     // run_stack's own line begins with the name where it is about the service.
     let reason = reason.strip_prefix(&format!("{}: ", service.name)).unwrap_or(&reason).to_owned();
@@ -253,7 +253,7 @@ fn not_permitted(table: &Table, service: &Service, verb: &str) -> Failure {
         return no("that is an administrator's to do", &administrator);
     };
     let user = standing::user();
-    match standing::of(group) {
+    match standing::look_up(group) {
         Standing::Stranger => no(
             &format!("{user} is not in the group {group}"),
             &format!("an administrator runs `usermod --append --groups {group} {user}`, then log in again"),

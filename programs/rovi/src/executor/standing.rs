@@ -47,7 +47,7 @@ pub fn is_root() -> bool {
 }
 
 /// What this process's user is to the group. Only files are read: this program is static and asks no directory service.
-pub fn of(group: &str) -> Standing {
+pub fn look_up(group: &str) -> Standing {
     let user = user();
     let found = entry("/etc/group", |fields| {
         let members = fields.get(3).copied().unwrap_or_default();

@@ -97,7 +97,7 @@ impl Unit {
 
     /// Its state in the words of the status model.
     pub fn state(&self) -> State {
-        match State::of(&self.load, &self.active) {
+        match State::parse(&self.load, &self.active) {
             // systemd has accepted to stop it, and is only waiting for its turn, or for what has to stop before.
             State::Running if self.job.as_deref() == Some("stop") => State::Stopping,
             state => state,

@@ -139,7 +139,7 @@ fn count(robot: &Machine, name: &str, state: State) -> usize {
 
 #[track_caller]
 fn wait_for(robot: &Machine, name: &str, state: State, times: usize) {
-    let what = format!("{name} {} {times} times", state.shown());
+    let what = format!("{name} {} {times} times", state.describe());
     robot.wait_for(&what, SOON, || count(robot, name, state) >= times);
 }
 

@@ -23,7 +23,7 @@ pub(super) fn shipped(table: &Table) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in &table.files {
         let what = match bounded::read(&file.path, file.size) {
-            Ok(bytes) if bytes.len() as u64 == file.size && cksum::of(&bytes) == file.cksum => continue,
+            Ok(bytes) if bytes.len() as u64 == file.size && cksum::compute(&bytes) == file.cksum => continue,
             Ok(_) => "is not as the package ships it",
             Err(e) if e.kind() == io::ErrorKind::FileTooLarge => "is not as the package ships it",
             Err(e) if e.kind() == io::ErrorKind::NotFound => "is gone",

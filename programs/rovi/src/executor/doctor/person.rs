@@ -18,7 +18,7 @@ pub(super) fn group(table: &Table, polkit: Option<u32>) -> Option<Finding> {
     let group = table.operators.as_deref()?;
     let user = standing::user();
     let by_credentials = polkit.is_none_or(|version| version >= CREDENTIALS);
-    match standing::of(group) {
+    match standing::look_up(group) {
         Standing::NoGroup => Some(Finding::problem(
             "group",
             group,
@@ -46,7 +46,7 @@ pub(super) fn journal() -> Option<Finding> {
     let user = standing::user();
     let may_not =
         format!("{user} may not read what system services log, and so sees no reason when one fails");
-    let (what, fix) = match standing::of(READERS) {
+    let (what, fix) = match standing::look_up(READERS) {
         Standing::LogInAgain => {
             return Some(Finding { check: "journal".to_owned(), ..log_in_again(READERS).note() });
         }

@@ -142,13 +142,13 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn of(list: &str) -> Result<Vec<Field>, Wrong> {
+    fn parse_list(list: &str) -> Result<Vec<Field>, Wrong> {
         fields(&Node::read(&format!("streams:\n  status:\n    fields:\n{list}")).unwrap())
     }
 
     #[test]
     fn our_fields_and_no_others() {
-        let found = of("
+        let found = parse_list("
       - {name: battery, provider: topic, topic: /battery, unit: V, min: [odd]}
       - {provider: system, type: service, service: rovi-nav}
       - {name: rovi-gateway, provider: system, type: service}
@@ -165,7 +165,7 @@ mod tests {
             field("ssh", About::Process("sshd".to_owned(), None)),
         ];
         assert_eq!(found, Ok(expected));
-        assert_eq!(of("      []\n"), Ok(Vec::new()));
+        assert_eq!(parse_list("      []\n"), Ok(Vec::new()));
     }
 
     #[test]
@@ -186,7 +186,7 @@ mod tests {
                 "twice",
             ),
         ] {
-            let (at, message) = of(&format!("      - {item}\n")).unwrap_err();
+            let (at, message) = parse_list(&format!("      - {item}\n")).unwrap_err();
             assert!(at == line && message.contains(why), "{item}: {at} {message}");
         }
         let at = |text: &str| fields(&Node::read(text).unwrap()).unwrap_err();
