@@ -2,33 +2,13 @@
 //!
 //! `<!-- services of NAME -->` opens a table of the product of that name, `<!-- end -->` closes it.
 
-use std::fs;
-
-use anyhow::{Result, bail};
 use catalog::model::{Product, Service};
 use catalog::raw::Manager;
-use workspace::Workspace;
 
-use crate::golden::is_update;
-
-const PAGE: &str = "README.md";
 const END: &str = "<!-- end -->";
 
-/// Compares every table with its product; with `UPDATE=1` in the environment it rewrites the page instead.
-pub fn check(workspace: &Workspace, products: &[Product]) -> Result<()> {
-    let path = workspace.path(PAGE);
-    let kept = fs::read_to_string(&path)?;
-    let made = with_tables(&kept, products);
-    if made == kept {
-        return Ok(());
-    }
-    if !is_update() {
-        bail!("`{PAGE}`: a table of services is not that of its catalog: UPDATE=1 cargo xtask check");
-    }
-    Ok(fs::write(path, made)?)
-}
-
-fn with_tables(page: &str, products: &[Product]) -> String {
+/// Returns the page with every table as its product has it now.
+pub(super) fn with_tables(page: &str, products: &[Product]) -> String {
     let mut made = page.to_owned();
     for product in products {
         let start = format!("<!-- services of {} -->\n", product.name);
