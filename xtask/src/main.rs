@@ -44,7 +44,7 @@ enum Verb {
     Bench(verb::bench::Args),
     #[command(hide = true)]
     Inside(verb::inside::Args),
-    /// Run everything that the README promises
+    /// Run all tests, as CI does
     Test(verb::test::Args),
 }
 

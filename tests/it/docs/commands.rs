@@ -52,6 +52,7 @@ fn every_command_of_a_page_runs_here_or_in_the_test_that_is_named() {
             fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("elsewhere.txt: {file}: {e}"));
         assert!(text.contains(&format!("fn {function}(")), "elsewhere.txt: there is no test {test}");
     }
+    let mut repositories = 0;
     let mut unused: BTreeSet<&String> = elsewhere.keys().collect();
     for page in pages() {
         let place = Place::new(&page);
@@ -63,6 +64,13 @@ fn every_command_of_a_page_runs_here_or_in_the_test_that_is_named() {
                         if let Some((known, _)) = elsewhere.get_key_value(&command) {
                             unused.remove(known);
                         } else {
+                            let here = ["cargo xtask ", "mkdir ../"];
+                            assert!(
+                                here.iter().any(|start| command.starts_with(start)),
+                                "{}:{}: `{command}` does not run here: name the test that runs it in elsewhere.txt",
+                                page.path,
+                                block.line
+                            );
                             place.run(&command, &format!("{}:{}", page.path, block.line));
                         }
                     }
@@ -74,7 +82,20 @@ fn every_command_of_a_page_runs_here_or_in_the_test_that_is_named() {
                 _ => panic!("{}:{}: `{}` is no kind of block", page.path, block.line, block.fence),
             }
         }
+        if let Ok(index) = fs::read_to_string(place.0.join("rover/repo/index.html")) {
+            let lines = index.split("<pre>\n").nth(1).unwrap().split("</pre>").next().unwrap();
+            assert!(page.text.contains(&format!("```sh\n{lines}```\n")), "{}: {lines}", page.path);
+            let switch = sh(
+                &place.0,
+                "dpkg-deb --fsys-tarfile rover/repo/apt/pool/stable/r/rover-repository/*.deb |
+                tar -xO ./usr/share/rover-repository/unattended-upgrades.conf | sed -n 's,^//   ,sudo ,p'",
+            );
+            assert!(switch.ends_with("52rover\n") && page.text.contains(&switch), "{}: {switch}", page.path);
+            repositories += 1;
+        }
     }
+    // What the tutorial types on a machine is what its repository says there.
+    assert_eq!(repositories, 1);
     assert!(unused.is_empty(), "elsewhere.txt: no page shows {unused:#?}");
 }
 
