@@ -39,6 +39,7 @@ fn elsewhere() -> BTreeMap<String, String> {
 
 /// The commands of a block of the shell, without comments.
 fn commands(text: &str) -> Vec<String> {
+    let text = text.replace("\\\n   ", "");
     let lines = text.lines().map(|line| line.split("  #").next().unwrap().trim());
     lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
 }

@@ -29,20 +29,23 @@ pub fn render() -> String {
     let types = schema["$defs"].as_object().cloned().unwrap_or_default();
     let mut page = INTRODUCTION.to_owned();
     page.push_str("\n## Tables\n");
-    // Types that a table shows in full, with the title of that table.
+    // The table that shows the fields of a type; of several with one type, the last: services, not their defaults.
     let mut shown: Vec<(String, String)> = Vec::new();
+    for (name, field) in fields(&schema) {
+        if let (title, Some(item)) = table_title(name, field) {
+            shown.retain(|(known, _)| *known != item);
+            shown.push((item, title));
+        }
+    }
     for (name, field) in fields(&schema) {
         let (title, item) = table_title(name, field);
         let _ = write!(page, "\n### {title}\n\n{}\n", wrap(&meaning(field), ""));
         let Some(item) = item else { continue };
         match shown.iter().find(|(known, _)| *known == item) {
-            Some((_, other)) => {
+            Some((_, other)) if *other != title => {
                 let _ = write!(page, "\n{}\n", wrap(&format!("It has the fields of {}.", to(other)), ""));
             }
-            None => {
-                write_fields(&mut page, &types[&item], &shown);
-                shown.push((item, title));
-            }
+            _ => write_fields(&mut page, &types[&item], &shown),
         }
     }
     page.push_str("\n## Types\n");
