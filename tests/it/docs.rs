@@ -1,8 +1,12 @@
 //! What the repository says of itself.
 
+mod commands;
+mod site;
+
 use std::fs;
 
 use support::command::{ok, root, xtask};
+use support::pages::Page;
 use support::scratch::scratch;
 
 /// Files below a folder, with their text.
@@ -64,53 +68,35 @@ fn every_property_test_draws_the_same_cases_in_every_run() {
     }
 }
 
-/// The blocks of README.md that are fenced with these words, each with its text.
-fn blocks(fence: &str) -> Vec<String> {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let parts = readme.split("```").skip(1).step_by(2);
-    parts.filter_map(|block| block.strip_prefix(fence)?.strip_prefix('\n').map(str::to_owned)).collect()
-}
-
-#[test]
-fn every_command_of_the_readme_says_what_it_shows() {
-    let blocks = blocks("console");
-    assert!(!blocks.is_empty());
-    for block in blocks {
-        for step in block.split("$ ").skip(1) {
-            let (command, expected) = step.split_once('\n').unwrap();
-            let cargo = command.replacen("cargo ", &format!("{} ", env!("CARGO")), 1);
-            assert_eq!(
-                support::command::sh(root(), &format!("{cargo} 2>/dev/null")),
-                expected,
-                "$ {command}"
-            );
-        }
-    }
-}
-
 #[test]
 fn the_catalog_in_the_readme_is_right() {
     let dir = scratch("readme");
-    let [catalog] = blocks("toml").try_into().unwrap();
-    fs::write(dir.join("weather.toml"), catalog).unwrap();
+    fs::write(dir.join("weather.toml"), catalog_of_the_readme()).unwrap();
     ok(xtask(&["check", "--catalog"]).arg(dir.join("weather.toml")));
 }
 
+/// The one catalog that README.md shows.
+pub(crate) fn catalog_of_the_readme() -> String {
+    let readme = Page::read("README.md");
+    let blocks = readme.blocks().into_iter().filter(|block| block.fence == "toml weather.toml");
+    let [catalog] = blocks.map(|block| block.text).collect::<Vec<_>>().try_into().unwrap();
+    catalog
+}
+
 #[test]
-fn the_readme_names_every_verb_and_every_override() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+fn the_page_of_commands_names_every_verb_and_every_override() {
+    let page = Page::read("docs/commands.md").text;
     let help = ok(&mut xtask(&["--help"]));
     let verbs = help.split("Commands:\n").nth(1).unwrap().lines().take_while(|l| l.starts_with("  "));
-    for verb in verbs.filter_map(|l| l.split_whitespace().next()).filter(|v| !["help", "schema"].contains(v))
-    {
-        assert!(readme.contains(&format!("| `cargo xtask {verb}")), "{verb}");
+    for verb in verbs.filter_map(|l| l.split_whitespace().next()).filter(|v| *v != "help") {
+        assert!(page.contains(&format!("| `cargo xtask {verb}")), "{verb}");
     }
     let files = texts("tests/golden");
     for (path, text) in files.iter().filter(|(p, _)| p.ends_with("lintian-overrides")) {
         let lines: Vec<&str> = text.lines().filter(|l| !l.starts_with('#')).collect();
         assert!(lines.len() <= 3, "{path}: more than three overrides");
         for tag in lines.iter().map(|line| line.split(' ').nth(1).unwrap()) {
-            assert!(readme.contains(&format!("| lintian | `{tag}` |")), "{path}: {tag}");
+            assert!(page.contains(&format!("| lintian | `{tag}` |")), "{path}: {tag}");
         }
     }
     for (path, text) in files.iter().filter(|(p, _)| p.ends_with("rpmlint.toml")) {
@@ -121,7 +107,7 @@ fn the_readme_names_every_verb_and_every_override() {
             let tags = f.trim().trim_start_matches(['\'', '(']).split(' ').next().unwrap_or_default();
             tags.split(['|', ')']).filter(|w| !w.is_empty())
         }) {
-            assert!(readme.contains(&format!("`{tag}`")), "{path}: {tag}");
+            assert!(page.contains(&format!("`{tag}`")), "{path}: {tag}");
         }
     }
 }

@@ -212,7 +212,7 @@ fn every_option_of_other_generators_has_its_setting() {
     }
 }
 
-/// The same with the catalogs of those systems, as README has it: each setting, and the lines that it makes.
+/// The same with the catalogs of those systems, as docs/commands.md has it: each setting, and the lines that it makes.
 #[test]
 fn the_systems_that_generate_units_have_their_options_here() {
     for name in ["hakuriver", "kohakuriver"] {

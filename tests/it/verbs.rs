@@ -14,7 +14,8 @@ fn failure(args: &[&str], dir: &std::path::Path) -> (Option<i32>, String) {
 #[test]
 fn help_fits_a_terminal_and_names_every_verb() {
     let help = ok(&mut xtask(&["--help"]));
-    for verb in ["check", "render", "dist", "repo", "image", "key", "schema", "try", "bench", "test"] {
+    for verb in ["check", "render", "dist", "repo", "image", "key", "schema", "docs", "try", "bench", "test"]
+    {
         assert!(help.contains(&format!("  {verb} ")), "{verb} is missing:\n{help}");
         let page = ok(&mut xtask(&[verb, "--help"]));
         for line in help.lines().chain(page.lines()) {
@@ -129,8 +130,7 @@ fn a_schema_that_is_not_current_is_found() {
 #[test]
 fn what_systemd_does_not_understand_or_finds_exposed_fails_the_check() {
     let dir = scratch("verdicts");
-    let readme = fs::read_to_string(support::command::root().join("README.md")).unwrap();
-    let catalog = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let catalog = crate::docs::catalog_of_the_readme();
     let check = |name: &str, directive: &str| {
         let path = dir.join(name).display().to_string();
         fs::write(&path, format!("{catalog}directives.Service = {{ {directive} }}\n")).unwrap();

@@ -1,79 +1,72 @@
-//! Tables of services in the repository's pages: taken from the catalogs, kept between two markers.
-//!
-//! `<!-- services of NAME -->` opens a table of the product of that name, `<!-- end -->` closes it.
+//! The pages: what is made from catalogs and from the schema, the links between pages, and the site.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
-use catalog::model::{Product, Service};
-use catalog::raw::Manager;
-use workspace::Workspace;
+use anyhow::{Context, Result, bail};
+use catalog::model::Product;
+use walkdir::WalkDir;
+use workspace::{Workspace, output};
 
 use crate::golden::is_update;
 
-const PAGE: &str = "README.md";
-const END: &str = "<!-- end -->";
+pub mod link;
+pub mod reference;
+mod services;
+pub mod site;
 
-/// Compares every table with its product; with `UPDATE=1` in the environment it rewrites the page instead.
+/// The folder of the site's pages.
+pub const FOLDER: &str = "docs";
+
+/// Pages outside of that folder.
+const ROOT_PAGES: [&str; 5] =
+    ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
+
+/// A page: its path in the checkout and its text.
+#[derive(Debug)]
+pub struct Page {
+    /// The path from the root of the checkout.
+    pub path: PathBuf,
+    /// Its Markdown.
+    pub text: String,
+}
+
+/// Reads every page of the repository, sorted by path.
+pub fn read_pages(workspace: &Workspace) -> Result<Vec<Page>> {
+    let root = workspace.path("");
+    let mut paths: Vec<PathBuf> = ROOT_PAGES.iter().map(PathBuf::from).collect();
+    for entry in WalkDir::new(workspace.path(FOLDER)) {
+        let entry = entry?;
+        if entry.path().extension().is_some_and(|extension| extension == "md") {
+            paths.push(entry.path().strip_prefix(&root)?.to_owned());
+        }
+    }
+    paths.sort();
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(root.join(&path)).with_context(|| format!("`{}`", path.display()))?;
+        Ok(Page { path, text })
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// Compares what is generated in the pages with its sources, and follows every link; with `UPDATE=1` in the environment
+/// it rewrites what is generated.
 pub fn check(workspace: &Workspace, products: &[Product]) -> Result<()> {
-    let path = workspace.path(PAGE);
-    let kept = fs::read_to_string(&path)?;
-    let made = with_tables(&kept, products);
-    if made == kept {
+    compare(workspace, Path::new(reference::PAGE), &reference::render(), "the catalog's schema")?;
+    for page in read_pages(workspace)? {
+        compare(workspace, &page.path, &services::with_tables(&page.text, products), "its catalog")?;
+    }
+    link::check(workspace)
+}
+
+/// Compares a page with what it would be if it were made now, or rewrites it.
+fn compare(workspace: &Workspace, page: &Path, expected: &str, source: &str) -> Result<()> {
+    let path = workspace.path("").join(page);
+    if fs::read_to_string(&path).is_ok_and(|text| text == expected) {
         return Ok(());
     }
     if !is_update() {
-        bail!("`{PAGE}`: a table of services is not that of its catalog: UPDATE=1 cargo xtask check");
+        bail!("`{}`: differs from {source}: run `UPDATE=1 cargo xtask check`", page.display());
     }
-    Ok(fs::write(path, made)?)
-}
-
-fn with_tables(page: &str, products: &[Product]) -> String {
-    let mut made = page.to_owned();
-    for product in products {
-        let start = format!("<!-- services of {} -->\n", product.name);
-        let Some(from) = made.find(&start).map(|at| at + start.len()) else { continue };
-        let Some(length) = made[from..].find(END) else { continue };
-        made.replace_range(from..from + length, &table(product));
-    }
-    made
-}
-
-/// A Markdown table: a row a service.
-fn table(product: &Product) -> String {
-    // A column that would be empty is none.
-    let has = |wanted: fn(&Service) -> bool| product.services.iter().any(wanted);
-    let (scopes, frames, expectations) =
-        (!product.mirrors.is_empty(), has(|s| s.frame.is_some()), has(|s| !s.expects.is_empty()));
-    let columns =
-        [("unit", true), ("what", true), ("scope", scopes), ("frame", frames), ("expects", expectations)];
-    let row = |cells: [String; 5]| {
-        let cells = cells.into_iter().zip(columns).filter(|(_, (_, wanted))| *wanted);
-        format!("| {} |\n", cells.map(|(cell, _)| cell).collect::<Vec<_>>().join(" | "))
-    };
-    let mut text = row(columns.map(|(name, _)| name.to_owned()));
-    text.push_str(&format!("|{}\n", "---|".repeat(columns.iter().filter(|(_, wanted)| *wanted).count())));
-    for service in &product.services {
-        let expects: Vec<String> = service
-            .expects
-            .iter()
-            .flat_map(|e| {
-                e.environment.iter().map(move |(name, value)| format!("`{name}={value}` in {}", e.service))
-            })
-            .collect();
-        let boot = if service.boot { ", from boot on" } else { "" };
-        let scope = match (service.scope, product.mirrors.iter().any(|m| m.name == service.name)) {
-            (_, true) => "system, user",
-            (Manager::System, _) => "system",
-            (Manager::User, _) => "user",
-        };
-        text.push_str(&row([
-            format!("`{}`", service.unit.trim_end_matches(".service")),
-            format!("{}{boot}", service.description.replace('|', "\\|")),
-            scope.to_owned(),
-            service.frame.clone().unwrap_or_default(),
-            expects.join(", "),
-        ]));
-    }
-    text
+    output::replace(&path, expected.as_bytes())
 }

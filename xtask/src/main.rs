@@ -36,13 +36,15 @@ enum Verb {
     Key(verb::key::Args),
     /// Write the JSON Schemas of a catalog and of what programs print
     Schema,
+    /// Check the pages and build the site of them
+    Docs(verb::docs::Args),
     /// A booted machine with the packages installed, and a shell in it
     Try(verb::tryout::Args),
     /// Measure a program against what it replaces
     Bench(verb::bench::Args),
     #[command(hide = true)]
     Inside(verb::inside::Args),
-    /// Run everything that the README promises
+    /// Run all tests, as CI does
     Test(verb::test::Args),
 }
 
@@ -85,6 +87,7 @@ fn run(workspace: &Workspace, verb: Verb) -> Result<()> {
         Verb::Image(args) => verb::image::run(workspace, args),
         Verb::Key(args) => verb::key::run(workspace, args),
         Verb::Schema => verb::schema::run(workspace),
+        Verb::Docs(args) => verb::docs::run(workspace, args),
         Verb::Try(args) => verb::tryout::run(workspace, args),
         Verb::Bench(args) => verb::bench::run(workspace, args),
         Verb::Inside(args) => verb::inside::run(args),

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod check;
 pub mod dist;
+pub mod docs;
 pub mod image;
 pub mod inside;
 pub mod key;

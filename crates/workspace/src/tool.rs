@@ -1,5 +1,5 @@
-//! The packagers: cargo-deb and cargo-generate-rpm at pinned versions, found on the PATH or in a per-user cache, and
-//! built into that cache at their first use.
+//! Tools from crates.io at pinned versions: found on the PATH or in a per-user cache, and built into that cache at their
+//! first use.
 
 use std::fs;
 use std::io::IsTerminal;
@@ -27,6 +27,10 @@ pub const CARGO_GENERATE_RPM: Tool = Tool { name: "cargo-generate-rpm", version:
 /// Checks licences and sources of the dependencies.
 pub const CARGO_DENY: Tool =
     Tool { name: "cargo-deny", version: "0.20.2", flags: &["--no-default-features"] };
+
+/// Builds the site, with its search; the parts that watch and serve it are left out.
+pub const MDBOOK: Tool =
+    Tool { name: "mdbook", version: "0.5.4", flags: &["--no-default-features", "--features", "search"] };
 
 /// It runs for a second, and what it does much of is C: compiling it well would take minutes.
 const CHEAP: [(&str, &str); 6] = [
@@ -62,7 +66,9 @@ impl Tool {
 
     fn is_it(&self, sh: &Shell, program: &Path) -> bool {
         let said = cmd!(sh, "{program} --version").quiet().ignore_stderr().read();
-        said.is_ok_and(|text| text.split_whitespace().last() == Some(self.version))
+        let version =
+            |text: String| text.split_whitespace().last().map(|v| v.trim_start_matches('v').to_owned());
+        said.is_ok_and(|text| version(text).as_deref() == Some(self.version))
     }
 
     /// Builds it beside its place and moves it there, so that nothing half-built is ever found.

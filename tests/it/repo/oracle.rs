@@ -186,16 +186,16 @@ fn paragraphs(text: &str) -> Vec<BTreeMap<String, String>> {
 }
 
 #[test]
-fn the_page_has_the_lines_of_the_readme() {
+fn the_page_has_the_lines_of_the_docs() {
     let dir = scratch("repo-page");
     ok(repo(&dist().dir, &dir).arg("rovi"));
     let page = fs::read_to_string(dir.join("index.html")).unwrap();
-    let readme = fs::read_to_string(support::command::root().join("README.md")).unwrap();
+    let docs = fs::read_to_string(support::command::root().join("docs/repositories.md")).unwrap();
     let boxes: Vec<&str> =
         page.split("<pre>\n").skip(1).map(|rest| rest.split("</pre>").next().unwrap()).collect();
     assert_eq!(boxes.len(), 2);
     for lines in boxes {
-        assert!(readme.contains(&format!("```sh\n{lines}```\n")), "{lines}");
+        assert!(docs.contains(&format!("```sh\n{lines}```\n")), "{lines}");
     }
     let shown = run(support::command::xtask(&["key", "show"]).arg(key()));
     let fingerprint = String::from_utf8(shown.stderr).unwrap().trim().replace("fingerprint: ", "");

@@ -8,6 +8,7 @@ pub mod event;
 pub mod made;
 pub mod manager;
 pub mod packages;
+pub mod pages;
 pub mod plain;
 pub mod robot;
 pub mod scratch;

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that the README promises, as CI runs it.
+//! `cargo xtask test`: every check and test, as CI runs them.
 
 use anyhow::{Context, Result};
 use workspace::Workspace;

@@ -71,7 +71,7 @@ pub fn solve<'a>(packages: &'a [Package], wish: &Wish, of: &str) -> Result<Vec<&
                     queue.push(needed);
                 }
                 None => {
-                    drop(faults.insert(format!("{} needs {}: not in {of}", package.name, describe(group))))
+                    faults.insert(format!("{} needs {}: not in {of}", package.name, describe(group)));
                 }
             }
         }
