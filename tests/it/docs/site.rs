@@ -13,8 +13,8 @@ use xtask::docs::{link, read_pages};
 /// The longest README.md, in words.
 const README: usize = 500;
 
-/// The longest ARCHITECTURE.md, in words: what it is today. 1,800 is the goal.
-const ARCHITECTURE: usize = 6_700;
+/// The longest ARCHITECTURE.md, in words.
+const ARCHITECTURE: usize = 1_800;
 
 /// The longest line of a page, in characters.
 const WIDTH: usize = 100;
