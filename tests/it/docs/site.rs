@@ -39,8 +39,11 @@ fn pages_are_short_and_no_line_is_wider_than_a_window() {
         for (index, line) in page.text.lines().enumerate() {
             is_code ^= line.starts_with("```");
             let is_table = line.starts_with('|');
+            // In a list of pages a link is a line.
+            let is_link = line.trim_start().starts_with("- [") && line.ends_with(".md)");
             let width = line.chars().count();
-            assert!(is_code || is_table || width <= WIDTH, "{}:{}: {width} columns", page.path, index + 1);
+            let may_be_wide = is_code || is_table || is_link;
+            assert!(may_be_wide || width <= WIDTH, "{}:{}: {width} columns", page.path, index + 1);
         }
     }
 }
