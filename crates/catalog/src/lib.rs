@@ -1,6 +1,5 @@
 //! A catalog's text in, a validated product out.
 
-pub mod date;
 pub mod finding;
 pub mod model;
 pub mod raw;

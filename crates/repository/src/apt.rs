@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use catalog::date;
+use base::date::format_timestamp;
 use debian::deb;
 use debian::stanza::Stanza;
 use package::pack::{Package, sha256};
@@ -288,9 +288,9 @@ impl Apt {
         let name = &publication.description.name;
         let Moment { now, valid_for, .. } = publication.moment;
         let mut text = format!("Origin: {name}\nLabel: {name}\nSuite: {suite}\nCodename: {suite}\n");
-        let _ = writeln!(text, "Date: {}", date::moment(now));
+        let _ = writeln!(text, "Date: {}", format_timestamp(now));
         if let Some(days) = valid_for {
-            let _ = writeln!(text, "Valid-Until: {}", date::moment(now + u64::from(days) * 86_400));
+            let _ = writeln!(text, "Valid-Until: {}", format_timestamp(now + u64::from(days) * 86_400));
         }
         let processors: Vec<&str> = self.lists.keys().map(String::as_str).collect();
         let _ = writeln!(text, "Acquire-By-Hash: yes\nArchitectures: {}", processors.join(" "));

@@ -7,6 +7,7 @@
 
 pub mod bounded;
 pub mod cksum;
+pub mod date;
 pub mod diagnosis;
 pub mod effective;
 pub mod env_file;

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::date::Date;
+use base::date::Date;
+
 use crate::finding::{Findings, known, shown};
 use crate::model::place::Place;
 use crate::model::service::{Known, build as build_service, extend, mirrored};
