@@ -1,10 +1,9 @@
-//! What is wrong with a catalog: every fault of a file, each with its line, gathered before anything is refused.
+//! The faults of a catalog: all of them, each with its line, gathered before anything is refused.
 
 use std::fmt;
 
 use base::plain::{Plain, deceives};
 
-/// One fault.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Finding {
     line: usize,
@@ -19,36 +18,36 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// None so far, of `file` as a person named it.
-    pub fn of(file: &str) -> Findings {
+    /// Makes an empty list for `file`, as a person named it.
+    pub fn new(file: &str) -> Findings {
         Findings { file: file.to_owned(), list: Vec::new() }
     }
 
-    /// Adds a fault; in line 0 it is one of what `--set` says. What several services inherit from one place is one fault.
+    /// Adds a fault, once even if several services inherit it; line 0 is that of `--set`.
     pub fn add(&mut self, line: usize, text: String) {
-        let finding = Finding { line, text: text.chars().map(visible).collect() };
+        let finding = Finding { line, text: text.chars().map(escape).collect() };
         if !self.list.contains(&finding) {
             self.list.push(finding);
         }
     }
 
-    /// Whether there is no fault.
+    /// Tells whether there is no fault.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// How many there are.
+    /// Counts the faults.
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// `value` when nothing was found, otherwise what was.
-    pub fn or<T>(mut self, value: T) -> Result<T, Findings> {
+    /// Fails with the faults so far, if there are any.
+    pub fn fail_if_any(&mut self) -> Result<(), Findings> {
         if self.is_empty() {
-            return Ok(value);
+            return Ok(());
         }
         self.list.sort();
-        Err(self)
+        Err(std::mem::take(self))
     }
 }
 
@@ -68,18 +67,18 @@ impl fmt::Display for Findings {
 
 impl std::error::Error for Findings {}
 
-/// A value in a message: in quotes, on one line, and not longer than a line.
-pub fn shown(value: &str) -> String {
+/// Quotes a value for a message: on one line, and no longer than a line.
+pub fn quote(value: &str) -> String {
     const LONGEST: usize = 60;
     let mut start: String = value.chars().take(LONGEST).collect();
     if start.len() < value.len() {
         start.push('…');
     }
-    format!("\"{}\"", start.chars().map(visible).collect::<String>())
+    format!("\"{}\"", start.chars().map(escape).collect::<String>())
 }
 
-/// A character as a terminal can show it: a message is one line, whatever the catalog holds.
-fn visible(c: char) -> String {
+/// Escapes a character that would break a message's line or not be seen in it.
+fn escape(c: char) -> String {
     match c {
         c if c.is_control() => c.escape_debug().to_string(),
         c if deceives(c) => c.escape_unicode().to_string(),
@@ -88,13 +87,13 @@ fn visible(c: char) -> String {
     }
 }
 
-/// `a, b, c` for the part of a message that says what would have been valid.
+/// Lists the valid choices for a message.
 pub fn known<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
     let names: Vec<String> = names.into_iter().map(|n| n.as_ref().to_owned()).collect();
     if names.is_empty() { "there is none".to_owned() } else { format!("known: {}", names.join(", ")) }
 }
 
-/// What is wrong with several catalogs.
+/// The faults of several catalogs.
 #[derive(Debug)]
 pub struct Faults(pub Vec<Findings>);
 

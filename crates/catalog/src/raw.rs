@@ -4,6 +4,7 @@
 //! the format: `cargo xtask schema` turns them into the JSON Schema that editors show and that [`crate::source`]
 //! checks a file against. Field names follow the systemd directive that they become.
 
+mod boot;
 mod bounds;
 mod directive;
 mod failure;
@@ -18,6 +19,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use boot::{Boot, BootWhen};
 pub use bounds::{Hardening, Limits};
 pub use directive::{Directive, Directives};
 pub use failure::{LimitAction, Notice, OnFailure, OnUpgrade, Restart, StartLimit};
@@ -25,7 +27,7 @@ pub use guard::Guard;
 pub use instances::{Instances, Socket};
 pub use machine::{Account, Config, Directory, DropIn, Group, Machine, Slice};
 pub use permit::{Permit, Power, Verb};
-pub use service::{Boot, BootWhen, Manager, Scope, Service, ServiceType, Session, Setup};
+pub use service::{Manager, Scope, Service, ServiceType, Session, Setup};
 pub use watch::{Answer, Ready, Watchdog};
 
 /// One product: what `catalog/<product>.toml` holds.

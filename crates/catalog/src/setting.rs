@@ -11,7 +11,7 @@ use std::str::FromStr;
 use serde_json::Value as Schema;
 use toml::{Table, Value};
 
-use crate::finding::{Findings, known, shown};
+use crate::finding::{Findings, known, quote};
 use crate::raw::{Catalog, Service, Variable};
 use crate::source::Source;
 use crate::structure;
@@ -33,7 +33,7 @@ impl FromStr for Setting {
         let word =
             |w: &str| !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric() || "-_@".contains(c));
         if !key.split('.').all(word) {
-            return Err(format!("{} is no key: write SERVICE.FIELD or VARIABLE", shown(key)));
+            return Err(format!("{} is no key: write SERVICE.FIELD or VARIABLE", quote(key)));
         }
         Ok(Setting { key: key.to_owned(), value: value.to_owned() })
     }
@@ -112,7 +112,7 @@ impl Setting {
             ([other, ..], None) => {
                 let names = catalog.service.keys().chain(catalog.role.keys());
                 let names: BTreeSet<&String> = names.collect();
-                Err(format!("{} is no service or role: {}", shown(other), known(names)))
+                Err(format!("{} is no service or role: {}", quote(other), known(names)))
             }
             ([], _) => Err("is empty".to_owned()),
         }
@@ -159,11 +159,11 @@ fn chosen(word: &str, all: Vec<Place>, fields: &[String]) -> Result<Vec<Vec<Stri
         [] => {
             let what = if fields.is_empty() { "variable" } else { "variable or field of it" };
             let valid = names.iter().map(|n| n.as_str()).chain(fields.iter().map(String::as_str));
-            Err(format!("{} is no {what}: {}", shown(word), known(valid)))
+            Err(format!("{} is no {what}: {}", quote(word), known(valid)))
         }
         several => {
             let several: Vec<&str> = several.iter().map(|name| name.as_str()).collect();
-            Err(format!("{} may be one of several: write {}", shown(word), several.join(" or ")))
+            Err(format!("{} may be one of several: write {}", quote(word), several.join(" or ")))
         }
     }
 }

@@ -3,8 +3,8 @@
 
 use serde_json::Value as Json;
 
-use crate::finding::{Findings, known, shown};
-use crate::source::{Node, Source, Value, below};
+use crate::finding::{Findings, known, quote};
+use crate::source::{Node, Source, Value, join_path};
 
 /// Compares the source with the schema.
 pub fn check(source: &Source, schema: &Json, findings: &mut Findings) {
@@ -59,7 +59,7 @@ impl<'a> Checker<'a> {
         if let Some(words) = constants(rule) {
             if !matches!(&node.value, Value::Text(text) if words.contains(&text.as_str())) {
                 let is = match &node.value {
-                    Value::Text(text) => shown(text),
+                    Value::Text(text) => quote(text),
                     other => other.kind().to_owned(),
                 };
                 self.wrong(node, path, format!("{is} is none of its values: {}", known(words)));
@@ -105,7 +105,7 @@ impl<'a> Checker<'a> {
         let Value::Table(table) = &node.value else { return };
         let properties = rule["properties"].as_object();
         for (key, value) in table {
-            let path = below(path, key);
+            let path = join_path(path, key);
             match (properties.and_then(|p| p.get(key)), &rule["additionalProperties"]) {
                 (Some(rule), _) => self.check(value, rule, &path),
                 (None, any @ Json::Object(_)) => self.check(value, any, &path),
@@ -121,7 +121,7 @@ impl<'a> Checker<'a> {
         for required in rule["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
             if !table.contains_key(required) {
                 let what = self.described(&rule["properties"][required]);
-                self.wrong(node, &below(path, required), format!("is missing: {what}"));
+                self.wrong(node, &join_path(path, required), format!("is missing: {what}"));
             }
         }
     }

@@ -13,7 +13,7 @@ pub fn check(files: &[&str], products: &[Product], extras: &[Extra]) -> Result<(
     let mut owners: BTreeMap<String, usize> = BTreeMap::new();
     let mut faults = Vec::new();
     for (i, product) in products.iter().enumerate() {
-        let mut findings = Findings::of(files[i]);
+        let mut findings = Findings::new(files[i]);
         let tree = render(product, extras);
         let programs = product.programs.iter().map(|p| format!("{}/{p}", product.program_dir));
         for path in tree.installed().map(|(path, _)| path.to_owned()).chain(programs) {
@@ -34,7 +34,7 @@ pub fn check(files: &[&str], products: &[Product], extras: &[Extra]) -> Result<(
                 ),
             );
         }
-        faults.extend(findings.or(()).err());
+        faults.extend(findings.fail_if_any().err());
     }
     if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
 }

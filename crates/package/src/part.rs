@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use catalog::finding::{known, shown};
+use catalog::finding::{known, quote};
 use catalog::model::{Product, Service};
 
 use crate::tree::Tree;
@@ -22,7 +22,7 @@ pub fn of(product: &Product, tree: Tree, names: &[String]) -> Result<Tree, Strin
     for name in names {
         if product.services.iter().all(|s| s.name != *name) {
             let names = known(product.services.iter().map(|s| &s.name));
-            return Err(format!("{} is no service of {}: {names}", shown(name), product.name));
+            return Err(format!("{} is no service of {}: {names}", quote(name), product.name));
         }
     }
     let wanted = |s: &&Service| names.contains(&s.name);

@@ -38,3 +38,15 @@ pub enum Directive {
     /// One line each.
     Lines(Vec<String>),
 }
+
+impl Directive {
+    /// Returns the value as it stands in a file, one string for each line.
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            Directive::Switch(on) => vec![if *on { "yes" } else { "no" }.to_owned()],
+            Directive::Number(number) => vec![number.to_string()],
+            Directive::Text(text) => vec![text.clone()],
+            Directive::Lines(lines) => lines.clone(),
+        }
+    }
+}

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::raw::service::Boot;
+use crate::raw::boot::Boot;
 
 /// Instances of a service: each is a file `/etc/<product>/<service>/<instance>.env`.
 ///

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::raw::boot::Boot;
 use crate::raw::bounds::{Hardening, Limits};
 use crate::raw::directive::Directives;
 use crate::raw::failure::{OnFailure, OnUpgrade, Restart, StartLimit};
@@ -232,24 +233,6 @@ impl Manager {
             Manager::User => "user",
         }
     }
-}
-
-/// Whether a service is started at boot, or at login.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Boot {
-    /// Yes, or never.
-    Always(bool),
-    /// When somebody wants it.
-    When(BootWhen),
-}
-
-/// When a service that is not started by itself is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum BootWhen {
-    /// From when on somebody has enabled it.
-    OnRequest,
 }
 
 /// How systemd learns that a service is up.

@@ -1,6 +1,6 @@
 //! Rules for what a package says of itself: each is read by dpkg, rpm and their linters.
 
-use crate::finding::shown;
+use crate::finding::quote;
 use crate::rule::name::version_number;
 use crate::rule::text::{self, Verdict};
 
@@ -33,7 +33,7 @@ pub fn maintainer(value: &str) -> Verdict {
         let name = !who.trim().is_empty() && !who.contains(['<', '>', '@', ',', '"', '(', ')']);
         name && mail.split_once('@').is_some_and(|(user, host)| word(user) && word(host))
     });
-    if fits { Ok(()) } else { Err(format!("{} is not of the form `Name <name@example.org>`", shown(value))) }
+    if fits { Ok(()) } else { Err(format!("{} is not of the form `Name <name@example.org>`", quote(value))) }
 }
 
 /// An SPDX expression.
@@ -50,7 +50,7 @@ pub fn license(value: &str) -> Verdict {
     if alternates && value.matches('(').count() == value.matches(')').count() {
         return Ok(());
     }
-    Err(format!("{} is no SPDX expression: write it like MIT, or MIT OR Apache-2.0", shown(value)))
+    Err(format!("{} is no SPDX expression: write it like MIT, or MIT OR Apache-2.0", quote(value)))
 }
 
 /// A web page.
@@ -61,7 +61,7 @@ pub fn homepage(value: &str) -> Verdict {
     if host.is_some_and(|h| !h.is_empty()) && address(value) {
         return Ok(());
     }
-    Err(format!("{} is no web address: write it like https://example.org/product", shown(value)))
+    Err(format!("{} is no web address: write it like https://example.org/product", quote(value)))
 }
 
 /// What `Documentation=` takes.
@@ -75,7 +75,7 @@ pub fn documentation(value: &str) -> Verdict {
     }
     Err(format!(
         "{} is no address of a page: write it like https://example.org/page or man:name(7)",
-        shown(value)
+        quote(value)
     ))
 }
 
@@ -104,7 +104,7 @@ pub fn relation_deb(value: &str) -> Verdict {
     if value.split(" | ").all(one) {
         return Ok(());
     }
-    Err(format!("{} is no Debian relation: write one like python3 (>= 3.11), or a | b", shown(value)))
+    Err(format!("{} is no Debian relation: write one like python3 (>= 3.11), or a | b", quote(value)))
 }
 
 /// A relation of an RPM package.
@@ -121,6 +121,6 @@ pub fn relation_rpm(value: &str) -> Verdict {
     if fits {
         Ok(())
     } else {
-        Err(format!("{} is no RPM relation: write one like python3 >= 3.11", shown(value)))
+        Err(format!("{} is no RPM relation: write one like python3 >= 3.11", quote(value)))
     }
 }

@@ -1,6 +1,6 @@
 //! Rules for the escape hatch: a directive must exist, stand in its section, and have no field of its own.
 
-use crate::finding::shown;
+use crate::finding::quote;
 use crate::raw::Manager;
 use crate::rule::text::Verdict;
 
@@ -114,14 +114,14 @@ pub fn value(name: &str, value: &str, scope: Manager, product: &str) -> Verdict 
     }
     let acts = ["FailureAction", "SuccessAction", "StartLimitAction", "JobTimeoutAction"].contains(&name);
     if acts && scope == Manager::User && value != "none" && !value.starts_with("exit") {
-        return Err(user_reboot(value));
+        return Err(refuse_reboot(value));
     }
     Ok(())
 }
 
 /// What to say of a user service that wants to act on the machine.
-pub fn user_reboot(value: &str) -> String {
-    let value = shown(value);
+pub fn refuse_reboot(value: &str) -> String {
+    let value = quote(value);
     format!(
         "{value} is for the system's manager, a user's cannot do it: use scope = \"system\" or leave it out"
     )

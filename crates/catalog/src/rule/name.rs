@@ -1,6 +1,6 @@
 //! Rules for names: of products, packages, users, units and variables.
 
-use crate::finding::{known, shown};
+use crate::finding::{known, quote};
 use crate::rule::text::Verdict;
 
 /// A name of ours: product, service, role, lock, kind.
@@ -130,12 +130,12 @@ pub fn foreign_unit(value: &str) -> Verdict {
         return Err(malformed(value, "a unit's whole name, such as network.target"));
     };
     if !SUFFIXES.contains(&suffix) {
-        return Err(format!("{} ends in no kind of unit: {}", shown(value), known(SUFFIXES)));
+        return Err(format!("{} ends in no kind of unit: {}", quote(value), known(SUFFIXES)));
     }
     if stem.ends_with('@') {
         return Err(format!(
             "{} is a template: write the instance, such as {stem}name.{suffix}",
-            shown(value)
+            quote(value)
         ));
     }
     let fits = !stem.is_empty()
@@ -224,7 +224,7 @@ pub fn device(value: &str) -> Verdict {
 }
 
 fn malformed(value: &str, valid: &str) -> String {
-    format!("{} is malformed: use {valid}", shown(value))
+    format!("{} is malformed: use {valid}", quote(value))
 }
 
 fn words(list: &str) -> impl Iterator<Item = &str> {

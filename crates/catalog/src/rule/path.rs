@@ -1,7 +1,7 @@
 //! Rules for paths: absolute ones go where they say, without detours, and nothing in them has a meaning of its own
 //! for whoever reads the file.
 
-use crate::finding::shown;
+use crate::finding::quote;
 use crate::rule::text::{self, Verdict};
 
 /// Specifiers that begin an absolute path.
@@ -20,7 +20,7 @@ pub fn in_unit(value: &str) -> Verdict {
         _ => false,
     };
     if !absolute {
-        return Err(format!("{} is not an absolute path: write it from `/` on", shown(value)));
+        return Err(format!("{} is not an absolute path: write it from `/` on", quote(value)));
     }
     detours(value)
 }
@@ -41,7 +41,7 @@ pub fn program(value: &str) -> Verdict {
 pub fn launched(value: &str) -> Verdict {
     text::setting(value)?;
     if !value.starts_with('/') && !value.starts_with("${") {
-        return Err(format!("{} is not an absolute path: write it from `/` or `${{NAME}}` on", shown(value)));
+        return Err(format!("{} is not an absolute path: write it from `/` or `${{NAME}}` on", quote(value)));
     }
     detours(value)
 }
@@ -50,7 +50,7 @@ pub fn launched(value: &str) -> Verdict {
 pub fn plain(value: &str) -> Verdict {
     text::setting(value)?;
     if !value.starts_with('/') {
-        return Err(format!("{} is not an absolute path: write it from `/` on", shown(value)));
+        return Err(format!("{} is not an absolute path: write it from `/` on", quote(value)));
     }
     if let Some(c) = value.chars().find(|c| !c.is_ascii_alphanumeric() && !"/._+@-".contains(*c)) {
         return Err(format!("holds `{c}`: use letters, digits and `/._+@-`"));
@@ -98,13 +98,13 @@ pub fn home(value: &str) -> Verdict {
     let Some(below) = BASES.iter().find_map(|base| value.strip_prefix(base)) else {
         return Err(format!(
             "{} is not the account's alone: write one below {}",
-            shown(value),
+            quote(value),
             BASES.join(", ")
         ));
     };
     let first = below.split('/').next().unwrap_or_default();
     if value.starts_with(BASES[0]) && TAKEN.contains(&first) {
-        return Err(format!("{} belongs to the system: choose another below {}", shown(value), BASES[0]));
+        return Err(format!("{} belongs to the system: choose another below {}", quote(value), BASES[0]));
     }
     Ok(())
 }
@@ -114,9 +114,9 @@ pub fn mode(value: &str) -> Verdict {
     let digits =
         value.strip_prefix('0').filter(|d| d.len() == 3 && d.chars().all(|c| ('0'..='7').contains(&c)));
     match digits.and_then(|d| d.chars().last()) {
-        None => Err(format!("{} is no mode of a directory: write four digits, such as 0750", shown(value))),
+        None => Err(format!("{} is no mode of a directory: write four digits, such as 0750", quote(value))),
         Some('2' | '3' | '6' | '7') => {
-            Err(format!("{} lets everybody write: give it to one account, such as 0750", shown(value)))
+            Err(format!("{} lets everybody write: give it to one account, such as 0750", quote(value)))
         }
         Some(_) => Ok(()),
     }
@@ -128,7 +128,7 @@ pub fn relative(value: &str) -> Verdict {
     if value.starts_with(['/', '~']) {
         return Err(format!(
             "{} does not start at the home directory: write it as seen from there",
-            shown(value)
+            quote(value)
         ));
     }
     detours(value)

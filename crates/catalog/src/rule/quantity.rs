@@ -1,7 +1,7 @@
 //! Rules for amounts as systemd reads them: spans of time, shares, memory, counts, and signals. What systemd cannot
 //! read it ignores, and runs the service with its default.
 
-use crate::finding::{known, shown};
+use crate::finding::{known, quote};
 use crate::rule::text::{self, Verdict};
 
 const SECOND: u64 = 1_000_000;
@@ -30,7 +30,7 @@ pub fn time_span(value: &str) -> Verdict {
 /// How long to wait for something: systemd would read 0 as without end.
 pub fn timeout(value: &str) -> Verdict {
     match microseconds(value)? {
-        0 => Err(format!("{} would mean without end: write infinity, or a time", shown(value))),
+        0 => Err(format!("{} would mean without end: write infinity, or a time", quote(value))),
         _ => Ok(()),
     }
 }
@@ -40,7 +40,7 @@ pub fn interval(value: &str) -> Verdict {
     match microseconds(value)? {
         0 => Err(format!(
             "{} would switch the limit off: write a time, or leave `start-limit` out",
-            shown(value)
+            quote(value)
         )),
         _ => Ok(()),
     }
@@ -50,7 +50,7 @@ pub fn interval(value: &str) -> Verdict {
 pub fn period(value: &str) -> Verdict {
     match microseconds(value)? {
         0 | u64::MAX => {
-            Err(format!("{} would switch the watchdog off: write a time, or leave it out", shown(value)))
+            Err(format!("{} would switch the watchdog off: write a time, or leave it out", quote(value)))
         }
         _ => Ok(()),
     }
@@ -61,7 +61,7 @@ fn microseconds(value: &str) -> Result<u64, String> {
     if value == "infinity" {
         return Ok(u64::MAX);
     }
-    let wrong = || format!("{} is no span of time: write it like 20s, 1min 30s or infinity", shown(value));
+    let wrong = || format!("{} is no span of time: write it like 20s, 1min 30s or infinity", quote(value));
     value.split(' ').try_fold(0_u64, |sum, part| {
         let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
         let (number, unit) = part.split_at(digits);
@@ -70,7 +70,7 @@ fn microseconds(value: &str) -> Result<u64, String> {
         let time = number.checked_mul(*factor).and_then(|time| time.checked_add(sum));
         // systemd counts microseconds in 64 bits, of which the highest number is infinity.
         time.filter(|time| *time < u64::MAX / 2)
-            .ok_or_else(|| format!("{} is too long: write infinity", shown(value)))
+            .ok_or_else(|| format!("{} is too long: write infinity", quote(value)))
     })
 }
 
@@ -80,7 +80,7 @@ pub fn percentage(value: &str) -> Verdict {
         Some(1..=100_000) => Ok(()),
         _ => Err(format!(
             "{} is no share of a processor: write it like 200%, from 1% to 100000%",
-            shown(value)
+            quote(value)
         )),
     }
 }
@@ -96,7 +96,7 @@ pub fn memory(value: &str) -> Verdict {
     };
     match number(digits).and_then(|n| n.checked_mul(factor)) {
         Some(1..=0x7fff_ffff_ffff_ffff) => Ok(()),
-        _ => Err(format!("{} is no amount of memory: write it like 512M or 4G", shown(value))),
+        _ => Err(format!("{} is no amount of memory: write it like 512M or 4G", quote(value))),
     }
 }
 
@@ -115,7 +115,7 @@ pub fn signal(value: &str) -> Verdict {
     }
     Err(format!(
         "{} is no signal that stops a service: {}, SIGRTMIN+0 to SIGRTMIN+30",
-        shown(value),
+        quote(value),
         known(SIGNALS)
     ))
 }

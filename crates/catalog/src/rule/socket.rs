@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::finding::shown;
+use crate::finding::quote;
 use crate::rule::path;
 use crate::rule::text::Verdict;
 
@@ -14,7 +14,7 @@ pub fn listen(value: &str) -> Verdict {
     if port(value).is_some() || value.parse::<SocketAddr>().is_ok_and(|a| a.port() != 0) {
         return Ok(());
     }
-    Err(format!("{} is no place to listen: write a port, ADDRESS:PORT with numbers, or a path", shown(value)))
+    Err(format!("{} is no place to listen: write a port, ADDRESS:PORT with numbers, or a path", quote(value)))
 }
 
 /// Where a connection is passed on to.
@@ -25,7 +25,7 @@ pub fn to(value: &str) -> Verdict {
     if value.parse::<SocketAddr>().is_ok_and(|a| a.port() != 0) {
         return Ok(());
     }
-    Err(format!("{} is no place to connect to: write ADDRESS:PORT with numbers, or a path", shown(value)))
+    Err(format!("{} is no place to connect to: write ADDRESS:PORT with numbers, or a path", quote(value)))
 }
 
 /// Whether a connection to `to` would come in at `listen`.

@@ -1,7 +1,7 @@
 //! Rules for text that ends up in a unit, an environment file or a script: nothing in it may start a line or a
 //! comment of its own there.
 
-use crate::finding::shown;
+use crate::finding::quote;
 
 /// The outcome of a rule: nothing, or what is wrong.
 pub type Verdict = Result<(), String>;
@@ -102,7 +102,7 @@ pub fn setting(value: &str) -> Verdict {
         Some((i, _)) => Err(format!(
             "{} would be part of the value, systemd knows no comments at the end of a line: \
              write a comment in the catalog instead",
-            shown(&value[i..])
+            quote(&value[i..])
         )),
         None => Ok(()),
     }

@@ -1,13 +1,11 @@
-//! Settings of programs and units that are not the product's: takes the tables of drop-ins, makes the files that hold
-//! them.
+//! Drop-ins: settings of programs and units that are not the product's.
 //!
 //! Only files that are read beside others, so that no package takes another one's away, and an administrator's file of
 //! the same name in `/etc` wins.
 
-use crate::finding::shown;
+use super::report::Report;
+use crate::finding::quote;
 use crate::model::DropIn;
-use crate::model::hatch::lines_of;
-use crate::model::place::Place;
 use crate::raw::Catalog;
 use crate::rule::path;
 use crate::rule::text::{self, Verdict};
@@ -15,38 +13,37 @@ use crate::rule::text::{self, Verdict};
 /// Kinds of files that describe the network.
 const NETWORK: [&str; 3] = ["network", "link", "netdev"];
 
-/// Checks and resolves them all.
-pub(super) fn drop_ins(catalog: &Catalog, place: &mut Place<'_>) -> Vec<DropIn> {
-    let mut made = Vec::new();
+pub(super) fn resolve_drop_ins(catalog: &Catalog, report: &mut Report<'_>) -> Vec<DropIn> {
+    let mut drop_ins = Vec::new();
     for (path, drop_in) in &catalog.drop_in {
         let at = ["drop-in", path];
-        place.rule(&at, file(path, &catalog.product.name));
-        place.rule(&["drop-in", path, "why"], text::comment(&drop_in.why));
+        report.check(&at, check_path(path, &catalog.product.name));
+        report.check(&["drop-in", path, "why"], text::comment(&drop_in.why));
         if drop_in.settings.values().all(|section| section.is_empty()) {
-            place.fault(&at, "sets nothing: write sections with settings, or take it away");
+            report.refuse(&at, "sets nothing: write sections with settings, or take it away");
         }
         let mut sections = Vec::new();
         for (section, settings) in &drop_in.settings {
-            place.rule(&["drop-in", path, "settings", section], word(section));
+            report.check(&["drop-in", path, "settings", section], check_word(section));
             let mut lines = Vec::new();
             for (key, value) in settings {
                 let at = ["drop-in", path, "settings", section, key];
-                place.rule(&at, word(key));
-                for value in lines_of(value) {
+                report.check(&at, check_word(key));
+                for value in value.lines() {
                     // An empty value resets a list.
-                    place.rule(&at, if value.is_empty() { Ok(()) } else { text::setting(&value) });
+                    report.check(&at, if value.is_empty() { Ok(()) } else { text::setting(&value) });
                     lines.push((key.clone(), value));
                 }
             }
             sections.push((section.clone(), lines));
         }
-        made.push(DropIn { path: path.clone(), why: drop_in.why.trim().to_owned(), sections });
+        drop_ins.push(DropIn { path: path.clone(), why: drop_in.why.trim().to_owned(), sections });
     }
-    made
+    drop_ins
 }
 
-/// A file that its reader reads beside others.
-fn file(value: &str, product: &str) -> Verdict {
+/// Checks that the file is read beside others.
+fn check_path(value: &str, product: &str) -> Verdict {
     path::plain(value)?;
     let parts: Vec<&str> = value.split('/').skip(1).collect();
     let ending =
@@ -64,7 +61,7 @@ fn file(value: &str, product: &str) -> Verdict {
         return Err(format!(
             "{} is no place for settings beside others: use /usr/lib/systemd/NAME.conf.d/FILE.conf, \
              /usr/lib/systemd/system/UNIT.d/FILE.conf or /usr/lib/systemd/network/FILE.network",
-            shown(value)
+            quote(value)
         ));
     }
     if value == format!("/usr/lib/systemd/system.conf.d/50-{product}.conf") {
@@ -73,11 +70,11 @@ fn file(value: &str, product: &str) -> Verdict {
     Ok(())
 }
 
-/// The name of a section or a setting.
-fn word(value: &str) -> Verdict {
+/// Checks the name of a section or a setting.
+fn check_word(value: &str) -> Verdict {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if (1..=64).contains(&value.len()) && value.chars().all(plain) {
         return Ok(());
     }
-    Err(format!("{} is no name of a section or setting: use letters, digits, `-` and `_`", shown(value)))
+    Err(format!("{} is no name of a section or setting: use letters, digits, `-` and `_`", quote(value)))
 }

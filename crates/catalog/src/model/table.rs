@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use base::table;
 
-use crate::model::{Lock, Product, Role, Service};
+use super::environment::Role;
+use super::product::{Lock, Product};
+use super::service::Service;
 use crate::raw::Manager;
 
 impl Product {

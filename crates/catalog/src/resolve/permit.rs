@@ -4,64 +4,67 @@
 
 use std::collections::BTreeSet;
 
-use crate::finding::{known, shown};
-use crate::model::place::Place;
+use super::report::Report;
+use crate::finding::{known, quote};
 use crate::model::{Permit, Service};
 use crate::raw::{Catalog, Manager, Verb};
 use crate::rule::text;
 
-/// The permits, resolved.
-pub(super) fn permits(catalog: &Catalog, services: &[Service], place: &mut Place<'_>) -> Vec<Permit> {
+pub(super) fn resolve_permits(
+    catalog: &Catalog,
+    services: &[Service],
+    report: &mut Report<'_>,
+) -> Vec<Permit> {
     let mut permits = Vec::new();
     for (i, permit) in catalog.permit.iter().enumerate() {
         let i = i.to_string();
         let at = |field| ["permit", i.as_str(), field];
-        place.rule(&at("why"), text::line(&permit.why));
+        report.check(&at("why"), text::line(&permit.why));
         match (&permit.group, &permit.user) {
             (Some(group), None) if !catalog.group.contains_key(group) => {
                 let groups = known(catalog.group.keys());
-                place.fault(
+                report.refuse(
                     &at("group"),
-                    &format!("{} names no group of this catalog: {groups}", shown(group)),
+                    &format!("{} names no group of this catalog: {groups}", quote(group)),
                 );
             }
             (None, Some(user)) if !catalog.account.contains_key(user) => {
                 let accounts = known(catalog.account.keys());
-                place.fault(
+                report.refuse(
                     &at("user"),
-                    &format!("{} names no account of this catalog: {accounts}", shown(user)),
+                    &format!("{} names no account of this catalog: {accounts}", quote(user)),
                 );
             }
             (Some(_), None) | (None, Some(_)) => {}
             (Some(_), Some(_)) => {
-                place.fault(&["permit", &i], "has both `group` and `user`: keep one, or write two permits")
+                report.refuse(&["permit", &i], "has both `group` and `user`: keep one, or write two permits")
             }
-            (None, None) => place.fault(&["permit", &i], "is for nobody: write `group` or `user`"),
+            (None, None) => report.refuse(&["permit", &i], "is for nobody: write `group` or `user`"),
         }
         let no_service = permit.kinds.is_empty() && permit.services.is_empty();
         let only_powers = !permit.powers.is_empty() && no_service;
         if permit.verbs.is_empty() && !only_powers {
-            place.fault(&["permit", &i], "permits nothing: write `verbs = [\"start\", …]`");
+            report.refuse(&["permit", &i], "permits nothing: write `verbs = [\"start\", …]`");
         }
-        place.list(&at("kinds"), &permit.kinds);
-        place.list(&at("services"), &permit.services);
+        report.check_list(&at("kinds"), &permit.kinds, |_| Ok(()));
+        report.check_list(&at("services"), &permit.services, |_| Ok(()));
         let mut units = BTreeSet::new();
         for (k, kind) in permit.kinds.iter().enumerate() {
-            let found: Vec<&Service> = services.iter().filter(|s| s.kinds.contains(kind)).collect();
-            if found.is_empty() {
+            let of_kind: Vec<&Service> = services.iter().filter(|s| s.kinds.contains(kind)).collect();
+            if of_kind.is_empty() {
                 let kinds: BTreeSet<&String> = services.iter().flat_map(|s| &s.kinds).collect();
-                let text = format!("{} is the kind of no service: {}", shown(kind), known(kinds));
-                place.fault(&["permit", &i, "kinds", &k.to_string()], &text);
+                let text = format!("{} is the kind of no service: {}", quote(kind), known(kinds));
+                report.refuse(&["permit", &i, "kinds", &k.to_string()], &text);
             }
-            units.extend(found.into_iter().map(|s| s.unit.clone()));
+            units.extend(of_kind.into_iter().map(|s| s.unit.clone()));
         }
         for (k, wanted) in permit.services.iter().enumerate() {
             match services.iter().find(|s| s.name == *wanted) {
                 Some(service) => _ = units.insert(service.unit.clone()),
                 None => {
                     let names = known(services.iter().map(|s| &s.name));
-                    let text = format!("{} is no service that this package ships: {names}", shown(wanted));
-                    place.fault(&["permit", &i, "services", &k.to_string()], &text);
+                    let text = format!("{} is no service that this package ships: {names}", quote(wanted));
+                    report.refuse(&["permit", &i, "services", &k.to_string()], &text);
                 }
             }
         }
@@ -70,10 +73,10 @@ pub(super) fn permits(catalog: &Catalog, services: &[Service], place: &mut Place
                 "{} runs in user scope, where each user controls their own: leave it out",
                 service.name
             );
-            place.fault(&["permit", &i], &text);
+            report.refuse(&["permit", &i], &text);
         }
         if no_service && !(only_powers && permit.verbs.is_empty()) {
-            place.fault(&["permit", &i], "is about no service: write `kinds` or `services`");
+            report.refuse(&["permit", &i], "is about no service: write `kinds` or `services`");
         }
         let in_order = services.iter().map(|s| s.unit.clone()).filter(|u| units.contains(u));
         permits.push(Permit {
@@ -82,22 +85,15 @@ pub(super) fn permits(catalog: &Catalog, services: &[Service], place: &mut Place
             user: permit.user.clone(),
             units: in_order.clone().filter(|u| !u.contains('@')).collect(),
             templates: in_order.filter(|u| u.contains('@')).collect(),
-            verbs: BTreeSet::from_iter(&permit.verbs).into_iter().map(|v| verb(*v).to_owned()).collect(),
+            verbs: BTreeSet::from_iter(&permit.verbs).into_iter().map(|v| name_verb(*v).to_owned()).collect(),
             powers: BTreeSet::from_iter(permit.powers.iter().copied()).into_iter().collect(),
         });
     }
     permits
 }
 
-impl Permit {
-    /// Whether it is about a unit, or about any instance of a template.
-    pub fn covers(&self, unit: &str) -> bool {
-        self.units.iter().chain(&self.templates).any(|u| u == unit)
-    }
-}
-
-/// The verb as systemd tells it to polkit.
-fn verb(verb: Verb) -> &'static str {
+/// Names a verb as systemd does when it asks polkit.
+fn name_verb(verb: Verb) -> &'static str {
     match verb {
         Verb::Start => "start",
         Verb::Stop => "stop",

@@ -1,0 +1,36 @@
+//! Alerts: `on-failure = "alert"`.
+
+use super::report::Report;
+use crate::model::Service;
+use crate::raw::{Catalog, Manager};
+use crate::rule::name;
+
+/// Returns the unit that `OnFailure=` names. Its instance is the whole name of the failed unit, which needs no escaping.
+pub(super) fn alert_unit(product: &str) -> String {
+    format!("{product}-alert@%n.service")
+}
+
+/// Returns the managers with a service that asks for alerts. Alerts of the system's have an account of their own.
+pub(super) fn resolve_alerts<'a>(
+    catalog: &Catalog,
+    services: impl Iterator<Item = &'a Service> + Clone,
+    report: &mut Report<'_>,
+) -> Vec<Manager> {
+    let product = &catalog.product.name;
+    let notice = alert_unit(product);
+    let asks = |manager: &Manager| {
+        services.clone().any(|s| s.scope == *manager && s.relations.on_failure.contains(&notice))
+    };
+    let managers: Vec<Manager> = [Manager::System, Manager::User].into_iter().filter(asks).collect();
+    if managers.contains(&Manager::System) {
+        let user = format!("{product}-alert");
+        if catalog.account.contains_key(&user) {
+            report
+                .refuse(&["account", &user], "is the account that alerts are sent from: choose another name");
+        } else if name::product(product).is_ok() && name::account(&user).is_err() {
+            let text = format!("is too long for alerts, whose account is `{user}`: 25 letters at most");
+            report.refuse(&["product", "name"], &text);
+        }
+    }
+    managers
+}

@@ -1,0 +1,109 @@
+//! How long, how often and how much: the times of a service, its restarts, its limits and its hardening.
+
+use super::entry::Entry;
+use crate::finding::{known, quote};
+use crate::model::slice_unit;
+use crate::raw::{Hardening, LimitAction, Manager, Restart, ServiceType};
+use crate::resolve::limits::{check_limits, render_limits, set_directives};
+use crate::resolve::quote::quote_word;
+use crate::rule::{directive, name, path, quantity};
+
+/// Checks the times and the signal that go into the unit as they are.
+pub(super) fn check_times(entry: &mut Entry<'_, '_>) {
+    let spec = entry.spec;
+    entry.check_optional(&["restart-sec"], spec.restart_sec.as_ref(), quantity::time_span);
+    entry.check_optional(&["timeout-start"], spec.timeout_start.as_ref(), quantity::timeout);
+    entry.check_optional(&["timeout-stop"], spec.timeout_stop.as_ref(), quantity::timeout);
+    entry.check_optional(&["kill-signal"], spec.kill_signal.as_ref(), quantity::signal);
+}
+
+/// Returns `Restart=`.
+pub(super) fn resolve_restart(entry: &mut Entry<'_, '_>) -> &'static str {
+    if entry.spec.restart == Some(Restart::Always) && entry.spec.r#type == Some(ServiceType::Oneshot) {
+        let text = "a oneshot service ends by itself, systemd refuses \"always\": use on-failure or no";
+        entry.refuse(&["restart"], text);
+    }
+    match entry.spec.restart {
+        None | Some(Restart::No) => "no",
+        Some(Restart::OnFailure) => "on-failure",
+        Some(Restart::Always) => "always",
+    }
+}
+
+/// Returns `StartLimit…=`: name and value.
+pub(super) fn resolve_start_limit(entry: &mut Entry<'_, '_>) -> Vec<(String, String)> {
+    let Some(limit) = &entry.spec.start_limit else { return Vec::new() };
+    if limit.burst == 0 {
+        let text = "is 0, which would switch the limit off: write at least 1";
+        entry.refuse(&["start-limit", "burst"], text);
+    }
+    entry.check(&["start-limit", "interval"], quantity::interval(&limit.interval));
+    if limit.action == Some(LimitAction::Reboot) && entry.scope == Manager::User {
+        entry.refuse(&["start-limit", "action"], &directive::refuse_reboot("reboot"));
+    }
+    let action = limit.action.map(|action| match action {
+        LimitAction::None => "none",
+        LimitAction::Reboot => "reboot",
+    });
+    set_directives([
+        ("StartLimitBurst", Some(limit.burst.to_string())),
+        ("StartLimitIntervalSec", Some(limit.interval.clone())),
+        ("StartLimitAction", action.map(str::to_owned)),
+    ])
+}
+
+/// Returns the directives of `limits`: name and value.
+pub(super) fn resolve_limits(entry: &mut Entry<'_, '_>) -> Vec<(String, String)> {
+    let Some(limits) = &entry.spec.limits else { return Vec::new() };
+    check_limits(limits, |field, verdict| entry.check(&["limits", field], verdict));
+    render_limits(limits)
+}
+
+/// Returns `Slice=`.
+pub(super) fn resolve_slice(entry: &mut Entry<'_, '_>) -> Option<String> {
+    let wanted = entry.spec.slice.as_ref()?;
+    let slices = &entry.context.catalog.slice;
+    if !slices.contains_key(wanted) {
+        let text = format!("{} names no slice: {}", quote(wanted), known(slices.keys()));
+        entry.refuse(&["slice"], &text);
+    }
+    if entry.scope == Manager::User {
+        entry.refuse(&["slice"], "is one of the machine's, which a user service is not in: leave it out");
+    }
+    Some(slice_unit(&entry.product().name, wanted))
+}
+
+/// Returns the hardening profile.
+pub(super) fn resolve_hardening(entry: &mut Entry<'_, '_>) -> Hardening {
+    match (entry.scope, entry.spec.hardening) {
+        (Manager::User, Some(Hardening::Ros | Hardening::Strict)) => {
+            let text = "needs the system's manager: use \"user\" or \"none\" in user scope";
+            entry.refuse(&["hardening"], text);
+        }
+        (Manager::System, Some(Hardening::User)) => {
+            let text = "is for a user's manager: use \"strict\", \"ros\" or \"none\"";
+            entry.refuse(&["hardening"], text);
+        }
+        _ => {}
+    }
+    entry.spec.hardening.unwrap_or(match entry.scope {
+        Manager::User => Hardening::User,
+        Manager::System => Hardening::Strict,
+    })
+}
+
+/// Returns `ReadWritePaths=`, quoted.
+pub(super) fn resolve_write_paths(entry: &mut Entry<'_, '_>) -> Vec<String> {
+    let paths = &entry.spec.write_paths;
+    entry.check_list("write-paths", paths, |path| path::in_unit(path.strip_prefix('-').unwrap_or(path)));
+    for (i, path) in paths.iter().enumerate() {
+        entry.check_specifiers(&["write-paths", &i.to_string()], path);
+    }
+    paths.iter().map(|path| quote_word(path)).collect()
+}
+
+/// Returns `DeviceAllow=`.
+pub(super) fn resolve_devices(entry: &mut Entry<'_, '_>) -> Vec<String> {
+    entry.check_list("devices", &entry.spec.devices, name::device);
+    entry.spec.devices.clone()
+}

@@ -1,0 +1,78 @@
+//! What a service is and whom it runs as: `description`, `documentation`, `user`, `syslog-identifier`, `processes`,
+//! `frame`.
+
+use super::entry::Entry;
+use crate::finding::{known, quote};
+use crate::raw::Manager;
+use crate::rule::{about, name, text};
+
+pub(super) fn resolve_description(entry: &mut Entry<'_, '_>) -> String {
+    let Some(description) = &entry.spec.description else {
+        entry.refuse(&["description"], "is missing: one line for people");
+        return String::new();
+    };
+    entry.check(&["description"], text::line(description));
+    description.clone()
+}
+
+/// Checks the fields that go into the unit or the table as they are.
+pub(super) fn check_identity(entry: &mut Entry<'_, '_>) {
+    let spec = entry.spec;
+    entry.check_list("documentation", &spec.documentation, about::documentation);
+    entry.check_list("processes", &spec.processes, name::process);
+    entry.check_optional(&["frame"], spec.frame.as_ref(), name::frame);
+}
+
+/// Returns `User=`, which only the system's manager knows.
+pub(super) fn resolve_user(entry: &mut Entry<'_, '_>, is_parent: bool) -> Option<String> {
+    let accounts = &entry.context.catalog.account;
+    match (&entry.spec.user, entry.scope) {
+        (None, Manager::System) if !is_parent => {
+            let text = format!(
+                "is missing, it would run as root: name an account ({}) or say \"root\"",
+                known(accounts.keys())
+            );
+            entry.refuse(&["user"], &text);
+        }
+        (Some(_), Manager::User) => {
+            entry.refuse(&["user"], "a user service runs as whoever owns it: leave it out")
+        }
+        (Some(user), Manager::System) if user != "root" && !accounts.contains_key(user) => {
+            let verdict = text::setting(user);
+            let malformed = verdict.is_err();
+            entry.check(&["user"], verdict);
+            if !malformed {
+                let text = format!("{} names no account: {}, or root", quote(user), known(accounts.keys()));
+                entry.refuse(&["user"], &text);
+            }
+        }
+        _ => {}
+    }
+    entry.spec.user.clone().filter(|_| entry.scope == Manager::System)
+}
+
+/// Returns the groups that a user joins where they exist.
+pub(super) fn optional_groups(entry: &Entry<'_, '_>, user: Option<&str>) -> Vec<String> {
+    let account = user.and_then(|user| entry.context.catalog.account.get(user));
+    account.map(|account| account.groups_if_present.clone()).unwrap_or_default()
+}
+
+/// Returns the folder of `StateDirectory=`: the user's home, where it is below `/var/lib`.
+pub(super) fn state_directory(entry: &Entry<'_, '_>, user: Option<&str>) -> Option<String> {
+    let account = user.and_then(|user| entry.context.catalog.account.get(user))?;
+    account.home.as_deref()?.strip_prefix("/var/lib/").map(str::to_owned)
+}
+
+/// Returns `SyslogIdentifier=`. A watched service needs one: systemd starts its watcher, whose name the journal would
+/// show otherwise.
+pub(super) fn resolve_identifier(entry: &mut Entry<'_, '_>) -> Option<String> {
+    if let Some(identifier) = &entry.spec.syslog_identifier {
+        let verdict = text::setting(identifier).and_then(|()| name::process(identifier));
+        entry.check(&["syslog-identifier"], verdict);
+        entry.check_specifiers(&["syslog-identifier"], identifier);
+        return Some(identifier.clone());
+    }
+    let instance = if entry.is_template() { "@%i" } else { "" };
+    let stem = entry.stem();
+    entry.spec.ready.as_ref().map(|_| format!("{stem}{instance}"))
+}

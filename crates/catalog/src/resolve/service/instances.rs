@@ -1,0 +1,69 @@
+//! `instances`: the directory of their files, and those that the package brings.
+
+use super::entry::Entry;
+use crate::finding::known;
+use crate::model::{Instance, Instances, Variable};
+use crate::raw::{Boot, Manager};
+use crate::resolve::quote::quote_value;
+use crate::rule::{name, text};
+
+pub(super) fn resolve_instances(entry: &mut Entry<'_, '_>) -> Option<Instances> {
+    let spec = entry.spec.instances.as_ref()?;
+    check_other_fields(entry);
+    let directory = format!("/etc/{}/{}", entry.product().name, entry.name());
+    for (variable, what) in &spec.variables {
+        entry.check(&["instances", "variables", variable], name::variable(variable));
+        entry.check(&["instances", "variables", variable], text::line(what));
+    }
+    let mut shipped = Vec::new();
+    for (instance, values) in &spec.shipped {
+        let at = ["instances", "shipped", instance.as_str()];
+        entry.check(&at, name::instance(instance));
+        for missing in spec.variables.keys().filter(|variable| !values.contains_key(*variable)) {
+            entry.refuse(&at, &format!("does not say what {missing} is: write a value"));
+        }
+        let mut variables = Vec::new();
+        for (variable, value) in values {
+            let at = ["instances", "shipped", instance, variable];
+            entry.check(&at, text::variable(value));
+            if !spec.variables.contains_key(variable) {
+                let variables = known(spec.variables.keys());
+                entry.refuse(&at, &format!("is none of the variables of an instance: {variables}"));
+            }
+            variables.push(Variable {
+                name: variable.clone(),
+                value: value.clone(),
+                quoted: quote_value(value),
+                why: spec.variables.get(variable).cloned(),
+            });
+        }
+        let file = format!("{directory}/{instance}.env");
+        shipped.push(Instance { name: instance.clone(), file, variables });
+    }
+    let variables = spec.variables.iter().map(|(name, what)| (name.clone(), what.clone())).collect();
+    Some(Instances { directory, variables, shipped })
+}
+
+/// Checks the fields that do not go together with instances.
+fn check_other_fields(entry: &mut Entry<'_, '_>) {
+    let spec = entry.spec;
+    if entry.scope == Manager::User {
+        entry.refuse(&["scope"], "has instances, which are files of the machine's: use scope = \"system\"");
+    }
+    if spec.boot == Some(Boot::Always(true)) {
+        let text = "has instances, and no package knows which ones a machine wants: write \"on-request\"";
+        entry.refuse(&["boot"], text);
+    }
+    if ["alert", "alert-mail"].contains(&entry.name()) {
+        let text = "would be those of the unit that tells of failures: rename the service";
+        entry.refuse(&["instances"], text);
+    }
+    let fields = [
+        ("launch", !spec.launch.is_empty()),
+        ("socket", spec.socket.is_some()),
+        ("tasks", spec.tasks == Some(true)),
+    ];
+    for (field, _) in fields.iter().filter(|(_, set)| *set) {
+        entry.refuse(&[field], "is there once, and not for each of several instances: leave it out");
+    }
+}

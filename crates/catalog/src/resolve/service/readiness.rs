@@ -1,0 +1,145 @@
+//! How systemd learns that a service is up and still works: `ready` and `watchdog`, the words of `notify-helper` that
+//! stand before the command.
+
+use std::ffi::OsString;
+
+use base::probe::Probe;
+use base::probe::options::Options;
+
+use super::entry::Entry;
+use super::environment::check_word;
+use crate::model::{Role, WATCHER, program_dir};
+use crate::raw::{Ready, ServiceType};
+use crate::resolve::quote::quote_word;
+use crate::rule::{quantity, text};
+
+/// A probe, and what it expects of an answer.
+struct Probed<'a> {
+    option: &'static str,
+    /// The field of the probe; what it expects stands beside it.
+    at: &'static [&'static str],
+    probe: &'a str,
+    status: Option<&'a str>,
+    body: Option<&'a str>,
+}
+
+/// Returns the words up to `--` that stand before the command; none when the program itself reports.
+pub(super) fn resolve_watcher(entry: &mut Entry<'_, '_>, role: Option<&Role>) -> Option<Vec<String>> {
+    check_watchdog(entry);
+    let spec = entry.spec;
+    let mut probes = vec![match spec.ready.as_ref()? {
+        Ready::Probe(probe) => Probed { option: "--ready", at: &["ready"], probe, status: None, body: None },
+        Ready::Answer(answer) => Probed {
+            option: "--ready",
+            at: &["ready", "probe"],
+            probe: &answer.probe,
+            status: answer.status.as_deref(),
+            body: answer.body.as_deref(),
+        },
+    }];
+    if let Some((watchdog, probe)) = spec.watchdog.as_ref().and_then(|w| Some((w, w.probe.as_ref()?))) {
+        probes.push(Probed {
+            option: "--watchdog",
+            at: &["watchdog", "probe"],
+            probe,
+            status: watchdog.status.as_deref(),
+            body: watchdog.body.as_deref(),
+        });
+    }
+    check_ready(entry);
+    let mut words = vec![format!("{}/{WATCHER}", program_dir(&entry.product().name)), "run".to_owned()];
+    for probe in probes {
+        words.extend(resolve_probe(entry, &probe, role));
+    }
+    words.push("--".to_owned());
+    Some(words)
+}
+
+fn check_watchdog(entry: &mut Entry<'_, '_>) {
+    let spec = entry.spec;
+    let Some(watchdog) = &spec.watchdog else { return };
+    match &watchdog.every {
+        Some(every) => entry.check(&["watchdog", "every"], quantity::period(every)),
+        None => {
+            let text = "is missing: time within which a sign of life must come";
+            entry.refuse(&["watchdog", "every"], text);
+        }
+    }
+    if watchdog.probe.is_none() {
+        for (field, value) in [("status", &watchdog.status), ("body", &watchdog.body)] {
+            if value.is_some() {
+                entry.refuse(&["watchdog", field], "is about the answer to a probe: write `probe`");
+            }
+        }
+    }
+    if spec.ready.is_some() {
+        return;
+    }
+    if watchdog.probe.is_some() {
+        let text = "needs `ready`, which says from when on it is asked: write it";
+        entry.refuse(&["watchdog", "probe"], text);
+    } else if spec.launch.is_empty() && spec.r#type != Some(ServiceType::Notify) {
+        let text =
+            "is for a program that reports: write `probe`, or `type = \"notify\"` if it does so itself";
+        entry.refuse(&["watchdog"], text);
+    }
+}
+
+/// Checks the fields that do not go together with `ready`.
+fn check_ready(entry: &mut Entry<'_, '_>) {
+    if !entry.product().programs.iter().any(|program| program == WATCHER) {
+        let text = format!("needs `{WATCHER}`, which is not packed: add it to product.programs");
+        entry.refuse(&["ready"], &text);
+    }
+    if !entry.spec.launch.is_empty() {
+        let text = "is for a service with `exec`, a launched one reports when it is up: leave it out";
+        entry.refuse(&["ready"], text);
+    }
+    if entry.spec.r#type.is_some_and(|t| t != ServiceType::Notify) {
+        entry.refuse(&["type"], "a service with `ready` is of type notify: leave it out");
+    }
+    if entry.spec.directives.service.contains_key("NotifyAccess") {
+        let text = "is written by `ready`, the watcher is not the main process: leave it out";
+        entry.refuse(&["directives", "Service", "NotifyAccess"], text);
+    }
+}
+
+fn resolve_probe(entry: &mut Entry<'_, '_>, probed: &Probed<'_>, role: Option<&Role>) -> Vec<String> {
+    let mut words = vec![probed.option.to_owned(), quote_word(probed.probe)];
+    entry.check(probed.at, text::line(probed.probe));
+    check_word(entry, probed.at, probed.probe, role);
+    let literal = read_literal(probed.probe);
+    let is_probe = literal.as_deref().is_some_and(|literal| Probe::parse(literal).is_ok());
+    if let Some(literal) = &literal {
+        if let Err(why) = Probe::parse(literal) {
+            entry.refuse(probed.at, &format!("is no probe: {why}"));
+        } else if probed.option == "--watchdog" && literal.starts_with("log:") {
+            entry.refuse(probed.at, "a line of output tells of the start only: use another probe");
+        }
+    }
+    let expected = [("--http-status", "status", probed.status), ("--http-body", "body", probed.body)];
+    for (option, field, value) in expected {
+        let Some(value) = value else { continue };
+        let at = [probed.at[0], field];
+        entry.check(&at, text::line(value));
+        check_word(entry, &at, value, role);
+        words.extend([option.to_owned(), quote_word(value)]);
+        if let (true, Some(literal), Some(value)) = (is_probe, &literal, read_literal(value)) {
+            let line = ["--ready", literal, option, &value, "--"].map(OsString::from);
+            if let Err(failure) = Options::parse(line.into_iter()) {
+                // `--option value`: why: what to do.
+                let why = failure.message.split_once("`: ").map(|(_, why)| why);
+                let why = why.and_then(|w| w.strip_suffix(": see `notify-helper --help`"));
+                let text = format!("does not fit the probe: {}", why.unwrap_or("see notify-helper(1)"));
+                entry.refuse(&at, &text);
+            }
+        }
+    }
+    words
+}
+
+/// Returns the word as the program sees it, where that is known beforehand.
+fn read_literal(word: &str) -> Option<String> {
+    let plain = word.replace("$$", "").replace("%%", "");
+    (!plain.contains(['$', '%'])).then(|| word.replace("$$", "$").replace("%%", "%"))
+}
