@@ -48,13 +48,13 @@ impl Description {
         }
         read.url.truncate(read.url.trim_end_matches('/').len());
         for (field, verdict) in [
-            ("name", name::package(&read.name)),
-            ("summary", about::summary(&read.summary)),
+            ("name", name::check_package(&read.name)),
+            ("summary", about::check_summary(&read.summary)),
             ("url", address(&read.url)),
-            ("maintainer", about::maintainer(&read.maintainer)),
-            ("license", about::license(&read.license)),
-            ("copyright", text::line(&read.copyright)),
-            ("homepage", about::homepage(&read.homepage)),
+            ("maintainer", about::check_maintainer(&read.maintainer)),
+            ("license", about::check_license(&read.license)),
+            ("copyright", text::check_line(&read.copyright)),
+            ("homepage", about::check_homepage(&read.homepage)),
         ] {
             if let Err(why) = verdict {
                 bail!("`{shown}`: {field} {why}");

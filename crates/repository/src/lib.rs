@@ -284,7 +284,7 @@ fn chosen(plan: &Plan, manifest: &Manifest) -> Result<Vec<Package>> {
         // They become paths.
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"._+~-".contains(&b);
         ensure!(
-            name::package(package).is_ok() && !file.starts_with('.') && file.bytes().all(plain),
+            name::check_package(package).is_ok() && !file.starts_with('.') && file.bytes().all(plain),
             "`{}`: lists {file:?} of {package:?}, which is no package's name: run `cargo xtask dist` again",
             plan.dist.join("manifest.json").display()
         );

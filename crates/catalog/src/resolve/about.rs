@@ -21,14 +21,14 @@ pub(super) fn split_paragraphs(text: &str) -> Vec<String> {
 
 pub(super) fn check_product(spec: &raw::Product, programs: &[String], report: &mut Report<'_>) {
     let at = |field| ["product", field];
-    report.check(&at("name"), name::product(&spec.name));
-    report.check(&at("package"), name::package(&spec.package));
-    report.check(&at("summary"), about::summary(&spec.summary));
-    report.check(&at("description"), text::prose(&spec.description));
-    report.check(&at("maintainer"), about::maintainer(&spec.maintainer));
-    report.check(&at("license"), about::license(&spec.license));
-    report.check(&at("copyright"), text::line(&spec.copyright));
-    report.check(&at("homepage"), about::homepage(&spec.homepage));
+    report.check(&at("name"), name::check_product(&spec.name));
+    report.check(&at("package"), name::check_package(&spec.package));
+    report.check(&at("summary"), about::check_summary(&spec.summary));
+    report.check(&at("description"), text::check_prose(&spec.description));
+    report.check(&at("maintainer"), about::check_maintainer(&spec.maintainer));
+    report.check(&at("license"), about::check_license(&spec.license));
+    report.check(&at("copyright"), text::check_line(&spec.copyright));
+    report.check(&at("homepage"), about::check_homepage(&spec.homepage));
     report.check_list(&at("programs"), &spec.programs, |_| Ok(()));
     report.check_list(&at("commands"), &spec.commands, |_| Ok(()));
     for (i, program) in spec.programs.iter().enumerate() {
@@ -44,8 +44,8 @@ pub(super) fn check_product(spec: &raw::Product, programs: &[String], report: &m
             report.refuse(&["product", "commands", &i.to_string()], &text);
         }
     }
-    report.check_list(&["product", "depends", "deb"], &spec.depends.deb, about::relation_deb);
-    report.check_list(&["product", "depends", "rpm"], &spec.depends.rpm, about::relation_rpm);
+    report.check_list(&["product", "depends", "deb"], &spec.depends.deb, about::check_relation_deb);
+    report.check_list(&["product", "depends", "rpm"], &spec.depends.rpm, about::check_relation_rpm);
 }
 
 pub(super) fn resolve_releases(catalog: &Catalog, report: &mut Report<'_>) -> Vec<Release> {
@@ -57,9 +57,9 @@ pub(super) fn resolve_releases(catalog: &Catalog, report: &mut Report<'_>) -> Ve
     for (i, release) in catalog.release.iter().enumerate() {
         let i = i.to_string();
         let at = |field| ["release", i.as_str(), field];
-        report.check(&at("version"), name::version(&release.version));
+        report.check(&at("version"), name::check_version(&release.version));
         for (k, change) in release.changes.iter().enumerate() {
-            report.check(&["release", &i, "changes", &k.to_string()], text::line(change));
+            report.check(&["release", &i, "changes", &k.to_string()], text::check_line(change));
         }
         if release.changes.is_empty() {
             report.refuse(&at("changes"), "is empty: say what changed, one line each");
@@ -70,7 +70,7 @@ pub(super) fn resolve_releases(catalog: &Catalog, report: &mut Report<'_>) -> Ve
                 &format!("{} is there twice: give each release its own", quote(&release.version)),
             );
         }
-        let above = |r: &Release| name::numbers(&r.version) < name::numbers(&release.version);
+        let above = |r: &Release| name::parse_version(&r.version) < name::parse_version(&release.version);
         if releases.last().is_some_and(above) {
             report.refuse(&at("version"), "is higher than that of the release above: the newest comes first");
         }

@@ -27,7 +27,7 @@ pub(super) fn resolve_alerts<'a>(
         if catalog.account.contains_key(&user) {
             report
                 .refuse(&["account", &user], "is the account that alerts are sent from: choose another name");
-        } else if name::product(product).is_ok() && name::account(&user).is_err() {
+        } else if name::check_product(product).is_ok() && name::check_account(&user).is_err() {
             let text = format!("is too long for alerts, whose account is `{user}`: 25 letters at most");
             report.refuse(&["product", "name"], &text);
         }

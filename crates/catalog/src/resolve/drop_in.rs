@@ -18,7 +18,7 @@ pub(super) fn resolve_drop_ins(catalog: &Catalog, report: &mut Report<'_>) -> Ve
     for (path, drop_in) in &catalog.drop_in {
         let at = ["drop-in", path];
         report.check(&at, check_path(path, &catalog.product.name));
-        report.check(&["drop-in", path, "why"], text::comment(&drop_in.why));
+        report.check(&["drop-in", path, "why"], text::check_comment(&drop_in.why));
         if drop_in.settings.values().all(|section| section.is_empty()) {
             report.refuse(&at, "sets nothing: write sections with settings, or take it away");
         }
@@ -31,7 +31,7 @@ pub(super) fn resolve_drop_ins(catalog: &Catalog, report: &mut Report<'_>) -> Ve
                 report.check(&at, check_word(key));
                 for value in value.lines() {
                     // An empty value resets a list.
-                    report.check(&at, if value.is_empty() { Ok(()) } else { text::setting(&value) });
+                    report.check(&at, if value.is_empty() { Ok(()) } else { text::check_setting(&value) });
                     lines.push((key.clone(), value));
                 }
             }
@@ -44,7 +44,7 @@ pub(super) fn resolve_drop_ins(catalog: &Catalog, report: &mut Report<'_>) -> Ve
 
 /// Checks that the file is read beside others.
 fn check_path(value: &str, product: &str) -> Verdict {
-    path::plain(value)?;
+    path::check_plain(value)?;
     let parts: Vec<&str> = value.split('/').skip(1).collect();
     let ending =
         |name: &str| name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map(|(_, e)| e.to_owned());

@@ -26,7 +26,7 @@ pub(super) fn resolve_services(
 ) -> Vec<(Chain, Service)> {
     let mut circles = BTreeSet::new();
     for (name, table) in &catalog.default {
-        report.check(&["default", name], name::ours(name));
+        report.check(&["default", name], name::check_own(name));
         if let Some(parent) = &table.r#use {
             check_use(catalog, &["default", name, "use"], parent, report);
             let kinds = follow_use(catalog, table);

@@ -6,11 +6,11 @@ use crate::rule::text::Verdict;
 
 /// Checks every limit; `check` gets the field and what a rule says of its value.
 pub(super) fn check_limits(limits: &Limits, mut check: impl FnMut(&str, Verdict)) {
-    check("cpu-quota", limits.cpu_quota.as_deref().map_or(Ok(()), quantity::percentage));
-    check("memory-max", limits.memory_max.as_deref().map_or(Ok(()), quantity::memory));
-    check("tasks-max", limits.tasks_max.map_or(Ok(()), quantity::count));
-    check("nofile", limits.nofile.map_or(Ok(()), quantity::count));
-    check("nproc", limits.nproc.map_or(Ok(()), quantity::count));
+    check("cpu-quota", limits.cpu_quota.as_deref().map_or(Ok(()), quantity::check_percentage));
+    check("memory-max", limits.memory_max.as_deref().map_or(Ok(()), quantity::check_memory));
+    check("tasks-max", limits.tasks_max.map_or(Ok(()), quantity::check_count));
+    check("nofile", limits.nofile.map_or(Ok(()), quantity::check_count));
+    check("nproc", limits.nproc.map_or(Ok(()), quantity::check_count));
 }
 
 /// Renders the directives of limits: name and value.

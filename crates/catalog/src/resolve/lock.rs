@@ -10,8 +10,8 @@ use crate::rule::{name, text};
 pub(super) fn resolve_locks(catalog: &Catalog, report: &mut Report<'_>) -> Vec<Lock> {
     let mut locks = Vec::new();
     for (name, lock) in &catalog.lock {
-        report.check(&["lock", name], name::ours(name));
-        report.check(&["lock", name, "description"], text::line(&lock.description));
+        report.check(&["lock", name], name::check_own(name));
+        report.check(&["lock", name, "description"], text::check_line(&lock.description));
         let path = format!("/run/{}/{name}.lock", catalog.product.name);
         let (user, group) = ("root".to_owned(), "root".to_owned());
         locks.push(Lock { name: name.clone(), path, description: lock.description.clone(), user, group });

@@ -10,20 +10,20 @@ use crate::rule::{name, path, quantity, text};
 
 pub(super) fn resolve_watchdog(catalog: &Catalog, report: &mut Report<'_>) -> Option<String> {
     let watchdog = catalog.machine.as_ref()?.hardware_watchdog.clone()?;
-    report.check(&["machine", "hardware-watchdog"], quantity::timeout(&watchdog));
+    report.check(&["machine", "hardware-watchdog"], quantity::check_timeout(&watchdog));
     Some(watchdog)
 }
 
 pub(super) fn resolve_accounts(catalog: &Catalog, report: &mut Report<'_>) -> Vec<Account> {
     let mut accounts = Vec::new();
     for (name, account) in &catalog.account {
-        report.check(&["account", name], name::account(name));
+        report.check(&["account", name], name::check_account(name));
         report.check(&["account", name, "description"], check_gecos(&account.description));
-        report.check_optional(&["account", name, "home"], account.home.as_ref(), path::home);
-        report.check_optional(&["account", name, "shell"], account.shell.as_ref(), path::shell);
-        report.check_list(&["account", name, "groups"], &account.groups, name::foreign_group);
+        report.check_optional(&["account", name, "home"], account.home.as_ref(), path::check_home);
+        report.check_optional(&["account", name, "shell"], account.shell.as_ref(), path::check_shell);
+        report.check_list(&["account", name, "groups"], &account.groups, name::check_group);
         let optional = &account.groups_if_present;
-        report.check_list(&["account", name, "groups-if-present"], optional, name::foreign_group);
+        report.check_list(&["account", name, "groups-if-present"], optional, name::check_group);
         for (i, group) in optional.iter().enumerate() {
             let at = ["account", name, "groups-if-present", &i.to_string()];
             if account.groups.contains(group) || catalog.group.contains_key(group) {
@@ -46,8 +46,8 @@ pub(super) fn resolve_accounts(catalog: &Catalog, report: &mut Report<'_>) -> Ve
 pub(super) fn resolve_groups(catalog: &Catalog, report: &mut Report<'_>) -> Vec<Group> {
     let mut groups = Vec::new();
     for (name, group) in &catalog.group {
-        report.check(&["group", name], name::account(name));
-        report.check(&["group", name, "description"], text::line(&group.description));
+        report.check(&["group", name], name::check_account(name));
+        report.check(&["group", name, "description"], text::check_line(&group.description));
         if catalog.account.contains_key(name) {
             report
                 .refuse(&["group", name], "is the group of the account of that name already: choose another");
@@ -59,7 +59,7 @@ pub(super) fn resolve_groups(catalog: &Catalog, report: &mut Report<'_>) -> Vec<
 
 /// Checks a description, which becomes the fifth field of /etc/passwd.
 fn check_gecos(value: &str) -> text::Verdict {
-    text::line(value)?;
+    text::check_line(value)?;
     match value.chars().find(|c| matches!(c, ':' | '"' | '%' | '\\')) {
         Some(c) => Err(format!("holds `{c}`, which the list of users cannot: take it away")),
         None if value == "-" => Err("is `-`, which means that there is none: write who this is".to_owned()),
@@ -71,8 +71,8 @@ fn check_gecos(value: &str) -> text::Verdict {
 pub(super) fn resolve_slices(catalog: &Catalog, report: &mut Report<'_>) -> Vec<Slice> {
     let mut slices = Vec::new();
     for (name, slice) in &catalog.slice {
-        report.check(&["slice", name], name::ours(name));
-        report.check(&["slice", name, "description"], text::line(&slice.description));
+        report.check(&["slice", name], name::check_own(name));
+        report.check(&["slice", name, "description"], text::check_line(&slice.description));
         let bounds = &slice.limits;
         check_limits(bounds, |field, verdict| {
             if !["nofile", "nproc"].contains(&field) {
@@ -102,14 +102,17 @@ pub(super) fn resolve_directories(catalog: &Catalog, report: &mut Report<'_>) ->
     for (path, directory) in &catalog.directory {
         let at = |field| ["directory", path.as_str(), field];
         let below = path.strip_prefix(&own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        report.check(&["directory", path], if below { path::plain(path) } else { path::home(path) });
+        report.check(
+            &["directory", path],
+            if below { path::check_plain(path) } else { path::check_home(path) },
+        );
         let user = directory.user.clone().unwrap_or_else(|| "root".to_owned());
         if user != "root" && !catalog.account.contains_key(&user) {
             let accounts = known(catalog.account.keys());
             report.refuse(&at("user"), &format!("{} names no account: {accounts}, or root", quote(&user)));
         }
         let mode = directory.mode.clone().unwrap_or_else(|| "0755".to_owned());
-        report.check(&at("mode"), path::mode(&mode));
+        report.check(&at("mode"), path::check_mode(&mode));
         directories.push(Directory { path: path.clone(), user, mode });
     }
     directories
@@ -124,7 +127,8 @@ pub(super) fn resolve_configs(catalog: &Catalog, report: &mut Report<'_>) -> Vec
             let text = format!("is below /etc/{} already: write it from there on", catalog.product.name);
             report.refuse(&["config", name], &text);
         } else {
-            report.check(&["config", name], path::relative(name).and_then(|()| path::plain(&path)));
+            report
+                .check(&["config", name], path::check_relative(name).and_then(|()| path::check_plain(&path)));
         }
         let taken = name.starts_with(".env.") || name == "alert.conf";
         let of_instances =
@@ -135,7 +139,7 @@ pub(super) fn resolve_configs(catalog: &Catalog, report: &mut Report<'_>) -> Vec
                 "is written by itself, from a role, alerts or instances: choose another name",
             );
         }
-        report.check(&["config", name, "text"], text::document(&config.text));
+        report.check(&["config", name, "text"], text::check_document(&config.text));
         configs.push(Config { path, text: config.text.clone() });
     }
     configs

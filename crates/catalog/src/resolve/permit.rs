@@ -19,7 +19,7 @@ pub(super) fn resolve_permits(
     for (i, permit) in catalog.permit.iter().enumerate() {
         let i = i.to_string();
         let at = |field| ["permit", i.as_str(), field];
-        report.check(&at("why"), text::line(&permit.why));
+        report.check(&at("why"), text::check_line(&permit.why));
         match (&permit.group, &permit.user) {
             (Some(group), None) if !catalog.group.contains_key(group) => {
                 let groups = known(catalog.group.keys());

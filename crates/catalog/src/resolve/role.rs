@@ -10,8 +10,8 @@ pub(super) fn resolve_roles(catalog: &Catalog, report: &mut Report<'_>) -> Vec<R
     let selector = role_variable(&catalog.product.name);
     let mut roles = Vec::new();
     for (name, role) in &catalog.role {
-        report.check(&["role", name], name::ours(name));
-        report.check(&["role", name, "description"], text::line(&role.description));
+        report.check(&["role", name], name::check_own(name));
+        report.check(&["role", name, "description"], text::check_line(&role.description));
         let mut variables = Vec::new();
         for (key, variable) in &role.environment {
             let at = ["role", name, "environment", key];
@@ -19,14 +19,14 @@ pub(super) fn resolve_roles(catalog: &Catalog, report: &mut Report<'_>) -> Vec<R
                 raw::Variable::Value(value) => (value, None),
                 raw::Variable::Explained(explained) => (&explained.value, Some(&explained.why)),
             };
-            report.check(&at, name::variable(key));
+            report.check(&at, name::check_variable(key));
             let explained = ["role", name, "environment", key, "value"];
-            report.check(if why.is_some() { &explained } else { &at }, text::variable(value));
+            report.check(if why.is_some() { &explained } else { &at }, text::check_variable(value));
             if *key == selector {
                 report.refuse(&at, "is written by itself, it names the role: leave it out");
             }
             if let Some(why) = why {
-                report.check(&["role", name, "environment", key, "why"], text::comment(why));
+                report.check(&["role", name, "environment", key, "why"], text::check_comment(why));
             }
             variables.push(Variable {
                 name: key.clone(),

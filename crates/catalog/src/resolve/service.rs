@@ -64,7 +64,7 @@ pub(super) fn resolve_service(
     context: &Context<'_>,
     report: &mut Report<'_>,
 ) -> Service {
-    report.check(&["service", &chain.name], name::ours(&chain.name));
+    report.check(&["service", &chain.name], name::check_own(&chain.name));
     let entry = &mut Entry { chain, spec, scope, context, report };
     check_identity(entry);
     check_times(entry);

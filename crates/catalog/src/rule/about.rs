@@ -1,12 +1,12 @@
 //! Rules for what a package says of itself: each is read by dpkg, rpm and their linters.
 
 use crate::finding::quote;
-use crate::rule::name::version_number;
+use crate::rule::name::is_version;
 use crate::rule::text::{self, Verdict};
 
 /// One line in a list of packages.
-pub fn summary(value: &str) -> Verdict {
-    text::line(value)?;
+pub fn check_summary(value: &str) -> Verdict {
+    text::check_line(value)?;
     if value.ends_with('.') {
         return Err("ends with a full stop, it stands in a list: take it away".to_owned());
     }
@@ -24,8 +24,8 @@ pub fn summary(value: &str) -> Verdict {
 }
 
 /// `Name <address>`.
-pub fn maintainer(value: &str) -> Verdict {
-    text::line(value)?;
+pub fn check_maintainer(value: &str) -> Verdict {
+    text::check_line(value)?;
     let parts = value.split_once(" <").and_then(|(who, rest)| Some((who, rest.strip_suffix('>')?)));
     let fits = parts.is_some_and(|(who, mail)| {
         let word =
@@ -37,8 +37,8 @@ pub fn maintainer(value: &str) -> Verdict {
 }
 
 /// An SPDX expression.
-pub fn license(value: &str) -> Verdict {
-    text::line(value)?;
+pub fn check_license(value: &str) -> Verdict {
+    text::check_line(value)?;
     let words: Vec<&str> = value.split([' ', '(', ')']).filter(|w| !w.is_empty()).collect();
     let operator = |w: &str| matches!(w, "AND" | "OR" | "WITH");
     let name = |w: &str| {
@@ -54,8 +54,8 @@ pub fn license(value: &str) -> Verdict {
 }
 
 /// A web page.
-pub fn homepage(value: &str) -> Verdict {
-    text::line(value)?;
+pub fn check_homepage(value: &str) -> Verdict {
+    text::check_line(value)?;
     let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
     let host = rest.map(|r| r.split(['/', '?', '#']).next().unwrap_or_default());
     if host.is_some_and(|h| !h.is_empty()) && address(value) {
@@ -65,8 +65,8 @@ pub fn homepage(value: &str) -> Verdict {
 }
 
 /// What `Documentation=` takes.
-pub fn documentation(value: &str) -> Verdict {
-    text::line(value)?;
+pub fn check_documentation(value: &str) -> Verdict {
+    text::check_line(value)?;
     let known = ["https://", "http://", "file:/", "info:", "man:"]
         .iter()
         .any(|s| value.len() > s.len() && value.starts_with(s));
@@ -84,8 +84,8 @@ fn address(value: &str) -> bool {
 }
 
 /// A relation of a Debian package.
-pub fn relation_deb(value: &str) -> Verdict {
-    text::line(value)?;
+pub fn check_relation_deb(value: &str) -> Verdict {
+    text::check_line(value)?;
     let name = |n: &str| {
         let n = n.split_once(':').map_or(n, |(n, _)| n);
         n.len() >= 2
@@ -97,8 +97,7 @@ pub fn relation_deb(value: &str) -> Verdict {
         Some((n, rest)) => {
             let bound = rest.strip_suffix(')').and_then(|b| b.split_once(' '));
             name(n)
-                && bound
-                    .is_some_and(|(op, v)| ["<<", "<=", "=", ">=", ">>"].contains(&op) && version_number(v))
+                && bound.is_some_and(|(op, v)| ["<<", "<=", "=", ">=", ">>"].contains(&op) && is_version(v))
         }
     };
     if value.split(" | ").all(one) {
@@ -108,14 +107,14 @@ pub fn relation_deb(value: &str) -> Verdict {
 }
 
 /// A relation of an RPM package.
-pub fn relation_rpm(value: &str) -> Verdict {
-    text::line(value)?;
+pub fn check_relation_rpm(value: &str) -> Verdict {
+    text::check_line(value)?;
     let name =
         |n: &str| !n.is_empty() && n.chars().all(|c| c.is_ascii_alphanumeric() || "._+-/():".contains(c));
     let words: Vec<&str> = value.split(' ').collect();
     let fits = match words.as_slice() {
         [n] => name(n),
-        [n, op, v] => name(n) && ["<", "<=", "=", ">=", ">"].contains(op) && version_number(v),
+        [n, op, v] => name(n) && ["<", "<=", "=", ">=", ">"].contains(op) && is_version(v),
         _ => false,
     };
     if fits {

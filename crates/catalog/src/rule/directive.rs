@@ -79,33 +79,33 @@ const UNITS: [&str; 14] = [
 ];
 
 /// Checks that a directive may stand in that section of a unit.
-pub fn name(section: &str, name: &str) -> Verdict {
+pub fn check_name(section: &str, name: &str) -> Verdict {
     let field =
         |section: &str| FIELDS.iter().find(|(s, n, _)| *s == section && *n == name).map(|(_, _, f)| f);
     if let Some(field) = field(section) {
         return Err(format!("has a field of its own: write `{field} = …`"));
     }
-    if entries().any(|(s, n)| s == section && n == name) {
+    if list_directives().any(|(s, n)| s == section && n == name) {
         return Ok(());
     }
-    if let Some((home, _)) = entries().find(|(_, n)| *n == name) {
+    if let Some((home, _)) = list_directives().find(|(_, n)| *n == name) {
         let hint =
             field(home).map_or_else(|| format!("it belongs in [{home}]"), |f| format!("write `{f} = …`"));
         return Err(format!("stands in [{section}], where systemd ignores it: {hint}"));
     }
-    let same = entries().find(|(_, n)| n.eq_ignore_ascii_case(name)).map(|(_, n)| n);
+    let same = list_directives().find(|(_, n)| n.eq_ignore_ascii_case(name)).map(|(_, n)| n);
     let hint = same.map_or_else(|| "see systemd.directives(7)".to_owned(), |n| format!("write `{n}`"));
     Err(format!("is no directive of systemd 252: {hint}"))
 }
 
-/// Whether the words of a directive are names of units.
+/// Tells whether the words of a directive are names of units.
 pub fn names_units(name: &str) -> bool {
     UNITS.contains(&name)
 }
 
 /// Checks a directive's value where it can do harm: a user's manager cannot reboot the machine, and a directory that
 /// a service owns vanishes with it.
-pub fn value(name: &str, value: &str, scope: Manager, product: &str) -> Verdict {
+pub fn check_value(name: &str, value: &str, scope: Manager, product: &str) -> Verdict {
     let own = |word: &str| word.split(['/', ':']).next() == Some(product);
     if name == "RuntimeDirectory" && value.split_whitespace().any(own) {
         return Err(format!(
@@ -119,7 +119,7 @@ pub fn value(name: &str, value: &str, scope: Manager, product: &str) -> Verdict 
     Ok(())
 }
 
-/// What to say of a user service that wants to act on the machine.
+/// Describes the fault of a user service that acts on the machine.
 pub fn refuse_reboot(value: &str) -> String {
     let value = quote(value);
     format!(
@@ -127,6 +127,6 @@ pub fn refuse_reboot(value: &str) -> String {
     )
 }
 
-fn entries() -> impl Iterator<Item = (&'static str, &'static str)> {
+fn list_directives() -> impl Iterator<Item = (&'static str, &'static str)> {
     TABLE.lines().filter(|l| !l.starts_with('#')).filter_map(|l| l.split_once(' '))
 }

@@ -8,8 +8,8 @@ use crate::rule::text::{self, Verdict};
 const DIRECTORIES: &str = "hCdELStTV";
 
 /// A path in a unit, where a specifier may stand for a directory and nothing expands a variable.
-pub fn in_unit(value: &str) -> Verdict {
-    text::setting(value)?;
+pub fn check_in_unit(value: &str) -> Verdict {
+    text::check_setting(value)?;
     if value.contains("${") {
         return Err("holds `${`, systemd expands no variables here: write the directory".to_owned());
     }
@@ -22,13 +22,13 @@ pub fn in_unit(value: &str) -> Verdict {
     if !absolute {
         return Err(format!("{} is not an absolute path: write it from `/` on", quote(value)));
     }
-    detours(value)
+    check_parts(value)
 }
 
 /// The program that a unit runs: systemd refuses quotes and backslashes in it and expands no variables.
-pub fn program(value: &str) -> Verdict {
-    in_unit(value)?;
-    file(value)?;
+pub fn check_program(value: &str) -> Verdict {
+    check_in_unit(value)?;
+    check_file(value)?;
     match value.chars().find(|c| "\"'\\$".contains(*c)) {
         Some(c) => {
             Err(format!("holds `{c}`, which systemd refuses in the path of a program: rename the program"))
@@ -38,45 +38,45 @@ pub fn program(value: &str) -> Verdict {
 }
 
 /// A path that `run_stack` uses: `${NAME}` is expanded, `%` is not.
-pub fn launched(value: &str) -> Verdict {
-    text::setting(value)?;
+pub fn check_launched(value: &str) -> Verdict {
+    text::check_setting(value)?;
     if !value.starts_with('/') && !value.starts_with("${") {
         return Err(format!("{} is not an absolute path: write it from `/` or `${{NAME}}` on", quote(value)));
     }
-    detours(value)
+    check_parts(value)
 }
 
 /// A path that goes unquoted into sysusers.d, tmpfiles.d and scripts.
-pub fn plain(value: &str) -> Verdict {
-    text::setting(value)?;
+pub fn check_plain(value: &str) -> Verdict {
+    text::check_setting(value)?;
     if !value.starts_with('/') {
         return Err(format!("{} is not an absolute path: write it from `/` on", quote(value)));
     }
     if let Some(c) = value.chars().find(|c| !c.is_ascii_alphanumeric() && !"/._+@-".contains(*c)) {
         return Err(format!("holds `{c}`: use letters, digits and `/._+@-`"));
     }
-    detours(value)
+    check_parts(value)
 }
 
 /// A path that cannot be a directory's: it does not name the root of all.
-fn file(value: &str) -> Verdict {
+fn check_file(value: &str) -> Verdict {
     if value == "/" { Err("is a directory: write the path of a file".to_owned()) } else { Ok(()) }
 }
 
 /// The login shell of an account.
-pub fn shell(value: &str) -> Verdict {
-    plain(value)?;
-    file(value)
+pub fn check_shell(value: &str) -> Verdict {
+    check_plain(value)?;
+    check_file(value)
 }
 
 /// A script that `run_stack` sources.
-pub fn script(value: &str) -> Verdict {
-    launched(value)?;
-    file(value)
+pub fn check_script(value: &str) -> Verdict {
+    check_launched(value)?;
+    check_file(value)
 }
 
 /// The home of an account, which tmpfiles.d gives to it: it must be nobody else's.
-pub fn home(value: &str) -> Verdict {
+pub fn check_home(value: &str) -> Verdict {
     const BASES: [&str; 4] = ["/var/lib/", "/srv/", "/opt/", "/home/"];
     const TAKEN: [&str; 14] = [
         "apt",
@@ -94,7 +94,7 @@ pub fn home(value: &str) -> Verdict {
         "rpm",
         "systemd",
     ];
-    plain(value)?;
+    check_plain(value)?;
     let Some(below) = BASES.iter().find_map(|base| value.strip_prefix(base)) else {
         return Err(format!(
             "{} is not the account's alone: write one below {}",
@@ -110,7 +110,7 @@ pub fn home(value: &str) -> Verdict {
 }
 
 /// The mode of a directory: four digits, and nothing that everybody may write to.
-pub fn mode(value: &str) -> Verdict {
+pub fn check_mode(value: &str) -> Verdict {
     let digits =
         value.strip_prefix('0').filter(|d| d.len() == 3 && d.chars().all(|c| ('0'..='7').contains(&c)));
     match digits.and_then(|d| d.chars().last()) {
@@ -123,18 +123,18 @@ pub fn mode(value: &str) -> Verdict {
 }
 
 /// A path below some directory, without detours.
-pub fn relative(value: &str) -> Verdict {
-    text::setting(value)?;
+pub fn check_relative(value: &str) -> Verdict {
+    text::check_setting(value)?;
     if value.starts_with(['/', '~']) {
         return Err(format!(
             "{} does not start at the home directory: write it as seen from there",
             quote(value)
         ));
     }
-    detours(value)
+    check_parts(value)
 }
 
-fn detours(value: &str) -> Verdict {
+fn check_parts(value: &str) -> Verdict {
     let mut parts = value.strip_prefix('/').unwrap_or(value).split('/');
     if parts.clone().any(|part| part == "..") {
         return Err("holds `..`: write the path that is meant".to_owned());

@@ -23,21 +23,21 @@ const UNITS: [(&str, u64); 12] = [
 ];
 
 /// A span of time; nothing and without end are allowed.
-pub fn time_span(value: &str) -> Verdict {
-    microseconds(value).map(|_| ())
+pub fn check_time_span(value: &str) -> Verdict {
+    parse_microseconds(value).map(|_| ())
 }
 
 /// How long to wait for something: systemd would read 0 as without end.
-pub fn timeout(value: &str) -> Verdict {
-    match microseconds(value)? {
+pub fn check_timeout(value: &str) -> Verdict {
+    match parse_microseconds(value)? {
         0 => Err(format!("{} would mean without end: write infinity, or a time", quote(value))),
         _ => Ok(()),
     }
 }
 
 /// The time in which starts are counted: 0 would count nothing.
-pub fn interval(value: &str) -> Verdict {
-    match microseconds(value)? {
+pub fn check_interval(value: &str) -> Verdict {
+    match parse_microseconds(value)? {
         0 => Err(format!(
             "{} would switch the limit off: write a time, or leave `start-limit` out",
             quote(value)
@@ -47,8 +47,8 @@ pub fn interval(value: &str) -> Verdict {
 }
 
 /// How often a sign of life must come: both 0 and without end would mean never.
-pub fn period(value: &str) -> Verdict {
-    match microseconds(value)? {
+pub fn check_period(value: &str) -> Verdict {
+    match parse_microseconds(value)? {
         0 | u64::MAX => {
             Err(format!("{} would switch the watchdog off: write a time, or leave it out", quote(value)))
         }
@@ -56,8 +56,8 @@ pub fn period(value: &str) -> Verdict {
     }
 }
 
-fn microseconds(value: &str) -> Result<u64, String> {
-    text::setting(value)?;
+fn parse_microseconds(value: &str) -> Result<u64, String> {
+    text::check_setting(value)?;
     if value == "infinity" {
         return Ok(u64::MAX);
     }
@@ -75,8 +75,8 @@ fn microseconds(value: &str) -> Result<u64, String> {
 }
 
 /// A share of processor time.
-pub fn percentage(value: &str) -> Verdict {
-    match value.strip_suffix('%').and_then(number) {
+pub fn check_percentage(value: &str) -> Verdict {
+    match value.strip_suffix('%').and_then(parse_number) {
         Some(1..=100_000) => Ok(()),
         _ => Err(format!(
             "{} is no share of a processor: write it like 200%, from 1% to 100000%",
@@ -86,7 +86,7 @@ pub fn percentage(value: &str) -> Verdict {
 }
 
 /// An amount of memory.
-pub fn memory(value: &str) -> Verdict {
+pub fn check_memory(value: &str) -> Verdict {
     let (digits, factor) = match value.chars().last() {
         Some('K') => (&value[..value.len() - 1], 1 << 10),
         Some('M') => (&value[..value.len() - 1], 1 << 20),
@@ -94,22 +94,22 @@ pub fn memory(value: &str) -> Verdict {
         Some('T') => (&value[..value.len() - 1], 1 << 40),
         _ => (value, 1),
     };
-    match number(digits).and_then(|n| n.checked_mul(factor)) {
+    match parse_number(digits).and_then(|n| n.checked_mul(factor)) {
         Some(1..=0x7fff_ffff_ffff_ffff) => Ok(()),
         _ => Err(format!("{} is no amount of memory: write it like 512M or 4G", quote(value))),
     }
 }
 
 /// A count of which none would be useless.
-pub fn count(value: u32) -> Verdict {
+pub fn check_count(value: u32) -> Verdict {
     if value == 0 { Err("is 0, with which nothing could run: write at least 1".to_owned()) } else { Ok(()) }
 }
 
 /// The name of a signal.
-pub fn signal(value: &str) -> Verdict {
+pub fn check_signal(value: &str) -> Verdict {
     const SIGNALS: [&str; 9] =
         ["SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGCONT", "SIGWINCH"];
-    let real_time = value.strip_prefix("SIGRTMIN+").and_then(number).is_some_and(|n| n <= 30);
+    let real_time = value.strip_prefix("SIGRTMIN+").and_then(parse_number).is_some_and(|n| n <= 30);
     if SIGNALS.contains(&value) || real_time {
         return Ok(());
     }
@@ -121,6 +121,6 @@ pub fn signal(value: &str) -> Verdict {
 }
 
 /// Digits and nothing else: `parse` alone would let a sign pass.
-fn number(text: &str) -> Option<u64> {
+fn parse_number(text: &str) -> Option<u64> {
     if text.chars().all(|c| c.is_ascii_digit()) { text.parse().ok() } else { None }
 }

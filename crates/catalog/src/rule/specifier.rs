@@ -11,14 +11,14 @@ pub fn check(value: &str, scope: Manager, instances: bool) -> Verdict {
     let mut chars = value.chars();
     while let Some(c) = chars.next() {
         if c == '%' {
-            one(chars.next(), scope, instances)?;
+            check_one(chars.next(), scope, instances)?;
         }
     }
     Ok(())
 }
 
-fn one(letter: Option<char>, scope: Manager, instances: bool) -> Verdict {
-    let shown = letter.map(String::from).unwrap_or_default();
+fn check_one(letter: Option<char>, scope: Manager, instances: bool) -> Verdict {
+    let name = letter.map(String::from).unwrap_or_default();
     match (letter, scope) {
         (Some('h'), Manager::System) => {
             Err("`%h` is the home of root in a system unit, not of the service's user: \
@@ -26,16 +26,16 @@ fn one(letter: Option<char>, scope: Manager, instances: bool) -> Verdict {
                 .to_owned())
         }
         (Some('u' | 'U' | 'g' | 'G' | 's'), Manager::System) => Err(format!(
-            "`%{shown}` is about root in a system unit, not about the service's user: write the value"
+            "`%{name}` is about root in a system unit, not about the service's user: write the value"
         )),
         (Some('i'), _) if instances => Ok(()),
         (Some('I' | 'j' | 'J'), _) if instances => {
-            Err(format!("`%{shown}` is not the name of an instance as people type it: write `%i`"))
+            Err(format!("`%{name}` is not the name of an instance as people type it: write `%i`"))
         }
         (Some('i' | 'I' | 'j' | 'J'), _) => {
-            Err(format!("`%{shown}` is empty here, the service has no instances: write the value"))
+            Err(format!("`%{name}` is empty here, the service has no instances: write the value"))
         }
         (Some(c), _) if KNOWN.contains(c) => Ok(()),
-        _ => Err(format!("`%{shown}` is no specifier: write `%%` for a percent sign")),
+        _ => Err(format!("`%{name}` is no specifier: write `%%` for a percent sign")),
     }
 }

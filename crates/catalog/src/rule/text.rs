@@ -11,11 +11,11 @@ pub type Verdict = Result<(), String>;
 const LONGEST: usize = 4000;
 
 /// One line of text for people or machines: no control characters, nothing at its ends that a parser would eat.
-pub fn line(value: &str) -> Verdict {
+pub fn check_line(value: &str) -> Verdict {
     if value.trim().is_empty() {
         return Err("is empty: write one line of text".to_owned());
     }
-    free(value)?;
+    check_free(value)?;
     if value.trim() != value {
         return Err("starts or ends with white space, which its readers drop: take it away".to_owned());
     }
@@ -26,15 +26,15 @@ pub fn line(value: &str) -> Verdict {
 }
 
 /// Text without characters that end a line or a string, or that make a reader drop the line.
-pub fn free(value: &str) -> Verdict {
+pub fn check_free(value: &str) -> Verdict {
     if value.len() > LONGEST {
         return Err(format!("is {} bytes long: use at most {LONGEST}", value.len()));
     }
-    value.chars().try_for_each(character)
+    value.chars().try_for_each(check_character)
 }
 
 /// A whole file of text.
-pub fn document(value: &str) -> Verdict {
+pub fn check_document(value: &str) -> Verdict {
     const LONGEST_FILE: usize = 100_000;
     if value.trim().is_empty() {
         return Err("is empty: write what the file says".to_owned());
@@ -42,10 +42,10 @@ pub fn document(value: &str) -> Verdict {
     if value.len() > LONGEST_FILE {
         return Err(format!("is {} bytes long: use at most {LONGEST_FILE}", value.len()));
     }
-    value.chars().filter(|c| !matches!(c, '\n' | '\t')).try_for_each(character)
+    value.chars().filter(|c| !matches!(c, '\n' | '\t')).try_for_each(check_character)
 }
 
-fn character(c: char) -> Verdict {
+fn check_character(c: char) -> Verdict {
     let code = u32::from(c);
     match c {
         '\n' => Err("holds a newline, which would start another line of the file: use one line".to_owned()),
@@ -61,28 +61,28 @@ fn character(c: char) -> Verdict {
             Err(format!("holds U+{code:04X}, which shows text in another order than it has: take it away"))
         }
         '\u{feff}' => Err("holds the byte order mark U+FEFF, which nobody sees: take it away".to_owned()),
-        '\u{fdd0}'..='\u{fdef}' => Err(no_character(code)),
-        _ if code & 0xfffe == 0xfffe => Err(no_character(code)),
+        '\u{fdd0}'..='\u{fdef}' => Err(describe_noncharacter(code)),
+        _ if code & 0xfffe == 0xfffe => Err(describe_noncharacter(code)),
         _ => Ok(()),
     }
 }
 
-fn no_character(code: u32) -> String {
+fn describe_noncharacter(code: u32) -> String {
     format!("holds U+{code:04X}, which is no character, and systemd ignores a line with it: take it away")
 }
 
 /// Lines of text for people, where newlines are welcome and other control characters are not.
-pub fn prose(value: &str) -> Verdict {
+pub fn check_prose(value: &str) -> Verdict {
     if value.trim().is_empty() {
         return Err("is empty: write a sentence".to_owned());
     }
-    value.split('\n').try_for_each(free)
+    value.split('\n').try_for_each(check_free)
 }
 
 /// Lines that become comments of an environment file. Up to version 253 systemd continues a comment after a
 /// backslash, and lines are wrapped between words.
-pub fn comment(value: &str) -> Verdict {
-    prose(value)?;
+pub fn check_comment(value: &str) -> Verdict {
+    check_prose(value)?;
     if value.split_whitespace().any(|word| word.ends_with('\\')) {
         return Err(
             "holds a word that ends with a backslash, which would swallow the next line: take it away"
@@ -93,8 +93,8 @@ pub fn comment(value: &str) -> Verdict {
 }
 
 /// A directive's value: a line in which nobody hoped to comment.
-pub fn setting(value: &str) -> Verdict {
-    line(value)?;
+pub fn check_setting(value: &str) -> Verdict {
+    check_line(value)?;
     let comment = value
         .char_indices()
         .find(|(i, c)| matches!(c, '#' | ';') && (*i == 0 || value[..*i].ends_with(char::is_whitespace)));
@@ -109,8 +109,8 @@ pub fn setting(value: &str) -> Verdict {
 }
 
 /// The value of an environment variable that systemd and every shell read as the same text, however it is quoted.
-pub fn variable(value: &str) -> Verdict {
-    free(value)?;
+pub fn check_variable(value: &str) -> Verdict {
+    check_free(value)?;
     if value.trim() != value {
         return Err("starts or ends with white space, which an unquoted line loses: take it away".to_owned());
     }
@@ -129,7 +129,7 @@ pub fn variable(value: &str) -> Verdict {
     }
 }
 
-/// The `${NAME}`s of a value, in order; a name that is not closed is the rest of the value.
-pub fn variables_in(value: &str) -> Vec<&str> {
+/// Finds the `${NAME}`s of a value, in order; a name that is not closed is the rest of the value.
+pub fn find_variables(value: &str) -> Vec<&str> {
     value.split("${").skip(1).map(|rest| rest.split_once('}').map_or(rest, |(name, _)| name)).collect()
 }

@@ -11,10 +11,10 @@ use crate::rule::{directive, name, path, quantity};
 /// Checks the times and the signal that go into the unit as they are.
 pub(super) fn check_times(entry: &mut Entry<'_, '_>) {
     let spec = entry.spec;
-    entry.check_optional(&["restart-sec"], spec.restart_sec.as_ref(), quantity::time_span);
-    entry.check_optional(&["timeout-start"], spec.timeout_start.as_ref(), quantity::timeout);
-    entry.check_optional(&["timeout-stop"], spec.timeout_stop.as_ref(), quantity::timeout);
-    entry.check_optional(&["kill-signal"], spec.kill_signal.as_ref(), quantity::signal);
+    entry.check_optional(&["restart-sec"], spec.restart_sec.as_ref(), quantity::check_time_span);
+    entry.check_optional(&["timeout-start"], spec.timeout_start.as_ref(), quantity::check_timeout);
+    entry.check_optional(&["timeout-stop"], spec.timeout_stop.as_ref(), quantity::check_timeout);
+    entry.check_optional(&["kill-signal"], spec.kill_signal.as_ref(), quantity::check_signal);
 }
 
 /// Returns `Restart=`.
@@ -37,7 +37,7 @@ pub(super) fn resolve_start_limit(entry: &mut Entry<'_, '_>) -> Vec<(String, Str
         let text = "is 0, which would switch the limit off: write at least 1";
         entry.refuse(&["start-limit", "burst"], text);
     }
-    entry.check(&["start-limit", "interval"], quantity::interval(&limit.interval));
+    entry.check(&["start-limit", "interval"], quantity::check_interval(&limit.interval));
     if limit.action == Some(LimitAction::Reboot) && entry.scope == Manager::User {
         entry.refuse(&["start-limit", "action"], &directive::refuse_reboot("reboot"));
     }
@@ -95,7 +95,8 @@ pub(super) fn resolve_hardening(entry: &mut Entry<'_, '_>) -> Hardening {
 /// Returns `ReadWritePaths=`, quoted.
 pub(super) fn resolve_write_paths(entry: &mut Entry<'_, '_>) -> Vec<String> {
     let paths = &entry.spec.write_paths;
-    entry.check_list("write-paths", paths, |path| path::in_unit(path.strip_prefix('-').unwrap_or(path)));
+    entry
+        .check_list("write-paths", paths, |path| path::check_in_unit(path.strip_prefix('-').unwrap_or(path)));
     for (i, path) in paths.iter().enumerate() {
         entry.check_specifiers(&["write-paths", &i.to_string()], path);
     }
@@ -104,6 +105,6 @@ pub(super) fn resolve_write_paths(entry: &mut Entry<'_, '_>) -> Vec<String> {
 
 /// Returns `DeviceAllow=`.
 pub(super) fn resolve_devices(entry: &mut Entry<'_, '_>) -> Vec<String> {
-    entry.check_list("devices", &entry.spec.devices, name::device);
+    entry.check_list("devices", &entry.spec.devices, name::check_device);
     entry.spec.devices.clone()
 }

@@ -107,18 +107,18 @@ pub(super) fn resolve_exec(
     for (i, word) in entry.spec.exec.iter().enumerate() {
         let at = ["exec", &i.to_string()];
         if i > 0 {
-            entry.check(&at, text::free(word));
+            entry.check(&at, text::check_free(word));
             check_word(entry, &at, word, role);
         } else if own.contains(word) {
             words.push(format!("{programs}/{word}"));
             continue;
         } else if watched && word.contains('$') {
             // systemd itself starts a program by its path only; here it is an argument of the watcher.
-            entry.check(&at, path::script(word));
+            entry.check(&at, path::check_script(word));
             check_word(entry, &at, word, role);
         } else {
-            if word.starts_with(['/', '%']) || text::line(word).is_err() {
-                entry.check(&at, path::program(word));
+            if word.starts_with(['/', '%']) || text::check_line(word).is_err() {
+                entry.check(&at, path::check_program(word));
             } else {
                 let text = format!(
                     "{} is neither an absolute path nor a program of the product: {}",
@@ -138,7 +138,7 @@ pub(super) fn resolve_exec(
 pub(super) fn resolve_working_directory(entry: &mut Entry<'_, '_>, kind: Kind) -> Option<String> {
     let directory = entry.spec.working_directory.as_ref()?;
     if entry.spec.launch.is_empty() {
-        entry.check(&["working-directory"], path::in_unit(directory));
+        entry.check(&["working-directory"], path::check_in_unit(directory));
         entry.check_specifiers(&["working-directory"], directory);
     }
     (kind != Kind::Launch).then(|| directory.clone())
@@ -149,21 +149,21 @@ pub(super) fn resolve_launch(entry: &mut Entry<'_, '_>, role: Option<&Role>) -> 
     let spec = entry.spec;
     entry.check_length(&["launch"], &spec.launch);
     for (i, word) in spec.launch.iter().enumerate() {
-        let rule = if i == 0 { text::line } else { text::free };
+        let rule = if i == 0 { text::check_line } else { text::check_free };
         entry.check(&["launch", &i.to_string()], rule(word));
     }
     for (i, setup) in spec.setup.iter().enumerate() {
         let i = i.to_string();
-        entry.check(&["setup", &i, "path"], path::script(&setup.path));
+        entry.check(&["setup", &i, "path"], path::check_script(&setup.path));
         check_launch_variables(entry, &["setup", &i, "path"], &setup.path, role);
         for (field, text) in [("hint", Some(&setup.hint)), ("fix", setup.fix.as_ref())] {
             let Some(text) = text else { continue };
-            entry.check(&["setup", &i, field], text::line(text));
+            entry.check(&["setup", &i, field], text::check_line(text));
             check_launch_variables(entry, &["setup", &i, field], text, role);
         }
     }
     if let Some(directory) = &spec.working_directory {
-        entry.check(&["working-directory"], path::launched(directory));
+        entry.check(&["working-directory"], path::check_launched(directory));
         check_launch_variables(entry, &["working-directory"], directory, role);
     }
     let name = entry.name();
@@ -199,8 +199,8 @@ fn resolve_lock(entry: &mut Entry<'_, '_>) -> Option<PathBuf> {
 
 fn resolve_session<'a>(entry: &mut Entry<'a, '_>) -> Option<(PathBuf, &'a str)> {
     let session = entry.spec.session.as_ref()?;
-    entry.check(&["session", "path"], path::relative(&session.path));
-    entry.check(&["session", "content"], text::line(&session.content));
+    entry.check(&["session", "path"], path::check_relative(&session.path));
+    entry.check(&["session", "content"], text::check_line(&session.content));
     let user = entry.spec.user.as_ref();
     let account = user.and_then(|user| Some((user, entry.context.catalog.account.get(user)?)));
     if let Some((user, _)) = account.filter(|(_, account)| account.home.is_none()) {
@@ -218,14 +218,14 @@ pub(super) fn resolve_guard(entry: &mut Entry<'_, '_>) -> Option<Guard> {
         return None;
     };
     if program.starts_with('/') {
-        entry.check(&["guard", "command", "0"], path::program(program));
+        entry.check(&["guard", "command", "0"], path::check_program(program));
     } else {
         let text = format!("{} is no absolute path: whoever asks has a PATH of their own", quote(program));
         entry.refuse(&["guard", "command", "0"], &text);
     }
     entry.check_length(&["guard", "command"], &guard.command);
     for (i, word) in guard.command.iter().enumerate().skip(1) {
-        entry.check(&["guard", "command", &i.to_string()], text::free(word));
+        entry.check(&["guard", "command", &i.to_string()], text::check_free(word));
     }
     let timeout = guard.timeout.clone().unwrap_or_else(|| "5s".to_owned());
     if span::parse(&timeout).is_none_or(|span| span.as_secs() > 60) {

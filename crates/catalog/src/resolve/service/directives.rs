@@ -25,12 +25,12 @@ fn resolve_section(
     let mut lines = Vec::new();
     for (key, value) in directives {
         let at = ["directives", section, key];
-        entry.check(&at, directive::name(section, key));
+        entry.check(&at, directive::check_name(section, key));
         for value in value.lines() {
             // An empty value resets a list: that is a directive's ordinary use.
-            entry.check(&at, if value.is_empty() { Ok(()) } else { text::setting(&value) });
+            entry.check(&at, if value.is_empty() { Ok(()) } else { text::check_setting(&value) });
             entry.check_specifiers(&at, &value);
-            entry.check(&at, directive::value(key, &value, entry.scope, &entry.product().name));
+            entry.check(&at, directive::check_value(key, &value, entry.scope, &entry.product().name));
             if directive::names_units(key) {
                 for unit in value.split_whitespace() {
                     check_unit(entry, &at, unit);

@@ -44,8 +44,9 @@ pub(super) fn resolve_role<'a>(entry: &mut Entry<'a, '_>) -> Option<&'a Role> {
 /// Returns `EnvironmentFile=`, but for the file of the role.
 pub(super) fn resolve_environment_files(entry: &mut Entry<'_, '_>) -> Vec<String> {
     let files = &entry.spec.environment_files;
-    entry
-        .check_list("environment-files", files, |file| path::in_unit(file.strip_prefix('-').unwrap_or(file)));
+    entry.check_list("environment-files", files, |file| {
+        path::check_in_unit(file.strip_prefix('-').unwrap_or(file))
+    });
     for (i, file) in files.iter().enumerate() {
         entry.check_specifiers(&["environment-files", &i.to_string()], file);
     }
@@ -56,8 +57,8 @@ pub(super) fn resolve_environment_files(entry: &mut Entry<'_, '_>) -> Vec<String
 pub(super) fn resolve_environment(entry: &mut Entry<'_, '_>) -> Vec<String> {
     let mut lines = Vec::new();
     for (key, value) in &entry.spec.environment {
-        entry.check(&["environment", key], name::variable(key));
-        entry.check(&["environment", key], text::variable(value));
+        entry.check(&["environment", key], name::check_variable(key));
+        entry.check(&["environment", key], text::check_variable(value));
         lines.push(quote_word(&format!("{key}={value}").replace('%', "%%")));
     }
     lines
@@ -108,7 +109,7 @@ fn check_variables(
     let of_instances = entry.spec.instances.iter().flat_map(|i| i.variables.keys());
     let of_instances = of_instances.map(|name| (name.as_str(), "set by each instance"));
     let set: Vec<(&str, &str)> = of_role.chain(own).chain(of_instances).collect();
-    for variable in text::variables_in(value) {
+    for variable in text::find_variables(value) {
         match set.iter().rfind(|(name, _)| *name == variable) {
             Some((_, "")) if set_by_systemd.is_empty() => {
                 entry.refuse(at, &format!("`${{{variable}}}` is set to nothing: write its value"));

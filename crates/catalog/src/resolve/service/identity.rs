@@ -11,16 +11,16 @@ pub(super) fn resolve_description(entry: &mut Entry<'_, '_>) -> String {
         entry.refuse(&["description"], "is missing: one line for people");
         return String::new();
     };
-    entry.check(&["description"], text::line(description));
+    entry.check(&["description"], text::check_line(description));
     description.clone()
 }
 
 /// Checks the fields that go into the unit or the table as they are.
 pub(super) fn check_identity(entry: &mut Entry<'_, '_>) {
     let spec = entry.spec;
-    entry.check_list("documentation", &spec.documentation, about::documentation);
-    entry.check_list("processes", &spec.processes, name::process);
-    entry.check_optional(&["frame"], spec.frame.as_ref(), name::frame);
+    entry.check_list("documentation", &spec.documentation, about::check_documentation);
+    entry.check_list("processes", &spec.processes, name::check_process);
+    entry.check_optional(&["frame"], spec.frame.as_ref(), name::check_frame);
 }
 
 /// Returns `User=`, which only the system's manager knows.
@@ -38,7 +38,7 @@ pub(super) fn resolve_user(entry: &mut Entry<'_, '_>, is_parent: bool) -> Option
             entry.refuse(&["user"], "a user service runs as whoever owns it: leave it out")
         }
         (Some(user), Manager::System) if user != "root" && !accounts.contains_key(user) => {
-            let verdict = text::setting(user);
+            let verdict = text::check_setting(user);
             let malformed = verdict.is_err();
             entry.check(&["user"], verdict);
             if !malformed {
@@ -67,7 +67,7 @@ pub(super) fn state_directory(entry: &Entry<'_, '_>, user: Option<&str>) -> Opti
 /// show otherwise.
 pub(super) fn resolve_identifier(entry: &mut Entry<'_, '_>) -> Option<String> {
     if let Some(identifier) = &entry.spec.syslog_identifier {
-        let verdict = text::setting(identifier).and_then(|()| name::process(identifier));
+        let verdict = text::check_setting(identifier).and_then(|()| name::check_process(identifier));
         entry.check(&["syslog-identifier"], verdict);
         entry.check_specifiers(&["syslog-identifier"], identifier);
         return Some(identifier.clone());

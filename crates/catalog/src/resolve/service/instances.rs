@@ -12,20 +12,20 @@ pub(super) fn resolve_instances(entry: &mut Entry<'_, '_>) -> Option<Instances> 
     check_other_fields(entry);
     let directory = format!("/etc/{}/{}", entry.product().name, entry.name());
     for (variable, what) in &spec.variables {
-        entry.check(&["instances", "variables", variable], name::variable(variable));
-        entry.check(&["instances", "variables", variable], text::line(what));
+        entry.check(&["instances", "variables", variable], name::check_variable(variable));
+        entry.check(&["instances", "variables", variable], text::check_line(what));
     }
     let mut shipped = Vec::new();
     for (instance, values) in &spec.shipped {
         let at = ["instances", "shipped", instance.as_str()];
-        entry.check(&at, name::instance(instance));
+        entry.check(&at, name::check_instance(instance));
         for missing in spec.variables.keys().filter(|variable| !values.contains_key(*variable)) {
             entry.refuse(&at, &format!("does not say what {missing} is: write a value"));
         }
         let mut variables = Vec::new();
         for (variable, value) in values {
             let at = ["instances", "shipped", instance, variable];
-            entry.check(&at, text::variable(value));
+            entry.check(&at, text::check_variable(value));
             if !spec.variables.contains_key(variable) {
                 let variables = known(spec.variables.keys());
                 entry.refuse(&at, &format!("is none of the variables of an instance: {variables}"));

@@ -59,7 +59,7 @@ fn check_watchdog(entry: &mut Entry<'_, '_>) {
     let spec = entry.spec;
     let Some(watchdog) = &spec.watchdog else { return };
     match &watchdog.every {
-        Some(every) => entry.check(&["watchdog", "every"], quantity::period(every)),
+        Some(every) => entry.check(&["watchdog", "every"], quantity::check_period(every)),
         None => {
             let text = "is missing: time within which a sign of life must come";
             entry.refuse(&["watchdog", "every"], text);
@@ -106,7 +106,7 @@ fn check_ready(entry: &mut Entry<'_, '_>) {
 
 fn resolve_probe(entry: &mut Entry<'_, '_>, probed: &Probed<'_>, role: Option<&Role>) -> Vec<String> {
     let mut words = vec![probed.option.to_owned(), quote_word(probed.probe)];
-    entry.check(probed.at, text::line(probed.probe));
+    entry.check(probed.at, text::check_line(probed.probe));
     check_word(entry, probed.at, probed.probe, role);
     let literal = read_literal(probed.probe);
     let is_probe = literal.as_deref().is_some_and(|literal| Probe::parse(literal).is_ok());
@@ -121,7 +121,7 @@ fn resolve_probe(entry: &mut Entry<'_, '_>, probed: &Probed<'_>, role: Option<&R
     for (option, field, value) in expected {
         let Some(value) = value else { continue };
         let at = [probed.at[0], field];
-        entry.check(&at, text::line(value));
+        entry.check(&at, text::check_line(value));
         check_word(entry, &at, value, role);
         words.extend([option.to_owned(), quote_word(value)]);
         if let (true, Some(literal), Some(value)) = (is_probe, &literal, read_literal(value)) {

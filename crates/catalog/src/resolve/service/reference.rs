@@ -99,8 +99,8 @@ pub(super) fn resolve_expects(entry: &mut Entry<'_, '_>) -> Vec<Expects> {
             entry.refuse(&["expects", other], "expects nothing: write variables and their values");
         }
         for (key, value) in environment {
-            entry.check(&["expects", other, key], name::variable(key));
-            entry.check(&["expects", other, key], text::variable(value));
+            entry.check(&["expects", other, key], name::check_variable(key));
+            entry.check(&["expects", other, key], text::check_variable(value));
         }
         expects.push(Expects {
             service: other.clone(),
@@ -113,7 +113,7 @@ pub(super) fn resolve_expects(entry: &mut Entry<'_, '_>) -> Vec<Expects> {
 
 /// Checks a unit's whole name: one that looks like a unit of this catalog must be one.
 pub(super) fn check_unit(entry: &mut Entry<'_, '_>, at: &[&str], wanted: &str) {
-    entry.check(at, name::foreign_unit(wanted));
+    entry.check(at, name::check_unit(wanted));
     let services = &entry.context.catalog.service;
     let product = entry.product().name.as_str();
     let prefix = format!("{product}-");
@@ -136,7 +136,7 @@ fn resolve_service(entry: &mut Entry<'_, '_>, at: &[&str], wanted: &str, hint: &
     let Some((service, instance)) = wanted.split_once('@') else {
         return resolve_single(entry, at, wanted, hint);
     };
-    entry.check(at, name::instance(instance));
+    entry.check(at, name::check_instance(instance));
     let context = entry.context;
     if !context.templates.contains(service) && context.catalog.service.contains_key(service) {
         entry.refuse(at, &format!("{} names an instance of {service}, which has none", quote(wanted)));

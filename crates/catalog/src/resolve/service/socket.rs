@@ -18,14 +18,14 @@ pub(super) fn resolve_socket(entry: &mut Entry<'_, '_>) -> Option<Socket> {
         entry.refuse(&["socket", "listen"], "is empty: write a port, an ADDRESS:PORT or a path");
     }
     for (i, listen) in spec.listen.iter().enumerate() {
-        entry.check(&["socket", "listen", &i.to_string()], socket::listen(listen));
+        entry.check(&["socket", "listen", &i.to_string()], socket::check_listen(listen));
     }
-    entry.check(&["socket", "to"], socket::to(&spec.to));
-    if spec.listen.iter().any(|listen| socket::meet(listen, &spec.to)) {
+    entry.check(&["socket", "to"], socket::check_target(&spec.to));
+    if spec.listen.iter().any(|listen| socket::is_same_place(listen, &spec.to)) {
         let text = format!("{} is the door itself: the service listens somewhere else", quote(&spec.to));
         entry.refuse(&["socket", "to"], &text);
     }
-    entry.check_optional(&["socket", "idle"], spec.idle.as_ref(), quantity::period);
+    entry.check_optional(&["socket", "idle"], spec.idle.as_ref(), quantity::check_period);
     let proxy = format!("{}-proxy", entry.name());
     if entry.context.catalog.service.contains_key(&proxy) {
         let text = format!("is served by a unit that is called like service.{proxy}: rename that");
