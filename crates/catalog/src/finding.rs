@@ -87,10 +87,61 @@ fn escape(c: char) -> String {
     }
 }
 
-/// Lists the valid choices for a message.
-pub fn known<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
-    let names: Vec<String> = names.into_iter().map(|n| n.as_ref().to_owned()).collect();
-    if names.is_empty() { "there is none".to_owned() } else { format!("known: {}", names.join(", ")) }
+/// Describes a value that is none of the valid choices, and names the nearest or all of them.
+///
+/// `what` is the value's noun, such as `role`.
+pub fn describe_unknown<S: AsRef<str>>(
+    what: &str,
+    value: &str,
+    choices: impl IntoIterator<Item = S>,
+) -> String {
+    let choices: Vec<String> = choices.into_iter().map(|choice| choice.as_ref().to_owned()).collect();
+    let hint = match find_near(value, &choices) {
+        Some(near) => format!("did you mean {}?", quote(near)),
+        None if choices.is_empty() => format!("no {what} is defined"),
+        None => format!("expected {}", join_or(choices.iter().map(|choice| quote(choice)))),
+    };
+    format!("unknown {what} {}: {hint}", quote(value))
+}
+
+/// Describes a value that does not have the form of `what`.
+pub fn describe_invalid(what: &str, value: &str, expected: &str) -> String {
+    format!("invalid {what} {}: expected {expected}", quote(value))
+}
+
+/// Joins choices as in `a, b or c`.
+pub fn join_or(choices: impl IntoIterator<Item = String>) -> String {
+    let mut choices: Vec<String> = choices.into_iter().collect();
+    match choices.pop() {
+        None => String::new(),
+        Some(last) if choices.is_empty() => last,
+        Some(last) => format!("{} or {last}", choices.join(", ")),
+    }
+}
+
+/// Finds the name that was probably meant: two letters may be wrong, or a hyphen an underscore.
+pub fn find_near<'n, S: AsRef<str>>(value: &str, names: &'n [S]) -> Option<&'n str> {
+    let value = value.replace('_', "-");
+    let allowed = if value.chars().count() < 5 { 1 } else { 2 };
+    let names = names.iter().map(AsRef::as_ref);
+    let distances = names.map(|name| (measure_distance(&value, &name.replace('_', "-")), name));
+    distances.filter(|(distance, _)| *distance <= allowed).min().map(|(_, name)| name)
+}
+
+/// Counts the letters to insert, remove or change to turn one name into the other.
+fn measure_distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.chars().take(100).enumerate() {
+        let mut above = row[0];
+        row[0] = i + 1;
+        for (j, b) in other.iter().enumerate() {
+            let changed = above + usize::from(a != *b);
+            above = row[j + 1];
+            row[j + 1] = changed.min(above + 1).min(row[j] + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 /// The faults of several catalogs.

@@ -69,7 +69,7 @@ pub(crate) fn resolve(
         }
     }
     if services.is_empty() {
-        let text = "a product without services has nothing to do: write a [service.NAME] table";
+        let text = "is missing: write a [service.NAME] table";
         report.refuse(&["service"], text);
     }
     link::link_children(&mut services);

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use serde_json::Value as Schema;
 use toml::{Table, Value};
 
-use crate::finding::{Findings, known, quote};
+use crate::finding::{Findings, describe_invalid, describe_unknown, join_or, quote};
 use crate::raw::{Catalog, Service, Variable};
 use crate::source::Source;
 use crate::structure;
@@ -28,12 +28,12 @@ impl FromStr for Setting {
 
     fn from_str(text: &str) -> Result<Setting, String> {
         let Some((key, value)) = text.split_once('=') else {
-            return Err("has no `=`: write KEY=VALUE".to_owned());
+            return Err("expected KEY=VALUE".to_owned());
         };
         let word =
             |w: &str| !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric() || "-_@".contains(c));
         if !key.split('.').all(word) {
-            return Err(format!("{} is no key: write SERVICE.FIELD or VARIABLE", quote(key)));
+            return Err(describe_invalid("key", key, "SERVICE.FIELD or VARIABLE"));
         }
         Ok(Setting { key: key.to_owned(), value: value.to_owned() })
     }
@@ -114,7 +114,7 @@ impl Setting {
             ([other, ..], None) => {
                 let names = catalog.service.keys().chain(catalog.role.keys());
                 let names: BTreeSet<&String> = names.collect();
-                Err(format!("{} is no service or role: {}", quote(other), known(names)))
+                Err(describe_unknown("service or role", other, names))
             }
             ([], _) => Err("is empty".to_owned()),
         }
@@ -160,13 +160,13 @@ fn choose(word: &str, all: Vec<Place>, fields: &[String]) -> Result<Vec<Vec<Stri
             Ok(places.into_iter().cloned().collect())
         }
         [] => {
-            let what = if fields.is_empty() { "variable" } else { "variable or field of it" };
+            let what = if fields.is_empty() { "variable" } else { "variable or field" };
             let valid = names.iter().map(|n| n.as_str()).chain(fields.iter().map(String::as_str));
-            Err(format!("{} is no {what}: {}", quote(word), known(valid)))
+            Err(describe_unknown(what, word, valid))
         }
         several => {
-            let several: Vec<&str> = several.iter().map(|name| name.as_str()).collect();
-            Err(format!("{} may be one of several: write {}", quote(word), several.join(" or ")))
+            let several = several.iter().map(|name| name.to_string());
+            Err(format!("ambiguous variable {}: write {}", quote(word), join_or(several)))
         }
     }
 }

@@ -44,10 +44,10 @@ impl Value {
     /// Names the type as messages do.
     pub fn kind(&self) -> &'static str {
         match self {
-            Value::Text(_) => "text",
-            Value::Number(_) => "a whole number",
-            Value::Switch(_) => "true or false",
-            Value::List(_) => "a list",
+            Value::Text(_) => "a string",
+            Value::Number(_) => "an integer",
+            Value::Switch(_) => "a boolean",
+            Value::List(_) => "an array",
             Value::Table(_) => "a table",
             Value::Other(kind) => kind,
         }
@@ -66,7 +66,7 @@ impl Source {
                 Some(key) if what == "duplicate key" => format!("{what} {}: keep one", quote(key)),
                 _ => what,
             };
-            findings.add(lines.at(span.start), format!("not TOML: {hint}"));
+            findings.add(lines.at(span.start), format!("invalid TOML: {hint}"));
         }
         Source { root: Node { line: 1, value: convert_table(table.get_ref(), &lines) } }
     }
@@ -149,7 +149,7 @@ fn convert_setting(value: &toml::Value) -> Node {
         toml::Value::Table(table) => {
             Value::Table(table.iter().map(|(key, value)| (key.clone(), convert_setting(value))).collect())
         }
-        toml::Value::Float(_) => Value::Other("a fraction"),
+        toml::Value::Float(_) => Value::Other("a float"),
         toml::Value::Datetime(_) => Value::Other("a date without quotes"),
     };
     Node { line: 0, value }
@@ -181,9 +181,9 @@ fn convert_value(value: &DeValue<'_>, lines: &Lines) -> Value {
         DeValue::Boolean(switch) => Value::Switch(*switch),
         DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
             Ok(number) => Value::Number(number),
-            Err(_) => Value::Other("a number too large"),
+            Err(_) => Value::Other("an integer that is too large"),
         },
-        DeValue::Float(_) => Value::Other("a fraction"),
+        DeValue::Float(_) => Value::Other("a float"),
         DeValue::Datetime(_) => Value::Other("a date without quotes"),
         DeValue::Array(list) => Value::List(
             list.iter()

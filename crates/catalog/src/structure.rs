@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 
-use crate::finding::{Findings, known, quote};
+use crate::finding::{Findings, describe_unknown, find_near, join_or, quote};
 use crate::source::{Node, Source, Value, join_path};
 
 /// Compares a catalog with the schema.
@@ -56,13 +56,9 @@ struct Checker<'a> {
 impl<'a> Checker<'a> {
     fn check(&mut self, node: &Node, rule: &'a Json, path: &str) {
         let rule = self.follow_reference(rule);
-        if let Some(words) = list_constants(rule) {
-            if !matches!(&node.value, Value::Text(text) if words.contains(&text.as_str())) {
-                let actual = match &node.value {
-                    Value::Text(text) => quote(text),
-                    other => other.kind().to_owned(),
-                };
-                self.refuse(node, path, format!("{actual} is none of its values: {}", known(words)));
+        if let (Some(words), Value::Text(text)) = (list_constants(rule), &node.value) {
+            if !words.contains(&text.as_str()) {
+                self.refuse(node, path, describe_unknown("value", text, words));
             }
             return;
         }
@@ -70,21 +66,25 @@ impl<'a> Checker<'a> {
             let choices: Vec<&Json> =
                 choices.iter().map(|c| self.follow_reference(c)).filter(|c| c["type"] != "null").collect();
             let only = if let [only] = choices.as_slice() { Some(only) } else { None };
-            match only.or_else(|| choices.iter().find(|c| accepts(c, &node.value))) {
-                Some(choice) => self.check(node, choice, path),
-                None => {
-                    let kinds: Vec<&str> = choices.iter().flat_map(|c| name_types(c)).collect();
-                    self.refuse(
-                        node,
-                        path,
-                        format!("expected {}, found {}", kinds.join(" or "), node.value.kind()),
-                    );
+            let expected = || join_or(choices.iter().flat_map(|c| name_types(c)));
+            match (only.or_else(|| choices.iter().find(|c| accepts(c, &node.value))), &node.value) {
+                // A word beside true and false.
+                (Some(choice), Value::Text(text))
+                    if list_constants(choice).is_some_and(|words| !words.contains(&text.as_str()))
+                        && choices.iter().any(|c| c["type"] == "boolean") =>
+                {
+                    let fault = format!("unknown value {}: expected {}", quote(text), expected());
+                    self.refuse(node, path, fault);
+                }
+                (Some(choice), _) => self.check(node, choice, path),
+                (None, value) => {
+                    self.refuse(node, path, format!("expected {}, found {}", expected(), value.kind()));
                 }
             }
             return;
         }
         if !accepts(rule, &node.value) {
-            let expected = name_types(rule).join(" or ");
+            let expected = join_or(name_types(rule));
             return self.refuse(node, path, format!("expected {expected}, found {}", node.value.kind()));
         }
         match &node.value {
@@ -95,7 +95,7 @@ impl<'a> Checker<'a> {
                 }
             }
             Value::Number(n) if rule["format"] == "uint32" && u32::try_from(*n).is_err() => {
-                self.refuse(node, path, format!("{n} is out of range: 0 to {}", u32::MAX));
+                self.refuse(node, path, format!("{n} is out of range: expected 0 to {}", u32::MAX));
             }
             _ => {}
         }
@@ -112,8 +112,12 @@ impl<'a> Checker<'a> {
                 (None, _) => {
                     let mut names: Vec<&String> = properties.into_iter().flat_map(|p| p.keys()).collect();
                     names.sort();
-                    let hint = find_near(key, &names)
-                        .map_or_else(|| known(&names), |name| format!("write `{name}`"));
+                    let hint = match find_near(key, &names) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => {
+                            format!("expected {}", join_or(names.iter().map(|name| format!("`{name}`"))))
+                        }
+                    };
                     self.refuse(value, &path, format!("unknown key: {hint}"));
                 }
             }
@@ -135,47 +139,21 @@ impl<'a> Checker<'a> {
         name.map_or(rule, |name| &self.schema["$defs"][name])
     }
 
+    /// Returns the first sentence of a field's description, as a part of a message.
     fn describe(&self, rule: &'a Json) -> String {
         let text =
             rule["description"].as_str().or_else(|| self.follow_reference(rule)["description"].as_str());
-        let text = text.unwrap_or_default().trim_end_matches('.').replace('\n', " ");
+        let text = text.unwrap_or_default().replace('\n', " ");
+        let text = text.split_once(". ").map_or(text.trim_end_matches('.'), |(first, _)| first);
         // A message is lower case, a name such as SPDX is not.
         let mut chars = text.chars();
         match (chars.next(), chars.next()) {
             (Some(first), Some(second)) if !second.is_uppercase() => {
                 format!("{}{}", first.to_lowercase(), &text[first.len_utf8()..])
             }
-            _ => text,
+            _ => text.to_owned(),
         }
     }
-}
-
-/// Finds the name that was probably meant: two letters may be wrong, or a hyphen an underscore.
-fn find_near<'a>(key: &str, names: &[&'a String]) -> Option<&'a String> {
-    let key = key.replace('_', "-");
-    let allowed = if key.chars().count() < 5 { 1 } else { 2 };
-    names
-        .iter()
-        .map(|name| (measure_distance(&key, name), *name))
-        .filter(|(d, _)| *d <= allowed)
-        .min()
-        .map(|(_, name)| name)
-}
-
-/// Counts the letters to insert, remove or change to turn one name into the other.
-fn measure_distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.chars().take(100).enumerate() {
-        let mut above = row[0];
-        row[0] = i + 1;
-        for (j, b) in other.iter().enumerate() {
-            let changed = above + usize::from(a != *b);
-            above = row[j + 1];
-            row[j + 1] = changed.min(above + 1).min(row[j] + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 /// Returns the words of an enumeration, if the rule is one.
@@ -208,15 +186,19 @@ fn list_types(rule: &Json) -> Vec<&str> {
     }
 }
 
-fn name_types(rule: &Json) -> Vec<&'static str> {
-    let name = |kind: &str| match kind {
-        "string" => "text",
-        "integer" => "a whole number",
-        "boolean" => "true or false",
-        "array" => "a list",
-        _ => "a table",
+/// Names the types that a value may have, or its words.
+fn name_types(rule: &Json) -> Vec<String> {
+    if let Some(words) = list_constants(rule) {
+        return words.into_iter().map(quote).collect();
+    }
+    let name = |kind| match kind {
+        "string" => &["a string"][..],
+        "integer" => &["an integer"],
+        "boolean" => &["true", "false"],
+        "array" => &["an array"],
+        _ => &["a table"],
     };
-    list_types(rule).into_iter().map(name).collect()
+    list_types(rule).into_iter().flat_map(name).map(|name| (*name).to_owned()).collect()
 }
 
 fn accepts(rule: &Json, value: &Value) -> bool {

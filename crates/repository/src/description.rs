@@ -57,7 +57,7 @@ impl Description {
             ("homepage", about::check_homepage(&read.homepage)),
         ] {
             if let Err(why) = verdict {
-                bail!("`{shown}`: {field} {why}");
+                bail!("`{shown}`: {field}: {why}");
             }
         }
         Ok(read)

@@ -99,7 +99,7 @@ impl Version {
         let Some((package, version)) = text.split_once('=') else {
             return Err("write NAME=VERSION".to_owned());
         };
-        name::check_package(package).map_err(|why| format!("{package:?} {why}"))?;
+        name::check_package(package)?;
         let plain = |b: u8| b.is_ascii_alphanumeric() || b".+~-".contains(&b);
         if version.is_empty() || !version.bytes().all(plain) {
             return Err(format!("{version:?} is no version of a package: write NAME=VERSION"));

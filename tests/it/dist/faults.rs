@@ -18,7 +18,7 @@ fn nothing_is_written_when_a_catalog_is_wrong() {
     assert_eq!(output.status.code(), Some(78));
     let said = String::from_utf8(output.stderr).unwrap();
     let expected = format!(
-        "error: {}/bad.toml:24: service.reader.user: \"wether\" names no account: known: weather, or root\n",
+        "error: {}/bad.toml:24: service.reader.user: unknown account \"wether\": did you mean \"weather\"?\n",
         dir.display()
     );
     assert_eq!(said, expected);

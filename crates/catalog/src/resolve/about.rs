@@ -3,7 +3,7 @@
 use base::date::Date;
 
 use super::report::Report;
-use crate::finding::{known, quote};
+use crate::finding::{describe_invalid, describe_unknown, quote};
 use crate::model::Release;
 use crate::raw::{self, Catalog};
 use crate::rule::text;
@@ -33,14 +33,13 @@ pub(super) fn check_product(spec: &raw::Product, programs: &[String], report: &m
     report.check_list(&at("commands"), &spec.commands, |_| Ok(()));
     for (i, program) in spec.programs.iter().enumerate() {
         if !programs.contains(program) {
-            let text = format!("{} is no program of the toolchain: {}", quote(program), known(programs));
+            let text = describe_unknown("program", program, programs);
             report.refuse(&["product", "programs", &i.to_string()], &text);
         }
     }
     for (i, command) in spec.commands.iter().enumerate() {
         if !spec.programs.contains(command) {
-            let text =
-                format!("{} is not among the product's programs: {}", quote(command), known(&spec.programs));
+            let text = format!("{} is not in product.programs: add it there, or remove it", quote(command));
             report.refuse(&["product", "commands", &i.to_string()], &text);
         }
     }
@@ -50,8 +49,7 @@ pub(super) fn check_product(spec: &raw::Product, programs: &[String], report: &m
 
 pub(super) fn resolve_releases(catalog: &Catalog, report: &mut Report<'_>) -> Vec<Release> {
     if catalog.release.is_empty() {
-        report
-            .refuse(&["release"], "there is none: write a [[release]] table with version, date and changes");
+        report.refuse(&["release"], "is missing: write a [[release]] table with version, date and changes");
     }
     let mut releases: Vec<Release> = Vec::new();
     for (i, release) in catalog.release.iter().enumerate() {
@@ -62,27 +60,30 @@ pub(super) fn resolve_releases(catalog: &Catalog, report: &mut Report<'_>) -> Ve
             report.check(&["release", &i, "changes", &k.to_string()], text::check_line(change));
         }
         if release.changes.is_empty() {
-            report.refuse(&at("changes"), "is empty: say what changed, one line each");
+            report.refuse(&at("changes"), "is empty: list what changed, one line each");
         }
         if releases.iter().any(|r| r.version == release.version) {
             report.refuse(
                 &at("version"),
-                &format!("{} is there twice: give each release its own", quote(&release.version)),
+                &format!("duplicate version {}: give each release its own", quote(&release.version)),
             );
         }
         let above = |r: &Release| name::parse_version(&r.version) < name::parse_version(&release.version);
         if releases.last().is_some_and(above) {
-            report.refuse(&at("version"), "is higher than that of the release above: the newest comes first");
+            report.refuse(
+                &at("version"),
+                "is higher than the version of the release above: put the newest release first",
+            );
         }
         let Some(date) = Date::parse(&release.date) else {
-            report.refuse(
-                &at("date"),
-                &format!("{} is no day: write it like 2026-11-20", quote(&release.date)),
-            );
+            report.refuse(&at("date"), &describe_invalid("date", &release.date, "YYYY-MM-DD"));
             continue;
         };
         if releases.last().is_some_and(|newer| newer.epoch < date.epoch()) {
-            report.refuse(&at("date"), "is later than that of the release above: the newest comes first");
+            report.refuse(
+                &at("date"),
+                "is later than the date of the release above: put the newest release first",
+            );
         }
         releases.push(Release {
             version: release.version.clone(),

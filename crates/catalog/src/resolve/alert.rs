@@ -25,10 +25,13 @@ pub(super) fn resolve_alerts<'a>(
     if managers.contains(&Manager::System) {
         let user = format!("{product}-alert");
         if catalog.account.contains_key(&user) {
-            report
-                .refuse(&["account", &user], "is the account that alerts are sent from: choose another name");
+            report.refuse(
+                &["account", &user],
+                "is reserved for the account that sends alerts: choose another name",
+            );
         } else if name::check_product(product).is_ok() && name::check_account(&user).is_err() {
-            let text = format!("is too long for alerts, whose account is `{user}`: 25 letters at most");
+            let text =
+                format!("is too long for the account that sends alerts, `{user}`: use at most 25 characters");
             report.refuse(&["product", "name"], &text);
         }
     }

@@ -4,7 +4,7 @@
 //! the same name in `/etc` wins.
 
 use super::report::Report;
-use crate::finding::quote;
+use crate::finding::{describe_invalid, quote};
 use crate::model::DropIn;
 use crate::raw::Catalog;
 use crate::rule::path;
@@ -20,7 +20,7 @@ pub(super) fn resolve_drop_ins(catalog: &Catalog, report: &mut Report<'_>) -> Ve
         report.check(&at, check_path(path, &catalog.product.name));
         report.check(&["drop-in", path, "why"], text::check_comment(&drop_in.why));
         if drop_in.settings.values().all(|section| section.is_empty()) {
-            report.refuse(&at, "sets nothing: write sections with settings, or take it away");
+            report.refuse(&at, "is empty: write sections with settings, or remove it");
         }
         let mut sections = Vec::new();
         for (section, settings) in &drop_in.settings {
@@ -59,13 +59,13 @@ fn check_path(value: &str, product: &str) -> Verdict {
     };
     if !fits {
         return Err(format!(
-            "{} is no place for settings beside others: use /usr/lib/systemd/NAME.conf.d/FILE.conf, \
+            "{} is not the path of a drop-in: use /usr/lib/systemd/NAME.conf.d/FILE.conf, \
              /usr/lib/systemd/system/UNIT.d/FILE.conf or /usr/lib/systemd/network/FILE.network",
             quote(value)
         ));
     }
     if value == format!("/usr/lib/systemd/system.conf.d/50-{product}.conf") {
-        return Err("is written for [machine]: choose another name for the file".to_owned());
+        return Err("is generated from [machine]: choose another file name".to_owned());
     }
     Ok(())
 }
@@ -76,5 +76,5 @@ fn check_word(value: &str) -> Verdict {
     if (1..=64).contains(&value.len()) && value.chars().all(plain) {
         return Ok(());
     }
-    Err(format!("{} is no name of a section or setting: use letters, digits, `-` and `_`", quote(value)))
+    Err(describe_invalid("name", value, "up to 64 letters, digits, `-` and `_`"))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use toml::{Table, Value};
 
 use super::report::Report;
-use crate::finding::{known, quote};
+use crate::finding::describe_unknown;
 use crate::raw::{Catalog, Service};
 use crate::rule::name;
 
@@ -35,7 +35,7 @@ pub(super) fn resolve_services(
                     [name.as_str()].into_iter().chain(kinds.iter().map(String::as_str)).collect();
                 report.refuse(
                     &["default", name, "use"],
-                    &format!("goes in a circle: {}: take one `use` away", names.join(" -> ")),
+                    &format!("is a circle: {}: remove one `use`", names.join(" -> ")),
                 );
             }
         }
@@ -85,10 +85,7 @@ fn follow_use(catalog: &Catalog, service: &Service) -> Vec<String> {
 
 fn check_use(catalog: &Catalog, path: &[&str], parent: &str, report: &mut Report<'_>) {
     if !catalog.default.contains_key(parent) {
-        report.refuse(
-            path,
-            &format!("{} names no default table: {}", quote(parent), known(catalog.default.keys())),
-        );
+        report.refuse(path, &describe_unknown("default table", parent, catalog.default.keys()));
     }
 }
 

@@ -60,11 +60,11 @@ pub(super) fn guard_dependencies(services: &mut [Service], permits: &[Permit], r
         let at = ["service", service.name.as_str(), "only-while"];
         // Nothing in the unit may tie the two together, so run_stack has to.
         if service.launch.is_none() {
-            let text = "needs run_stack where a permit lets others start the service: write `launch` instead of `exec`";
+            let text = "needs `run_stack`, because a permit lets others start the service: write `launch` instead of `exec`";
             report.refuse(&at, text);
         } else if service.restart != "no" {
-            let text = "cannot be combined with `restart` where a permit lets others start the service, which would come \
-                        back by itself: remove `restart`";
+            let text =
+                "does not go with `restart` if a permit lets others start the service: remove `restart`";
             report.refuse(&at, text);
         }
         let has_no_process = |other: &&Service| other.r#type == "oneshot" || !other.children.is_empty();
@@ -72,7 +72,7 @@ pub(super) fn guard_dependencies(services: &mut [Service], permits: &[Permit], r
             services.iter().find(|s| Some(&s.unit) == service.only_while.as_ref()).filter(has_no_process)
         {
             let text = format!(
-                "names {}, which has no process to follow: name a service that runs a program",
+                "names {}, which runs no process: name a service that runs a program",
                 quote(&other.name)
             );
             report.refuse(&at, &text);

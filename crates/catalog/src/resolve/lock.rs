@@ -33,7 +33,7 @@ pub(super) fn assign_owners(
             holders.iter().filter_map(|s| s.user.as_deref()).filter(|u| *u != "root").collect();
         if users.len() > 1 {
             let names = Vec::from_iter(users).join(", ");
-            let text = format!("is taken by services of several accounts ({names}): use one account");
+            let text = format!("is used by services of several accounts ({names}): use one account");
             report.refuse(&["lock", &lock.name], &text);
         }
         if let Some(user) = holders.iter().find_map(|s| s.user.clone()) {

@@ -3,7 +3,7 @@
 
 use super::limits::{check_limits, render_limits};
 use super::report::Report;
-use crate::finding::{known, quote};
+use crate::finding::describe_unknown;
 use crate::model::{Account, Config, Directory, Group, Slice, slice_unit};
 use crate::raw::Catalog;
 use crate::rule::{name, path, quantity, text};
@@ -27,7 +27,7 @@ pub(super) fn resolve_accounts(catalog: &Catalog, report: &mut Report<'_>) -> Ve
         for (i, group) in optional.iter().enumerate() {
             let at = ["account", name, "groups-if-present", &i.to_string()];
             if account.groups.contains(group) || catalog.group.contains_key(group) {
-                report.refuse(&at, "is made by this package: keep it in `groups`");
+                report.refuse(&at, "is created by this package: remove it, or list it in `groups` instead");
             }
         }
         accounts.push(Account {
@@ -49,8 +49,10 @@ pub(super) fn resolve_groups(catalog: &Catalog, report: &mut Report<'_>) -> Vec<
         report.check(&["group", name], name::check_account(name));
         report.check(&["group", name, "description"], text::check_line(&group.description));
         if catalog.account.contains_key(name) {
-            report
-                .refuse(&["group", name], "is the group of the account of that name already: choose another");
+            report.refuse(
+                &["group", name],
+                "is also the name of an account, which has a group of its own: choose another name",
+            );
         }
         groups.push(Group { name: name.clone(), description: group.description.clone() });
     }
@@ -61,8 +63,8 @@ pub(super) fn resolve_groups(catalog: &Catalog, report: &mut Report<'_>) -> Vec<
 fn check_gecos(value: &str) -> text::Verdict {
     text::check_line(value)?;
     match value.chars().find(|c| matches!(c, ':' | '"' | '%' | '\\')) {
-        Some(c) => Err(format!("holds `{c}`, which the list of users cannot: take it away")),
-        None if value == "-" => Err("is `-`, which means that there is none: write who this is".to_owned()),
+        Some(c) => Err(format!("contains `{c}`, which /etc/passwd cannot hold: remove it")),
+        None if value == "-" => Err("is `-`, which means no description: describe the account".to_owned()),
         None => Ok(()),
     }
 }
@@ -81,8 +83,7 @@ pub(super) fn resolve_slices(catalog: &Catalog, report: &mut Report<'_>) -> Vec<
         });
         for (field, value) in [("nofile", bounds.nofile), ("nproc", bounds.nproc)] {
             if value.is_some() {
-                let text =
-                    "is a bound of single processes, which a slice has none of: write it in the services";
+                let text = "limits single processes, not a slice: set it in the services";
                 report.refuse(&["slice", name, "limits", field], text);
             }
         }
@@ -108,8 +109,8 @@ pub(super) fn resolve_directories(catalog: &Catalog, report: &mut Report<'_>) ->
         );
         let user = directory.user.clone().unwrap_or_else(|| "root".to_owned());
         if user != "root" && !catalog.account.contains_key(&user) {
-            let accounts = known(catalog.account.keys());
-            report.refuse(&at("user"), &format!("{} names no account: {accounts}, or root", quote(&user)));
+            let accounts = catalog.account.keys().map(String::as_str).chain(["root"]);
+            report.refuse(&at("user"), &describe_unknown("account", &user, accounts));
         }
         let mode = directory.mode.clone().unwrap_or_else(|| "0755".to_owned());
         report.check(&at("mode"), path::check_mode(&mode));
@@ -124,7 +125,7 @@ pub(super) fn resolve_configs(catalog: &Catalog, report: &mut Report<'_>) -> Vec
     for (name, config) in &catalog.config {
         let path = format!("/etc/{}/{name}", catalog.product.name);
         if name.starts_with('/') {
-            let text = format!("is below /etc/{} already: write it from there on", catalog.product.name);
+            let text = format!("is an absolute path: write it relative to /etc/{}", catalog.product.name);
             report.refuse(&["config", name], &text);
         } else {
             report
@@ -136,7 +137,7 @@ pub(super) fn resolve_configs(catalog: &Catalog, report: &mut Report<'_>) -> Vec
         if taken || of_instances {
             report.refuse(
                 &["config", name],
-                "is written by itself, from a role, alerts or instances: choose another name",
+                "is reserved for files of roles, alerts and instances: choose another name",
             );
         }
         report.check(&["config", name, "text"], text::check_document(&config.text));

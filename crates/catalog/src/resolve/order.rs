@@ -17,7 +17,7 @@ pub(super) fn check_order(services: &[Service], report: &mut Report<'_>) {
         {
             let names: Vec<&str> = circle.iter().map(|unit| service_names[unit]).collect();
             let text = format!(
-                "waits for itself: {}: take one `after`, `before`, `only-while`, `once-ready` or `parent` away",
+                "waits for itself: {}: remove one `after`, `before`, `only-while`, `once-ready` or `parent`",
                 names.join(" -> ")
             );
             report.refuse(&["service", &service.name], &text);

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::report::Report;
-use crate::finding::{known, quote};
+use crate::finding::describe_unknown;
 use crate::model::{Permit, Service};
 use crate::raw::{Catalog, Manager, Verb};
 use crate::rule::text;
@@ -22,29 +22,20 @@ pub(super) fn resolve_permits(
         report.check(&at("why"), text::check_line(&permit.why));
         match (&permit.group, &permit.user) {
             (Some(group), None) if !catalog.group.contains_key(group) => {
-                let groups = known(catalog.group.keys());
-                report.refuse(
-                    &at("group"),
-                    &format!("{} names no group of this catalog: {groups}", quote(group)),
-                );
+                report.refuse(&at("group"), &describe_unknown("group", group, catalog.group.keys()));
             }
             (None, Some(user)) if !catalog.account.contains_key(user) => {
-                let accounts = known(catalog.account.keys());
-                report.refuse(
-                    &at("user"),
-                    &format!("{} names no account of this catalog: {accounts}", quote(user)),
-                );
+                report.refuse(&at("user"), &describe_unknown("account", user, catalog.account.keys()));
             }
             (Some(_), None) | (None, Some(_)) => {}
-            (Some(_), Some(_)) => {
-                report.refuse(&["permit", &i], "has both `group` and `user`: keep one, or write two permits")
-            }
-            (None, None) => report.refuse(&["permit", &i], "is for nobody: write `group` or `user`"),
+            (Some(_), Some(_)) => report
+                .refuse(&["permit", &i], "has both `group` and `user`: remove one, or write two permits"),
+            (None, None) => report.refuse(&["permit", &i], "names nobody: write `group` or `user`"),
         }
         let no_service = permit.kinds.is_empty() && permit.services.is_empty();
         let only_powers = !permit.powers.is_empty() && no_service;
         if permit.verbs.is_empty() && !only_powers {
-            report.refuse(&["permit", &i], "permits nothing: write `verbs = [\"start\", …]`");
+            report.refuse(&["permit", &i], "allows nothing: write `verbs = [\"start\", …]`");
         }
         report.check_list(&at("kinds"), &permit.kinds, |_| Ok(()));
         report.check_list(&at("services"), &permit.services, |_| Ok(()));
@@ -53,7 +44,7 @@ pub(super) fn resolve_permits(
             let of_kind: Vec<&Service> = services.iter().filter(|s| s.kinds.contains(kind)).collect();
             if of_kind.is_empty() {
                 let kinds: BTreeSet<&String> = services.iter().flat_map(|s| &s.kinds).collect();
-                let text = format!("{} is the kind of no service: {}", quote(kind), known(kinds));
+                let text = describe_unknown("kind", kind, kinds);
                 report.refuse(&["permit", &i, "kinds", &k.to_string()], &text);
             }
             units.extend(of_kind.into_iter().map(|s| s.unit.clone()));
@@ -62,21 +53,20 @@ pub(super) fn resolve_permits(
             match services.iter().find(|s| s.name == *wanted) {
                 Some(service) => _ = units.insert(service.unit.clone()),
                 None => {
-                    let names = known(services.iter().map(|s| &s.name));
-                    let text = format!("{} is no service that this package ships: {names}", quote(wanted));
+                    let text = describe_unknown("service", wanted, services.iter().map(|s| &s.name));
                     report.refuse(&["permit", &i, "services", &k.to_string()], &text);
                 }
             }
         }
         for service in services.iter().filter(|s| units.contains(&s.unit) && s.scope == Manager::User) {
             let text = format!(
-                "{} runs in user scope, where each user controls their own: leave it out",
+                "{} runs in user scope, where users control their own services: remove it",
                 service.name
             );
             report.refuse(&["permit", &i], &text);
         }
         if no_service && !(only_powers && permit.verbs.is_empty()) {
-            report.refuse(&["permit", &i], "is about no service: write `kinds` or `services`");
+            report.refuse(&["permit", &i], "names no service: write `kinds` or `services`");
         }
         let in_order = services.iter().map(|s| s.unit.clone()).filter(|u| units.contains(u));
         permits.push(Permit {

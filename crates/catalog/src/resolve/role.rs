@@ -23,7 +23,7 @@ pub(super) fn resolve_roles(catalog: &Catalog, report: &mut Report<'_>) -> Vec<R
             let explained = ["role", name, "environment", key, "value"];
             report.check(if why.is_some() { &explained } else { &at }, text::check_variable(value));
             if *key == selector {
-                report.refuse(&at, "is written by itself, it names the role: leave it out");
+                report.refuse(&at, "is set to the name of the role automatically: remove it");
             }
             if let Some(why) = why {
                 report.check(&["role", name, "environment", key, "why"], text::check_comment(why));

@@ -1,6 +1,6 @@
 //! Rules for what a package says of itself: each is read by dpkg, rpm and their linters.
 
-use crate::finding::quote;
+use crate::finding::describe_invalid;
 use crate::rule::name::is_version;
 use crate::rule::text::{self, Verdict};
 
@@ -8,18 +8,15 @@ use crate::rule::text::{self, Verdict};
 pub fn check_summary(value: &str) -> Verdict {
     text::check_line(value)?;
     if value.ends_with('.') {
-        return Err("ends with a full stop, it stands in a list: take it away".to_owned());
+        return Err("ends with a period: remove it".to_owned());
     }
     if let Some(article) = ["A ", "An ", "The ", "a ", "an ", "the "].iter().find(|a| value.starts_with(**a))
     {
-        return Err(format!(
-            "starts with the article \"{}\", it stands in a list: take it away",
-            article.trim()
-        ));
+        return Err(format!("starts with the article \"{}\": remove it", article.trim()));
     }
     match value.chars().count() {
         ..=80 => Ok(()),
-        long => Err(format!("is {long} characters long, lists of packages cut it: use at most 80")),
+        long => Err(format!("is {long} characters long, which package lists truncate: use at most 80")),
     }
 }
 
@@ -33,7 +30,7 @@ pub fn check_maintainer(value: &str) -> Verdict {
         let name = !who.trim().is_empty() && !who.contains(['<', '>', '@', ',', '"', '(', ')']);
         name && mail.split_once('@').is_some_and(|(user, host)| word(user) && word(host))
     });
-    if fits { Ok(()) } else { Err(format!("{} is not of the form `Name <name@example.org>`", quote(value))) }
+    if fits { Ok(()) } else { Err(describe_invalid("maintainer", value, "`Name <name@example.org>`")) }
 }
 
 /// An SPDX expression.
@@ -50,7 +47,7 @@ pub fn check_license(value: &str) -> Verdict {
     if alternates && value.matches('(').count() == value.matches(')').count() {
         return Ok(());
     }
-    Err(format!("{} is no SPDX expression: write it like MIT, or MIT OR Apache-2.0", quote(value)))
+    Err(describe_invalid("SPDX expression", value, "one like \"MIT\" or \"MIT OR Apache-2.0\""))
 }
 
 /// A web page.
@@ -61,7 +58,7 @@ pub fn check_homepage(value: &str) -> Verdict {
     if host.is_some_and(|h| !h.is_empty()) && address(value) {
         return Ok(());
     }
-    Err(format!("{} is no web address: write it like https://example.org/product", quote(value)))
+    Err(describe_invalid("URL", value, "one like https://example.org/product"))
 }
 
 /// What `Documentation=` takes.
@@ -73,10 +70,7 @@ pub fn check_documentation(value: &str) -> Verdict {
     if known && address(value) {
         return Ok(());
     }
-    Err(format!(
-        "{} is no address of a page: write it like https://example.org/page or man:name(7)",
-        quote(value)
-    ))
+    Err(describe_invalid("documentation URI", value, "one like https://example.org/page or man:name(7)"))
 }
 
 fn address(value: &str) -> bool {
@@ -103,7 +97,7 @@ pub fn check_relation_deb(value: &str) -> Verdict {
     if value.split(" | ").all(one) {
         return Ok(());
     }
-    Err(format!("{} is no Debian relation: write one like python3 (>= 3.11), or a | b", quote(value)))
+    Err(describe_invalid("Debian relation", value, "one like \"python3 (>= 3.11)\" or \"mawk | gawk\""))
 }
 
 /// A relation of an RPM package.
@@ -117,9 +111,5 @@ pub fn check_relation_rpm(value: &str) -> Verdict {
         [n, op, v] => name(n) && ["<", "<=", "=", ">=", ">"].contains(op) && is_version(v),
         _ => false,
     };
-    if fits {
-        Ok(())
-    } else {
-        Err(format!("{} is no RPM relation: write one like python3 >= 3.11", quote(value)))
-    }
+    if fits { Ok(()) } else { Err(describe_invalid("RPM relation", value, "one like \"python3 >= 3.11\"")) }
 }

@@ -83,19 +83,19 @@ pub fn check_name(section: &str, name: &str) -> Verdict {
     let field =
         |section: &str| FIELDS.iter().find(|(s, n, _)| *s == section && *n == name).map(|(_, _, f)| f);
     if let Some(field) = field(section) {
-        return Err(format!("has a field of its own: write `{field} = …`"));
+        return Err(format!("has its own field: write `{field} = …`"));
     }
     if list_directives().any(|(s, n)| s == section && n == name) {
         return Ok(());
     }
     if let Some((home, _)) = list_directives().find(|(_, n)| *n == name) {
-        let hint =
-            field(home).map_or_else(|| format!("it belongs in [{home}]"), |f| format!("write `{f} = …`"));
-        return Err(format!("stands in [{section}], where systemd ignores it: {hint}"));
+        let hint = field(home).map_or_else(|| format!("move it to [{home}]"), |f| format!("write `{f} = …`"));
+        return Err(format!("systemd ignores it in [{section}]: {hint}"));
     }
     let same = list_directives().find(|(_, n)| n.eq_ignore_ascii_case(name)).map(|(_, n)| n);
-    let hint = same.map_or_else(|| "see systemd.directives(7)".to_owned(), |n| format!("write `{n}`"));
-    Err(format!("is no directive of systemd 252: {hint}"))
+    let hint =
+        same.map_or_else(|| "see systemd.directives(7)".to_owned(), |n| format!("did you mean `{n}`?"));
+    Err(format!("unknown directive in systemd 252: {hint}"))
 }
 
 /// Tells whether the words of a directive are names of units.
@@ -109,7 +109,7 @@ pub fn check_value(name: &str, value: &str, scope: Manager, product: &str) -> Ve
     let own = |word: &str| word.split(['/', ':']).next() == Some(product);
     if name == "RuntimeDirectory" && value.split_whitespace().any(own) {
         return Err(format!(
-            "/run/{product} would vanish with the service, and the locks in it: choose another directory"
+            "systemd removes /run/{product} with its locks when the service stops: choose another directory"
         ));
     }
     let acts = ["FailureAction", "SuccessAction", "StartLimitAction", "JobTimeoutAction"].contains(&name);
@@ -122,9 +122,7 @@ pub fn check_value(name: &str, value: &str, scope: Manager, product: &str) -> Ve
 /// Describes the fault of a user service that acts on the machine.
 pub fn refuse_reboot(value: &str) -> String {
     let value = quote(value);
-    format!(
-        "{value} is for the system's manager, a user's cannot do it: use scope = \"system\" or leave it out"
-    )
+    format!("a user's service manager cannot do {value}: use scope = \"system\", or remove it")
 }
 
 fn list_directives() -> impl Iterator<Item = (&'static str, &'static str)> {

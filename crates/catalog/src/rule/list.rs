@@ -10,11 +10,11 @@ pub fn check(list: &[String]) -> Vec<(usize, String)> {
         return vec![fault];
     }
     let twice = |(i, value): &(usize, &String)| list[..*i].contains(value);
-    let fault = |(i, value): (usize, &String)| (i, format!("{} is there twice: keep one", quote(value)));
+    let fault = |(i, value): (usize, &String)| (i, format!("duplicate value {}: keep one", quote(value)));
     list.iter().enumerate().filter(twice).map(fault).collect()
 }
 
 /// Finds the end of a list that is too long, with its index; values may repeat, as the words of a command do.
 pub fn check_length(list: &[String]) -> Option<(usize, String)> {
-    (list.len() > MOST).then(|| (MOST, format!("is one of {}: write at most {MOST}", list.len())))
+    (list.len() > MOST).then(|| (MOST, format!("the list has {} values: use at most {MOST}", list.len())))
 }

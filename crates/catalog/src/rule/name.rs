@@ -1,6 +1,6 @@
 //! Rules for names: of products, packages, users, units and variables.
 
-use crate::finding::{known, quote};
+use crate::finding::{describe_invalid, describe_unknown, quote};
 use crate::rule::text::Verdict;
 
 /// A name of ours: product, service, role, lock, kind.
@@ -13,7 +13,11 @@ pub fn check_own(value: &str) -> Verdict {
     if fits {
         Ok(())
     } else {
-        Err(describe_name(value, "lower-case letters, digits and `-`, at most 31, a letter first"))
+        Err(describe_invalid(
+            "name",
+            value,
+            "up to 31 lowercase letters, digits and `-`, starting with a letter and not ending with `-`",
+        ))
     }
 }
 
@@ -30,11 +34,11 @@ pub fn check_product(value: &str) -> Verdict {
     match split_words(UNITS)
         .find(|t| value == *t || value.strip_prefix(t).is_some_and(|r| r.starts_with('-')))
     {
-        Some(taken) => {
-            Err(format!("\"{value}\" is reserved, units named {taken}… belong to the system: choose another"))
-        }
+        Some(taken) => Err(format!(
+            "\"{value}\" is reserved, because the system has units named {taken}…: choose another name"
+        )),
         None if split_words(DIRECTORIES).any(|w| w == value) => {
-            Err(format!("\"{value}\" is reserved, it belongs to the system: choose another"))
+            Err(format!("\"{value}\" is reserved by the system: choose another name"))
         }
         None => Ok(()),
     }
@@ -48,9 +52,10 @@ pub fn check_package(value: &str) -> Verdict {
     if fits {
         Ok(())
     } else {
-        Err(describe_name(
+        Err(describe_invalid(
+            "name",
             value,
-            "lower-case letters, digits, `+`, `-` and `.`, 2 to 100, a letter or digit first",
+            "2 to 100 lowercase letters, digits, `+`, `-` and `.`, starting with a letter or digit",
         ))
     }
 }
@@ -63,7 +68,7 @@ pub fn check_account(value: &str) -> Verdict {
         netdev docker lxd libvirt ssh sshd messagebus polkitd";
     check_login(value)?;
     if split_words(TAKEN).any(|w| w == value) || value.starts_with("systemd-") {
-        return Err(format!("\"{value}\" is reserved, it belongs to the system: choose another"));
+        return Err(format!("\"{value}\" is reserved by the system: choose another name"));
     }
     Ok(())
 }
@@ -73,7 +78,7 @@ pub fn check_group(value: &str) -> Verdict {
     check_login(value)?;
     if ["root", "sudo", "wheel", "shadow", "disk", "kmem", "lxd"].contains(&value) {
         return Err(format!(
-            "\"{value}\" makes its members administrators: choose a group for the devices needed"
+            "members of \"{value}\" are administrators: choose a group that grants only the devices needed"
         ));
     }
     Ok(())
@@ -86,9 +91,10 @@ fn check_login(value: &str) -> Verdict {
     if fits {
         Ok(())
     } else {
-        Err(describe_name(
+        Err(describe_invalid(
+            "name",
             value,
-            "lower-case letters, digits, `-` and `_`, at most 31, a letter or `_` first",
+            "up to 31 lowercase letters, digits, `-` and `_`, starting with a letter or `_`",
         ))
     }
 }
@@ -104,7 +110,11 @@ pub fn check_variable(value: &str) -> Verdict {
         && value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && value.len() <= 128;
     if !fits {
-        return Err(describe_name(value, "letters, digits and `_`, at most 128, no digit first"));
+        return Err(describe_invalid(
+            "variable name",
+            value,
+            "up to 128 letters, digits and `_`, not starting with a digit",
+        ));
     }
     let owner = if split_words(SHELL).any(|w| w == value) || value.starts_with("BASH_") {
         "shells"
@@ -113,7 +123,7 @@ pub fn check_variable(value: &str) -> Verdict {
     } else {
         return Ok(());
     };
-    Err(format!("\"{value}\" is reserved, it has a meaning for {owner}: choose another"))
+    Err(format!("\"{value}\" is reserved by {owner}: choose another name"))
 }
 
 /// A unit that is not ours, named with its suffix.
@@ -132,21 +142,22 @@ pub fn check_unit(value: &str) -> Verdict {
         "scope",
     ];
     let Some((stem, suffix)) = value.rsplit_once('.') else {
-        return Err(describe_name(value, "a unit's whole name, such as network.target"));
+        return Err(describe_invalid("unit name", value, "a full name, such as network.target"));
     };
     if !SUFFIXES.contains(&suffix) {
-        return Err(format!("{} ends in no kind of unit: {}", quote(value), known(SUFFIXES)));
+        return Err(describe_unknown("unit suffix", suffix, SUFFIXES));
     }
     if stem.ends_with('@') {
-        return Err(format!(
-            "{} is a template: write the instance, such as {stem}name.{suffix}",
-            quote(value)
-        ));
+        return Err(format!("{} is a template: name an instance, such as {stem}NAME.{suffix}", quote(value)));
     }
     let fits = !stem.is_empty()
         && value.len() <= 255
         && stem.chars().all(|c| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c));
-    if fits { Ok(()) } else { Err(describe_name(value, "letters, digits and `:-_.\\@`, at most 255")) }
+    if fits {
+        Ok(())
+    } else {
+        Err(describe_invalid("unit name", value, "up to 255 letters, digits and `:-_.\\@`"))
+    }
 }
 
 /// What the name of an instance looks like, as a regular expression that every reader has: a file can be called so, and
@@ -161,7 +172,11 @@ pub fn check_instance(value: &str) -> Verdict {
     if fits {
         Ok(())
     } else {
-        Err(describe_name(value, "letters, digits and `_.-`, at most 63, a letter or digit first"))
+        Err(describe_invalid(
+            "instance name",
+            value,
+            "up to 63 letters, digits, `_`, `.` and `-`, starting with a letter or digit",
+        ))
     }
 }
 
@@ -175,7 +190,11 @@ pub fn check_process(value: &str) -> Verdict {
     if fits {
         Ok(())
     } else {
-        Err(describe_name(value, "the name of a program or script, without directories or spaces"))
+        Err(describe_invalid(
+            "process name",
+            value,
+            "the name of a program or script, without directories or spaces",
+        ))
     }
 }
 
@@ -183,7 +202,7 @@ pub fn check_process(value: &str) -> Verdict {
 pub fn check_frame(value: &str) -> Verdict {
     super::text::check_free(value)?;
     let fits = !value.is_empty() && value.len() <= 255 && !value.contains(char::is_whitespace);
-    if fits { Ok(()) } else { Err(describe_name(value, "a name without spaces, such as map")) }
+    if fits { Ok(()) } else { Err(describe_invalid("frame", value, "a name without spaces, such as map")) }
 }
 
 /// A version that dpkg and rpm order alike, as numbers; a pre-release follows a `-`.
@@ -199,7 +218,11 @@ pub fn check_version(value: &str) -> Verdict {
         && numbers.split('.').all(number)
         && value.len() <= 64
         && pre.is_none_or(|p| p.split('.').all(word));
-    if fits { Ok(()) } else { Err(describe_name(value, "MAJOR.MINOR.PATCH, such as 1.4.0 or 1.5.0-rc.1")) }
+    if fits {
+        Ok(())
+    } else {
+        Err(describe_invalid("version", value, "MAJOR.MINOR.PATCH, such as 1.4.0 or 1.5.0-rc.1"))
+    }
 }
 
 /// Parses what versions are ordered by: their numbers, and whether it is a release, which comes after its
@@ -225,12 +248,12 @@ pub fn check_device(value: &str) -> Verdict {
     if fits {
         Ok(())
     } else {
-        Err(describe_name(value, "char-NAME or block-NAME as in /proc/devices, or a path in /dev"))
+        Err(describe_invalid(
+            "device",
+            value,
+            "char-NAME or block-NAME from /proc/devices, or a path in /dev",
+        ))
     }
-}
-
-fn describe_name(value: &str, valid: &str) -> String {
-    format!("{} is malformed: use {valid}", quote(value))
 }
 
 fn split_words(list: &str) -> impl Iterator<Item = &str> {

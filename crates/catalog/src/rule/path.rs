@@ -1,7 +1,7 @@
 //! Rules for paths: absolute ones go where they say, without detours, and nothing in them has a meaning of its own
 //! for whoever reads the file.
 
-use crate::finding::quote;
+use crate::finding::{describe_invalid, join_or, quote};
 use crate::rule::text::{self, Verdict};
 
 /// Specifiers that begin an absolute path.
@@ -11,7 +11,9 @@ const DIRECTORIES: &str = "hCdELStTV";
 pub fn check_in_unit(value: &str) -> Verdict {
     text::check_setting(value)?;
     if value.contains("${") {
-        return Err("holds `${`, systemd expands no variables here: write the directory".to_owned());
+        return Err(
+            "contains `${`, but systemd does not expand variables here: write the directory".to_owned()
+        );
     }
     let mut start = value.chars();
     let absolute = match (start.next(), start.next()) {
@@ -20,7 +22,7 @@ pub fn check_in_unit(value: &str) -> Verdict {
         _ => false,
     };
     if !absolute {
-        return Err(format!("{} is not an absolute path: write it from `/` on", quote(value)));
+        return Err(format!("{} is not an absolute path: start it with `/`", quote(value)));
     }
     check_parts(value)
 }
@@ -30,9 +32,9 @@ pub fn check_program(value: &str) -> Verdict {
     check_in_unit(value)?;
     check_file(value)?;
     match value.chars().find(|c| "\"'\\$".contains(*c)) {
-        Some(c) => {
-            Err(format!("holds `{c}`, which systemd refuses in the path of a program: rename the program"))
-        }
+        Some(c) => Err(format!(
+            "contains `{c}`, which systemd does not allow in the path of a program: rename the program"
+        )),
         None => Ok(()),
     }
 }
@@ -41,7 +43,7 @@ pub fn check_program(value: &str) -> Verdict {
 pub fn check_launched(value: &str) -> Verdict {
     text::check_setting(value)?;
     if !value.starts_with('/') && !value.starts_with("${") {
-        return Err(format!("{} is not an absolute path: write it from `/` or `${{NAME}}` on", quote(value)));
+        return Err(format!("{} is not an absolute path: start it with `/` or `${{NAME}}`", quote(value)));
     }
     check_parts(value)
 }
@@ -50,10 +52,10 @@ pub fn check_launched(value: &str) -> Verdict {
 pub fn check_plain(value: &str) -> Verdict {
     text::check_setting(value)?;
     if !value.starts_with('/') {
-        return Err(format!("{} is not an absolute path: write it from `/` on", quote(value)));
+        return Err(format!("{} is not an absolute path: start it with `/`", quote(value)));
     }
     if let Some(c) = value.chars().find(|c| !c.is_ascii_alphanumeric() && !"/._+@-".contains(*c)) {
-        return Err(format!("holds `{c}`: use letters, digits and `/._+@-`"));
+        return Err(format!("contains `{c}`: use letters, digits and `/._+@-`"));
     }
     check_parts(value)
 }
@@ -97,14 +99,18 @@ pub fn check_home(value: &str) -> Verdict {
     check_plain(value)?;
     let Some(below) = BASES.iter().find_map(|base| value.strip_prefix(base)) else {
         return Err(format!(
-            "{} is not the account's alone: write one below {}",
+            "{} may belong to others: choose a path below {}",
             quote(value),
-            BASES.join(", ")
+            join_or(BASES.map(str::to_owned))
         ));
     };
     let first = below.split('/').next().unwrap_or_default();
     if value.starts_with(BASES[0]) && TAKEN.contains(&first) {
-        return Err(format!("{} belongs to the system: choose another below {}", quote(value), BASES[0]));
+        return Err(format!(
+            "{} belongs to the system: choose another path below {}",
+            quote(value),
+            BASES[0]
+        ));
     }
     Ok(())
 }
@@ -114,9 +120,9 @@ pub fn check_mode(value: &str) -> Verdict {
     let digits =
         value.strip_prefix('0').filter(|d| d.len() == 3 && d.chars().all(|c| ('0'..='7').contains(&c)));
     match digits.and_then(|d| d.chars().last()) {
-        None => Err(format!("{} is no mode of a directory: write four digits, such as 0750", quote(value))),
+        None => Err(describe_invalid("mode", value, "four digits, such as 0750")),
         Some('2' | '3' | '6' | '7') => {
-            Err(format!("{} lets everybody write: give it to one account, such as 0750", quote(value)))
+            Err(format!("mode {} lets everybody write: use a stricter one, such as 0750", quote(value)))
         }
         Some(_) => Ok(()),
     }
@@ -127,7 +133,7 @@ pub fn check_relative(value: &str) -> Verdict {
     text::check_setting(value)?;
     if value.starts_with(['/', '~']) {
         return Err(format!(
-            "{} does not start at the home directory: write it as seen from there",
+            "{} is not a relative path: start it with the name of a file or folder",
             quote(value)
         ));
     }
@@ -137,15 +143,13 @@ pub fn check_relative(value: &str) -> Verdict {
 fn check_parts(value: &str) -> Verdict {
     let mut parts = value.strip_prefix('/').unwrap_or(value).split('/');
     if parts.clone().any(|part| part == "..") {
-        return Err("holds `..`: write the path that is meant".to_owned());
+        return Err("contains `..`: write the path without it".to_owned());
     }
     if value != "/" && parts.clone().any(|part| part.is_empty() || part == ".") {
-        return Err("holds an empty part or `.`: write the path that is meant".to_owned());
+        return Err("contains an empty part or `.`: write the path without it".to_owned());
     }
     if parts.any(|part| part.len() > 255) {
-        return Err(
-            "has a part of more than 255 bytes, which no file can have: write a shorter one".to_owned()
-        );
+        return Err("has a part of more than 255 bytes, which no file name can have: shorten it".to_owned());
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Rules for amounts as systemd reads them: spans of time, shares, memory, counts, and signals. What systemd cannot
 //! read it ignores, and runs the service with its default.
 
-use crate::finding::{known, quote};
+use crate::finding::{describe_invalid, describe_unknown, find_near, quote};
 use crate::rule::text::{self, Verdict};
 
 const SECOND: u64 = 1_000_000;
@@ -30,7 +30,7 @@ pub fn check_time_span(value: &str) -> Verdict {
 /// How long to wait for something: systemd would read 0 as without end.
 pub fn check_timeout(value: &str) -> Verdict {
     match parse_microseconds(value)? {
-        0 => Err(format!("{} would mean without end: write infinity, or a time", quote(value))),
+        0 => Err(format!("{} would mean no limit: write a time, or infinity", quote(value))),
         _ => Ok(()),
     }
 }
@@ -38,10 +38,9 @@ pub fn check_timeout(value: &str) -> Verdict {
 /// The time in which starts are counted: 0 would count nothing.
 pub fn check_interval(value: &str) -> Verdict {
     match parse_microseconds(value)? {
-        0 => Err(format!(
-            "{} would switch the limit off: write a time, or leave `start-limit` out",
-            quote(value)
-        )),
+        0 => {
+            Err(format!("{} would switch the limit off: write a time, or remove `start-limit`", quote(value)))
+        }
         _ => Ok(()),
     }
 }
@@ -49,9 +48,7 @@ pub fn check_interval(value: &str) -> Verdict {
 /// How often a sign of life must come: both 0 and without end would mean never.
 pub fn check_period(value: &str) -> Verdict {
     match parse_microseconds(value)? {
-        0 | u64::MAX => {
-            Err(format!("{} would switch the watchdog off: write a time, or leave it out", quote(value)))
-        }
+        0 | u64::MAX => Err(format!("{} would switch it off: write a time, or remove it", quote(value))),
         _ => Ok(()),
     }
 }
@@ -61,7 +58,7 @@ fn parse_microseconds(value: &str) -> Result<u64, String> {
     if value == "infinity" {
         return Ok(u64::MAX);
     }
-    let wrong = || format!("{} is no span of time: write it like 20s, 1min 30s or infinity", quote(value));
+    let wrong = || describe_invalid("time span", value, "one like 20s, 1min 30s or infinity");
     value.split(' ').try_fold(0_u64, |sum, part| {
         let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
         let (number, unit) = part.split_at(digits);
@@ -70,7 +67,7 @@ fn parse_microseconds(value: &str) -> Result<u64, String> {
         let time = number.checked_mul(*factor).and_then(|time| time.checked_add(sum));
         // systemd counts microseconds in 64 bits, of which the highest number is infinity.
         time.filter(|time| *time < u64::MAX / 2)
-            .ok_or_else(|| format!("{} is too long: write infinity", quote(value)))
+            .ok_or_else(|| format!("{} is too long: write a shorter time, or infinity", quote(value)))
     })
 }
 
@@ -78,10 +75,7 @@ fn parse_microseconds(value: &str) -> Result<u64, String> {
 pub fn check_percentage(value: &str) -> Verdict {
     match value.strip_suffix('%').and_then(parse_number) {
         Some(1..=100_000) => Ok(()),
-        _ => Err(format!(
-            "{} is no share of a processor: write it like 200%, from 1% to 100000%",
-            quote(value)
-        )),
+        _ => Err(describe_invalid("CPU quota", value, "1% to 100000%, such as 200% for two processors")),
     }
 }
 
@@ -96,13 +90,13 @@ pub fn check_memory(value: &str) -> Verdict {
     };
     match parse_number(digits).and_then(|n| n.checked_mul(factor)) {
         Some(1..=0x7fff_ffff_ffff_ffff) => Ok(()),
-        _ => Err(format!("{} is no amount of memory: write it like 512M or 4G", quote(value))),
+        _ => Err(describe_invalid("amount of memory", value, "one like 512M or 4G")),
     }
 }
 
 /// A count of which none would be useless.
 pub fn check_count(value: u32) -> Verdict {
-    if value == 0 { Err("is 0, with which nothing could run: write at least 1".to_owned()) } else { Ok(()) }
+    if value == 0 { Err("is 0, so nothing could run: write at least 1".to_owned()) } else { Ok(()) }
 }
 
 /// The name of a signal.
@@ -113,11 +107,11 @@ pub fn check_signal(value: &str) -> Verdict {
     if SIGNALS.contains(&value) || real_time {
         return Ok(());
     }
-    Err(format!(
-        "{} is no signal that stops a service: {}, SIGRTMIN+0 to SIGRTMIN+30",
-        quote(value),
-        known(SIGNALS)
-    ))
+    if find_near(value, &SIGNALS).is_some() {
+        return Err(describe_unknown("signal", value, SIGNALS));
+    }
+    let expected = format!("{} or SIGRTMIN+0 to SIGRTMIN+30", SIGNALS.join(", "));
+    Err(describe_invalid("signal", value, &expected))
 }
 
 /// Digits and nothing else: `parse` alone would let a sign pass.

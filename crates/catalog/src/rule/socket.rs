@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::finding::quote;
+use crate::finding::describe_invalid;
 use crate::rule::path;
 use crate::rule::text::Verdict;
 
@@ -14,7 +14,7 @@ pub fn check_listen(value: &str) -> Verdict {
     if parse_port(value).is_some() || value.parse::<SocketAddr>().is_ok_and(|a| a.port() != 0) {
         return Ok(());
     }
-    Err(format!("{} is no place to listen: write a port, ADDRESS:PORT with numbers, or a path", quote(value)))
+    Err(describe_invalid("address", value, "a port, IP:PORT or an absolute path"))
 }
 
 /// Where a connection is passed on to.
@@ -25,7 +25,7 @@ pub fn check_target(value: &str) -> Verdict {
     if value.parse::<SocketAddr>().is_ok_and(|a| a.port() != 0) {
         return Ok(());
     }
-    Err(format!("{} is no place to connect to: write ADDRESS:PORT with numbers, or a path", quote(value)))
+    Err(describe_invalid("address", value, "IP:PORT or an absolute path"))
 }
 
 /// Tells whether a connection to `to` would come in at `listen`.

@@ -25,17 +25,17 @@ fn check_one(letter: Option<char>, scope: Manager, instances: bool) -> Verdict {
              write the directory"
                 .to_owned())
         }
-        (Some('u' | 'U' | 'g' | 'G' | 's'), Manager::System) => Err(format!(
-            "`%{name}` is about root in a system unit, not about the service's user: write the value"
-        )),
+        (Some('u' | 'U' | 'g' | 'G' | 's'), Manager::System) => {
+            Err(format!("`%{name}` describes root in a system unit, not the service's user: write the value"))
+        }
         (Some('i'), _) if instances => Ok(()),
         (Some('I' | 'j' | 'J'), _) if instances => {
-            Err(format!("`%{name}` is not the name of an instance as people type it: write `%i`"))
+            Err(format!("`%{name}` changes the name of the instance: write `%i`"))
         }
         (Some('i' | 'I' | 'j' | 'J'), _) => {
-            Err(format!("`%{name}` is empty here, the service has no instances: write the value"))
+            Err(format!("`%{name}` is empty, because the service has no instances: write the value"))
         }
         (Some(c), _) if KNOWN.contains(c) => Ok(()),
-        _ => Err(format!("`%{name}` is no specifier: write `%%` for a percent sign")),
+        _ => Err(format!("`%{name}` is not a specifier: write `%%` for a percent sign")),
     }
 }

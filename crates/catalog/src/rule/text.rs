@@ -17,10 +17,10 @@ pub fn check_line(value: &str) -> Verdict {
     }
     check_free(value)?;
     if value.trim() != value {
-        return Err("starts or ends with white space, which its readers drop: take it away".to_owned());
+        return Err("starts or ends with whitespace, which readers of the file drop: remove it".to_owned());
     }
     if value.ends_with('\\') {
-        return Err("ends with a backslash, which would swallow the next line: take it away".to_owned());
+        return Err("ends with a backslash, which would join it to the next line: remove it".to_owned());
     }
     Ok(())
 }
@@ -37,7 +37,7 @@ pub fn check_free(value: &str) -> Verdict {
 pub fn check_document(value: &str) -> Verdict {
     const LONGEST_FILE: usize = 100_000;
     if value.trim().is_empty() {
-        return Err("is empty: write what the file says".to_owned());
+        return Err("is empty: write the content of the file".to_owned());
     }
     if value.len() > LONGEST_FILE {
         return Err(format!("is {} bytes long: use at most {LONGEST_FILE}", value.len()));
@@ -48,19 +48,21 @@ pub fn check_document(value: &str) -> Verdict {
 fn check_character(c: char) -> Verdict {
     let code = u32::from(c);
     match c {
-        '\n' => Err("holds a newline, which would start another line of the file: use one line".to_owned()),
-        '\0' => Err("holds a NUL, where its readers stop: take it away".to_owned()),
-        '\t' => Err("holds a tab: write spaces".to_owned()),
-        c if c.is_control() => Err(format!("holds the control character U+{code:04X}: take it away")),
+        '\n' => {
+            Err("contains a newline, which would start another line of the file: write one line".to_owned())
+        }
+        '\0' => Err("contains a NUL character, where readers of the file stop: remove it".to_owned()),
+        '\t' => Err("contains a tab: use spaces".to_owned()),
+        c if c.is_control() => Err(format!("contains the control character U+{code:04X}: remove it")),
         // They end a line of JavaScript, hence a comment in a rule of polkit.
         '\u{2028}' | '\u{2029}' => {
-            Err(format!("holds U+{code:04X}, which ends a line in a rule of polkit: use one line"))
+            Err(format!("contains U+{code:04X}, which ends a line in a polkit rule: write one line"))
         }
         // "Trojan source": what an operator reads in the file is not what its reader reads.
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-            Err(format!("holds U+{code:04X}, which shows text in another order than it has: take it away"))
+            Err(format!("contains U+{code:04X}, which changes the order in which text is shown: remove it"))
         }
-        '\u{feff}' => Err("holds the byte order mark U+FEFF, which nobody sees: take it away".to_owned()),
+        '\u{feff}' => Err("contains the invisible byte order mark U+FEFF: remove it".to_owned()),
         '\u{fdd0}'..='\u{fdef}' => Err(describe_noncharacter(code)),
         _ if code & 0xfffe == 0xfffe => Err(describe_noncharacter(code)),
         _ => Ok(()),
@@ -68,7 +70,7 @@ fn check_character(c: char) -> Verdict {
 }
 
 fn describe_noncharacter(code: u32) -> String {
-    format!("holds U+{code:04X}, which is no character, and systemd ignores a line with it: take it away")
+    format!("contains U+{code:04X}, which is not a character and makes systemd ignore the line: remove it")
 }
 
 /// Lines of text for people, where newlines are welcome and other control characters are not.
@@ -85,7 +87,7 @@ pub fn check_comment(value: &str) -> Verdict {
     check_prose(value)?;
     if value.split_whitespace().any(|word| word.ends_with('\\')) {
         return Err(
-            "holds a word that ends with a backslash, which would swallow the next line: take it away"
+            "holds a word that ends with a backslash, which would join it to the next line: remove it"
                 .to_owned(),
         );
     }
@@ -100,8 +102,8 @@ pub fn check_setting(value: &str) -> Verdict {
         .find(|(i, c)| matches!(c, '#' | ';') && (*i == 0 || value[..*i].ends_with(char::is_whitespace)));
     match comment {
         Some((i, _)) => Err(format!(
-            "{} would be part of the value, systemd knows no comments at the end of a line: \
-             write a comment in the catalog instead",
+            "{} would become part of the value, because systemd has no end-of-line comments: \
+             write a TOML comment instead",
             quote(&value[i..])
         )),
         None => Ok(()),
@@ -112,19 +114,19 @@ pub fn check_setting(value: &str) -> Verdict {
 pub fn check_variable(value: &str) -> Verdict {
     check_free(value)?;
     if value.trim() != value {
-        return Err("starts or ends with white space, which an unquoted line loses: take it away".to_owned());
+        return Err("starts or ends with whitespace, which is lost without quotes: remove it".to_owned());
     }
     match value.chars().find(|c| matches!(c, '$' | '`' | '\\')) {
         Some('\\') => {
-            Err("holds `\\`, which systemd and shells read differently: use a value without it".to_owned())
+            Err("contains `\\`, which systemd and shells read differently: use a value without it".to_owned())
         }
         Some('`') => {
-            Err("holds a backquote, which a shell would expand and systemd does not: write the final value"
+            Err("contains a backquote, which shells expand and systemd does not: write the final value"
                 .to_owned())
         }
-        Some(c) => Err(format!(
-            "holds `{c}`, which a shell would expand and systemd does not: write the final value"
-        )),
+        Some(c) => {
+            Err(format!("contains `{c}`, which shells expand and systemd does not: write the final value"))
+        }
         None => Ok(()),
     }
 }

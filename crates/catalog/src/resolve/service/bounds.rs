@@ -1,7 +1,7 @@
 //! How long, how often and how much: the times of a service, its restarts, its limits and its hardening.
 
 use super::entry::Entry;
-use crate::finding::{known, quote};
+use crate::finding::describe_unknown;
 use crate::model::slice_unit;
 use crate::raw::{Hardening, LimitAction, Manager, Restart, ServiceType};
 use crate::resolve::limits::{check_limits, render_limits, set_directives};
@@ -20,7 +20,7 @@ pub(super) fn check_times(entry: &mut Entry<'_, '_>) {
 /// Returns `Restart=`.
 pub(super) fn resolve_restart(entry: &mut Entry<'_, '_>) -> &'static str {
     if entry.spec.restart == Some(Restart::Always) && entry.spec.r#type == Some(ServiceType::Oneshot) {
-        let text = "a oneshot service ends by itself, systemd refuses \"always\": use on-failure or no";
+        let text = "is \"always\", which systemd refuses for a oneshot service: use \"on-failure\" or \"no\"";
         entry.refuse(&["restart"], text);
     }
     match entry.spec.restart {
@@ -64,11 +64,11 @@ pub(super) fn resolve_slice(entry: &mut Entry<'_, '_>) -> Option<String> {
     let wanted = entry.spec.slice.as_ref()?;
     let slices = &entry.context.catalog.slice;
     if !slices.contains_key(wanted) {
-        let text = format!("{} names no slice: {}", quote(wanted), known(slices.keys()));
+        let text = describe_unknown("slice", wanted, slices.keys());
         entry.refuse(&["slice"], &text);
     }
     if entry.scope == Manager::User {
-        entry.refuse(&["slice"], "is one of the machine's, which a user service is not in: leave it out");
+        entry.refuse(&["slice"], "works only in system scope: remove it, or use scope = \"system\"");
     }
     Some(slice_unit(&entry.product().name, wanted))
 }
@@ -77,11 +77,11 @@ pub(super) fn resolve_slice(entry: &mut Entry<'_, '_>) -> Option<String> {
 pub(super) fn resolve_hardening(entry: &mut Entry<'_, '_>) -> Hardening {
     match (entry.scope, entry.spec.hardening) {
         (Manager::User, Some(Hardening::Ros | Hardening::Strict)) => {
-            let text = "needs the system's manager: use \"user\" or \"none\" in user scope";
+            let text = "does not work in user scope: use \"user\" or \"none\"";
             entry.refuse(&["hardening"], text);
         }
         (Manager::System, Some(Hardening::User)) => {
-            let text = "is for a user's manager: use \"strict\", \"ros\" or \"none\"";
+            let text = "works only in user scope: use \"strict\", \"ros\" or \"none\"";
             entry.refuse(&["hardening"], text);
         }
         _ => {}

@@ -7,7 +7,7 @@ use base::table::{Guard, Launch, Session, Setup};
 
 use super::entry::Entry;
 use super::environment::{check_launch_variables, check_word};
-use crate::finding::{known, quote};
+use crate::finding::{describe_invalid, describe_unknown, find_near, quote};
 use crate::model::{LAUNCHER, Role, program_dir};
 use crate::raw::{Manager, ServiceType};
 use crate::resolve::quote::quote_word;
@@ -31,9 +31,12 @@ pub(super) fn resolve_kind(entry: &mut Entry<'_, '_>) -> Kind {
     let spec = entry.spec;
     let (launch, exec) = (!spec.launch.is_empty(), !spec.exec.is_empty());
     let alone = if entry.context.parents.contains(entry.name()) {
-        Some((Kind::Parent, "a parent stands for its children and runs nothing itself: leave it out"))
+        Some((Kind::Parent, "has no meaning for a parent, which runs nothing itself: remove it"))
     } else if spec.tasks == Some(true) {
-        Some((Kind::TaskManager, "a manager for tasks runs these and nothing else: leave it out"))
+        Some((
+            Kind::TaskManager,
+            "has no meaning for a service with `tasks`, which runs only tasks: remove it",
+        ))
     } else {
         None
     };
@@ -51,13 +54,13 @@ pub(super) fn resolve_kind(entry: &mut Entry<'_, '_>) -> Kind {
         return kind;
     }
     match (launch, exec) {
-        (true, true) => entry.refuse(&["exec"], "has both `launch` and `exec`: keep one"),
+        (true, true) => entry.refuse(&["exec"], "does not go with `launch`: remove one of them"),
         (false, false) => entry.refuse(&[], "runs nothing: write `launch` or `exec`"),
         _ => {}
     }
     if launch {
         if !entry.product().programs.iter().any(|program| program == LAUNCHER) {
-            let text = format!("needs `{LAUNCHER}`, which is not packed: add it to product.programs");
+            let text = format!("needs `{LAUNCHER}`: add it to product.programs");
             entry.refuse(&["launch"], &text);
         }
         return Kind::Launch;
@@ -68,7 +71,7 @@ pub(super) fn resolve_kind(entry: &mut Entry<'_, '_>) -> Kind {
         ("session", spec.session.is_some()),
     ];
     for (field, _) in fields.iter().filter(|(_, set)| *set) {
-        entry.refuse(&[field], "is for a service with `launch`: use that, or leave it out");
+        entry.refuse(&[field], "works only with `launch`: write `launch` instead of `exec`, or remove it");
     }
     Kind::Exec
 }
@@ -76,7 +79,7 @@ pub(super) fn resolve_kind(entry: &mut Entry<'_, '_>) -> Kind {
 /// Returns `Type=`.
 pub(super) fn resolve_type(entry: &mut Entry<'_, '_>, kind: Kind) -> &'static str {
     if kind == Kind::Launch && entry.spec.r#type.is_some_and(|t| t != ServiceType::Notify) {
-        entry.refuse(&["type"], "a launched service reports when it is up: leave it out");
+        entry.refuse(&["type"], "is always \"notify\" for a service with `launch`: remove it");
     }
     match (entry.spec.r#type, kind) {
         (Some(ServiceType::Simple), _) => "simple",
@@ -120,11 +123,7 @@ pub(super) fn resolve_exec(
             if word.starts_with(['/', '%']) || text::check_line(word).is_err() {
                 entry.check(&at, path::check_program(word));
             } else {
-                let text = format!(
-                    "{} is neither an absolute path nor a program of the product: {}",
-                    quote(word),
-                    known(own)
-                );
+                let text = describe_program(word, own);
                 entry.refuse(&at, &text);
             }
             entry.check_specifiers(&at, word);
@@ -132,6 +131,15 @@ pub(super) fn resolve_exec(
         words.push(quote_word(word));
     }
     words.join(" ")
+}
+
+/// Describes the fault of the first word of a command, which names no program.
+fn describe_program(word: &str, own: &[String]) -> String {
+    let hint = match find_near(word, own) {
+        Some(near) => format!("did you mean {}?", quote(near)),
+        None => "start it with `/`".to_owned(),
+    };
+    format!("{} is neither an absolute path nor one of product.programs: {hint}", quote(word))
 }
 
 /// Returns `WorkingDirectory=`; a launched service's is for `run_stack`.
@@ -188,10 +196,10 @@ fn resolve_lock(entry: &mut Entry<'_, '_>) -> Option<PathBuf> {
     let locks = entry.context.locks;
     let lock = locks.iter().find(|lock| lock.name == *wanted);
     if lock.is_none() {
-        let names = known(locks.iter().map(|lock| &lock.name));
-        entry.refuse(&["lock"], &format!("{} names no lock: {names}", quote(wanted)));
+        let names = locks.iter().map(|lock| &lock.name);
+        entry.refuse(&["lock"], &describe_unknown("lock", wanted, names));
     } else if entry.scope == Manager::User {
-        let text = "belongs to an account of the system, a user service cannot take it: leave it out";
+        let text = "cannot be taken by a user service: remove it, or use scope = \"system\"";
         entry.refuse(&["lock"], text);
     }
     lock.map(|lock| lock.path.clone().into())
@@ -204,7 +212,8 @@ fn resolve_session<'a>(entry: &mut Entry<'a, '_>) -> Option<(PathBuf, &'a str)> 
     let user = entry.spec.user.as_ref();
     let account = user.and_then(|user| Some((user, entry.context.catalog.account.get(user)?)));
     if let Some((user, _)) = account.filter(|(_, account)| account.home.is_none()) {
-        let text = format!("is below the home directory, and {user} has none: write account.{user}.home");
+        let text =
+            format!("is relative to the home directory, but {user} has none: write account.{user}.home");
         entry.refuse(&["session", "path"], &text);
     }
     Some((session.path.clone().into(), &session.content))
@@ -220,7 +229,7 @@ pub(super) fn resolve_guard(entry: &mut Entry<'_, '_>) -> Option<Guard> {
     if program.starts_with('/') {
         entry.check(&["guard", "command", "0"], path::check_program(program));
     } else {
-        let text = format!("{} is no absolute path: whoever asks has a PATH of their own", quote(program));
+        let text = format!("{} is not an absolute path: start it with `/`", quote(program));
         entry.refuse(&["guard", "command", "0"], &text);
     }
     entry.check_length(&["guard", "command"], &guard.command);
@@ -229,10 +238,7 @@ pub(super) fn resolve_guard(entry: &mut Entry<'_, '_>) -> Option<Guard> {
     }
     let timeout = guard.timeout.clone().unwrap_or_else(|| "5s".to_owned());
     if span::parse(&timeout).is_none_or(|span| span.as_secs() > 60) {
-        let text = format!(
-            "{} is no time that people wait for an answer: write it like 5s, at most 1min",
-            quote(&timeout)
-        );
+        let text = describe_invalid("timeout", &timeout, "a time span up to 1min, such as 5s");
         entry.refuse(&["guard", "timeout"], &text);
     }
     Some(Guard { command: guard.command.clone(), timeout })

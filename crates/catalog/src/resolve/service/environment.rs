@@ -2,7 +2,7 @@
 //! fields use.
 
 use super::entry::Entry;
-use crate::finding::{known, quote};
+use crate::finding::{describe_unknown, find_near};
 use crate::model::Role;
 use crate::raw::Manager;
 use crate::resolve::quote::quote_word;
@@ -35,8 +35,8 @@ pub(super) fn resolve_role<'a>(entry: &mut Entry<'a, '_>) -> Option<&'a Role> {
     let roles = entry.context.roles;
     let role = roles.iter().find(|role| role.name == *wanted);
     if role.is_none() {
-        let names = known(roles.iter().map(|role| &role.name));
-        entry.refuse(&["role"], &format!("{} names no role: {names}", quote(wanted)));
+        let names = roles.iter().map(|role| &role.name);
+        entry.refuse(&["role"], &describe_unknown("role", wanted, names));
     }
     role
 }
@@ -74,7 +74,7 @@ pub(super) fn check_word(entry: &mut Entry<'_, '_>, at: &[&str], word: &str, rol
 fn check_expansion(entry: &mut Entry<'_, '_>, at: &[&str], word: &str, role: Option<&Role>) {
     let dollars = word.replace("$$", "").replace("${", "");
     if dollars.contains('$') {
-        entry.refuse(at, "holds a bare `$`: write `${NAME}` for a variable, `$$` for a dollar sign");
+        entry.refuse(at, "contains a bare `$`: write `${NAME}` for a variable, or `$$` for a dollar sign");
         return;
     }
     if entry.scope == Manager::System && !entry.spec.directives.service.contains_key("PassEnvironment") {
@@ -101,7 +101,7 @@ fn check_variables(
     set_by_systemd: &[&str],
 ) {
     if value.rsplit_once("${").is_some_and(|(_, rest)| !rest.contains('}')) {
-        entry.refuse(at, "holds a `${` that is not closed: write `${NAME}`");
+        entry.refuse(at, "contains a `${` without `}`: write `${NAME}`");
         return;
     }
     let of_role = role.iter().flat_map(|r| &r.variables).map(|v| (v.name.as_str(), v.value.as_str()));
@@ -112,14 +112,15 @@ fn check_variables(
     for variable in text::find_variables(value) {
         match set.iter().rfind(|(name, _)| *name == variable) {
             Some((_, "")) if set_by_systemd.is_empty() => {
-                entry.refuse(at, &format!("`${{{variable}}}` is set to nothing: write its value"));
+                entry.refuse(at, &format!("`${{{variable}}}` is empty: set a value"));
             }
             None if !set_by_systemd.contains(&variable) => {
-                let names = known(set.iter().map(|(name, _)| name));
-                let text = format!(
-                    "nothing sets `${{{variable}}}`: write it into `environment` or the role ({names})"
-                );
-                entry.refuse(at, &text);
+                let names: Vec<&str> = set.iter().map(|(name, _)| *name).collect();
+                let hint = match find_near(variable, &names) {
+                    Some(near) => format!("did you mean `${{{near}}}`?"),
+                    None => "set it in `environment` or in the role".to_owned(),
+                };
+                entry.refuse(at, &format!("`${{{variable}}}` is not set: {hint}"));
             }
             _ => {}
         }

@@ -2,13 +2,13 @@
 //! `frame`.
 
 use super::entry::Entry;
-use crate::finding::{known, quote};
+use crate::finding::{describe_unknown, join_or, quote};
 use crate::raw::Manager;
 use crate::rule::{about, name, text};
 
 pub(super) fn resolve_description(entry: &mut Entry<'_, '_>) -> String {
     let Some(description) = &entry.spec.description else {
-        entry.refuse(&["description"], "is missing: one line for people");
+        entry.refuse(&["description"], "is missing: describe the service in one line");
         return String::new();
     };
     entry.check(&["description"], text::check_line(description));
@@ -26,24 +26,21 @@ pub(super) fn check_identity(entry: &mut Entry<'_, '_>) {
 /// Returns `User=`, which only the system's manager knows.
 pub(super) fn resolve_user(entry: &mut Entry<'_, '_>, is_parent: bool) -> Option<String> {
     let accounts = &entry.context.catalog.account;
+    let users = || accounts.keys().map(String::as_str).filter(|user| *user != "root").chain(["root"]);
     match (&entry.spec.user, entry.scope) {
         (None, Manager::System) if !is_parent => {
-            let text = format!(
-                "is missing, it would run as root: name an account ({}) or say \"root\"",
-                known(accounts.keys())
-            );
+            let choices = join_or(users().map(quote));
+            let text = format!("is missing, so the service would run as root: expected {choices}");
             entry.refuse(&["user"], &text);
         }
-        (Some(_), Manager::User) => {
-            entry.refuse(&["user"], "a user service runs as whoever owns it: leave it out")
-        }
+        (Some(_), Manager::User) => entry
+            .refuse(&["user"], "has no meaning in user scope, where a service runs as its owner: remove it"),
         (Some(user), Manager::System) if user != "root" && !accounts.contains_key(user) => {
             let verdict = text::check_setting(user);
             let malformed = verdict.is_err();
             entry.check(&["user"], verdict);
             if !malformed {
-                let text = format!("{} names no account: {}, or root", quote(user), known(accounts.keys()));
-                entry.refuse(&["user"], &text);
+                entry.refuse(&["user"], &describe_unknown("account", user, users()));
             }
         }
         _ => {}

@@ -1,7 +1,7 @@
 //! `instances`: the directory of their files, and those that the package brings.
 
 use super::entry::Entry;
-use crate::finding::known;
+use crate::finding::describe_unknown;
 use crate::model::{Instance, Instances, Variable};
 use crate::raw::{Boot, Manager};
 use crate::resolve::quote::quote_value;
@@ -20,15 +20,14 @@ pub(super) fn resolve_instances(entry: &mut Entry<'_, '_>) -> Option<Instances> 
         let at = ["instances", "shipped", instance.as_str()];
         entry.check(&at, name::check_instance(instance));
         for missing in spec.variables.keys().filter(|variable| !values.contains_key(*variable)) {
-            entry.refuse(&at, &format!("does not say what {missing} is: write a value"));
+            entry.refuse(&at, &format!("does not set `{missing}`: write a value"));
         }
         let mut variables = Vec::new();
         for (variable, value) in values {
             let at = ["instances", "shipped", instance, variable];
             entry.check(&at, text::check_variable(value));
             if !spec.variables.contains_key(variable) {
-                let variables = known(spec.variables.keys());
-                entry.refuse(&at, &format!("is none of the variables of an instance: {variables}"));
+                entry.refuse(&at, &describe_unknown("variable", variable, spec.variables.keys()));
             }
             variables.push(Variable {
                 name: variable.clone(),
@@ -48,14 +47,14 @@ pub(super) fn resolve_instances(entry: &mut Entry<'_, '_>) -> Option<Instances> 
 fn check_other_fields(entry: &mut Entry<'_, '_>) {
     let spec = entry.spec;
     if entry.scope == Manager::User {
-        entry.refuse(&["scope"], "has instances, which are files of the machine's: use scope = \"system\"");
+        entry.refuse(&["scope"], "does not go with `instances`: use scope = \"system\"");
     }
     if spec.boot == Some(Boot::Always(true)) {
-        let text = "has instances, and no package knows which ones a machine wants: write \"on-request\"";
+        let text = "cannot be true for a service with instances, because the machine chooses them: write \"on-request\"";
         entry.refuse(&["boot"], text);
     }
     if ["alert", "alert-mail"].contains(&entry.name()) {
-        let text = "would be those of the unit that tells of failures: rename the service";
+        let text = "would collide with the unit that sends alerts: rename the service";
         entry.refuse(&["instances"], text);
     }
     let fields = [
@@ -64,6 +63,6 @@ fn check_other_fields(entry: &mut Entry<'_, '_>) {
         ("tasks", spec.tasks == Some(true)),
     ];
     for (field, _) in fields.iter().filter(|(_, set)| *set) {
-        entry.refuse(&[field], "is there once, and not for each of several instances: leave it out");
+        entry.refuse(&[field], "does not go with `instances`: remove one of them");
     }
 }

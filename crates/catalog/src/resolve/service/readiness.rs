@@ -61,14 +61,14 @@ fn check_watchdog(entry: &mut Entry<'_, '_>) {
     match &watchdog.every {
         Some(every) => entry.check(&["watchdog", "every"], quantity::check_period(every)),
         None => {
-            let text = "is missing: time within which a sign of life must come";
+            let text = "is missing: write the longest time between two signs of life, such as 30s";
             entry.refuse(&["watchdog", "every"], text);
         }
     }
     if watchdog.probe.is_none() {
         for (field, value) in [("status", &watchdog.status), ("body", &watchdog.body)] {
             if value.is_some() {
-                entry.refuse(&["watchdog", field], "is about the answer to a probe: write `probe`");
+                entry.refuse(&["watchdog", field], "needs a probe: write `probe`, or remove it");
             }
         }
     }
@@ -76,11 +76,11 @@ fn check_watchdog(entry: &mut Entry<'_, '_>) {
         return;
     }
     if watchdog.probe.is_some() {
-        let text = "needs `ready`, which says from when on it is asked: write it";
+        let text = "needs `ready`, which tells when probing starts: write `ready`";
         entry.refuse(&["watchdog", "probe"], text);
     } else if spec.launch.is_empty() && spec.r#type != Some(ServiceType::Notify) {
         let text =
-            "is for a program that reports: write `probe`, or `type = \"notify\"` if it does so itself";
+            "gets no signs of life: write `probe`, or type = \"notify\" if the program sends them itself";
         entry.refuse(&["watchdog"], text);
     }
 }
@@ -88,18 +88,18 @@ fn check_watchdog(entry: &mut Entry<'_, '_>) {
 /// Checks the fields that do not go together with `ready`.
 fn check_ready(entry: &mut Entry<'_, '_>) {
     if !entry.product().programs.iter().any(|program| program == WATCHER) {
-        let text = format!("needs `{WATCHER}`, which is not packed: add it to product.programs");
+        let text = format!("needs `{WATCHER}`: add it to product.programs");
         entry.refuse(&["ready"], &text);
     }
     if !entry.spec.launch.is_empty() {
-        let text = "is for a service with `exec`, a launched one reports when it is up: leave it out";
+        let text = "does not go with `launch`, which reports readiness itself: remove it";
         entry.refuse(&["ready"], text);
     }
     if entry.spec.r#type.is_some_and(|t| t != ServiceType::Notify) {
-        entry.refuse(&["type"], "a service with `ready` is of type notify: leave it out");
+        entry.refuse(&["type"], "is always \"notify\" for a service with `ready`: remove it");
     }
     if entry.spec.directives.service.contains_key("NotifyAccess") {
-        let text = "is written by `ready`, the watcher is not the main process: leave it out";
+        let text = "is set by `ready`: remove it";
         entry.refuse(&["directives", "Service", "NotifyAccess"], text);
     }
 }
@@ -112,9 +112,12 @@ fn resolve_probe(entry: &mut Entry<'_, '_>, probed: &Probed<'_>, role: Option<&R
     let is_probe = literal.as_deref().is_some_and(|literal| Probe::parse(literal).is_ok());
     if let Some(literal) = &literal {
         if let Err(why) = Probe::parse(literal) {
-            entry.refuse(probed.at, &format!("is no probe: {why}"));
+            entry.refuse(probed.at, &format!("is not a probe: {why}"));
         } else if probed.option == "--watchdog" && literal.starts_with("log:") {
-            entry.refuse(probed.at, "a line of output tells of the start only: use another probe");
+            entry.refuse(
+                probed.at,
+                "is a `log:` probe, which only tells that the service has started: use another probe",
+            );
         }
     }
     let expected = [("--http-status", "status", probed.status), ("--http-body", "body", probed.body)];

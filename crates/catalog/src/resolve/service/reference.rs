@@ -4,17 +4,25 @@
 use base::table::Expects;
 
 use super::entry::Entry;
-use crate::finding::{known, quote};
+use crate::finding::{describe_invalid, describe_unknown, quote};
 use crate::model::{Relations, WATCHER, unit_name, unit_stem};
 use crate::raw::{Notice, OnFailure, Scope};
 use crate::resolve::alert::alert_unit;
 use crate::rule::{name, text};
 
+/// What a name may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Allowed {
+    Services,
+    /// Units of others as well.
+    Units,
+}
+
 pub(super) fn resolve_relations(entry: &mut Entry<'_, '_>) -> Relations {
     const ONLINE: &str = "network-online.target";
     let spec = entry.spec;
     if spec.after.iter().any(|unit| unit == ONLINE) && !spec.wants.iter().any(|unit| unit == ONLINE) {
-        let text = "network-online.target is only reached when something wants it: add it to `wants`";
+        let text = "names network-online.target, which is reached only if a unit wants it: add it to `wants`";
         entry.refuse(&["after"], text);
     }
     Relations {
@@ -36,14 +44,16 @@ pub(super) fn resolve_field(
     field: &str,
     service: Option<&String>,
 ) -> Option<String> {
-    resolve_single(entry, &[field], service?, "")
+    resolve_single(entry, &[field], service?, Allowed::Services)
 }
 
 /// Resolves a list of services of this catalog.
 pub(super) fn resolve_services(entry: &mut Entry<'_, '_>, field: &str, list: &[String]) -> Vec<String> {
     entry.check_list(field, list, |_| Ok(()));
     let services = list.iter().enumerate();
-    services.filter_map(|(i, wanted)| resolve_service(entry, &[field, &i.to_string()], wanted, "")).collect()
+    services
+        .filter_map(|(i, wanted)| resolve_service(entry, &[field, &i.to_string()], wanted, Allowed::Services))
+        .collect()
 }
 
 /// Resolves a list of units: a name without a suffix is a service of this catalog.
@@ -57,7 +67,7 @@ fn resolve_units(entry: &mut Entry<'_, '_>, field: &str, list: &[String]) -> Vec
             check_unit(entry, &at, wanted);
             units.extend(Some(wanted.clone()).filter(|unit| *unit != own));
         } else {
-            units.extend(resolve_service(entry, &at, wanted, "; another unit is written with its suffix"));
+            units.extend(resolve_service(entry, &at, wanted, Allowed::Units));
         }
     }
     units
@@ -67,7 +77,7 @@ fn resolve_units(entry: &mut Entry<'_, '_>, field: &str, list: &[String]) -> Vec
 fn resolve_alert(entry: &mut Entry<'_, '_>) -> String {
     let product = entry.product();
     if !product.programs.iter().any(|program| program == WATCHER) {
-        let text = format!("needs `{WATCHER}`, which is not packed: add it to product.programs");
+        let text = format!("needs `{WATCHER}`: add it to product.programs");
         entry.refuse(&["on-failure"], &text);
     }
     alert_unit(&product.name)
@@ -78,13 +88,13 @@ pub(super) fn resolve_task_manager(entry: &mut Entry<'_, '_>) -> Option<String> 
     let wanted = entry.spec.task_manager.as_ref()?;
     let managers = &entry.context.task_managers;
     let Some(manager) = managers.get(wanted.as_str()) else {
-        let text = format!("{} is no service with `tasks`: {}", quote(wanted), known(managers.keys()));
+        let text = describe_unknown("service with `tasks`", wanted, managers.keys());
         entry.refuse(&["task-manager"], &text);
         return None;
     };
     if *manager != entry.spec.user.as_deref() {
         // It obeys nobody else, and there is no privilege that could change that.
-        let text = format!("{wanted} obeys its own user only: give both the same `user`");
+        let text = format!("{wanted} runs tasks only of its own user: give both services the same `user`");
         entry.refuse(&["task-manager"], &text);
     }
     Some(unit_stem(&entry.product().name, wanted))
@@ -94,9 +104,11 @@ pub(super) fn resolve_task_manager(entry: &mut Entry<'_, '_>) -> Option<String> 
 pub(super) fn resolve_expects(entry: &mut Entry<'_, '_>) -> Vec<Expects> {
     let mut expects = Vec::new();
     for (other, environment) in &entry.spec.expects {
-        let Some(unit) = resolve_single(entry, &["expects", other], other, "") else { continue };
+        let Some(unit) = resolve_single(entry, &["expects", other], other, Allowed::Services) else {
+            continue;
+        };
         if environment.is_empty() {
-            entry.refuse(&["expects", other], "expects nothing: write variables and their values");
+            entry.refuse(&["expects", other], "is empty: write variables and their values");
         }
         for (key, value) in environment {
             entry.check(&["expects", other, key], name::check_variable(key));
@@ -123,54 +135,68 @@ pub(super) fn check_unit(entry: &mut Entry<'_, '_>, at: &[&str], wanted: &str) {
     });
     let Some(own) = own else { return };
     if services.contains_key(own.split('@').next().unwrap_or(own)) {
-        resolve_service(entry, at, own, "");
+        resolve_service(entry, at, own, Allowed::Services);
     } else {
-        let text =
-            format!("{} is no unit that this package ships: {}", quote(wanted), known(services.keys()));
-        entry.refuse(at, &text);
+        let service = own.split('@').next().unwrap_or(own);
+        let unknown = describe_unknown("service", service, services.keys());
+        entry.refuse(at, &format!("{} names an {unknown}", quote(wanted)));
     }
 }
 
 /// Returns the unit of a service of this catalog, or of an instance: `SERVICE@INSTANCE`.
-fn resolve_service(entry: &mut Entry<'_, '_>, at: &[&str], wanted: &str, hint: &str) -> Option<String> {
+fn resolve_service(entry: &mut Entry<'_, '_>, at: &[&str], wanted: &str, allowed: Allowed) -> Option<String> {
     let Some((service, instance)) = wanted.split_once('@') else {
-        return resolve_single(entry, at, wanted, hint);
+        return resolve_single(entry, at, wanted, allowed);
     };
     entry.check(at, name::check_instance(instance));
     let context = entry.context;
     if !context.templates.contains(service) && context.catalog.service.contains_key(service) {
-        entry.refuse(at, &format!("{} names an instance of {service}, which has none", quote(wanted)));
+        entry.refuse(
+            at,
+            &format!("{} names an instance, but {service} has none: write {service}", quote(wanted)),
+        );
     }
-    let unit = resolve_name(entry, at, service, hint)?;
+    let unit = resolve_name(entry, at, service, allowed)?;
     Some(unit.replacen(".service", &format!("@{instance}.service"), 1))
 }
 
 /// Returns the unit of a service of this catalog that has no instances.
-fn resolve_single(entry: &mut Entry<'_, '_>, at: &[&str], wanted: &str, hint: &str) -> Option<String> {
-    let unit = resolve_name(entry, at, wanted, hint)?;
+fn resolve_single(entry: &mut Entry<'_, '_>, at: &[&str], wanted: &str, allowed: Allowed) -> Option<String> {
+    let unit = resolve_name(entry, at, wanted, allowed)?;
     if entry.context.templates.contains(wanted) {
-        let text = format!("{wanted} has instances: name one, such as {wanted}@NAME, or leave it out");
+        let text = format!("{wanted} has instances: name one, such as {wanted}@NAME, or remove it");
         entry.refuse(at, &text);
     }
     Some(unit)
 }
 
-fn resolve_name(entry: &mut Entry<'_, '_>, at: &[&str], wanted: &str, hint: &str) -> Option<String> {
+fn resolve_name(entry: &mut Entry<'_, '_>, at: &[&str], wanted: &str, allowed: Allowed) -> Option<String> {
     let services = &entry.context.catalog.service;
     if wanted == entry.name() {
-        entry.refuse(at, "names the service itself: take it away");
+        entry.refuse(at, "names the service itself: remove it");
         return None;
     }
     if !services.contains_key(wanted) {
-        let text = format!("{} names no service: {}{hint}", quote(wanted), known(services.keys()));
+        let others: Vec<&String> = services.keys().filter(|name| *name != entry.name()).collect();
+        let mut text = describe_unknown("service", wanted, &others);
+        match allowed {
+            Allowed::Services if others.is_empty() => {
+                text = format!("unknown service {}: no other service is defined", quote(wanted));
+            }
+            Allowed::Units if others.is_empty() => {
+                text = describe_invalid("unit name", wanted, "a full name, such as network.target");
+            }
+            Allowed::Units if !text.ends_with('?') => text.push_str(", or the full name of another unit"),
+            _ => {}
+        }
         entry.refuse(at, &text);
         return None;
     }
     let scope = entry.context.scopes.get(wanted).copied().unwrap_or_default();
     if !scope.managers().contains(&entry.scope) {
         let what = match scope {
-            Scope::User => "runs in user scope, which the system's manager does not see",
-            _ => "runs in system scope, which a user's manager does not see",
+            Scope::User => "runs in user scope, which is invisible to system services",
+            _ => "runs in system scope, which is invisible to user services",
         };
         entry.refuse(at, &format!("{wanted} {what}: put both in one scope"));
     }

@@ -9,11 +9,11 @@ pub(super) fn resolve_tasks(entry: &mut Entry<'_, '_>) -> Option<String> {
         return None;
     }
     if entry.scope == Manager::User {
-        let text = "is a manager of the machine's, a user has one: use scope = \"system\"";
+        let text = "works only in system scope, because every user has a manager: use scope = \"system\"";
         entry.refuse(&["tasks"], text);
     }
     if entry.spec.user.as_deref() == Some("root") {
-        entry.refuse(&["user"], "is root, whose tasks may do anything: name an account");
+        entry.refuse(&["user"], "is root, whose tasks would have no restrictions: name an account");
     }
     Some(entry.stem())
 }
