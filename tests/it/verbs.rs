@@ -52,7 +52,7 @@ fn a_file_that_is_no_catalog_gets_one_clear_line() {
         empty,
         (
             Some(78),
-            "error: DIR/empty.toml:1: product: is missing: the package and what it says of itself\n"
+            "error: DIR/empty.toml:1: product: is missing: table that describes the product and its package\n"
                 .to_owned()
         )
     );

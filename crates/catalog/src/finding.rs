@@ -18,7 +18,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Makes an empty list for `file`, as a person named it.
+    /// Makes an empty list for `file`, its name in messages.
     pub fn new(file: &str) -> Findings {
         Findings { file: file.to_owned(), list: Vec::new() }
     }
@@ -56,7 +56,7 @@ impl fmt::Display for Findings {
         for (i, finding) in self.list.iter().enumerate() {
             let newline = if i == 0 { "" } else { "\n" };
             match finding.line {
-                // Not of the file, but of the command line.
+                // A value from the command line has no line in the file.
                 0 => write!(f, "{newline}error: --set {}", finding.text)?,
                 line => write!(f, "{newline}error: {}:{line}: {}", Plain(&self.file), finding.text)?,
             }
@@ -77,7 +77,7 @@ pub fn quote(value: &str) -> String {
     format!("\"{}\"", start.chars().map(escape).collect::<String>())
 }
 
-/// Escapes a character that would break a message's line or not be seen in it.
+/// Escapes a character that would break the line of a message or be invisible in it.
 fn escape(c: char) -> String {
     match c {
         c if c.is_control() => c.escape_debug().to_string(),

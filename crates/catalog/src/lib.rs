@@ -1,7 +1,7 @@
 //! A catalog's text in, a validated product out.
 //!
 //! [`source`] knows the line of every value, [`structure`] compares it with the [`schema`] of the serde types in [`raw`],
-//! and the rest is resolved with the [`rule`]s for single values into a [`model::Product`]. [`read`] does all of it.
+//! and the rest is resolved with the [`rule`]s for single values into a [`model::Product`]. [`read()`] does all of it.
 
 pub mod finding;
 pub mod model;

@@ -1,6 +1,6 @@
 //! A product that can be rendered: every reference is resolved, and every value fits the file that it goes into.
 //!
-//! [`crate::read`] makes a [`Product`] out of a catalog. Decisions are taken there, so that templates hold nothing but
+//! [`crate::read()`] makes a [`Product`] out of a catalog. Decisions are taken there, so that templates hold nothing but
 //! loops and presence tests.
 
 mod environment;

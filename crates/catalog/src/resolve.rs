@@ -24,7 +24,7 @@ pub(crate) use self::inherit::merge_services;
 use self::report::Report;
 use self::service::{Context, mirror, resolve_service};
 
-/// Resolves a catalog, which `text` and `source` hold as well: with what is written only, and with its lines.
+/// Resolves a catalog. `text` has only the fields that are written in it, and `source` has their lines.
 pub(crate) fn resolve(
     catalog: &Catalog,
     text: &toml::Table,
@@ -43,7 +43,7 @@ pub(crate) fn resolve(
         catalog,
         roles: &roles,
         locks: &locks,
-        // Which instances there will be, nobody knows: they go down with a parent, which starts none.
+        // A parent does not start instances, because it does not know them.
         parents: named()
             .filter(|(_, spec)| spec.instances.is_none())
             .filter_map(|(_, spec)| spec.parent.as_deref())

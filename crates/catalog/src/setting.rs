@@ -1,9 +1,9 @@
 //! Values that a site sets instead of the catalog's: `--set KEY=VALUE` writes a value into the catalog's tables before
 //! anything is checked, so that it gets the same checks as if it stood there.
 //!
-//! A key is `SERVICE.FIELD`, with further names behind it for a table in a table; or a variable of the environment, as
-//! `SERVICE.VARIABLE`, `ROLE.VARIABLE`, or `VARIABLE` for all that have it. The last words of a variable's name are
-//! enough, in small letters too: `host.config` is `DEMO_HOST_CONFIG`. What is set for one wins over what is for all.
+//! A key is `SERVICE.FIELD`, with more names for nested tables, or a variable: `SERVICE.VARIABLE`, `ROLE.VARIABLE`, or
+//! `VARIABLE` for every service and role that has it. The last words of a variable's name are enough, also in lowercase:
+//! `host.config` is `DEMO_HOST_CONFIG`. A value for one service or role replaces a value for all.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -86,7 +86,7 @@ impl Setting {
         let service = written.services.iter().find(|(name, _)| *name == path[0]);
         match (path.as_slice(), service) {
             ([_], _) => {
-                // Each may have a variable of its own that is meant by the same word.
+                // The same word may mean different variables in different services.
                 let services =
                     written.services.iter().map(|(name, service)| list_variables(catalog, name, service));
                 let roles = catalog.role.keys().map(|role| list_role_variables(catalog, role));

@@ -1,20 +1,20 @@
-//! A catalog's text with its lines: takes the text, makes a tree of values that knows where each of them stands,
-//! and checks it against the schema, so that serde later has nothing left to refuse.
+//! A catalog's text as a tree of values with their lines.
 //!
-//! Serde stops at its first error; a person with five typing mistakes wants to see five.
+//! Serde stops at the first error. With this tree, [`crate::structure`] reports all of them, and nothing is left for serde
+//! to refuse.
 
 use indexmap::IndexMap;
 use toml::de::{DeTable, DeValue};
 
 use crate::finding::{Findings, quote};
 
-/// The text of one catalog.
+/// The values of one catalog.
 #[derive(Debug)]
 pub struct Source {
     root: Node,
 }
 
-/// A value and the line that it stands on (for the value of a key: the key's line).
+/// A value and its line, which for the value of a key is the line of the key.
 #[derive(Debug)]
 pub struct Node {
     /// Line, from 1.
@@ -28,7 +28,7 @@ pub struct Node {
 pub enum Value {
     /// Text.
     Text(String),
-    /// A whole number that fits.
+    /// An integer that fits.
     Number(i64),
     /// `true` or `false`.
     Switch(bool),
@@ -36,7 +36,7 @@ pub enum Value {
     List(Vec<Node>),
     /// `[table]` or `{ … }`
     Table(IndexMap<String, Node>),
-    /// Dates, fractions, numbers without end: nothing that a catalog has.
+    /// A type that no field of a catalog has, such as a date or a float.
     Other(&'static str),
 }
 
@@ -55,7 +55,7 @@ impl Value {
 }
 
 impl Source {
-    /// Reads TOML; every syntax error that the parser can get past is reported.
+    /// Parses TOML, and reports every syntax error that the parser can recover from.
     pub fn parse(text: &str, findings: &mut Findings) -> Source {
         let (table, errors) = DeTable::parse_recoverable(text);
         let lines = Lines::find(text);

@@ -1,5 +1,4 @@
-//! The shape of a catalog: takes its [`Source`] and the schema, reports every key that is unknown, missing or of
-//! the wrong type. What the values mean is [`crate::model`]'s business.
+//! The structure of a catalog, compared with the schema: keys that are unknown, missing or of the wrong type.
 
 use serde_json::Value as Json;
 
@@ -11,7 +10,7 @@ pub fn check(source: &Source, schema: &Json, findings: &mut Findings) {
     Checker { schema, findings }.check(source.root(), schema, "");
 }
 
-/// Finds the types that a value at `path` may have, by their names in JSON Schema; none where nothing may stand.
+/// Finds the types that a value at `path` may have, by their names in JSON Schema; none if there is no such path.
 pub fn find_types<'a, S: AsRef<str>>(schema: &'a Json, path: &[S]) -> Vec<&'a str> {
     find_rules(schema, path).into_iter().flat_map(list_types).collect()
 }
@@ -68,7 +67,7 @@ impl<'a> Checker<'a> {
             let only = if let [only] = choices.as_slice() { Some(only) } else { None };
             let expected = || join_or(choices.iter().flat_map(|c| name_types(c)));
             match (only.or_else(|| choices.iter().find(|c| accepts(c, &node.value))), &node.value) {
-                // A word beside true and false.
+                // A word that is allowed besides true and false.
                 (Some(choice), Value::Text(text))
                     if list_constants(choice).is_some_and(|words| !words.contains(&text.as_str()))
                         && choices.iter().any(|c| c["type"] == "boolean") =>
@@ -180,7 +179,7 @@ fn list_types(rule: &Json) -> Vec<&str> {
     match &rule["type"] {
         Json::String(one) => vec![one],
         Json::Array(several) => several.iter().filter_map(Json::as_str).filter(|t| *t != "null").collect(),
-        // An enumeration whose values are explained has no type of its own.
+        // An enumeration whose values have descriptions has no type.
         _ if list_constants(rule).is_some() => vec!["string"],
         _ => Vec::new(),
     }

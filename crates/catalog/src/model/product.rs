@@ -10,91 +10,91 @@ use crate::raw::{Manager, Power};
 /// A product, ready to be rendered.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Product {
-    /// Short name.
+    /// Short name, which starts the names of units.
     pub name: String,
     /// Name of the package.
     pub package: String,
-    /// One line.
+    /// Summary in one line.
     pub summary: String,
-    /// Paragraphs.
+    /// Paragraphs of the description.
     pub description: Vec<String>,
     /// `Name <address>`.
     pub maintainer: String,
-    /// SPDX expression.
+    /// SPDX license expression.
     pub license: String,
     /// Copyright line.
     pub copyright: String,
-    /// Web page.
+    /// Web page of the product.
     pub homepage: String,
-    /// Newest first, at least one.
+    /// Releases, newest first; at least one.
     pub releases: Vec<Release>,
-    /// Where its programs are installed.
+    /// Folder of the programs.
     pub program_dir: String,
-    /// Where what programs and people read is installed.
+    /// Folder of the files that programs and people read.
     pub share_dir: String,
     /// Programs in `program_dir`.
     pub programs: Vec<String>,
-    /// Those that people type.
+    /// Programs that people type.
     pub commands: Vec<String>,
     /// Debian relations beyond those that follow from the services.
     pub depends_deb: Vec<String>,
-    /// RPM relations likewise.
+    /// RPM relations beyond those that follow from the services.
     pub depends_rpm: Vec<String>,
-    /// `RuntimeWatchdogSec=` of the system's manager.
+    /// `RuntimeWatchdogSec=` of the system's service manager.
     pub hardware_watchdog: Option<String>,
-    /// Settings of what is not the product's.
+    /// Settings of programs and units that belong to the system.
     pub drop_ins: Vec<DropIn>,
-    /// Users.
+    /// System users.
     pub accounts: Vec<Account>,
-    /// Groups of people.
+    /// System groups of people.
     pub groups: Vec<Group>,
-    /// Variable that names a machine's role in a shell.
+    /// Variable that holds the name of a machine's role.
     pub selector: String,
-    /// Environment files.
+    /// Roles, each an environment file.
     pub roles: Vec<Role>,
     /// Lock files.
     pub locks: Vec<Lock>,
-    /// Bounds for several services together.
+    /// Slices.
     pub slices: Vec<Slice>,
-    /// Directories that have to be there.
+    /// Directories that systemd-tmpfiles creates.
     pub directories: Vec<Directory>,
     /// Configuration files.
     pub configs: Vec<Config>,
-    /// In the catalog's order.
+    /// Services in the catalog's order.
     pub services: Vec<Service>,
-    /// Those of them that are in both scopes, as a user's own.
+    /// User units of the services that are in both scopes.
     pub mirrors: Vec<Service>,
-    /// Whether a unit asks about others (`are-up`).
+    /// Whether a unit runs `are-up`, to ask about other units.
     pub asks: bool,
-    /// Rules of polkit.
+    /// Rules for polkit.
     pub permits: Vec<Permit>,
-    /// Where its services' failures are told to people.
+    /// Service managers whose failed units alert people.
     pub alerts: Vec<Manager>,
 }
 
-/// One release.
+/// A release.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Release {
-    /// As written.
+    /// Version as written in the catalog.
     pub version: String,
-    /// As written, `YYYY-MM-DD`.
+    /// Date as `YYYY-MM-DD`.
     pub date: String,
-    /// The same moment in the form of a Debian changelog.
+    /// Date in the format of Debian changelogs.
     pub date_rfc2822: String,
-    /// Seconds since 1970 of that day's start.
+    /// Start of that day, in seconds since 1970.
     pub epoch: u64,
-    /// One line each.
+    /// Changes, one line each.
     pub changes: Vec<String>,
 }
 
-/// A file with settings of a program or unit that is not the product's.
+/// A file with settings of a program or unit that belongs to the system.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DropIn {
-    /// Where it is.
+    /// Path of the file.
     pub path: String,
-    /// Why it is there.
+    /// Reason for the settings.
     pub why: String,
-    /// Sections, each with its lines: name and value.
+    /// Sections, each with the names and values of its settings.
     pub sections: Vec<(String, Vec<(String, String)>)>,
 }
 
@@ -103,108 +103,109 @@ pub struct DropIn {
 pub struct Account {
     /// Login name.
     pub name: String,
-    /// Who this is.
+    /// Description, as /etc/passwd holds it.
     pub description: String,
-    /// Home directory, if there is one.
+    /// Home directory.
     pub home: Option<String>,
-    /// Login shell, if logging in is possible.
+    /// Login shell; none if the account cannot log in.
     pub shell: Option<String>,
-    /// Further groups.
+    /// Additional groups, which are created.
     pub groups: Vec<String>,
-    /// Groups that it belongs to where they exist.
+    /// Additional groups that are never created.
     pub groups_if_present: Vec<String>,
-    /// Whether its own manager runs from boot on.
+    /// Whether its own service manager runs from boot on.
     pub linger: bool,
 }
 
 /// A slice.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Slice {
-    /// The name of its unit.
+    /// Name of the unit.
     pub unit: String,
-    /// One line.
+    /// Description in one line.
     pub description: String,
-    /// Its bounds: name and value of each directive.
+    /// Limits: name and value of each directive.
     pub limits: Vec<(String, String)>,
 }
 
-/// A directory that has to be there.
+/// A directory that systemd-tmpfiles creates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Directory {
-    /// Where it is.
+    /// Path of the directory.
     pub path: String,
-    /// Whom it belongs to, and the group of that name.
+    /// Owner, and the group of the same name.
     pub user: String,
-    /// Its mode, four digits.
+    /// Mode in four digits.
     pub mode: String,
 }
 
 /// A configuration file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Config {
-    /// Where it is.
+    /// Path of the file.
     pub path: String,
-    /// All of it.
+    /// Content of the file.
     pub text: String,
 }
 
-/// A group of people.
+/// A system group of people.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Group {
-    /// Its name.
+    /// Name of the group.
     pub name: String,
     /// What its members may do.
     pub description: String,
 }
 
-/// A lock file, which tmpfiles.d makes: a directory that several services made would vanish with the first of them.
+/// A lock file. systemd-tmpfiles creates it, because a runtime directory that several services share would be
+/// removed with the first of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Lock {
-    /// Its name.
+    /// Name of the lock.
     pub name: String,
-    /// Its path.
+    /// Path of the file.
     pub path: String,
-    /// What must not happen twice.
+    /// What must not run twice at a time.
     pub description: String,
-    /// Who may take it: the user of the services …
+    /// Owner: the user of the services that take the lock.
     pub user: String,
-    /// … and the group of those who may start them.
+    /// Group of those who may start these services.
     pub group: String,
 }
 
-/// A rule of polkit.
+/// A rule for polkit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Permit {
-    /// What it is for.
+    /// Purpose of the rule.
     pub why: String,
-    /// Members of this group …
+    /// Group whose members it is for, unless it is for `user`.
     pub group: Option<String>,
-    /// … or this user.
+    /// User that it is for, unless it is for `group`.
     pub user: Option<String>,
-    /// Exact names of units …
+    /// Exact names of units.
     pub units: Vec<String>,
-    /// … and templates, any instance of which is meant: `name@.service`.
+    /// Templates, as `name@.service`, of which every instance is covered.
     pub templates: Vec<String>,
-    /// Verbs as systemd tells them to polkit.
+    /// Verbs as systemd passes them to polkit.
     pub verbs: Vec<String>,
-    /// What they may do to the machine.
+    /// Actions on the machine itself.
     pub powers: Vec<Power>,
 }
 
 impl Release {
-    /// The version as dpkg and rpm write it: a pre-release sorts before the release.
+    /// Returns the version as dpkg and rpm write it: a pre-release sorts before the release.
     pub fn package_version(&self) -> String {
         package_version(&self.version)
     }
 }
 
 impl Product {
-    /// Every unit: the services, and those that are a user's own as well.
+    /// Returns every unit: those of the services, and the user units of services in both scopes.
     pub fn units(&self) -> impl Iterator<Item = &Service> {
         self.services.iter().chain(&self.mirrors)
     }
 
-    /// The release that is built.
+    /// Returns the release that is built.
     pub fn release(&self) -> &Release {
         self.releases.first().expect("a validated product has a release")
     }

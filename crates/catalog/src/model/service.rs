@@ -1,4 +1,4 @@
-//! A unit and everything about it, as the templates print it.
+//! Services and their units.
 
 use base::table;
 use serde::Serialize;
@@ -6,84 +6,84 @@ use serde::Serialize;
 use super::environment::Variable;
 use crate::raw::{Hardening, Manager, OnUpgrade};
 
-/// A unit and everything about it.
+/// A unit, and what programs and templates need to know about it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Service {
-    /// The name that people type.
+    /// Name that people type.
     pub name: String,
-    /// The name of its unit.
+    /// Name of the unit.
     pub unit: String,
-    /// One line.
+    /// Description in one line.
     pub description: String,
-    /// Its instances, if its unit is a template.
+    /// Instances, if the unit is a template.
     pub instances: Option<Instances>,
-    /// Its door.
+    /// Socket in front of the service.
     pub socket: Option<Socket>,
     /// `Slice=`.
     pub slice: Option<String>,
-    /// Where it is a service manager for tasks: its runtime directory below `/run`.
+    /// Runtime directory below `/run`, if the service is a manager for tasks.
     pub tasks: Option<String>,
-    /// Where another one is, in which it starts tasks: that runtime directory.
+    /// Runtime directory below `/run` of the manager in which the service starts tasks.
     pub task_manager: Option<String>,
-    /// Groups that its user joins before it starts, where they exist.
+    /// Groups that the user joins before a start, if they exist.
     pub joins: Vec<String>,
-    /// The default tables that it comes from, nearest first.
+    /// Default tables that the service comes from, nearest first.
     pub kinds: Vec<String>,
-    /// Which service manager runs it.
+    /// Service manager that runs the unit.
     pub scope: Manager,
     /// `Documentation=`, one string each.
     pub documentation: Vec<String>,
     /// `ExecStart=`, quoted.
     pub exec: String,
-    /// What `run_stack` does, if it is launched by it.
+    /// What `run_stack` launches.
     pub launch: Option<table::Launch>,
-    /// The lock that the launch holds.
+    /// Lock that the launch holds.
     pub lock: Option<String>,
     /// `Type=`.
     pub r#type: String,
-    /// Whether it runs under notify-helper, which reports for it.
+    /// Whether notify-helper runs the program and reports for it.
     pub watched: bool,
-    /// `SyslogIdentifier=`, where it is not the program's name.
+    /// `SyslogIdentifier=`, if it is not the name of the program.
     pub identifier: Option<String>,
     /// `WatchdogSec=`.
     pub watchdog: Option<String>,
     /// `User=`.
     pub user: Option<String>,
-    /// `EnvironmentFile=`.
+    /// `EnvironmentFile=` of the role.
     pub environment_file: Option<String>,
-    /// A user's own file beside it, which wins.
+    /// File of a user that replaces variables of the role.
     pub own_environment_file: Option<String>,
-    /// Further ones.
+    /// Additional `EnvironmentFile=`.
     pub environment_files: Vec<String>,
     /// `Environment=`, quoted, one string each.
     pub environment: Vec<String>,
-    /// `WorkingDirectory=`, where it is not run_stack that goes there.
+    /// `WorkingDirectory=`, unless `run_stack` changes to it.
     pub working_directory: Option<String>,
-    /// `StateDirectory=`, where it has a user to own it.
+    /// `StateDirectory=`, if the service has a user to own it.
     pub state_directory: Option<String>,
-    /// The unit that it cannot be without.
+    /// Unit without which this one does not run.
     pub only_while: Option<String>,
-    /// The units that cannot be without it.
+    /// Units that do not run without this one.
     pub dependents: Vec<String>,
-    /// The unit that stands for it and others.
+    /// Unit that stands for this one and others.
     pub parent: Option<String>,
-    /// The units that this one stands for.
+    /// Units that this one stands for.
     pub children: Vec<String>,
-    /// The units that must be ready for its start.
+    /// Units that must be ready before this one starts.
     pub once_ready: Vec<String>,
-    /// Its place among other units.
+    /// Relations to other units.
     pub relations: Relations,
     /// Whether it starts at boot, or at login.
     pub boot: bool,
     /// Whether it can be enabled.
     pub install: bool,
-    /// The unit that `WantedBy=` names when it does.
+    /// Target of `WantedBy=`.
     pub boot_target: String,
     /// `Restart=`.
     pub restart: String,
     /// `RestartSec=`.
     pub restart_sec: Option<String>,
-    /// Whether its starts are not counted: nothing but a person starts it again.
+    /// Whether starts are not counted, because only people start it.
     pub uncounted: bool,
     /// `StartLimit…=`: name and value.
     pub start_limit: Vec<(String, String)>,
@@ -93,35 +93,35 @@ pub struct Service {
     pub timeout_start: Option<String>,
     /// `TimeoutStopSec=`.
     pub timeout_stop: Option<String>,
-    /// What an upgrade does to it.
+    /// What an upgrade does to it while it runs.
     pub on_upgrade: OnUpgrade,
-    /// Whether a restart of it would stop a service that an upgrade must not touch.
+    /// Whether a restart would stop a service that an upgrade must not stop.
     pub holds_kept: bool,
-    /// Whether somebody who may not control it may start a service that cannot be without it.
+    /// Whether somebody who may not control it may start a service that does not run without it.
     pub guarded: bool,
-    /// Whether anybody but an administrator may control it.
+    /// Whether a permit covers it.
     pub permitted: bool,
-    /// Resource limits: name and value of each directive.
+    /// Limits: name and value of each directive.
     pub limits: Vec<(String, String)>,
-    /// Name of the hardening profile.
+    /// Hardening profile.
     pub hardening: Hardening,
-    /// `ReadWritePaths=`.
+    /// `ReadWritePaths=`, quoted.
     pub write_paths: Vec<String>,
     /// `DeviceAllow=`.
     pub devices: Vec<String>,
-    /// What is asked before it is stopped for somebody.
+    /// Command that can prevent a stop.
     pub guard: Option<table::Guard>,
     /// Names of processes that show that it works.
     pub processes: Vec<String>,
-    /// Fixed frame.
+    /// Fixed frame for visualization.
     pub frame: Option<String>,
-    /// What other services should be running with.
+    /// Variables that other services should run with.
     pub expects: Vec<table::Expects>,
-    /// The escape hatch.
+    /// Directives that have no field of their own.
     pub directives: Directives,
 }
 
-/// Lists of units.
+/// Relations to other units.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Relations {
     /// `After=`
@@ -138,65 +138,65 @@ pub struct Relations {
     pub on_failure: Vec<String>,
 }
 
-/// Lines of the escape hatch, by section.
+/// Directives that have no field of their own: name and value, by section.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Directives {
-    /// Of `[Unit]`.
+    /// Section `[Unit]`.
     pub unit: Vec<(String, String)>,
-    /// Of `[Service]`.
+    /// Section `[Service]`.
     pub service: Vec<(String, String)>,
-    /// Of `[Install]`.
+    /// Section `[Install]`.
     pub install: Vec<(String, String)>,
 }
 
-/// Units of one template.
+/// The instances of a template.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Instances {
-    /// Where there is a file for each.
+    /// Folder with a file for each instance.
     pub directory: String,
-    /// What a file has to say, and what that is.
+    /// Variables that each file must set: name and description.
     pub variables: Vec<(String, String)>,
-    /// Those that the package brings.
+    /// Instances that the package brings.
     pub shipped: Vec<Instance>,
 }
 
-/// One of them.
+/// An instance that the package brings.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Instance {
-    /// Its name.
+    /// Name of the instance.
     pub name: String,
-    /// Its file.
+    /// Path of its file.
     pub file: String,
-    /// What that says.
+    /// Content of its file.
     pub variables: Vec<Variable>,
 }
 
-/// A door: a socket unit, and a service that passes connections on.
+/// A socket unit, and the proxy that passes connections on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Socket {
-    /// The name of the socket's unit.
+    /// Name of the socket's unit.
     pub unit: String,
-    /// The name of that of the service behind it.
+    /// Name of the proxy's unit.
     pub proxy: String,
     /// `ListenStream=`.
     pub listen: Vec<String>,
-    /// Where the service listens.
+    /// Address that the service listens on.
     pub to: String,
-    /// Whether the door is open from boot on.
+    /// Whether the socket listens from boot on.
     pub boot: bool,
     /// Whether it can be enabled.
     pub install: bool,
-    /// When nobody has been connected for how long the service is stopped.
+    /// Time without a connection after which the service is stopped.
     pub idle: Option<String>,
 }
 
 impl Service {
-    /// Whether its unit is that of many instances.
+    /// Tells whether the unit is a template.
     pub fn is_template(&self) -> bool {
         self.instances.is_some()
     }
 
-    /// What `systemctl` finds its units by: the unit, or all that there are of a template.
+    /// Returns the pattern with which `systemctl` finds the unit, or all instances of a template.
     pub fn pattern(&self) -> String {
         if self.is_template() { self.unit.replacen("@.", "@*.", 1) } else { self.unit.clone() }
     }

@@ -1,22 +1,22 @@
-//! When a service or a socket is started by itself, as it is written.
+//! When a service or a socket starts by itself.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Whether a service is started at boot, or at login.
+/// When a service or a socket starts by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Boot {
-    /// Yes, or never.
+    /// `true`: at boot, or at login in user scope. `false`: never, and it cannot be enabled.
     Always(bool),
-    /// When somebody wants it.
+    /// Once it has been enabled.
     When(BootWhen),
 }
 
-/// When a service that is not started by itself is.
+/// When a service that is disabled by default starts by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BootWhen {
-    /// From when on somebody has enabled it.
+    /// It is disabled by default, and starts at boot or login once it has been enabled with `systemctl enable`.
     OnRequest,
 }

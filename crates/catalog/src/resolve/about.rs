@@ -1,4 +1,4 @@
-//! What a package says of itself: the tables of the product and of its releases.
+//! What a package says about itself: the product and its releases.
 
 use base::date::Date;
 

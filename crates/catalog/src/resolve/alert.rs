@@ -10,7 +10,7 @@ pub(super) fn alert_unit(product: &str) -> String {
     format!("{product}-alert@%n.service")
 }
 
-/// Returns the managers with a service that asks for alerts. Alerts of the system's have an account of their own.
+/// Returns the service managers with a unit that asks for alerts. In system scope, alerts have an account of their own.
 pub(super) fn resolve_alerts<'a>(
     catalog: &Catalog,
     services: impl Iterator<Item = &'a Service> + Clone,

@@ -1,7 +1,7 @@
-//! Drop-ins: settings of programs and units that are not the product's.
+//! Drop-ins: settings of programs and units that belong to the system.
 //!
-//! Only files that are read beside others, so that no package takes another one's away, and an administrator's file of
-//! the same name in `/etc` wins.
+//! Only files in drop-in folders are allowed, so that no package replaces the file of another, and an administrator can
+//! replace them in `/etc`.
 
 use super::report::Report;
 use crate::finding::{describe_invalid, quote};
@@ -10,7 +10,7 @@ use crate::raw::Catalog;
 use crate::rule::path;
 use crate::rule::text::{self, Verdict};
 
-/// Kinds of files that describe the network.
+/// Suffixes of files that describe the network.
 const NETWORK: [&str; 3] = ["network", "link", "netdev"];
 
 pub(super) fn resolve_drop_ins(catalog: &Catalog, report: &mut Report<'_>) -> Vec<DropIn> {
@@ -42,7 +42,7 @@ pub(super) fn resolve_drop_ins(catalog: &Catalog, report: &mut Report<'_>) -> Ve
     drop_ins
 }
 
-/// Checks that the file is read beside others.
+/// Checks that the file is in a drop-in folder.
 fn check_path(value: &str, product: &str) -> Verdict {
     path::check_plain(value)?;
     let parts: Vec<&str> = value.split('/').skip(1).collect();

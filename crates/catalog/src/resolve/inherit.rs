@@ -1,4 +1,4 @@
-//! Defaults: takes the tables as written, makes each service whole by following its `use`.
+//! Default tables, which services follow with `use`.
 
 use std::collections::BTreeSet;
 
@@ -16,9 +16,9 @@ pub(super) struct Chain {
     pub(super) kinds: Vec<String>,
 }
 
-/// Resolves every service: the fields of its default tables are filled in.
+/// Fills in the fields of every service from its default tables.
 ///
-/// The tables are merged as they were written in `text`: an empty list or a `false` there takes a default back.
+/// The tables are merged as written in `text`, where an empty list or a `false` can undo a default.
 pub(super) fn resolve_services(
     catalog: &Catalog,
     text: &Table,
@@ -52,7 +52,7 @@ pub(super) fn resolve_services(
     services
 }
 
-/// Merges the tables of every service, without any check.
+/// Merges the tables of every service without checking anything.
 pub(crate) fn merge_services<'c>(catalog: &'c Catalog, text: &Table) -> Vec<(&'c str, Service)> {
     let services = catalog.service.iter();
     services
@@ -89,7 +89,7 @@ fn check_use(catalog: &Catalog, path: &[&str], parent: &str, report: &mut Report
     }
 }
 
-/// Lays `over` on top of `base`: tables are merged, everything else is replaced.
+/// Merges `over` into `base`: tables are merged, everything else is replaced.
 fn merge(base: &mut Table, over: Table) {
     for (key, value) in over {
         match (base.get_mut(&key), value) {

@@ -1,4 +1,4 @@
-//! The other ends of references, once every service is resolved: what a service's unit says because others refer to it.
+//! The other ends of references: what a unit needs to know about the services that refer to it.
 
 use super::report::Report;
 use crate::finding::quote;
@@ -39,12 +39,13 @@ pub(super) fn link_dependents(services: &mut [Service]) {
     }
 }
 
-/// Somebody who may start a service must get no say over the one that it cannot be without.
+/// Protects services that others with a permit depend on: whoever may start a service must not be able to control the one
+/// in its `only-while`.
 pub(super) fn guard_dependencies(services: &mut [Service], permits: &[Permit], report: &mut Report<'_>) {
     for service in services.iter_mut() {
         service.permitted = permits.iter().any(|permit| permit.covers(&service.unit));
         if service.permitted {
-            // What DefaultDependencies= would order it after.
+            // Its unit has DefaultDependencies=no.
             add_missing(
                 &mut service.relations.after,
                 ["sysinit.target", "basic.target"].map(str::to_owned).iter(),
@@ -58,7 +59,7 @@ pub(super) fn guard_dependencies(services: &mut [Service], permits: &[Permit], r
     }
     for service in services.iter().filter(|s| s.permitted && s.only_while.is_some()) {
         let at = ["service", service.name.as_str(), "only-while"];
-        // Nothing in the unit may tie the two together, so run_stack has to.
+        // A dependency in the unit would give control over the other service, so run_stack watches it instead.
         if service.launch.is_none() {
             let text = "needs `run_stack`, because a permit lets others start the service: write `launch` instead of `exec`";
             report.refuse(&at, text);
@@ -80,7 +81,7 @@ pub(super) fn guard_dependencies(services: &mut [Service], permits: &[Permit], r
     }
 }
 
-/// A restart stops what depends on the service: it must wait while one of those is to be kept.
+/// Finds services whose restart would stop a service that an upgrade must keep.
 pub(super) fn hold_upgrades(services: &mut [Service]) {
     let kept: Vec<Service> = services.iter().filter(|s| s.on_upgrade == OnUpgrade::Keep).cloned().collect();
     for service in services {

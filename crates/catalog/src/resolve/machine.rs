@@ -1,5 +1,4 @@
-//! What has to be there on a machine: takes the tables of accounts, groups, slices, directories and files, makes what
-//! sysusers.d, tmpfiles.d and the package bring.
+//! Accounts, groups, slices, directories and configuration files.
 
 use super::limits::{check_limits, render_limits};
 use super::report::Report;
@@ -69,7 +68,6 @@ fn check_gecos(value: &str) -> text::Verdict {
     }
 }
 
-/// Slices, below that of the product: its name in theirs says so.
 pub(super) fn resolve_slices(catalog: &Catalog, report: &mut Report<'_>) -> Vec<Slice> {
     let mut slices = Vec::new();
     for (name, slice) in &catalog.slice {
@@ -96,7 +94,6 @@ pub(super) fn resolve_slices(catalog: &Catalog, report: &mut Report<'_>) -> Vec<
     slices
 }
 
-/// Directories for tmpfiles.d to make: none that is somebody else's.
 pub(super) fn resolve_directories(catalog: &Catalog, report: &mut Report<'_>) -> Vec<Directory> {
     let own = format!("/etc/{}", catalog.product.name);
     let mut directories = Vec::new();
@@ -119,7 +116,6 @@ pub(super) fn resolve_directories(catalog: &Catalog, report: &mut Report<'_>) ->
     directories
 }
 
-/// Configuration files that the package brings.
 pub(super) fn resolve_configs(catalog: &Catalog, report: &mut Report<'_>) -> Vec<Config> {
     let mut configs = Vec::new();
     for (name, config) in &catalog.config {

@@ -1,11 +1,11 @@
-//! Order of the services: finds circles in which each would wait for the next.
+//! The start order of services, which must not have circles.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::Report;
 use crate::model::Service;
 
-/// Reports every circle of `after`, `before` and what implies them once, at its first service.
+/// Reports every circle of `after`, `before` and the fields that imply them, at its first service.
 pub(super) fn check_order(services: &[Service], report: &mut Report<'_>) {
     let waits = collect_waits(services);
     let service_names: BTreeMap<&str, &str> =
@@ -25,7 +25,7 @@ pub(super) fn check_order(services: &[Service], report: &mut Report<'_>) {
     }
 }
 
-/// Collects for each unit of the product the units of the product that it starts after.
+/// Collects for each unit the units of the product that it starts after.
 fn collect_waits(services: &[Service]) -> BTreeMap<&str, Vec<&str>> {
     let mut waits: BTreeMap<&str, Vec<&str>> =
         services.iter().map(|s| (s.unit.as_str(), Vec::new())).collect();

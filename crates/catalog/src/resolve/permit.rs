@@ -1,6 +1,5 @@
-//! Who may control what: takes the catalog's permits, makes rules with the exact names of units that the package
-//! ships, and with its templates, whose instances' names follow one pattern. A name whose unit is not installed would let
-//! its holder run anything as root; a template that is installed is the unit of every such name.
+//! Permits. A rule for polkit names exactly the units and templates that the package installs: whoever may start a unit
+//! that is not installed could run anything as root.
 
 use std::collections::BTreeSet;
 
@@ -82,7 +81,7 @@ pub(super) fn resolve_permits(
     permits
 }
 
-/// Names a verb as systemd does when it asks polkit.
+/// Names a verb as systemd passes it to polkit.
 fn name_verb(verb: Verb) -> &'static str {
     match verb {
         Verb::Start => "start",

@@ -1,4 +1,4 @@
-//! Quoting of values, as the readers of rendered files take it away again.
+//! Quoting of values in rendered files.
 
 /// Quotes one word of a command line for systemd.
 pub(super) fn quote_word(word: &str) -> String {

@@ -1,18 +1,18 @@
-//! Where a fault is reported: at the line of the value, in the table that holds it.
+//! The faults of a catalog, reported at the lines of its values.
 
 use crate::finding::Findings;
 use crate::rule::list;
 use crate::rule::text::Verdict;
 use crate::source::Source;
 
-/// The faults of a catalog, and its text to find their lines in.
+/// Reports faults of a catalog; `source` knows their lines.
 pub(super) struct Report<'a> {
     pub(super) source: &'a Source,
     pub(super) findings: &'a mut Findings,
 }
 
 impl Report<'_> {
-    /// Reports a fault at `path`; a number in `path` is an index where there is a list.
+    /// Reports a fault at `path`; in a list, a number in `path` is an index.
     pub(super) fn refuse(&mut self, path: &[&str], fault: &str) {
         let field = self.source.format_path(path);
         self.findings.add(self.source.line(path), format!("{field}: {fault}"));

@@ -1,5 +1,5 @@
-//! One service in one scope: a table becomes the [`Service`] that templates print. Each field's rule is in the module
-//! of its concern below; this file only puts them together.
+//! One service in one scope: a table becomes a [`Service`]. The rule of each field is in one of the modules below; this
+//! file puts the values together.
 
 mod bounds;
 mod command;
@@ -41,7 +41,7 @@ use crate::model::Service;
 use crate::raw::{self, Boot, Hardening, Manager, OnUpgrade, Restart};
 use crate::rule::name;
 
-/// Leaves out what a user's manager cannot do, for the unit in user scope of a service in both.
+/// Makes the user unit of a service in both scopes: leaves out what a user's service manager cannot do.
 pub(super) fn mirror(spec: &raw::Service) -> raw::Service {
     let mut spec = raw::Service {
         user: None,
@@ -82,7 +82,7 @@ pub(super) fn resolve_service(
     let mut relations = resolve_relations(entry);
     add_missing(&mut relations.after, only_while.iter().chain(&once_ready));
     add_missing(&mut relations.part_of, &parent);
-    // A start opens the socket, too, and starts the manager that tasks run in.
+    // A start also opens the socket, and starts the manager that tasks run in.
     let with_it =
         [socket.as_ref().map(|s| s.unit.clone()), task_manager.as_ref().map(|m| format!("{m}.service"))];
     for unit in with_it.into_iter().flatten() {

@@ -1,10 +1,10 @@
-//! Rules for what a package says of itself: each is read by dpkg, rpm and their linters.
+//! Rules for what a package says about itself, as dpkg, rpm and their linters read it.
 
 use crate::finding::describe_invalid;
 use crate::rule::name::is_version;
 use crate::rule::text::{self, Verdict};
 
-/// One line in a list of packages.
+/// Checks a summary, which package lists show.
 pub fn check_summary(value: &str) -> Verdict {
     text::check_line(value)?;
     if value.ends_with('.') {
@@ -20,7 +20,7 @@ pub fn check_summary(value: &str) -> Verdict {
     }
 }
 
-/// `Name <address>`.
+/// Checks `Name <address>`.
 pub fn check_maintainer(value: &str) -> Verdict {
     text::check_line(value)?;
     let parts = value.split_once(" <").and_then(|(who, rest)| Some((who, rest.strip_suffix('>')?)));
@@ -33,7 +33,7 @@ pub fn check_maintainer(value: &str) -> Verdict {
     if fits { Ok(()) } else { Err(describe_invalid("maintainer", value, "`Name <name@example.org>`")) }
 }
 
-/// An SPDX expression.
+/// Checks an SPDX license expression.
 pub fn check_license(value: &str) -> Verdict {
     text::check_line(value)?;
     let words: Vec<&str> = value.split([' ', '(', ')']).filter(|w| !w.is_empty()).collect();
@@ -50,7 +50,7 @@ pub fn check_license(value: &str) -> Verdict {
     Err(describe_invalid("SPDX expression", value, "one like \"MIT\" or \"MIT OR Apache-2.0\""))
 }
 
-/// A web page.
+/// Checks the URL of a web page.
 pub fn check_homepage(value: &str) -> Verdict {
     text::check_line(value)?;
     let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
@@ -61,7 +61,7 @@ pub fn check_homepage(value: &str) -> Verdict {
     Err(describe_invalid("URL", value, "one like https://example.org/product"))
 }
 
-/// What `Documentation=` takes.
+/// Checks a URI for `Documentation=`.
 pub fn check_documentation(value: &str) -> Verdict {
     text::check_line(value)?;
     let known = ["https://", "http://", "file:/", "info:", "man:"]
@@ -77,7 +77,7 @@ fn address(value: &str) -> bool {
     value.chars().all(|c| c.is_ascii_graphic() && !"\"'<>\\`{}|^".contains(c))
 }
 
-/// A relation of a Debian package.
+/// Checks a relation of a Debian package.
 pub fn check_relation_deb(value: &str) -> Verdict {
     text::check_line(value)?;
     let name = |n: &str| {
@@ -100,7 +100,7 @@ pub fn check_relation_deb(value: &str) -> Verdict {
     Err(describe_invalid("Debian relation", value, "one like \"python3 (>= 3.11)\" or \"mawk | gawk\""))
 }
 
-/// A relation of an RPM package.
+/// Checks a relation of an RPM package.
 pub fn check_relation_rpm(value: &str) -> Verdict {
     text::check_line(value)?;
     let name =

@@ -1,13 +1,13 @@
-//! Rules for the escape hatch: a directive must exist, stand in its section, and have no field of its own.
+//! Rules for directives: one must exist in its section, and have no field of its own.
 
 use crate::finding::quote;
 use crate::raw::Manager;
 use crate::rule::text::Verdict;
 
-/// The directives of systemd 252, the oldest one supported: `SECTION NAME`, a line each.
+/// Directives of systemd 252, the oldest supported version: `SECTION NAME` on each line.
 const TABLE: &str = include_str!("directives.txt");
 
-/// Directives that a field of the catalog makes.
+/// Directives that have a field of their own: section, name and field.
 const FIELDS: [(&str, &str, &str); 49] = [
     ("Unit", "Description", "description"),
     ("Unit", "Documentation", "documentation"),
@@ -78,7 +78,7 @@ const UNITS: [&str; 14] = [
     "Upholds",
 ];
 
-/// Checks that a directive may stand in that section of a unit.
+/// Checks that a directive may be in a section.
 pub fn check_name(section: &str, name: &str) -> Verdict {
     let field =
         |section: &str| FIELDS.iter().find(|(s, n, _)| *s == section && *n == name).map(|(_, _, f)| f);
@@ -103,8 +103,8 @@ pub fn names_units(name: &str) -> bool {
     UNITS.contains(&name)
 }
 
-/// Checks a directive's value where it can do harm: a user's manager cannot reboot the machine, and a directory that
-/// a service owns vanishes with it.
+/// Checks the value of a directive that can do harm: a user's service manager cannot reboot the machine, and systemd
+/// removes a runtime directory when its service stops.
 pub fn check_value(name: &str, value: &str, scope: Manager, product: &str) -> Verdict {
     let own = |word: &str| word.split(['/', ':']).next() == Some(product);
     if name == "RuntimeDirectory" && value.split_whitespace().any(own) {

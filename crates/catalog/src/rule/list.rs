@@ -4,7 +4,7 @@ use crate::finding::quote;
 
 const MOST: usize = 100;
 
-/// Finds values that are there twice, and the end of a list that is too long, each with its index.
+/// Finds duplicate values, or the end of a list that is too long, each with its index.
 pub fn check(list: &[String]) -> Vec<(usize, String)> {
     if let Some(fault) = check_length(list) {
         return vec![fault];
@@ -14,7 +14,7 @@ pub fn check(list: &[String]) -> Vec<(usize, String)> {
     list.iter().enumerate().filter(twice).map(fault).collect()
 }
 
-/// Finds the end of a list that is too long, with its index; values may repeat, as the words of a command do.
+/// Finds the end of a list that is too long. Values may repeat, as the words of a command do.
 pub fn check_length(list: &[String]) -> Option<(usize, String)> {
     (list.len() > MOST).then(|| (MOST, format!("the list has {} values: use at most {MOST}", list.len())))
 }

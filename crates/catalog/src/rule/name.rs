@@ -1,9 +1,9 @@
-//! Rules for names: of products, packages, users, units and variables.
+//! Rules for names of products, packages, users, units and variables.
 
 use crate::finding::{describe_invalid, describe_unknown, quote};
 use crate::rule::text::Verdict;
 
-/// A name of ours: product, service, role, lock, kind.
+/// Checks a name that the catalog defines: of a product, service, role, lock or kind.
 pub fn check_own(value: &str) -> Verdict {
     let mut chars = value.chars();
     let fits = chars.next().is_some_and(|c| c.is_ascii_lowercase())
@@ -21,7 +21,8 @@ pub fn check_own(value: &str) -> Verdict {
     }
 }
 
-/// A product's name starts its units' names and is a directory of its own: those of the system are taken.
+/// Checks the name of a product, which starts the names of its units and names its directories: those of the system are
+/// reserved.
 pub fn check_product(value: &str) -> Verdict {
     const UNITS: &str = "apt console cron dbus debug dev dnf docker dpkg emergency getty grub init initrd kmod local \
         man multi network nfs plymouth podman polkit proc remote rescue rpc run serial session ssh \
@@ -44,7 +45,7 @@ pub fn check_product(value: &str) -> Verdict {
     }
 }
 
-/// A package name that both dpkg and rpm take.
+/// Checks a package name for both dpkg and rpm.
 pub fn check_package(value: &str) -> Verdict {
     let fits = (2..=100).contains(&value.len())
         && value.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
@@ -60,7 +61,7 @@ pub fn check_package(value: &str) -> Verdict {
     }
 }
 
-/// A user or group of ours.
+/// Checks the name of a user or group that the package creates.
 pub fn check_account(value: &str) -> Verdict {
     const TAKEN: &str = "root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats \
         nobody nogroup _apt adm tty disk kmem dialout fax voice cdrom floppy tape sudo wheel audio \
@@ -73,7 +74,7 @@ pub fn check_account(value: &str) -> Verdict {
     Ok(())
 }
 
-/// A group that may exist already.
+/// Checks the name of a group that may exist already.
 pub fn check_group(value: &str) -> Verdict {
     check_login(value)?;
     if ["root", "sudo", "wheel", "shadow", "disk", "kmem", "lxd"].contains(&value) {
@@ -99,7 +100,7 @@ fn check_login(value: &str) -> Verdict {
     }
 }
 
-/// An environment variable that keeps the value it is given, in a unit and in every shell.
+/// Checks the name of a variable, which must keep its value in a unit and in every shell.
 pub fn check_variable(value: &str) -> Verdict {
     const SHELL: &str = "_ BASHOPTS BASHPID COMP_WORDBREAKS DIRSTACK ENV EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME \
         FUNCNEST GROUPS HISTCMD IFS IGNOREEOF LINENO MAIL MAILCHECK MAILPATH OLDPWD OPTERR OPTIND \
@@ -126,7 +127,7 @@ pub fn check_variable(value: &str) -> Verdict {
     Err(format!("\"{value}\" is reserved by {owner}: choose another name"))
 }
 
-/// A unit that is not ours, named with its suffix.
+/// Checks the full name of a unit of another package.
 pub fn check_unit(value: &str) -> Verdict {
     const SUFFIXES: [&str; 11] = [
         "service",
@@ -160,11 +161,10 @@ pub fn check_unit(value: &str) -> Verdict {
     }
 }
 
-/// What the name of an instance looks like, as a regular expression that every reader has: a file can be called so, and
-/// no program takes it for an option.
+/// Regular expression for the name of an instance: it can be a file name, and no program takes it for an option.
 pub const INSTANCE: &str = "[A-Za-z0-9][A-Za-z0-9_.-]{0,62}";
 
-/// The name of an instance: see [`INSTANCE`].
+/// Checks the name of an instance: see [`INSTANCE`].
 pub fn check_instance(value: &str) -> Verdict {
     let fits = value.starts_with(|c: char| c.is_ascii_alphanumeric())
         && value.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
@@ -180,7 +180,7 @@ pub fn check_instance(value: &str) -> Verdict {
     }
 }
 
-/// The name of a process, as it is compared with the programs of a unit.
+/// Checks the name of a process.
 pub fn check_process(value: &str) -> Verdict {
     super::text::check_free(value)?;
     let fits = !value.is_empty()
@@ -198,14 +198,14 @@ pub fn check_process(value: &str) -> Verdict {
     }
 }
 
-/// A frame of reference.
+/// Checks a frame of reference.
 pub fn check_frame(value: &str) -> Verdict {
     super::text::check_free(value)?;
     let fits = !value.is_empty() && value.len() <= 255 && !value.contains(char::is_whitespace);
     if fits { Ok(()) } else { Err(describe_invalid("frame", value, "a name without spaces, such as map")) }
 }
 
-/// A version that dpkg and rpm order alike, as numbers; a pre-release follows a `-`.
+/// Checks a version, which dpkg and rpm must sort alike.
 pub fn check_version(value: &str) -> Verdict {
     let (numbers, pre) = value.split_once('-').map_or((value, None), |(n, p)| (n, Some(p)));
     let number = |n: &str| {
@@ -225,8 +225,7 @@ pub fn check_version(value: &str) -> Verdict {
     }
 }
 
-/// Parses what versions are ordered by: their numbers, and whether it is a release, which comes after its
-/// pre-releases.
+/// Parses a version for sorting: its numbers, and whether it is a release, which comes after its pre-releases.
 pub fn parse_version(version: &str) -> (Vec<u64>, bool) {
     let (numbers, released) =
         version.split_once('-').map_or((version, true), |(numbers, _)| (numbers, false));
@@ -239,7 +238,7 @@ pub(super) fn is_version(value: &str) -> bool {
         && value.chars().all(|c| c.is_ascii_alphanumeric() || ".+~:-^_".contains(c))
 }
 
-/// A device that a service may use.
+/// Checks a device for `DeviceAllow=`.
 pub fn check_device(value: &str) -> Verdict {
     let class = value.strip_prefix("char-").or_else(|| value.strip_prefix("block-"));
     let fits = class

@@ -1,13 +1,12 @@
-//! Rules for paths: absolute ones go where they say, without detours, and nothing in them has a meaning of its own
-//! for whoever reads the file.
+//! Rules for paths: no `.` or `..`, and no characters with a special meaning in the files that they go into.
 
 use crate::finding::{describe_invalid, join_or, quote};
 use crate::rule::text::{self, Verdict};
 
-/// Specifiers that begin an absolute path.
+/// Specifiers that stand for an absolute path.
 const DIRECTORIES: &str = "hCdELStTV";
 
-/// A path in a unit, where a specifier may stand for a directory and nothing expands a variable.
+/// Checks a path in a unit, where systemd expands specifiers but no variables.
 pub fn check_in_unit(value: &str) -> Verdict {
     text::check_setting(value)?;
     if value.contains("${") {
@@ -27,7 +26,7 @@ pub fn check_in_unit(value: &str) -> Verdict {
     check_parts(value)
 }
 
-/// The program that a unit runs: systemd refuses quotes and backslashes in it and expands no variables.
+/// Checks the program that a unit runs: systemd allows no quotes, backslashes or variables in it.
 pub fn check_program(value: &str) -> Verdict {
     check_in_unit(value)?;
     check_file(value)?;
@@ -39,7 +38,7 @@ pub fn check_program(value: &str) -> Verdict {
     }
 }
 
-/// A path that `run_stack` uses: `${NAME}` is expanded, `%` is not.
+/// Checks a path for `run_stack`, which expands `${NAME}` but no specifiers.
 pub fn check_launched(value: &str) -> Verdict {
     text::check_setting(value)?;
     if !value.starts_with('/') && !value.starts_with("${") {
@@ -48,7 +47,7 @@ pub fn check_launched(value: &str) -> Verdict {
     check_parts(value)
 }
 
-/// A path that goes unquoted into sysusers.d, tmpfiles.d and scripts.
+/// Checks a path that goes unquoted into sysusers.d, tmpfiles.d and scripts.
 pub fn check_plain(value: &str) -> Verdict {
     text::check_setting(value)?;
     if !value.starts_with('/') {
@@ -60,24 +59,23 @@ pub fn check_plain(value: &str) -> Verdict {
     check_parts(value)
 }
 
-/// A path that cannot be a directory's: it does not name the root of all.
 fn check_file(value: &str) -> Verdict {
     if value == "/" { Err("is a directory: write the path of a file".to_owned()) } else { Ok(()) }
 }
 
-/// The login shell of an account.
+/// Checks the login shell of an account.
 pub fn check_shell(value: &str) -> Verdict {
     check_plain(value)?;
     check_file(value)
 }
 
-/// A script that `run_stack` sources.
+/// Checks a script that `run_stack` sources.
 pub fn check_script(value: &str) -> Verdict {
     check_launched(value)?;
     check_file(value)
 }
 
-/// The home of an account, which tmpfiles.d gives to it: it must be nobody else's.
+/// Checks a directory that systemd-tmpfiles gives to an account: it must not belong to anybody else.
 pub fn check_home(value: &str) -> Verdict {
     const BASES: [&str; 4] = ["/var/lib/", "/srv/", "/opt/", "/home/"];
     const TAKEN: [&str; 14] = [
@@ -115,7 +113,7 @@ pub fn check_home(value: &str) -> Verdict {
     Ok(())
 }
 
-/// The mode of a directory: four digits, and nothing that everybody may write to.
+/// Checks the mode of a directory: four digits, and not writable for everybody.
 pub fn check_mode(value: &str) -> Verdict {
     let digits =
         value.strip_prefix('0').filter(|d| d.len() == 3 && d.chars().all(|c| ('0'..='7').contains(&c)));
@@ -128,7 +126,7 @@ pub fn check_mode(value: &str) -> Verdict {
     }
 }
 
-/// A path below some directory, without detours.
+/// Checks a path that is relative to some directory.
 pub fn check_relative(value: &str) -> Verdict {
     text::check_setting(value)?;
     if value.starts_with(['/', '~']) {

@@ -1,5 +1,5 @@
-//! Rules for amounts as systemd reads them: spans of time, shares, memory, counts, and signals. What systemd cannot
-//! read it ignores, and runs the service with its default.
+//! Rules for amounts as systemd reads them: time spans, shares, memory, counts and signals. systemd ignores a value that
+//! it cannot read, and uses its default instead.
 
 use crate::finding::{describe_invalid, describe_unknown, find_near, quote};
 use crate::rule::text::{self, Verdict};
@@ -22,12 +22,12 @@ const UNITS: [(&str, u64); 12] = [
     ("w", 604_800 * SECOND),
 ];
 
-/// A span of time; nothing and without end are allowed.
+/// Checks a time span, which may be 0 or infinite.
 pub fn check_time_span(value: &str) -> Verdict {
     parse_microseconds(value).map(|_| ())
 }
 
-/// How long to wait for something: systemd would read 0 as without end.
+/// Checks a time to wait for something: systemd reads 0 as infinite.
 pub fn check_timeout(value: &str) -> Verdict {
     match parse_microseconds(value)? {
         0 => Err(format!("{} would mean no limit: write a time, or infinity", quote(value))),
@@ -35,7 +35,7 @@ pub fn check_timeout(value: &str) -> Verdict {
     }
 }
 
-/// The time in which starts are counted: 0 would count nothing.
+/// Checks the time in which starts are counted: with 0, nothing is counted.
 pub fn check_interval(value: &str) -> Verdict {
     match parse_microseconds(value)? {
         0 => {
@@ -45,7 +45,7 @@ pub fn check_interval(value: &str) -> Verdict {
     }
 }
 
-/// How often a sign of life must come: both 0 and without end would mean never.
+/// Checks a period: neither 0 nor an infinite one ever elapses.
 pub fn check_period(value: &str) -> Verdict {
     match parse_microseconds(value)? {
         0 | u64::MAX => Err(format!("{} would switch it off: write a time, or remove it", quote(value))),
@@ -65,13 +65,13 @@ fn parse_microseconds(value: &str) -> Result<u64, String> {
         let number: u64 = number.parse().map_err(|_| wrong())?;
         let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
         let time = number.checked_mul(*factor).and_then(|time| time.checked_add(sum));
-        // systemd counts microseconds in 64 bits, of which the highest number is infinity.
+        // systemd counts microseconds in 64 bits, and the highest number is infinity.
         time.filter(|time| *time < u64::MAX / 2)
             .ok_or_else(|| format!("{} is too long: write a shorter time, or infinity", quote(value)))
     })
 }
 
-/// A share of processor time.
+/// Checks a share of processor time.
 pub fn check_percentage(value: &str) -> Verdict {
     match value.strip_suffix('%').and_then(parse_number) {
         Some(1..=100_000) => Ok(()),
@@ -79,7 +79,7 @@ pub fn check_percentage(value: &str) -> Verdict {
     }
 }
 
-/// An amount of memory.
+/// Checks an amount of memory.
 pub fn check_memory(value: &str) -> Verdict {
     let (digits, factor) = match value.chars().last() {
         Some('K') => (&value[..value.len() - 1], 1 << 10),
@@ -94,12 +94,12 @@ pub fn check_memory(value: &str) -> Verdict {
     }
 }
 
-/// A count of which none would be useless.
+/// Checks a limit that must not be 0.
 pub fn check_count(value: u32) -> Verdict {
     if value == 0 { Err("is 0, so nothing could run: write at least 1".to_owned()) } else { Ok(()) }
 }
 
-/// The name of a signal.
+/// Checks a signal that can stop a service.
 pub fn check_signal(value: &str) -> Verdict {
     const SIGNALS: [&str; 9] =
         ["SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGCONT", "SIGWINCH"];
@@ -114,7 +114,7 @@ pub fn check_signal(value: &str) -> Verdict {
     Err(describe_invalid("signal", value, &expected))
 }
 
-/// Digits and nothing else: `parse` alone would let a sign pass.
+/// Parses digits only: `parse` alone accepts a sign.
 fn parse_number(text: &str) -> Option<u64> {
     if text.chars().all(|c| c.is_ascii_digit()) { text.parse().ok() } else { None }
 }

@@ -1,4 +1,4 @@
-//! Rules for addresses: where systemd listens, and where a service does.
+//! Rules for the addresses that systemd and services listen on.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use crate::finding::describe_invalid;
 use crate::rule::path;
 use crate::rule::text::Verdict;
 
-/// `ListenStream=`: a port, an address with a port, or a path.
+/// Checks an address for `ListenStream=`: a port, `IP:PORT` or a path.
 pub fn check_listen(value: &str) -> Verdict {
     if value.starts_with('/') {
         return path::check_plain(value);
@@ -17,7 +17,7 @@ pub fn check_listen(value: &str) -> Verdict {
     Err(describe_invalid("address", value, "a port, IP:PORT or an absolute path"))
 }
 
-/// Where a connection is passed on to.
+/// Checks the address that connections are passed on to.
 pub fn check_target(value: &str) -> Verdict {
     if value.starts_with('/') {
         return path::check_plain(value);
@@ -28,7 +28,7 @@ pub fn check_target(value: &str) -> Verdict {
     Err(describe_invalid("address", value, "IP:PORT or an absolute path"))
 }
 
-/// Tells whether a connection to `to` would come in at `listen`.
+/// Tells whether a connection to `to` would arrive at `listen`.
 pub fn is_same_place(listen: &str, to: &str) -> bool {
     let Ok(to) = to.parse::<SocketAddr>() else { return to.starts_with('/') && listen == to };
     match listen.parse::<SocketAddr>() {

@@ -1,12 +1,12 @@
-//! Rules for systemd's `%` specifiers: those that mean something else than they seem to are refused.
+//! Rules for systemd's `%` specifiers: those with a misleading meaning are refused.
 
 use crate::raw::Manager;
 use crate::rule::text::Verdict;
 
-/// All specifiers of systemd 252, the oldest one supported.
+/// Specifiers of systemd 252, the oldest supported version.
 const KNOWN: &str = "aAbBCdEfgGhHiIjJlLmMnNopPqsStTuUvVwW%";
 
-/// Checks every specifier of a value in a unit, which may be one of instances.
+/// Checks every specifier of a value in a unit; `instances` tells whether the unit is a template.
 pub fn check(value: &str, scope: Manager, instances: bool) -> Verdict {
     let mut chars = value.chars();
     while let Some(c) = chars.next() {

@@ -1,16 +1,16 @@
-//! Rules for text that ends up in a unit, an environment file or a script: nothing in it may start a line or a
-//! comment of its own there.
+//! Rules for text that goes into a unit, an environment file or a script: it must not start a new line or a comment
+//! there.
 
 use crate::finding::quote;
 
-/// The outcome of a rule: nothing, or what is wrong.
+/// The outcome of a rule: nothing, or a description of the fault.
 pub type Verdict = Result<(), String>;
 
-/// Longest text, in bytes: far below what breaks one of the readers (a path of 4096, a word of 128 KiB in a command
-/// line, a line of 1 MiB in a unit).
+/// Length limit in bytes, far below those of the readers: 4096 for a path, 128 KiB for a word of a command line, 1 MiB for
+/// a line of a unit.
 const LONGEST: usize = 4000;
 
-/// One line of text for people or machines: no control characters, nothing at its ends that a parser would eat.
+/// Checks one line of text: no control characters, and nothing at its ends that a parser would drop.
 pub fn check_line(value: &str) -> Verdict {
     if value.trim().is_empty() {
         return Err("is empty: write one line of text".to_owned());
@@ -25,7 +25,7 @@ pub fn check_line(value: &str) -> Verdict {
     Ok(())
 }
 
-/// Text without characters that end a line or a string, or that make a reader drop the line.
+/// Checks text that may be empty: no characters that end a line or a string, or that make a reader drop the line.
 pub fn check_free(value: &str) -> Verdict {
     if value.len() > LONGEST {
         return Err(format!("is {} bytes long: use at most {LONGEST}", value.len()));
@@ -33,7 +33,7 @@ pub fn check_free(value: &str) -> Verdict {
     value.chars().try_for_each(check_character)
 }
 
-/// A whole file of text.
+/// Checks the content of a file.
 pub fn check_document(value: &str) -> Verdict {
     const LONGEST_FILE: usize = 100_000;
     if value.trim().is_empty() {
@@ -54,11 +54,11 @@ fn check_character(c: char) -> Verdict {
         '\0' => Err("contains a NUL character, where readers of the file stop: remove it".to_owned()),
         '\t' => Err("contains a tab: use spaces".to_owned()),
         c if c.is_control() => Err(format!("contains the control character U+{code:04X}: remove it")),
-        // They end a line of JavaScript, hence a comment in a rule of polkit.
+        // They end a line of JavaScript, and so a comment in a polkit rule.
         '\u{2028}' | '\u{2029}' => {
             Err(format!("contains U+{code:04X}, which ends a line in a polkit rule: write one line"))
         }
-        // "Trojan source": what an operator reads in the file is not what its reader reads.
+        // "Trojan source": people would see other text than programs read.
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
             Err(format!("contains U+{code:04X}, which changes the order in which text is shown: remove it"))
         }
@@ -73,7 +73,7 @@ fn describe_noncharacter(code: u32) -> String {
     format!("contains U+{code:04X}, which is not a character and makes systemd ignore the line: remove it")
 }
 
-/// Lines of text for people, where newlines are welcome and other control characters are not.
+/// Checks text for people: newlines are allowed, other control characters are not.
 pub fn check_prose(value: &str) -> Verdict {
     if value.trim().is_empty() {
         return Err("is empty: write a sentence".to_owned());
@@ -81,8 +81,8 @@ pub fn check_prose(value: &str) -> Verdict {
     value.split('\n').try_for_each(check_free)
 }
 
-/// Lines that become comments of an environment file. Up to version 253 systemd continues a comment after a
-/// backslash, and lines are wrapped between words.
+/// Checks text that becomes a comment of an environment file, wrapped between words. Up to version 253, systemd
+/// continues a comment after a backslash.
 pub fn check_comment(value: &str) -> Verdict {
     check_prose(value)?;
     if value.split_whitespace().any(|word| word.ends_with('\\')) {
@@ -94,7 +94,7 @@ pub fn check_comment(value: &str) -> Verdict {
     Ok(())
 }
 
-/// A directive's value: a line in which nobody hoped to comment.
+/// Checks the value of a directive, which must not contain what looks like a comment.
 pub fn check_setting(value: &str) -> Verdict {
     check_line(value)?;
     let comment = value
@@ -110,7 +110,7 @@ pub fn check_setting(value: &str) -> Verdict {
     }
 }
 
-/// The value of an environment variable that systemd and every shell read as the same text, however it is quoted.
+/// Checks the value of a variable, which systemd and every shell must read as the same text.
 pub fn check_variable(value: &str) -> Verdict {
     check_free(value)?;
     if value.trim() != value {

@@ -1,4 +1,4 @@
-//! How long, how often and how much: the times of a service, its restarts, its limits and its hardening.
+//! The bounds of a service: times, restarts, limits, slice and hardening.
 
 use super::entry::Entry;
 use crate::finding::describe_unknown;
@@ -8,7 +8,7 @@ use crate::resolve::limits::{check_limits, render_limits, set_directives};
 use crate::resolve::quote::quote_word;
 use crate::rule::{directive, name, path, quantity};
 
-/// Checks the times and the signal that go into the unit as they are.
+/// Checks the times and the signal, which are copied without a change.
 pub(super) fn check_times(entry: &mut Entry<'_, '_>) {
     let spec = entry.spec;
     entry.check_optional(&["restart-sec"], spec.restart_sec.as_ref(), quantity::check_time_span);

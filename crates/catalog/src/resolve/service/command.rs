@@ -20,7 +20,7 @@ pub(super) enum Kind {
     Exec,
     /// `run_stack`.
     Launch,
-    /// Nothing: it stands for its children.
+    /// Nothing, because it stands for its children.
     Parent,
     /// A service manager of its user.
     TaskManager,
@@ -93,7 +93,7 @@ pub(super) fn resolve_type(entry: &mut Entry<'_, '_>, kind: Kind) -> &'static st
     }
 }
 
-/// Returns `ExecStart=`, quoted; `watcher` is what stands before the command.
+/// Returns `ExecStart=`, quoted; the words of `watcher` come before the command.
 pub(super) fn resolve_exec(
     entry: &mut Entry<'_, '_>,
     watcher: Option<Vec<String>>,
@@ -116,7 +116,7 @@ pub(super) fn resolve_exec(
             words.push(format!("{programs}/{word}"));
             continue;
         } else if watched && word.contains('$') {
-            // systemd itself starts a program by its path only; here it is an argument of the watcher.
+            // systemd allows no variable in the path of a program, but here the program is an argument of the watcher.
             entry.check(&at, path::check_script(word));
             check_word(entry, &at, word, role);
         } else {
@@ -133,7 +133,7 @@ pub(super) fn resolve_exec(
     words.join(" ")
 }
 
-/// Describes the fault of the first word of a command, which names no program.
+/// Describes the fault of a command whose first word is not a program.
 fn describe_program(word: &str, own: &[String]) -> String {
     let hint = match find_near(word, own) {
         Some(near) => format!("did you mean {}?", quote(near)),
@@ -142,7 +142,7 @@ fn describe_program(word: &str, own: &[String]) -> String {
     format!("{} is neither an absolute path nor one of product.programs: {hint}", quote(word))
 }
 
-/// Returns `WorkingDirectory=`; a launched service's is for `run_stack`.
+/// Returns `WorkingDirectory=`, unless `run_stack` changes to the directory.
 pub(super) fn resolve_working_directory(entry: &mut Entry<'_, '_>, kind: Kind) -> Option<String> {
     let directory = entry.spec.working_directory.as_ref()?;
     if entry.spec.launch.is_empty() {
@@ -152,7 +152,7 @@ pub(super) fn resolve_working_directory(entry: &mut Entry<'_, '_>, kind: Kind) -
     (kind != Kind::Launch).then(|| directory.clone())
 }
 
-/// Returns what `run_stack` does.
+/// Returns what `run_stack` launches.
 pub(super) fn resolve_launch(entry: &mut Entry<'_, '_>, role: Option<&Role>) -> Launch {
     let spec = entry.spec;
     entry.check_length(&["launch"], &spec.launch);
@@ -219,7 +219,7 @@ fn resolve_session<'a>(entry: &mut Entry<'a, '_>) -> Option<(PathBuf, &'a str)> 
     Some((session.path.clone().into(), &session.content))
 }
 
-/// Returns the command that is asked before the service is stopped.
+/// Returns the command that can prevent a stop.
 pub(super) fn resolve_guard(entry: &mut Entry<'_, '_>) -> Option<Guard> {
     let guard = entry.spec.guard.as_ref()?;
     let Some(program) = guard.command.first() else {

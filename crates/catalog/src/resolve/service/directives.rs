@@ -1,4 +1,4 @@
-//! `directives`: the escape hatch, lines for the sections of a unit.
+//! `directives`: lines for the sections of a unit that have no field of their own.
 
 use indexmap::IndexMap;
 
@@ -27,7 +27,7 @@ fn resolve_section(
         let at = ["directives", section, key];
         entry.check(&at, directive::check_name(section, key));
         for value in value.lines() {
-            // An empty value resets a list: that is a directive's ordinary use.
+            // An empty value resets a list.
             entry.check(&at, if value.is_empty() { Ok(()) } else { text::check_setting(&value) });
             entry.check_specifiers(&at, &value);
             entry.check(&at, directive::check_value(key, &value, entry.scope, &entry.product().name));

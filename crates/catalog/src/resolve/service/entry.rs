@@ -57,7 +57,7 @@ impl<'a> Entry<'a, '_> {
         let own = ["service", self.name()];
         let tables = self.chain.kinds.iter().map(|kind| ["default", kind]);
         for table in [own].into_iter().chain(tables) {
-            // The outermost key decides: a list or a text comes whole from one table.
+            // Lists and strings come from one table as a whole; only tables are merged.
             let path: Vec<&str> = table.iter().chain(field).copied().collect();
             let deep = if field.len() > 1 && field[1].parse::<usize>().is_err() { path.len() } else { 3 };
             if self.report.source.has(&path[..deep.min(path.len())]) {

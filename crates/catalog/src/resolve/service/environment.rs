@@ -41,7 +41,7 @@ pub(super) fn resolve_role<'a>(entry: &mut Entry<'a, '_>) -> Option<&'a Role> {
     role
 }
 
-/// Returns `EnvironmentFile=`, but for the file of the role.
+/// Returns the files of `EnvironmentFile=`, without that of the role.
 pub(super) fn resolve_environment_files(entry: &mut Entry<'_, '_>) -> Vec<String> {
     let files = &entry.spec.environment_files;
     entry.check_list("environment-files", files, |file| {
@@ -70,7 +70,7 @@ pub(super) fn check_word(entry: &mut Entry<'_, '_>, at: &[&str], word: &str, rol
     entry.check_specifiers(at, word);
 }
 
-/// systemd splits the value of a bare `$NAME` into words, and drops a variable that is not set.
+/// Checks the variables of a word: systemd splits the value of `$NAME` into words, and drops a variable that is not set.
 fn check_expansion(entry: &mut Entry<'_, '_>, at: &[&str], word: &str, role: Option<&Role>) {
     let dollars = word.replace("$$", "").replace("${", "");
     if dollars.contains('$') {
@@ -82,7 +82,7 @@ fn check_expansion(entry: &mut Entry<'_, '_>, at: &[&str], word: &str, role: Opt
     }
 }
 
-/// Checks a value in which `run_stack` expands variables: an empty one would make its launch fail.
+/// Checks a value in which `run_stack` expands variables: its launch fails if one is empty.
 pub(super) fn check_launch_variables(
     entry: &mut Entry<'_, '_>,
     at: &[&str],

@@ -15,7 +15,7 @@ pub(super) fn resolve_description(entry: &mut Entry<'_, '_>) -> String {
     description.clone()
 }
 
-/// Checks the fields that go into the unit or the table as they are.
+/// Checks the fields that are copied without a change.
 pub(super) fn check_identity(entry: &mut Entry<'_, '_>) {
     let spec = entry.spec;
     entry.check_list("documentation", &spec.documentation, about::check_documentation);
@@ -23,7 +23,7 @@ pub(super) fn check_identity(entry: &mut Entry<'_, '_>) {
     entry.check_optional(&["frame"], spec.frame.as_ref(), name::check_frame);
 }
 
-/// Returns `User=`, which only the system's manager knows.
+/// Returns `User=`, which exists in system scope only.
 pub(super) fn resolve_user(entry: &mut Entry<'_, '_>, is_parent: bool) -> Option<String> {
     let accounts = &entry.context.catalog.account;
     let users = || accounts.keys().map(String::as_str).filter(|user| *user != "root").chain(["root"]);
@@ -48,20 +48,19 @@ pub(super) fn resolve_user(entry: &mut Entry<'_, '_>, is_parent: bool) -> Option
     entry.spec.user.clone().filter(|_| entry.scope == Manager::System)
 }
 
-/// Returns the groups that a user joins where they exist.
+/// Returns the groups that a user joins if they exist.
 pub(super) fn optional_groups(entry: &Entry<'_, '_>, user: Option<&str>) -> Vec<String> {
     let account = user.and_then(|user| entry.context.catalog.account.get(user));
     account.map(|account| account.groups_if_present.clone()).unwrap_or_default()
 }
 
-/// Returns the folder of `StateDirectory=`: the user's home, where it is below `/var/lib`.
+/// Returns `StateDirectory=`: the user's home directory, if it is below `/var/lib`.
 pub(super) fn state_directory(entry: &Entry<'_, '_>, user: Option<&str>) -> Option<String> {
     let account = user.and_then(|user| entry.context.catalog.account.get(user))?;
     account.home.as_deref()?.strip_prefix("/var/lib/").map(str::to_owned)
 }
 
-/// Returns `SyslogIdentifier=`. A watched service needs one: systemd starts its watcher, whose name the journal would
-/// show otherwise.
+/// Returns `SyslogIdentifier=`. A watched service needs one, because otherwise the journal shows the name of its watcher.
 pub(super) fn resolve_identifier(entry: &mut Entry<'_, '_>) -> Option<String> {
     if let Some(identifier) = &entry.spec.syslog_identifier {
         let verdict = text::check_setting(identifier).and_then(|()| name::check_process(identifier));

@@ -1,4 +1,4 @@
-//! `instances`: the directory of their files, and those that the package brings.
+//! `instances`: the folder of their files, and the files that the package brings.
 
 use super::entry::Entry;
 use crate::finding::describe_unknown;

@@ -1,5 +1,4 @@
-//! How systemd learns that a service is up and still works: `ready` and `watchdog`, the words of `notify-helper` that
-//! stand before the command.
+//! `ready` and `watchdog`: the words of `notify-helper` before the command, with which it probes the service.
 
 use std::ffi::OsString;
 
@@ -13,17 +12,17 @@ use crate::raw::{Ready, ServiceType};
 use crate::resolve::quote::quote_word;
 use crate::rule::{quantity, text};
 
-/// A probe, and what it expects of an answer.
+/// A probe and the answer that it expects.
 struct Probed<'a> {
     option: &'static str,
-    /// The field of the probe; what it expects stands beside it.
+    /// The field of the probe; the fields of the answer are beside it.
     at: &'static [&'static str],
     probe: &'a str,
     status: Option<&'a str>,
     body: Option<&'a str>,
 }
 
-/// Returns the words up to `--` that stand before the command; none when the program itself reports.
+/// Returns the words before the command, up to `--`; none if the program itself reports to systemd.
 pub(super) fn resolve_watcher(entry: &mut Entry<'_, '_>, role: Option<&Role>) -> Option<Vec<String>> {
     check_watchdog(entry);
     let spec = entry.spec;
@@ -130,7 +129,7 @@ fn resolve_probe(entry: &mut Entry<'_, '_>, probed: &Probed<'_>, role: Option<&R
         if let (true, Some(literal), Some(value)) = (is_probe, &literal, read_literal(value)) {
             let line = ["--ready", literal, option, &value, "--"].map(OsString::from);
             if let Err(failure) = Options::parse(line.into_iter()) {
-                // `--option value`: why: what to do.
+                // The message is `--option value`: why: what to do.
                 let why = failure.message.split_once("`: ").map(|(_, why)| why);
                 let why = why.and_then(|w| w.strip_suffix(": see `notify-helper --help`"));
                 let text = format!("does not fit the probe: {}", why.unwrap_or("see notify-helper(1)"));
@@ -141,7 +140,7 @@ fn resolve_probe(entry: &mut Entry<'_, '_>, probed: &Probed<'_>, role: Option<&R
     words
 }
 
-/// Returns the word as the program sees it, where that is known beforehand.
+/// Returns the word as the program sees it, unless that depends on the machine.
 fn read_literal(word: &str) -> Option<String> {
     let plain = word.replace("$$", "").replace("%%", "");
     (!plain.contains(['$', '%'])).then(|| word.replace("$$", "$").replace("%%", "%"))

@@ -1,5 +1,5 @@
-//! What a service says of other units: `after` and its like, `only-while`, `parent`, `once-ready`, `task-manager`,
-//! `expects`. Every name becomes a unit that the package ships, or one of somebody else.
+//! References to other units: `after`, `before`, `wants`, `requires`, `part-of`, `on-failure`, `only-while`, `parent`,
+//! `once-ready`, `task-manager` and `expects`.
 
 use base::table::Expects;
 
@@ -10,11 +10,11 @@ use crate::raw::{Notice, OnFailure, Scope};
 use crate::resolve::alert::alert_unit;
 use crate::rule::{name, text};
 
-/// What a name may be.
+/// What a reference may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Allowed {
     Services,
-    /// Units of others as well.
+    /// Services, and units of other packages.
     Units,
 }
 
@@ -93,7 +93,6 @@ pub(super) fn resolve_task_manager(entry: &mut Entry<'_, '_>) -> Option<String> 
         return None;
     };
     if *manager != entry.spec.user.as_deref() {
-        // It obeys nobody else, and there is no privilege that could change that.
         let text = format!("{wanted} runs tasks only of its own user: give both services the same `user`");
         entry.refuse(&["task-manager"], &text);
     }
@@ -123,7 +122,7 @@ pub(super) fn resolve_expects(entry: &mut Entry<'_, '_>) -> Vec<Expects> {
     expects
 }
 
-/// Checks a unit's whole name: one that looks like a unit of this catalog must be one.
+/// Checks the full name of a unit: one that starts like the units of this catalog must be one of them.
 pub(super) fn check_unit(entry: &mut Entry<'_, '_>, at: &[&str], wanted: &str) {
     entry.check(at, name::check_unit(wanted));
     let services = &entry.context.catalog.service;
