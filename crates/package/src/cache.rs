@@ -20,7 +20,7 @@ pub fn packed(folder: &Path, key: &str, make: impl FnOnce() -> Result<Vec<u8>>) 
         return Ok(bytes);
     }
     let bytes = make()?;
-    fs::create_dir_all(folder).with_context(|| format!("`{}`: cannot be made", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("`{}`: cannot be created", folder.display()))?;
     forget(folder)?;
     output::replace(&file, &[sha256(&bytes).as_bytes(), &bytes].concat())?;
     Ok(bytes)

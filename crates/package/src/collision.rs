@@ -18,10 +18,8 @@ pub fn check(files: &[&str], products: &[Product], extras: &[Extra]) -> Result<(
         let programs = product.programs.iter().map(|p| format!("{}/{p}", product.program_dir));
         for path in tree.installed().map(|(path, _)| path.to_owned()).chain(programs) {
             match owners.get(&path) {
-                Some(other) => findings.add(
-                    1,
-                    format!("`{path}` is shipped by {} as well: {}", files[*other], what_to_do(&path)),
-                ),
+                Some(other) => findings
+                    .add(1, format!("`{path}` is also shipped by {}: {}", files[*other], what_to_do(&path))),
                 None => _ = owners.insert(path, i),
             }
         }
@@ -29,7 +27,7 @@ pub fn check(files: &[&str], products: &[Product], extras: &[Extra]) -> Result<(
             findings.add(
                 1,
                 format!(
-                    "product.package: \"{}\" is the name in {} as well: choose another",
+                    "product.package: \"{}\" is also the package of {}: choose another name",
                     product.package, files[other]
                 ),
             );
@@ -41,7 +39,7 @@ pub fn check(files: &[&str], products: &[Product], extras: &[Extra]) -> Result<(
 
 fn what_to_do(path: &str) -> &'static str {
     if path.starts_with("/usr/bin/") || path.contains("/man1/") {
-        "leave the program out of product.commands in one of them"
+        "remove the program from product.commands in one of them"
     } else {
         "choose another product.name or service name in one of them"
     }

@@ -26,7 +26,7 @@ pub(super) fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R>
         let jobs: Vec<_> = (0..count).map(|_| scope.spawn(worker)).collect();
         let mut done = Vec::with_capacity(items.len());
         for job in jobs {
-            done.extend(job.join().map_err(|_| anyhow!("a worker's thread died"))?);
+            done.extend(job.join().map_err(|_| anyhow!("a worker thread panicked"))?);
         }
         anyhow::Ok(done)
     })?;
