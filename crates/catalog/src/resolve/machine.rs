@@ -62,7 +62,7 @@ pub(super) fn resolve_groups(catalog: &Catalog, report: &mut Report<'_>) -> Vec<
 fn check_gecos(value: &str) -> text::Verdict {
     text::check_line(value)?;
     match value.chars().find(|c| matches!(c, ':' | '"' | '%' | '\\')) {
-        Some(c) => Err(format!("contains `{c}`, which /etc/passwd cannot hold: remove it")),
+        Some(c) => Err(format!("contains `{c}`, which the description of a user cannot hold: remove it")),
         None if value == "-" => Err("is `-`, which means no description: describe the account".to_owned()),
         None => Ok(()),
     }

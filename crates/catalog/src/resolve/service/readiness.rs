@@ -111,7 +111,7 @@ fn resolve_probe(entry: &mut Entry<'_, '_>, probed: &Probed<'_>, role: Option<&R
     let is_probe = literal.as_deref().is_some_and(|literal| Probe::parse(literal).is_ok());
     if let Some(literal) = &literal {
         if let Err(why) = Probe::parse(literal) {
-            entry.refuse(probed.at, &format!("is not a probe: {why}"));
+            entry.refuse(probed.at, &format!("invalid probe: {why}"));
         } else if probed.option == "--watchdog" && literal.starts_with("log:") {
             entry.refuse(
                 probed.at,
