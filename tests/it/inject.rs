@@ -10,7 +10,6 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use catalog::finding::Findings;
-use catalog::model::Product;
 use package::tree::Tree;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
@@ -102,7 +101,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn read(catalog: &str) -> Result<Tree, Findings> {
-    let product = Product::read("catalog.toml", catalog, &super::catalog::PROGRAMS.map(str::to_owned))?;
+    let product = catalog::read("catalog.toml", catalog, &super::catalog::PROGRAMS.map(str::to_owned), &[])?;
     Ok(package::render::render(&product, &[]))
 }
 

@@ -90,7 +90,7 @@ fn rendered(only: &[&str], settings: &[&str]) -> BTreeMap<String, String> {
 
 fn product(settings: &[&str]) -> Result<Product, Findings> {
     let settings: Vec<Setting> = settings.iter().map(|s| s.parse().unwrap()).collect();
-    Product::read_with("river.toml", RIVER, &PROGRAMS.map(str::to_owned), &settings)
+    catalog::read("river.toml", RIVER, &PROGRAMS.map(str::to_owned), &settings)
 }
 
 const HOST: &str = "root/usr/lib/systemd/system/river-host.service";
@@ -234,7 +234,7 @@ fn the_systems_that_generate_units_have_their_options_here() {
             ("venv=/srv/venv", &["host", "runner"], format!("{upper}_VENV=/srv/venv")),
         ] {
             let settings = [setting.parse().unwrap()];
-            let product = Product::read_with(&file, &text, &PROGRAMS.map(str::to_owned), &settings)
+            let product = catalog::read(&file, &text, &PROGRAMS.map(str::to_owned), &settings)
                 .unwrap_or_else(|faults| panic!("{faults}"));
             for service in ["host", "runner"] {
                 let part = part::select(&product, render(&product, &[]), &[service.to_owned()]).unwrap();
@@ -258,29 +258,35 @@ fn changes(old: &str, new: &str) -> String {
 #[test]
 fn what_cannot_be_set_is_refused_with_what_can() {
     for (settings, said) in [
-        (&["hots.config=/x"][..], "hots.config: \"hots\" is no service or role: known: host, runner"),
+        (
+            &["hots.config=/x"][..],
+            "hots.config: unknown service or role \"hots\": expected \"host\" or \"runner\"",
+        ),
         (
             &["port=1"],
-            "port: \"port\" is no variable: known: RIVER_HOST_CONFIG, RIVER_PYTHON, RIVER_RUNNER_CONFIG",
+            "port: unknown variable \"port\": expected \"RIVER_HOST_CONFIG\", \"RIVER_PYTHON\" or \"RIVER_RUNNER_CONFIG\"",
         ),
         (
             &["host.restart=sometimes"],
-            "service.host.restart: \"sometimes\" is none of its values: known: no, on-failure, always",
+            "service.host.restart: unknown value \"sometimes\": expected \"no\", \"on-failure\" or \"always\"",
         ),
         (
             &["host.working-directory=river"],
-            "service.host.working-directory: \"river\" is not an absolute path: write it from `/` on",
+            "service.host.working-directory: \"river\" is not an absolute path: start it with `/`",
         ),
         (
             &["host.limits.memory-max=lots"],
-            "service.host.limits.memory-max: \"lots\" is no amount of memory: write it like 512M or 4G",
+            "service.host.limits.memory-max: invalid amount of memory \"lots\": expected one like 512M or 4G",
         ),
-        (&["host.limits.nofile=many"], "service.host.limits.nofile: expected a whole number, found text"),
+        (&["host.limits.nofile=many"], "service.host.limits.nofile: expected an integer, found a string"),
         (
             &["host.config=/x\nUser=root"],
-            "role.host.environment.RIVER_HOST_CONFIG: holds a newline, which would start another line of the file: use one line",
+            "role.host.environment.RIVER_HOST_CONFIG: contains a newline, which would start another line of the file: write one line",
         ),
-        (&["host.user=nobody"], "service.host.user: \"nobody\" names no account: known: river, or root"),
+        (
+            &["host.user=nobody"],
+            "service.host.user: unknown account \"nobody\": expected \"river\" or \"root\"",
+        ),
         (
             &["host.config=/x", "host.config=/y"],
             "role.host.environment.RIVER_HOST_CONFIG: is set twice: keep one",
@@ -294,16 +300,19 @@ fn what_cannot_be_set_is_refused_with_what_can() {
         assert_eq!(files, format!("error: --set {said}"), "{settings:?}");
     }
     let faults = product(&["host.bogus=1"]).unwrap_err().to_string();
-    let said = "error: --set host.bogus: \"bogus\" is no variable or field of it: known: RIVER_HOST_CONFIG, RIVER_PYTHON, after, ";
+    let said = "error: --set host.bogus: unknown variable or field \"bogus\": expected \"RIVER_HOST_CONFIG\", \"RIVER_PYTHON\", \"after\", ";
     assert!(faults.starts_with(said), "{faults}");
-    for (text, said) in
-        [("host", "has no `=`"), ("=x", "is no key"), ("../x=y", "is no key"), ("a b=c", "is no key")]
-    {
+    for (text, said) in [
+        ("host", "expected KEY=VALUE"),
+        ("=x", "invalid key"),
+        ("../x=y", "invalid key"),
+        ("a b=c", "invalid key"),
+    ] {
         assert!(text.parse::<Setting>().unwrap_err().contains(said), "{text}");
     }
     let river = product(&[]).unwrap();
     let refused = part::select(&river, render(&river, &[]), &["hots".to_owned()]).unwrap_err();
-    assert_eq!(refused, "\"hots\" is no service of river: known: host, runner");
+    assert_eq!(refused, "unknown service \"hots\": expected \"host\" or \"runner\"");
 
     // On the command line: the usual statuses, one line, and nothing written.
     let dir = scratch("refused");
@@ -311,7 +320,7 @@ fn what_cannot_be_set_is_refused_with_what_can() {
     fs::write(&catalog, RIVER).unwrap();
     let (catalog, out) = (catalog.to_str().unwrap(), out.to_str().unwrap());
     for (options, status, said) in [
-        (&["--catalog", catalog, "--only", "hots"][..], 1, "error: --only \"hots\" is no service"),
+        (&["--catalog", catalog, "--only", "hots"][..], 1, "error: --only: unknown service \"hots\": "),
         (
             &["--catalog", catalog, "--set", "host.restart=sometimes"],
             78,
@@ -320,7 +329,7 @@ fn what_cannot_be_set_is_refused_with_what_can() {
         (
             &["--catalog", catalog, "--set", "host"],
             2,
-            "error: invalid value 'host' for '--set <KEY=VALUE>': has no `=`",
+            "error: invalid value 'host' for '--set <KEY=VALUE>': expected KEY=VALUE",
         ),
         (&["--set", "x=1"], 1, "error: `--only` and `--set` are about one product: name it"),
     ] {

@@ -53,7 +53,7 @@ fn a_file_that_is_no_catalog_gets_one_clear_line() {
         empty,
         (
             Some(78),
-            "error: DIR/empty.toml:1: product: is missing: the package and what it says of itself\n"
+            "error: DIR/empty.toml:1: product: is missing: table that describes the product and its package\n"
                 .to_owned()
         )
     );
@@ -89,10 +89,7 @@ fn render_writes_a_tree_again_and_again_but_never_over_somebodys_work() {
     let (status, said) = failure(&["render", "rovi", "--out", &mine], &dir);
     assert_eq!(
         (status, said.as_str()),
-        (
-            Some(1),
-            "error: `DIR/mine/rovi`: holds files that did not come from here: name an empty or new directory\n"
-        )
+        (Some(1), "error: `DIR/mine/rovi`: contains other files: name an empty or new directory\n")
     );
     assert_eq!(fs::read_to_string(dir.join("mine/rovi/thesis.txt")).unwrap(), "years of work");
 }
@@ -115,7 +112,7 @@ fn two_products_cannot_ship_one_path() {
     assert_eq!(status, Some(78));
     assert_eq!(
         said.lines().next().unwrap(),
-        "error: DIR/two.toml:1: `/usr/bin/rovi` is shipped by DIR/one.toml as well: leave the program out of product.commands in one of them"
+        "error: DIR/two.toml:1: `/usr/bin/rovi` is also shipped by DIR/one.toml: remove the program from product.commands in one of them"
     );
 }
 

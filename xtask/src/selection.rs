@@ -67,7 +67,7 @@ impl Selection {
         let programs = workspace.programs()?;
         let (mut products, mut faults) = (Vec::new(), Vec::new());
         for (shown, path) in &files {
-            match Product::read_with(shown, &read(path)?, &programs, settings) {
+            match catalog::read(shown, &read(path)?, &programs, settings) {
                 Ok(product) => products.push(product),
                 Err(found) => faults.push(found),
             }

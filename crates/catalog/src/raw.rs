@@ -1,9 +1,10 @@
-//! The catalog as it is written: one TOML file a product, read into plain types without any logic.
+//! The catalog as it is written: one TOML file per product, deserialized into plain types.
 //!
-//! Takes text, makes a [`Catalog`]; decides nothing, resolves nothing. The doc comments here are the reference of
-//! the format: `cargo xtask schema` turns them into the JSON Schema that editors show and that [`crate::source`]
-//! checks a file against. Field names follow the systemd directive that they become.
+//! The doc comments are the reference of the format: `cargo xtask schema` turns them into the JSON Schema that editors
+//! show, that [`crate::structure`] checks a file against, and whose first sentences are part of error messages. Fields
+//! are named after the systemd directives that they become.
 
+mod boot;
 mod bounds;
 mod directive;
 mod failure;
@@ -18,6 +19,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use boot::{Boot, BootWhen};
 pub use bounds::{Hardening, Limits};
 pub use directive::{Directive, Directives};
 pub use failure::{LimitAction, Notice, OnFailure, OnUpgrade, Restart, StartLimit};
@@ -25,90 +27,95 @@ pub use guard::Guard;
 pub use instances::{Instances, Socket};
 pub use machine::{Account, Config, Directory, DropIn, Group, Machine, Slice};
 pub use permit::{Permit, Power, Verb};
-pub use service::{Boot, BootWhen, Manager, Scope, Service, ServiceType, Session, Setup};
+pub use service::{Manager, Scope, Service, ServiceType, Session, Setup};
 pub use watch::{Answer, Ready, Watchdog};
 
-/// One product: what `catalog/<product>.toml` holds.
+/// One product: the content of `catalog/<product>.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Catalog {
-    /// The package and what it says of itself.
+    /// Table that describes the product and its package.
     pub product: Product,
-    /// Releases, newest first. The first one is the version that is built.
+    /// Releases, newest first. The first one is the version that is built; at least one is required.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub release: Vec<Release>,
-    /// What is asked of the machine itself.
+    /// Settings of the machine itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<Machine>,
-    /// Settings of the system's own programs and units, by the file that holds them: `/usr/lib/systemd/NAME.conf.d/FILE.conf`,
-    /// `/usr/lib/systemd/system/UNIT.d/FILE.conf`, `/usr/lib/systemd/network/FILE.network`.
+    /// Settings of programs and units that belong to the system, by the path of the file that holds them:
+    /// `/usr/lib/systemd/NAME.conf.d/FILE.conf`, `/usr/lib/systemd/system/UNIT.d/FILE.conf` or
+    /// `/usr/lib/systemd/network/FILE.network`.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub drop_in: IndexMap<String, DropIn>,
-    /// System users that the services run as, by name. Each has a group of its own name.
+    /// System users that services run as, by name. Each has a group of the same name.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub account: IndexMap<String, Account>,
-    /// System groups of people, by name.
+    /// System groups of people, by name. A `permit` says what their members may do.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub group: IndexMap<String, Group>,
-    /// What a machine can be (a robot, a developer's PC): each role is one environment file.
+    /// What a machine can be, by name, such as a robot or a developer's PC. Each role is one environment file,
+    /// which the services with `role = "<name>"` load.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub role: IndexMap<String, Role>,
-    /// Slices, by name: bounds for several services together.
+    /// Slices, by name: limits that several services share.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub slice: IndexMap<String, Slice>,
-    /// Directories that have to be there, by path.
+    /// Directories that systemd-tmpfiles creates, by path.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub directory: IndexMap<String, Directory>,
-    /// Configuration files below `/etc/<product>`, by path from there.
+    /// Configuration files, by their path below `/etc/<product>`.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub config: IndexMap<String, Config>,
-    /// Exclusive locks, by name: of the services that name one lock, one runs at a time.
+    /// Locks, by name. Of the services that name the same lock, one runs at a time.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub lock: IndexMap<String, Lock>,
-    /// Kinds of service: fields that every service with `use = "<kind>"` starts from.
+    /// Kinds of service, by name: fields that every service with `use = "<kind>"` starts from.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub default: IndexMap<String, Service>,
-    /// The services, by the name that people type.
+    /// Services, by the name that people type. The unit of a service is `<product>-<name>.service`; a service with
+    /// the name of the product has the unit `<product>.service`. At least one is required.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub service: IndexMap<String, Service>,
-    /// Who may control which services without being an administrator. Nobody else may.
+    /// Permits: who may control which services without being an administrator. Without a permit, only
+    /// administrators may.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub permit: Vec<Permit>,
 }
 
-/// The package and what it says of itself.
+/// A product and its package.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Product {
-    /// Short name: the prefix of the units, `/etc/<name>`, `/run/<name>`, `/usr/libexec/<name>`.
+    /// Short name of the product: it starts the names of all units, and names `/etc/<name>`, `/run/<name>` and
+    /// `/usr/libexec/<name>`. At most 31 lowercase letters, digits and hyphens.
     pub name: String,
-    /// Name of the .deb and .rpm package.
+    /// Name of the .deb and .rpm package, such as `demo-services`.
     pub package: String,
-    /// One line, without an article at its start or a full stop at its end.
+    /// Summary of at most 80 characters, without an article at the start or a period at the end.
     pub summary: String,
-    /// A few sentences; an empty line parts paragraphs.
+    /// A few sentences about the product. An empty line separates paragraphs.
     pub description: String,
-    /// `Name <address>`.
+    /// Name and email address, as `Name <name@example.org>`.
     pub maintainer: String,
-    /// SPDX expression.
+    /// SPDX license expression, such as `MIT OR Apache-2.0`.
     pub license: String,
     /// Copyright line, such as `2026 The Example Authors`.
     pub copyright: String,
-    /// Web page of the product.
+    /// Web page of the product, such as `https://example.org/demo`.
     pub homepage: String,
-    /// Programs of this toolchain to pack into `/usr/libexec/<name>`: `run_stack`, `notify-helper`, ….
+    /// Programs of this toolchain to install in `/usr/libexec/<name>`, such as `run_stack` or `notify-helper`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub programs: Vec<String>,
-    /// Those of the programs that people type: they get an entry in `/usr/bin`. Two products on one machine
-    /// cannot both own a command.
+    /// Programs of `programs` that people type: they are installed in `/usr/bin` as well. Two products on one
+    /// machine cannot have the same command.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<String>,
-    /// Packages needed beyond those that follow from the services.
+    /// Packages that the product needs beyond those that its services imply.
     #[serde(default, skip_serializing_if = "Depends::is_empty")]
     pub depends: Depends,
 }
 
-/// Packages needed beyond those that follow from the services.
+/// Packages that the product needs beyond those that its services imply.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Depends {
@@ -126,52 +133,54 @@ impl Depends {
     }
 }
 
-/// One release.
+/// A release.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Release {
-    /// `MAJOR.MINOR.PATCH`, optionally with a pre-release such as `-rc.1`.
+    /// Version, as `MAJOR.MINOR.PATCH`, optionally with a pre-release such as `-rc.1`.
     pub version: String,
-    /// `YYYY-MM-DD`: the time stamp of everything in the package, so that two builds are the same bytes.
+    /// Date of the release, as `YYYY-MM-DD`. Every file in the package gets this date, so that two builds are
+    /// identical.
     pub date: String,
-    /// What changed, one line each.
+    /// Changes in this release, one line each.
     pub changes: Vec<String>,
 }
 
-/// What a machine can be: an environment file `/etc/<product>/.env.<role>`.
+/// A role: the environment file `/etc/<product>/.env.<role>`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Role {
-    /// When a machine has this role; written at the top of the file.
+    /// Description of the machines that have this role. It is the comment at the top of the file.
     pub description: String,
-    /// The variables. `<PRODUCT>_ENV=<role>` is always the first one and is not written here.
+    /// Variables of the role, by name. The variable `<PRODUCT>_ENV`, which holds the name of the role, is added
+    /// automatically.
     pub environment: IndexMap<String, Variable>,
 }
 
-/// A value, or a value with the reason for it, which is written into the file.
+/// The value of a variable, or a table with the value and the reason for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Variable {
-    /// The value, literally: nothing is expanded in it.
+    /// The value, taken literally: nothing in it is expanded.
     Value(String),
     /// The value and the reason for it.
     Explained(ExplainedVariable),
 }
 
-/// A value and the reason for it.
+/// The value of a variable and the reason for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ExplainedVariable {
-    /// The value, literally: nothing is expanded in it.
+    /// Value of the variable, taken literally: nothing in it is expanded.
     pub value: String,
-    /// Why it is so; becomes a comment above the line.
+    /// Reason for the value. It is the comment above the line.
     pub why: String,
 }
 
-/// An exclusive lock: a file in `/run/<product>`.
+/// A lock: the file `/run/<product>/<lock>.lock`, which a launched service holds while it runs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Lock {
-    /// What must not happen twice at once.
+    /// What must not run twice at a time, such as `One stack drives the motors`.
     pub description: String,
 }

@@ -3,6 +3,7 @@
 
 pub mod about;
 pub mod directive;
+pub mod list;
 pub mod name;
 pub mod path;
 pub mod quantity;

@@ -1,11 +1,10 @@
-//! The JSON Schema of a catalog, made from its types: editors complete and check a catalog with it, and
-//! [`crate::structure`] checks it against this.
+//! The JSON Schema of a catalog, made from its types. Editors and [`crate::structure`] check catalogs with it.
 
 use serde_json::Value;
 
 use crate::raw::Catalog;
 
-/// The schema of a catalog.
+/// Returns the schema.
 pub fn schema() -> Value {
     let mut schema = schemars::schema_for!(Catalog);
     let comment = "Made from crates/catalog/src/raw.rs by `cargo xtask schema`; do not edit.";

@@ -1,9 +1,9 @@
-//! What a site has otherwise than the catalog: takes `--set KEY=VALUE`, writes the value into the catalog's tables before
+//! Values that a site sets instead of the catalog's: `--set KEY=VALUE` writes a value into the catalog's tables before
 //! anything is checked, so that it gets the same checks as if it stood there.
 //!
-//! A key is `SERVICE.FIELD`, with further names behind it for a table in a table; or a variable of the environment, as
-//! `SERVICE.VARIABLE`, `ROLE.VARIABLE`, or `VARIABLE` for all that have it. The last words of a variable's name are
-//! enough, in small letters too: `host.config` is `DEMO_HOST_CONFIG`. What is set for one wins over what is for all.
+//! A key is `SERVICE.FIELD`, with more names for nested tables, or a variable: `SERVICE.VARIABLE`, `ROLE.VARIABLE`, or
+//! `VARIABLE` for every service and role that has it. The last words of a variable's name are enough, also in lowercase:
+//! `host.config` is `DEMO_HOST_CONFIG`. A value for one service or role replaces a value for all.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -11,12 +11,12 @@ use std::str::FromStr;
 use serde_json::Value as Schema;
 use toml::{Table, Value};
 
-use crate::finding::{Findings, known, shown};
+use crate::finding::{Findings, describe_invalid, describe_unknown, join_or, quote};
 use crate::raw::{Catalog, Service, Variable};
 use crate::source::Source;
 use crate::structure;
 
-/// One of them.
+/// One value of `--set`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     key: String,
@@ -28,27 +28,27 @@ impl FromStr for Setting {
 
     fn from_str(text: &str) -> Result<Setting, String> {
         let Some((key, value)) = text.split_once('=') else {
-            return Err("has no `=`: write KEY=VALUE".to_owned());
+            return Err("expected KEY=VALUE".to_owned());
         };
         let word =
             |w: &str| !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric() || "-_@".contains(c));
         if !key.split('.').all(word) {
-            return Err(format!("{} is no key: write SERVICE.FIELD or VARIABLE", shown(key)));
+            return Err(describe_invalid("key", key, "SERVICE.FIELD or VARIABLE"));
         }
         Ok(Setting { key: key.to_owned(), value: value.to_owned() })
     }
 }
 
-/// The catalog's text in its three forms, which say the same.
+/// The catalog in its three forms, which hold the same.
 pub(crate) struct Written<'a> {
     pub(crate) table: &'a mut Table,
     pub(crate) source: &'a mut Source,
     pub(crate) catalog: &'a Catalog,
-    /// Every service with what it has of its defaults.
+    /// Services with the fields of their default tables.
     pub(crate) services: &'a [(&'a str, Service)],
 }
 
-/// Writes all of them, or says which key is none.
+/// Writes every setting into the catalog, and reports every key that does not exist.
 pub(crate) fn apply(
     settings: &[Setting],
     written: &mut Written<'_>,
@@ -59,7 +59,7 @@ pub(crate) fn apply(
     for settings in [all, one] {
         let mut seen = BTreeSet::new();
         for setting in settings {
-            let places = match setting.places(written, schema) {
+            let places = match setting.find_places(written, schema) {
                 Ok(places) => places,
                 Err(what) => {
                     findings.add(0, format!("{}: {what}", setting.key));
@@ -70,56 +70,59 @@ pub(crate) fn apply(
                 if !seen.insert(path.clone()) {
                     findings.add(0, format!("{}: is set twice: keep one", path.join(".")));
                 }
-                let value = setting.value(&structure::kinds_at(schema, &path));
+                let value = setting.convert_value(&structure::find_types(schema, &path));
                 written.source.set(&path, &value);
-                put(written.table, &path, value);
+                insert(written.table, &path, value);
             }
         }
     }
 }
 
 impl Setting {
-    /// Where it stands in the catalog: at least one place.
-    fn places(&self, written: &Written<'_>, schema: &Schema) -> Result<Vec<Vec<String>>, String> {
+    /// Finds where the value belongs in the catalog: at least one place.
+    fn find_places(&self, written: &Written<'_>, schema: &Schema) -> Result<Vec<Vec<String>>, String> {
         let path: Vec<String> = self.key.split('.').map(str::to_owned).collect();
         let catalog = written.catalog;
         let service = written.services.iter().find(|(name, _)| *name == path[0]);
         match (path.as_slice(), service) {
             ([_], _) => {
-                // Each may have a variable of its own that is meant by the same word.
+                // The same word may mean different variables in different services.
                 let services =
-                    written.services.iter().map(|(name, service)| variables(catalog, name, service));
-                let roles = catalog.role.keys().map(|role| of_role(catalog, role));
-                let everybodys: Vec<Vec<Place>> = services.chain(roles).collect();
-                let found = everybodys.iter().filter_map(|all| chosen(&self.key, all.clone(), &[]).ok());
-                let places: BTreeSet<Vec<String>> = found.flatten().collect();
+                    written.services.iter().map(|(name, service)| list_variables(catalog, name, service));
+                let roles = catalog.role.keys().map(|role| list_role_variables(catalog, role));
+                let everywhere: Vec<Vec<Place>> = services.chain(roles).collect();
+                let chosen = everywhere.iter().filter_map(|all| choose(&self.key, all.clone(), &[]).ok());
+                let places: BTreeSet<Vec<String>> = chosen.flatten().collect();
                 if places.is_empty() {
-                    return chosen(&self.key, everybodys.concat(), &[]);
+                    return choose(&self.key, everywhere.concat(), &[]);
                 }
                 Ok(places.into_iter().collect())
             }
             ([name, field, ..], Some((_, service))) => {
-                let fields = structure::keys_at(schema, &["service", name]);
+                let fields = structure::find_keys(schema, &["service", name]);
                 if fields.contains(field) {
                     return Ok(vec![[vec!["service".to_owned()], path].concat()]);
                 }
-                chosen(&path[1..].join("."), variables(catalog, name, service), &fields)
+                choose(&path[1..].join("."), list_variables(catalog, name, service), &fields)
             }
             ([role, name], None) if catalog.role.contains_key(role) => {
-                chosen(name, of_role(catalog, role), &[])
+                choose(name, list_role_variables(catalog, role), &[])
             }
-            ([table, ..], None) if structure::keys_at::<&str>(schema, &[]).contains(table) => Ok(vec![path]),
+            ([table, ..], None) if structure::find_keys::<&str>(schema, &[]).contains(table) => {
+                Ok(vec![path])
+            }
             ([other, ..], None) => {
                 let names = catalog.service.keys().chain(catalog.role.keys());
                 let names: BTreeSet<&String> = names.collect();
-                Err(format!("{} is no service or role: {}", shown(other), known(names)))
+                Err(describe_unknown("service or role", other, names))
             }
             ([], _) => Err("is empty".to_owned()),
         }
     }
 
-    /// The value in the form that is wanted there; what it cannot be stays text, and is refused as such.
-    fn value(&self, kinds: &[&str]) -> Value {
+    /// Converts the value to one of the types that its place may have; what does not convert stays text, and is refused
+    /// as such.
+    fn convert_value(&self, kinds: &[&str]) -> Value {
         let text = &self.value;
         let toml = || toml::from_str::<Table>(&format!("value = {text}")).ok()?.remove("value");
         let list = text.starts_with('[') && kinds.contains(&"array");
@@ -140,8 +143,8 @@ impl Setting {
 /// A variable, and where its value stands.
 type Place = (String, Vec<String>);
 
-/// The places of the one variable that is meant.
-fn chosen(word: &str, all: Vec<Place>, fields: &[String]) -> Result<Vec<Vec<String>>, String> {
+/// Chooses the variable that `word` means, and returns its places.
+fn choose(word: &str, all: Vec<Place>, fields: &[String]) -> Result<Vec<Vec<String>>, String> {
     let wanted = word.to_uppercase().replace('-', "_");
     let ending = format!("_{wanted}");
     let names: BTreeSet<&String> = all.iter().map(|(name, _)| name).collect();
@@ -157,25 +160,25 @@ fn chosen(word: &str, all: Vec<Place>, fields: &[String]) -> Result<Vec<Vec<Stri
             Ok(places.into_iter().cloned().collect())
         }
         [] => {
-            let what = if fields.is_empty() { "variable" } else { "variable or field of it" };
+            let what = if fields.is_empty() { "variable" } else { "variable or field" };
             let valid = names.iter().map(|n| n.as_str()).chain(fields.iter().map(String::as_str));
-            Err(format!("{} is no {what}: {}", shown(word), known(valid)))
+            Err(describe_unknown(what, word, valid))
         }
         several => {
-            let several: Vec<&str> = several.iter().map(|name| name.as_str()).collect();
-            Err(format!("{} may be one of several: write {}", shown(word), several.join(" or ")))
+            let several = several.iter().map(|name| name.to_string());
+            Err(format!("ambiguous variable {}: write {}", quote(word), join_or(several)))
         }
     }
 }
 
-/// The variables that a service runs with.
-fn variables(catalog: &Catalog, name: &str, service: &Service) -> Vec<Place> {
+/// Lists the variables that a service runs with.
+fn list_variables(catalog: &Catalog, name: &str, service: &Service) -> Vec<Place> {
     let own = |words: &[&str]| -> Vec<String> {
         ["service", name].iter().chain(words).map(|w| (*w).to_owned()).collect()
     };
     let mut all: Vec<Place> = Vec::new();
     if let Some(role) = &service.role {
-        all.extend(of_role(catalog, role));
+        all.extend(list_role_variables(catalog, role));
     }
     all.extend(service.environment.keys().map(|key| (key.clone(), own(&["environment", key]))));
     if let Some(instances) = &service.instances {
@@ -187,8 +190,8 @@ fn variables(catalog: &Catalog, name: &str, service: &Service) -> Vec<Place> {
     all
 }
 
-fn of_role(catalog: &Catalog, role: &str) -> Vec<Place> {
-    let Some(found) = catalog.role.get(role) else { return Vec::new() };
+fn list_role_variables(catalog: &Catalog, role: &str) -> Vec<Place> {
+    let Some(spec) = catalog.role.get(role) else { return Vec::new() };
     let place = |(key, variable): (&String, &Variable)| {
         let mut path: Vec<String> = ["role", role, "environment", key].map(str::to_owned).to_vec();
         if let Variable::Explained(_) = variable {
@@ -196,11 +199,11 @@ fn of_role(catalog: &Catalog, role: &str) -> Vec<Place> {
         }
         (key.clone(), path)
     };
-    found.environment.iter().map(place).collect()
+    spec.environment.iter().map(place).collect()
 }
 
-/// Puts a value at a place, with the tables above it.
-fn put(table: &mut Table, path: &[String], value: Value) {
+/// Inserts a value, with the tables above it.
+fn insert(table: &mut Table, path: &[String], value: Value) {
     match path {
         [] => {}
         [key] => _ = table.insert(key.clone(), value),
@@ -210,7 +213,7 @@ fn put(table: &mut Table, path: &[String], value: Value) {
                 *below = Value::Table(Table::new());
             }
             if let Value::Table(below) = below {
-                put(below, rest, value);
+                insert(below, rest, value);
             }
         }
     }

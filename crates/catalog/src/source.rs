@@ -1,20 +1,20 @@
-//! A catalog's text with its lines: takes the text, makes a tree of values that knows where each of them stands,
-//! and checks it against the schema, so that serde later has nothing left to refuse.
+//! A catalog's text as a tree of values with their lines.
 //!
-//! Serde stops at its first error; a person with five typing mistakes wants to see five.
+//! Serde stops at the first error. With this tree, [`crate::structure`] reports all of them, and nothing is left for serde
+//! to refuse.
 
 use indexmap::IndexMap;
 use toml::de::{DeTable, DeValue};
 
-use crate::finding::{Findings, shown};
+use crate::finding::{Findings, quote};
 
-/// The text of one catalog.
+/// The values of one catalog.
 #[derive(Debug)]
 pub struct Source {
     root: Node,
 }
 
-/// A value and the line that it stands on (for the value of a key: the key's line).
+/// A value and its line, which for the value of a key is the line of the key.
 #[derive(Debug)]
 pub struct Node {
     /// Line, from 1.
@@ -28,7 +28,7 @@ pub struct Node {
 pub enum Value {
     /// Text.
     Text(String),
-    /// A whole number that fits.
+    /// An integer that fits.
     Number(i64),
     /// `true` or `false`.
     Switch(bool),
@@ -36,18 +36,18 @@ pub enum Value {
     List(Vec<Node>),
     /// `[table]` or `{ … }`
     Table(IndexMap<String, Node>),
-    /// Dates, fractions, numbers without end: nothing that a catalog has.
+    /// A type that no field of a catalog has, such as a date or a float.
     Other(&'static str),
 }
 
 impl Value {
-    /// What a person calls it.
+    /// Names the type as messages do.
     pub fn kind(&self) -> &'static str {
         match self {
-            Value::Text(_) => "text",
-            Value::Number(_) => "a whole number",
-            Value::Switch(_) => "true or false",
-            Value::List(_) => "a list",
+            Value::Text(_) => "a string",
+            Value::Number(_) => "an integer",
+            Value::Switch(_) => "a boolean",
+            Value::List(_) => "an array",
             Value::Table(_) => "a table",
             Value::Other(kind) => kind,
         }
@@ -55,28 +55,28 @@ impl Value {
 }
 
 impl Source {
-    /// Reads TOML; every syntax error that the parser can get past is reported.
+    /// Parses TOML, and reports every syntax error that the parser can recover from.
     pub fn parse(text: &str, findings: &mut Findings) -> Source {
         let (table, errors) = DeTable::parse_recoverable(text);
-        let lines = Lines::of(text);
+        let lines = Lines::find(text);
         for error in errors {
             let span = error.span().unwrap_or(0..0);
             let what = error.message().replace('\n', ", ");
             let hint = match text.get(span.clone()) {
-                Some(key) if what == "duplicate key" => format!("{what} {}: keep one", shown(key)),
+                Some(key) if what == "duplicate key" => format!("{what} {}: keep one", quote(key)),
                 _ => what,
             };
-            findings.add(lines.at(span.start), format!("not TOML: {hint}"));
+            findings.add(lines.at(span.start), format!("invalid TOML: {hint}"));
         }
-        Source { root: Node { line: 1, value: table_of(table.get_ref(), &lines) } }
+        Source { root: Node { line: 1, value: convert_table(table.get_ref(), &lines) } }
     }
 
-    /// The value at the root.
+    /// Returns the whole file.
     pub fn root(&self) -> &Node {
         &self.root
     }
 
-    /// The line of the value at `path`, or of the deepest part of it that is there.
+    /// Returns the line of the value at `path`, or of the deepest part of it that is there.
     pub fn line(&self, path: &[&str]) -> usize {
         let mut node = &self.root;
         for step in path {
@@ -93,10 +93,10 @@ impl Source {
         node.line
     }
 
-    /// `path` as a message names it: a place in a list in brackets, a key in quotes where TOML needs them.
-    pub fn shown(&self, path: &[&str]) -> String {
+    /// Formats `path` for a message: an index in brackets, a key in quotes where TOML needs them.
+    pub fn format_path(&self, path: &[&str]) -> String {
         let mut node = Some(&self.root);
-        let mut shown = String::new();
+        let mut text = String::new();
         for step in path {
             let (index, next) = match node.map(|n| &n.value) {
                 Some(Value::List(list)) => (true, step.parse().ok().and_then(|i: usize| list.get(i))),
@@ -104,12 +104,12 @@ impl Source {
                 _ => (step.parse::<usize>().is_ok(), None),
             };
             node = next;
-            shown = if index { format!("{shown}[{step}]") } else { below(&shown, step) };
+            text = if index { format!("{text}[{step}]") } else { join_path(&text, step) };
         }
-        shown
+        text
     }
 
-    /// Puts a value at `path` that is not of the file: its line is none, 0.
+    /// Puts a value at `path` that is not in the file: its line is 0.
     pub fn set(&mut self, path: &[String], value: &toml::Value) {
         let mut node = &mut self.root;
         for step in path {
@@ -120,10 +120,10 @@ impl Source {
             let empty = || Node { line: 0, value: Value::Table(IndexMap::new()) };
             node = table.entry(step.clone()).or_insert_with(empty);
         }
-        *node = foreign(value);
+        *node = convert_setting(value);
     }
 
-    /// Whether something stands at `path`.
+    /// Tells whether there is a value at `path`.
     pub fn has(&self, path: &[&str]) -> bool {
         let mut node = &self.root;
         path.iter().all(|step| match &node.value {
@@ -133,23 +133,23 @@ impl Source {
     }
 }
 
-/// The path of `key` in the table at `path`.
-pub fn below(path: &str, key: &str) -> String {
+/// Appends `key` to the path of its table, as a message names it.
+pub fn join_path(path: &str, key: &str) -> String {
     let bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    let key = if bare { key.to_owned() } else { shown(key) };
+    let key = if bare { key.to_owned() } else { quote(key) };
     if path.is_empty() { key } else { format!("{path}.{key}") }
 }
 
-fn foreign(value: &toml::Value) -> Node {
+fn convert_setting(value: &toml::Value) -> Node {
     let value = match value {
         toml::Value::String(text) => Value::Text(text.clone()),
         toml::Value::Integer(number) => Value::Number(*number),
         toml::Value::Boolean(switch) => Value::Switch(*switch),
-        toml::Value::Array(list) => Value::List(list.iter().map(foreign).collect()),
+        toml::Value::Array(list) => Value::List(list.iter().map(convert_setting).collect()),
         toml::Value::Table(table) => {
-            Value::Table(table.iter().map(|(key, value)| (key.clone(), foreign(value))).collect())
+            Value::Table(table.iter().map(|(key, value)| (key.clone(), convert_setting(value))).collect())
         }
-        toml::Value::Float(_) => Value::Other("a fraction"),
+        toml::Value::Float(_) => Value::Other("a float"),
         toml::Value::Datetime(_) => Value::Other("a date without quotes"),
     };
     Node { line: 0, value }
@@ -158,7 +158,7 @@ fn foreign(value: &toml::Value) -> Node {
 struct Lines(Vec<usize>);
 
 impl Lines {
-    fn of(text: &str) -> Lines {
+    fn find(text: &str) -> Lines {
         Lines(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i).collect())
     }
 
@@ -167,32 +167,32 @@ impl Lines {
     }
 }
 
-fn table_of(table: &DeTable<'_>, lines: &Lines) -> Value {
+fn convert_table(table: &DeTable<'_>, lines: &Lines) -> Value {
     let entries = table.iter().map(|(key, value)| {
         let line = lines.at(key.span().start);
-        (key.get_ref().to_string(), Node { line, value: value_of(value.get_ref(), lines) })
+        (key.get_ref().to_string(), Node { line, value: convert_value(value.get_ref(), lines) })
     });
     Value::Table(entries.collect())
 }
 
-fn value_of(value: &DeValue<'_>, lines: &Lines) -> Value {
+fn convert_value(value: &DeValue<'_>, lines: &Lines) -> Value {
     match value {
         DeValue::String(text) => Value::Text(text.to_string()),
         DeValue::Boolean(switch) => Value::Switch(*switch),
         DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
             Ok(number) => Value::Number(number),
-            Err(_) => Value::Other("a number too large"),
+            Err(_) => Value::Other("an integer that is too large"),
         },
-        DeValue::Float(_) => Value::Other("a fraction"),
+        DeValue::Float(_) => Value::Other("a float"),
         DeValue::Datetime(_) => Value::Other("a date without quotes"),
         DeValue::Array(list) => Value::List(
             list.iter()
                 .map(|item| Node {
                     line: lines.at(item.span().start),
-                    value: value_of(item.get_ref(), lines),
+                    value: convert_value(item.get_ref(), lines),
                 })
                 .collect(),
         ),
-        DeValue::Table(table) => table_of(table, lines),
+        DeValue::Table(table) => convert_table(table, lines),
     }
 }

@@ -1,49 +1,48 @@
-//! The shape of a catalog: takes its [`Source`] and the schema, reports every key that is unknown, missing or of
-//! the wrong type. What the values mean is [`crate::model`]'s business.
+//! The structure of a catalog, compared with the schema: keys that are unknown, missing or of the wrong type.
 
 use serde_json::Value as Json;
 
-use crate::finding::{Findings, known, shown};
-use crate::source::{Node, Source, Value, below};
+use crate::finding::{Findings, describe_unknown, find_near, join_or, quote};
+use crate::source::{Node, Source, Value, join_path};
 
-/// Compares the source with the schema.
+/// Compares a catalog with the schema.
 pub fn check(source: &Source, schema: &Json, findings: &mut Findings) {
     Checker { schema, findings }.check(source.root(), schema, "");
 }
 
-/// The kinds of value that may stand at a place, by their names in JSON Schema; none where nothing may.
-pub fn kinds_at<'a, S: AsRef<str>>(schema: &'a Json, path: &[S]) -> Vec<&'a str> {
-    rules_at(schema, path).into_iter().flat_map(types).collect()
+/// Finds the types that a value at `path` may have, by their names in JSON Schema; none if there is no such path.
+pub fn find_types<'a, S: AsRef<str>>(schema: &'a Json, path: &[S]) -> Vec<&'a str> {
+    find_rules(schema, path).into_iter().flat_map(list_types).collect()
 }
 
-/// The keys that a table at a place may have, in order.
-pub fn keys_at<S: AsRef<str>>(schema: &Json, path: &[S]) -> Vec<String> {
-    let properties = rules_at(schema, path).into_iter().filter_map(|rule| rule["properties"].as_object());
+/// Finds the keys that a table at `path` may have, in order.
+pub fn find_keys<S: AsRef<str>>(schema: &Json, path: &[S]) -> Vec<String> {
+    let properties = find_rules(schema, path).into_iter().filter_map(|rule| rule["properties"].as_object());
     let mut keys: Vec<String> = properties.flat_map(|p| p.keys().cloned()).collect();
     keys.sort();
     keys
 }
 
-/// What is said of the value at a place: one rule, or one for each kind of value that it may be.
-fn rules_at<'a, S: AsRef<str>>(schema: &'a Json, path: &[S]) -> Vec<&'a Json> {
+/// Finds the rules for the value at `path`: one for each type that it may have.
+fn find_rules<'a, S: AsRef<str>>(schema: &'a Json, path: &[S]) -> Vec<&'a Json> {
     let mut rules = vec![schema];
     for step in path {
         let below = rules.iter().filter_map(|rule| match &rule["properties"][step.as_ref()] {
             Json::Null => Some(&rule["additionalProperties"]).filter(|any| any.is_object()),
             rule => Some(rule),
         });
-        rules = below.flat_map(|rule| plain(schema, rule)).collect();
+        rules = below.flat_map(|rule| expand_rule(schema, rule)).collect();
     }
     rules
 }
 
-/// A rule without references and choices.
-fn plain<'a>(schema: &'a Json, rule: &'a Json) -> Vec<&'a Json> {
+/// Follows the references and choices of a rule.
+fn expand_rule<'a>(schema: &'a Json, rule: &'a Json) -> Vec<&'a Json> {
     if let Some(name) = rule["$ref"].as_str().and_then(|r| r.strip_prefix("#/$defs/")) {
-        return plain(schema, &schema["$defs"][name]);
+        return expand_rule(schema, &schema["$defs"][name]);
     }
     match rule["anyOf"].as_array() {
-        Some(choices) => choices.iter().flat_map(|choice| plain(schema, choice)).collect(),
+        Some(choices) => choices.iter().flat_map(|choice| expand_rule(schema, choice)).collect(),
         None => vec![rule],
     }
 }
@@ -55,37 +54,37 @@ struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     fn check(&mut self, node: &Node, rule: &'a Json, path: &str) {
-        let rule = self.resolved(rule);
-        if let Some(words) = constants(rule) {
-            if !matches!(&node.value, Value::Text(text) if words.contains(&text.as_str())) {
-                let is = match &node.value {
-                    Value::Text(text) => shown(text),
-                    other => other.kind().to_owned(),
-                };
-                self.wrong(node, path, format!("{is} is none of its values: {}", known(words)));
+        let rule = self.follow_reference(rule);
+        if let (Some(words), Value::Text(text)) = (list_constants(rule), &node.value) {
+            if !words.contains(&text.as_str()) {
+                self.refuse(node, path, describe_unknown("value", text, words));
             }
             return;
         }
         if let Some(choices) = rule.get("anyOf").and_then(Json::as_array) {
             let choices: Vec<&Json> =
-                choices.iter().map(|c| self.resolved(c)).filter(|c| c["type"] != "null").collect();
+                choices.iter().map(|c| self.follow_reference(c)).filter(|c| c["type"] != "null").collect();
             let only = if let [only] = choices.as_slice() { Some(only) } else { None };
-            match only.or_else(|| choices.iter().find(|c| accepts(c, &node.value))) {
-                Some(choice) => self.check(node, choice, path),
-                None => {
-                    let kinds: Vec<&str> = choices.iter().flat_map(|c| kinds(c)).collect();
-                    self.wrong(
-                        node,
-                        path,
-                        format!("expected {}, found {}", kinds.join(" or "), node.value.kind()),
-                    );
+            let expected = || join_or(choices.iter().flat_map(|c| name_types(c)));
+            match (only.or_else(|| choices.iter().find(|c| accepts(c, &node.value))), &node.value) {
+                // A word that is allowed besides true and false.
+                (Some(choice), Value::Text(text))
+                    if list_constants(choice).is_some_and(|words| !words.contains(&text.as_str()))
+                        && choices.iter().any(|c| c["type"] == "boolean") =>
+                {
+                    let fault = format!("unknown value {}: expected {}", quote(text), expected());
+                    self.refuse(node, path, fault);
+                }
+                (Some(choice), _) => self.check(node, choice, path),
+                (None, value) => {
+                    self.refuse(node, path, format!("expected {}, found {}", expected(), value.kind()));
                 }
             }
             return;
         }
         if !accepts(rule, &node.value) {
-            let expected = kinds(rule).join(" or ");
-            return self.wrong(node, path, format!("expected {expected}, found {}", node.value.kind()));
+            let expected = join_or(name_types(rule));
+            return self.refuse(node, path, format!("expected {expected}, found {}", node.value.kind()));
         }
         match &node.value {
             Value::Table(_) => self.check_table(node, rule, path),
@@ -95,7 +94,7 @@ impl<'a> Checker<'a> {
                 }
             }
             Value::Number(n) if rule["format"] == "uint32" && u32::try_from(*n).is_err() => {
-                self.wrong(node, path, format!("{n} is out of range: 0 to {}", u32::MAX));
+                self.refuse(node, path, format!("{n} is out of range: expected 0 to {}", u32::MAX));
             }
             _ => {}
         }
@@ -105,117 +104,100 @@ impl<'a> Checker<'a> {
         let Value::Table(table) = &node.value else { return };
         let properties = rule["properties"].as_object();
         for (key, value) in table {
-            let path = below(path, key);
+            let path = join_path(path, key);
             match (properties.and_then(|p| p.get(key)), &rule["additionalProperties"]) {
                 (Some(rule), _) => self.check(value, rule, &path),
                 (None, any @ Json::Object(_)) => self.check(value, any, &path),
                 (None, _) => {
                     let mut names: Vec<&String> = properties.into_iter().flat_map(|p| p.keys()).collect();
                     names.sort();
-                    let hint =
-                        near(key, &names).map_or_else(|| known(&names), |name| format!("write `{name}`"));
-                    self.wrong(value, &path, format!("unknown key: {hint}"));
+                    let hint = match find_near(key, &names) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => {
+                            format!("expected {}", join_or(names.iter().map(|name| format!("`{name}`"))))
+                        }
+                    };
+                    self.refuse(value, &path, format!("unknown key: {hint}"));
                 }
             }
         }
         for required in rule["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
             if !table.contains_key(required) {
-                let what = self.described(&rule["properties"][required]);
-                self.wrong(node, &below(path, required), format!("is missing: {what}"));
+                let what = self.describe(&rule["properties"][required]);
+                self.refuse(node, &join_path(path, required), format!("is missing: {what}"));
             }
         }
     }
 
-    fn wrong(&mut self, node: &Node, path: &str, what: String) {
+    fn refuse(&mut self, node: &Node, path: &str, what: String) {
         self.findings.add(node.line, format!("{path}: {what}"));
     }
 
-    fn resolved(&self, rule: &'a Json) -> &'a Json {
+    fn follow_reference(&self, rule: &'a Json) -> &'a Json {
         let name = rule["$ref"].as_str().and_then(|r| r.strip_prefix("#/$defs/"));
         name.map_or(rule, |name| &self.schema["$defs"][name])
     }
 
-    fn described(&self, rule: &'a Json) -> String {
-        let text = rule["description"].as_str().or_else(|| self.resolved(rule)["description"].as_str());
-        let text = text.unwrap_or_default().trim_end_matches('.').replace('\n', " ");
+    /// Returns the first sentence of a field's description, as a part of a message.
+    fn describe(&self, rule: &'a Json) -> String {
+        let text =
+            rule["description"].as_str().or_else(|| self.follow_reference(rule)["description"].as_str());
+        let text = text.unwrap_or_default().replace('\n', " ");
+        let text = text.split_once(". ").map_or(text.trim_end_matches('.'), |(first, _)| first);
         // A message is lower case, a name such as SPDX is not.
         let mut chars = text.chars();
         match (chars.next(), chars.next()) {
             (Some(first), Some(second)) if !second.is_uppercase() => {
                 format!("{}{}", first.to_lowercase(), &text[first.len_utf8()..])
             }
-            _ => text,
+            _ => text.to_owned(),
         }
     }
 }
 
-/// The name that was meant, if it is plain: two letters may be wrong, or a hyphen an underscore.
-fn near<'a>(key: &str, names: &[&'a String]) -> Option<&'a String> {
-    let key = key.replace('_', "-");
-    let allowed = if key.chars().count() < 5 { 1 } else { 2 };
-    names
-        .iter()
-        .map(|name| (distance(&key, name), *name))
-        .filter(|(d, _)| *d <= allowed)
-        .min()
-        .map(|(_, name)| name)
-}
-
-/// How many letters have to be put in, taken out or changed to make one of the other.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.chars().take(100).enumerate() {
-        let mut above = row[0];
-        row[0] = i + 1;
-        for (j, b) in other.iter().enumerate() {
-            let changed = above + usize::from(a != *b);
-            above = row[j + 1];
-            row[j + 1] = changed.min(above + 1).min(row[j] + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
-/// The words of an enumeration, if the rule is one.
-fn constants(rule: &Json) -> Option<Vec<&str>> {
+/// Returns the words of an enumeration, if the rule is one.
+fn list_constants(rule: &Json) -> Option<Vec<&str>> {
     if let Some(list) = rule["enum"].as_array() {
         return list.iter().map(Json::as_str).collect();
     }
     let list = rule["oneOf"].as_array()?;
-    let mut found = Vec::new();
+    let mut constants = Vec::new();
     for choice in list {
         match (choice["const"].as_str(), choice["enum"].as_array()) {
-            (Some(word), _) => found.push(word),
-            (None, Some(words)) => found.extend(words.iter().filter_map(Json::as_str)),
+            (Some(word), _) => constants.push(word),
+            (None, Some(words)) => constants.extend(words.iter().filter_map(Json::as_str)),
             (None, None) => return None,
         }
     }
-    Some(found)
+    Some(constants)
 }
 
-fn types(rule: &Json) -> Vec<&str> {
-    if constants(rule).is_some() {
+fn list_types(rule: &Json) -> Vec<&str> {
+    if list_constants(rule).is_some() {
         return vec!["string"];
     }
     match &rule["type"] {
         Json::String(one) => vec![one],
         Json::Array(several) => several.iter().filter_map(Json::as_str).filter(|t| *t != "null").collect(),
-        // An enumeration whose values are explained has no type of its own.
-        _ if constants(rule).is_some() => vec!["string"],
+        // An enumeration whose values have descriptions has no type.
+        _ if list_constants(rule).is_some() => vec!["string"],
         _ => Vec::new(),
     }
 }
 
-fn kinds(rule: &Json) -> Vec<&'static str> {
-    let name = |kind: &str| match kind {
-        "string" => "text",
-        "integer" => "a whole number",
-        "boolean" => "true or false",
-        "array" => "a list",
-        _ => "a table",
+/// Names the types that a value may have, or its words.
+fn name_types(rule: &Json) -> Vec<String> {
+    if let Some(words) = list_constants(rule) {
+        return words.into_iter().map(quote).collect();
+    }
+    let name = |kind| match kind {
+        "string" => &["a string"][..],
+        "integer" => &["an integer"],
+        "boolean" => &["true", "false"],
+        "array" => &["an array"],
+        _ => &["a table"],
     };
-    types(rule).into_iter().map(name).collect()
+    list_types(rule).into_iter().flat_map(name).map(|name| (*name).to_owned()).collect()
 }
 
 fn accepts(rule: &Json, value: &Value) -> bool {
@@ -227,5 +209,5 @@ fn accepts(rule: &Json, value: &Value) -> bool {
         Value::Table(_) => "object",
         Value::Other(_) => return false,
     };
-    types(rule).contains(&kind)
+    list_types(rule).contains(&kind)
 }

@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use anyhow::{Context, Result, bail, ensure};
-use catalog::date::Date;
+use base::date::Date;
 
 use self::name::Names;
 use super::tree::{self, Content, Kind, Time, Tree};
@@ -342,7 +342,7 @@ fn information(shape: &Shape) -> [u8; 512] {
 /// Date and time, as FAT has them: from 1980 to 2107, in steps of two seconds.
 fn stamp(time: Time) -> (u16, u16) {
     let seconds = time.seconds.clamp(FIRST_SECOND, LAST_SECOND) as u64;
-    let (year, month, day) = Date::of(seconds).parts();
+    let (year, month, day) = Date::from_epoch(seconds).parts();
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     let date = (year - 1980) << 9 | month << 5 | day;
     (date as u16, (hour << 11 | minute << 5 | (second / 2)) as u16)

@@ -1,7 +1,7 @@
 //! What is in an image, as a CycloneDX bill of materials: every package of the distribution by its lock, every one of
 //! ours by its file. Nothing in it depends on the day or the machine.
 
-use catalog::date::Date;
+use base::date::Date;
 use common::checksum::sha256;
 use debian::archive::package::Package;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ pub fn bill(image: &str, suite: &str, epoch: u64, packages: &[Package], own: &[O
         "serialNumber": format!("urn:uuid:{serial}"),
         "version": 1,
         "metadata": {
-            "timestamp": format!("{}T00:00:00Z", Date::of(epoch).iso()),
+            "timestamp": format!("{}T00:00:00Z", Date::from_epoch(epoch).iso()),
             "component": { "type": "operating-system", "bom-ref": image, "name": image, "version": suite },
         },
         "components": components,

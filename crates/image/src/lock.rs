@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use catalog::date::moment;
+use base::date::format_timestamp;
 use debian::archive::fetch::{self, Missing, Wanted, fetch};
 use debian::archive::index::{Index, Pocket};
 use debian::archive::package::Package;
@@ -88,8 +88,8 @@ impl Lock {
             bail!(
                 "`{}`: is of {}, and the archive has nothing since {}: use another mirror, or remove the lock to go back",
                 lock.shown,
-                moment(lock.date),
-                moment(date)
+                format_timestamp(lock.date),
+                format_timestamp(date)
             );
         }
         let mut wishes: Vec<Wish> = vec![suite.stand_in_wish()];

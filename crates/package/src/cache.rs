@@ -23,7 +23,7 @@ pub(crate) fn find_or_make(
         return Ok(bytes);
     }
     let bytes = make()?;
-    fs::create_dir_all(folder).with_context(|| format!("`{}`: cannot be made", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("`{}`: cannot be created", folder.display()))?;
     forget(folder)?;
     output::replace(&file, &[sha256(&bytes).as_bytes(), &bytes].concat())?;
     Ok(bytes)

@@ -13,15 +13,13 @@ pub fn check(files: &[&str], products: &[Product], extras: &[Extra]) -> Result<(
     let mut owners: BTreeMap<String, usize> = BTreeMap::new();
     let mut faults = Vec::new();
     for (i, product) in products.iter().enumerate() {
-        let mut findings = Findings::of(files[i]);
+        let mut findings = Findings::new(files[i]);
         let tree = render(product, extras);
         let programs = product.programs.iter().map(|p| format!("{}/{p}", product.program_dir));
         for path in tree.installed().map(|(path, _)| path.to_owned()).chain(programs) {
             match owners.get(&path) {
-                Some(other) => findings.add(
-                    1,
-                    format!("`{path}` is shipped by {} as well: {}", files[*other], what_to_do(&path)),
-                ),
+                Some(other) => findings
+                    .add(1, format!("`{path}` is also shipped by {}: {}", files[*other], what_to_do(&path))),
                 None => _ = owners.insert(path, i),
             }
         }
@@ -29,19 +27,19 @@ pub fn check(files: &[&str], products: &[Product], extras: &[Extra]) -> Result<(
             findings.add(
                 1,
                 format!(
-                    "product.package: \"{}\" is the name in {} as well: choose another",
+                    "product.package: \"{}\" is also the package of {}: choose another name",
                     product.package, files[other]
                 ),
             );
         }
-        faults.extend(findings.or(()).err());
+        faults.extend(findings.fail_if_any().err());
     }
     if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
 }
 
 fn what_to_do(path: &str) -> &'static str {
     if path.starts_with("/usr/bin/") || path.contains("/man1/") {
-        "leave the program out of product.commands in one of them"
+        "remove the program from product.commands in one of them"
     } else {
         "choose another product.name or service name in one of them"
     }

@@ -42,9 +42,8 @@ impl Manifest {
     pub fn read(dist: &Path) -> Result<Manifest> {
         let path = dist.join("manifest.json");
         match fs::read(&path) {
-            Ok(bytes) => {
-                serde_json::from_slice(&bytes).with_context(|| format!("`{}`: remove it", path.display()))
-            }
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .with_context(|| format!("`{}`: invalid manifest: remove it", path.display())),
             Err(_) => Ok(Manifest::default()),
         }
     }
@@ -52,7 +51,8 @@ impl Manifest {
 
 /// Makes everything of the plan; returns the paths of the packages.
 pub fn dist(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
-    fs::create_dir_all(&plan.dist).with_context(|| format!("`{}`: cannot be made", plan.dist.display()))?;
+    fs::create_dir_all(&plan.dist)
+        .with_context(|| format!("`{}`: cannot be created", plan.dist.display()))?;
     let _turn = workspace.turn()?;
     let programs = prepare(workspace, plan)?;
     let mut packages = Vec::new();
@@ -124,7 +124,7 @@ fn product_packages(
                 })
             })
             .collect();
-        jobs.into_iter().map(|job| job.join().map_err(|_| anyhow!("a packager's thread died"))?).collect()
+        jobs.into_iter().map(|job| job.join().map_err(|_| anyhow!("a packaging thread panicked"))?).collect()
     })
 }
 

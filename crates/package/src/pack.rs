@@ -158,9 +158,9 @@ fn make(product: &Product, target: Target, format: Format, stage: &Stage) -> Res
 /// The time stamp of everything in a package: the day of the release, or what the environment asks for.
 fn epoch(product: &Product) -> Result<u64> {
     match std::env::var("SOURCE_DATE_EPOCH") {
-        Ok(text) => {
-            text.parse().with_context(|| format!("SOURCE_DATE_EPOCH is \"{text}\": use seconds since 1970"))
-        }
+        Ok(text) => text
+            .parse()
+            .with_context(|| format!("invalid SOURCE_DATE_EPOCH \"{text}\": expected seconds since 1970")),
         Err(_) => Ok(product.release().epoch),
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use catalog::finding::{known, shown};
+use catalog::finding::describe_unknown;
 use catalog::model::{Product, Service};
 
 use crate::tree::Tree;
@@ -21,8 +21,7 @@ const UNITS: [&str; 2] = ["root/usr/lib/systemd/system/", "root/usr/lib/systemd/
 pub fn select(product: &Product, tree: Tree, names: &[String]) -> Result<Tree, String> {
     for name in names {
         if product.services.iter().all(|s| s.name != *name) {
-            let names = known(product.services.iter().map(|s| &s.name));
-            return Err(format!("{} is no service of {}: {names}", shown(name), product.name));
+            return Err(describe_unknown("service", name, product.services.iter().map(|s| &s.name)));
         }
     }
     let wanted = |s: &&Service| names.contains(&s.name);

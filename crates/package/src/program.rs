@@ -80,7 +80,7 @@ fn need_target(sh: &Shell, target: Target) -> Result<()> {
         bail!(
             "Rust's standard library for {triple} cannot be installed: rustup is missing or cannot reach its server: \
              run `rustup target add {triple}` where it can, or install your distribution's package of it \
-             (Debian: libstd-rust-dev for the machine's own processor), or leave the target out with --target"
+             (Debian: libstd-rust-dev for the machine's own processor), or choose other targets with --target"
         );
     }
     Ok(())
@@ -91,10 +91,10 @@ fn flags(workspace: &Workspace) -> Result<String> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home
         .or_else(|| std::env::home_dir().map(|h| h.join(".cargo")))
-        .context("there is no home directory")?;
+        .context("no home directory: set HOME or CARGO_HOME")?;
     let root = workspace.path("");
-    let root = root.to_str().context("the checkout's path is not UTF-8")?.trim_end_matches('/');
-    let home = home.to_str().context("cargo's home is not UTF-8")?;
+    let root = root.to_str().context("the path of the checkout is not UTF-8")?.trim_end_matches('/');
+    let home = home.to_str().context("the path of CARGO_HOME is not UTF-8")?;
     // Without relocations the same pages serve every process that runs a program, on every processor alike; these
     // programs have no unsafe code that a random address would protect.
     // Nothing unwinds: a panic ends them at once, and without symbols there is no trace to show either.
@@ -120,5 +120,5 @@ fn objcopy(sh: &Shell) -> Result<PathBuf> {
             return Ok(name.into());
         }
     }
-    bail!("no objcopy: this Rust toolchain brings none: install one (Debian: apt-get install llvm)")
+    bail!("no objcopy: this Rust toolchain does not include one: install it (Debian: apt-get install llvm)")
 }

@@ -138,10 +138,10 @@ pub struct Rpm<'a> {
 impl<'a> Rpm<'a> {
     /// Finds them.
     pub fn parse(rpm: &'a [u8]) -> Result<Rpm<'a>> {
-        let (lead, rest) = rpm.split_at_checked(LEAD).context("it is shorter than any rpm")?;
+        let (lead, rest) = rpm.split_at_checked(LEAD).context("shorter than any rpm")?;
         let (signature, used) = parse(rest)?;
         let start = LEAD + used.next_multiple_of(8);
-        let rest = rpm.get(start..).context("it ends before its main header")?;
+        let rest = rpm.get(start..).context("ends before its main header")?;
         let (main, used) = parse(rest)?;
         let (header, payload) = rest.split_at(used);
         Ok(Rpm { lead, signature, main, header, start, payload })
@@ -216,10 +216,10 @@ fn without(entries: &mut [Entry], lists: [u32; 3], meant: impl Fn(&str) -> bool)
 
 /// The entries of a header without its region, and the header's length.
 fn parse(bytes: &[u8]) -> Result<(Vec<Entry>, usize)> {
-    ensure!(bytes.len() >= ENTRY && bytes[..8] == MAGIC, "no header where one should be");
+    ensure!(bytes.len() >= ENTRY && bytes[..8] == MAGIC, "a header is missing");
     let (count, length) = (number(bytes, 8) as usize, number(bytes, 12) as usize);
     let store = ENTRY + count * ENTRY;
-    ensure!(bytes.len() >= store + length, "a header is cut short");
+    ensure!(bytes.len() >= store + length, "a header is truncated");
     let values = &bytes[store..store + length];
     let mut entries = Vec::new();
     for i in 1..count {
@@ -230,9 +230,9 @@ fn parse(bytes: &[u8]) -> Result<(Vec<Entry>, usize)> {
             number(bytes, at + 8) as usize,
             number(bytes, at + 12),
         );
-        let value = values.get(offset..).context("an entry lies outside of its header")?;
+        let value = values.get(offset..).context("an entry is outside its header")?;
         let size = size(kind, count as usize, value);
-        let bytes = value.get(..size).context("an entry is cut short")?.to_vec();
+        let bytes = value.get(..size).context("an entry is truncated")?.to_vec();
         entries.push(Entry { tag, kind, count, bytes });
     }
     Ok((entries, store + length))

@@ -32,7 +32,8 @@ impl Stage {
         for (path, file) in &tree.0 {
             let path = dir.join(path);
             let parent = path.parent().unwrap_or(dir);
-            fs::create_dir_all(parent).with_context(|| format!("`{}`: cannot be made", parent.display()))?;
+            fs::create_dir_all(parent)
+                .with_context(|| format!("`{}`: cannot be created", parent.display()))?;
             fs::write(&path, &file.bytes)
                 .with_context(|| format!("`{}`: cannot be written", path.display()))?;
             fs::set_permissions(&path, Permissions::from_mode(file.mode))?;
@@ -59,13 +60,13 @@ fn clear(dir: &Path) -> Result<()> {
     let shown = dir.display();
     if dir.exists() {
         let empty =
-            fs::read_dir(dir).with_context(|| format!("`{shown}`: is no directory"))?.next().is_none();
+            fs::read_dir(dir).with_context(|| format!("`{shown}`: not a directory"))?.next().is_none();
         if !empty && !dir.join(MANIFEST).exists() {
-            bail!("`{shown}`: holds files that did not come from here: name an empty or new directory");
+            bail!("`{shown}`: contains other files: name an empty or new directory");
         }
         fs::remove_dir_all(dir).with_context(|| format!("`{shown}`: cannot be emptied"))?;
     }
-    fs::create_dir_all(dir).with_context(|| format!("`{shown}`: cannot be made"))
+    fs::create_dir_all(dir).with_context(|| format!("`{shown}`: cannot be created"))
 }
 
 /// The tree as packages hold it: manual pages and changelog compressed, as distributions want them.

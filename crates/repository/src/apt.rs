@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use catalog::date;
+use base::date::format_timestamp;
 use common::checksum::sha256;
 use common::parallel;
 use debian::deb;
@@ -66,7 +66,7 @@ impl Apt {
         }
         let dir = dir(suite);
         let Some(release) = site.read(&format!("{dir}/InRelease"))? else { return Ok(apt) };
-        let release = String::from_utf8(release).with_context(|| format!("`{dir}/InRelease`: is no text"))?;
+        let release = String::from_utf8(release).with_context(|| format!("`{dir}/InRelease`: not UTF-8"))?;
         let mut read: BTreeMap<&str, List> = BTreeMap::new();
         for line in release.lines().filter(|line| line.starts_with(' ')) {
             let words: Vec<&str> = line.split_whitespace().collect();
@@ -82,7 +82,7 @@ impl Apt {
                     let bytes = site.read(&path)?.unwrap_or_default();
                     ensure!(
                         sha256(&bytes) == hash,
-                        "`{path}`: is not what was published: restore it from a copy"
+                        "`{path}`: differs from what was published: restore it from a copy"
                     );
                     List::read(Kind::Packages, bytes)
                 }
@@ -101,7 +101,7 @@ impl Apt {
                 let known = String::from_utf8_lossy(list.get(i));
                 ensure!(
                     Stanza(&known).field("SHA256") == Some(&package.sha256),
-                    "`{file}`: was published with other content, and clients have that: give the release a new version"
+                    "`{file}`: already published with other content: give the release a new version"
                 );
                 return Ok(false);
             }
@@ -292,9 +292,9 @@ impl Apt {
         let name = &publication.description.name;
         let Moment { now, valid_for, .. } = publication.moment;
         let mut text = format!("Origin: {name}\nLabel: {name}\nSuite: {suite}\nCodename: {suite}\n");
-        let _ = writeln!(text, "Date: {}", date::moment(now));
+        let _ = writeln!(text, "Date: {}", format_timestamp(now));
         if let Some(days) = valid_for {
-            let _ = writeln!(text, "Valid-Until: {}", date::moment(now + u64::from(days) * 86_400));
+            let _ = writeln!(text, "Valid-Until: {}", format_timestamp(now + u64::from(days) * 86_400));
         }
         let processors: Vec<&str> = self.lists.keys().map(String::as_str).collect();
         let _ = writeln!(text, "Acquire-By-Hash: yes\nArchitectures: {}", processors.join(" "));
@@ -312,12 +312,12 @@ fn stanza(suite: &str, dist: &Path, package: &Package) -> Result<(Vec<u8>, Ready
     let processor = Stanza(control).field("Architecture").unwrap_or_default().to_owned();
     ensure!(
         Stanza(control).field("Package") == Some(&package.package) && processor == package.architecture,
-        "`{}`: says another name or processor of itself than manifest.json: run `cargo xtask dist` again",
+        "`{}`: its name or architecture differs from manifest.json: run `cargo xtask dist` again",
         path.display()
     );
     ensure!(
         !control.contains("\n\n") && OURS.iter().all(|field| Stanza(control).field(field).is_none()),
-        "`{}`: says of itself what a repository says of it: make it without {}",
+        "`{}`: its control file has fields that the repository adds: build it without {}",
         path.display(),
         OURS.join(", ")
     );

@@ -21,7 +21,7 @@ pub(super) fn armor(what: &str, bytes: &[u8]) -> String {
 pub(super) fn bytes(what: &str, text: &str) -> Result<Vec<u8>> {
     let (begin, end) = (format!("-----BEGIN PGP {what}-----"), format!("-----END PGP {what}-----"));
     let mut lines = text.lines().map(str::trim).skip_while(|line| *line != begin);
-    ensure!(lines.next().is_some(), "it holds no line `{begin}`");
+    ensure!(lines.next().is_some(), "no line `{begin}`");
     let mut lines = lines.skip_while(|line| line.contains(": ")).peekable();
     let (mut code, mut sum, mut ended) = (String::new(), None, false);
     for line in &mut lines {
@@ -34,10 +34,10 @@ pub(super) fn bytes(what: &str, text: &str) -> Result<Vec<u8>> {
             _ => code.push_str(line),
         }
     }
-    ensure!(ended, "it holds no line `{end}`");
+    ensure!(ended, "no line `{end}`");
     let bytes = decoded(&code)?;
     let right = checksum(&bytes).to_be_bytes();
-    ensure!(sum.is_none_or(|sum| sum == right[1..]), "its checksum is wrong: the file is damaged");
+    ensure!(sum.is_none_or(|sum| sum == right[1..]), "wrong checksum: the file is damaged");
     Ok(bytes)
 }
 
@@ -59,7 +59,7 @@ fn decoded(code: &str) -> Result<Vec<u8>> {
     let (mut number, mut bits) = (0_u32, 0);
     for digit in code.trim_end_matches('=').bytes() {
         let Some(value) = ALPHABET.iter().position(|known| *known == digit) else {
-            bail!("it holds a character that base64 does not have");
+            bail!("contains a character that is not base64");
         };
         number = number << 6 | u32::try_from(value).context("below 64")?;
         bits += 6;

@@ -36,7 +36,10 @@ impl Description {
     pub fn read(path: &Path, url: Option<&str>) -> Result<Description> {
         let shown = path.display();
         let meta = fs::metadata(path).with_context(|| format!("`{shown}`: cannot be read"))?;
-        ensure!(meta.is_file() && meta.len() <= LONGEST, "`{shown}`: describes no repository: name its file");
+        ensure!(
+            meta.is_file() && meta.len() <= LONGEST,
+            "`{shown}`: not a description of a repository: name its file"
+        );
         let bytes = fs::read(path).with_context(|| format!("`{shown}`: cannot be read"))?;
         let text = String::from_utf8(bytes).with_context(|| format!("`{shown}`: is not UTF-8"))?;
         let mut read: Description = match toml::from_str(&text) {
@@ -48,16 +51,16 @@ impl Description {
         }
         read.url.truncate(read.url.trim_end_matches('/').len());
         for (field, verdict) in [
-            ("name", name::package(&read.name)),
-            ("summary", about::summary(&read.summary)),
+            ("name", name::check_package(&read.name)),
+            ("summary", about::check_summary(&read.summary)),
             ("url", address(&read.url)),
-            ("maintainer", about::maintainer(&read.maintainer)),
-            ("license", about::license(&read.license)),
-            ("copyright", text::line(&read.copyright)),
-            ("homepage", about::homepage(&read.homepage)),
+            ("maintainer", about::check_maintainer(&read.maintainer)),
+            ("license", about::check_license(&read.license)),
+            ("copyright", text::check_line(&read.copyright)),
+            ("homepage", about::check_homepage(&read.homepage)),
         ] {
             if let Err(why) = verdict {
-                bail!("`{shown}`: {field} {why}");
+                bail!("`{shown}`: {field}: {why}");
             }
         }
         Ok(read)
@@ -73,5 +76,5 @@ fn address(url: &str) -> text::Verdict {
     if rest.is_some_and(plain) {
         return Ok(());
     }
-    Err(format!("{url:?} is no address of a repository: write https://HOST/PATH"))
+    Err(format!("invalid URL {url:?}: expected https://HOST/PATH"))
 }

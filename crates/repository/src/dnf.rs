@@ -62,11 +62,11 @@ impl Dnf {
         };
         let Some(index) = site.read(&format!("{dir}/repodata/repomd.xml"))? else { return Ok(dnf) };
         let index =
-            String::from_utf8(index).with_context(|| format!("`{dir}/repodata/repomd.xml`: is no text"))?;
+            String::from_utf8(index).with_context(|| format!("`{dir}/repodata/repomd.xml`: not UTF-8"))?;
         let (dir, index) = (&dir, &index);
         let read = thread::scope(|scope| {
             let jobs = LISTS.map(|(list, kind)| scope.spawn(move || read(site, dir, index, list, kind)));
-            jobs.map(|job| job.join().unwrap_or_else(|_| Err(anyhow!("a reader's thread died"))))
+            jobs.map(|job| job.join().unwrap_or_else(|_| Err(anyhow!("a reading thread panicked"))))
         });
         for (i, list) in read.into_iter().enumerate() {
             let (file, packed, list) = list?;
@@ -77,7 +77,7 @@ impl Dnf {
         let [primary, filelists, other] = &dnf.lists;
         ensure!(
             primary.len() == filelists.len() && primary.len() == other.len(),
-            "`{dir}/repodata`: the lists differ in their packages: restore them from a copy"
+            "`{dir}/repodata`: its files list different packages: restore them from a copy"
         );
         Ok(dnf)
     }
@@ -94,13 +94,13 @@ impl Dnf {
                 .is_ok_and(|there| Rpm::parse(&bytes).is_ok_and(|given| given.header == there.header));
             ensure!(
                 same,
-                "`{}`: was published with other content, and clients have that: give the release a new version",
+                "`{}`: already published with other content: give the release a new version",
                 package.file
             );
             return Ok(false);
         }
         let bytes = super::read_package(&path, package)?;
-        Rpm::parse(&bytes).with_context(|| format!("`{}`: is no rpm that can be read", path.display()))?;
+        Rpm::parse(&bytes).with_context(|| format!("`{}`: not a readable rpm", path.display()))?;
         Ok(true)
     }
 
@@ -113,7 +113,7 @@ impl Dnf {
     ) -> Result<Ready> {
         let path = dist.join(&package.file);
         let bytes = super::read_package(&path, package)?;
-        let broken = || format!("`{}`: is no rpm that can be read", path.display());
+        let broken = || format!("`{}`: not a readable rpm", path.display());
         let time = publication.moment.signed(publication.keys)?;
         let signed = rpm::sign(&bytes, |header| signature::binary(&publication.keys[0], time, header))
             .with_context(broken)?;
@@ -248,7 +248,7 @@ impl Dnf {
                 })
                 .collect();
             jobs.into_iter()
-                .map(|job| job.join().map_err(|_| anyhow!("a compressor's thread died"))?)
+                .map(|job| job.join().map_err(|_| anyhow!("a compressing thread panicked"))?)
                 .collect()
         })
     }
@@ -269,9 +269,12 @@ fn read(site: &Site, dir: &str, index: &str, list: &str, kind: Kind) -> Result<(
     let known = index.split_once(&format!("<data type=\"{list}\">")).and_then(|(_, rest)| {
         Some((between(rest, "<location href=\"", "\"")?, between(rest, "<checksum type=\"sha256\">", "<")?))
     });
-    let (href, hash) = known.with_context(|| format!("`{dir}/repodata/repomd.xml`: names no {list}"))?;
+    let (href, hash) = known.with_context(|| format!("`{dir}/repodata/repomd.xml`: does not list {list}"))?;
     let bytes = site.read(&format!("{dir}/{href}"))?.unwrap_or_default();
-    ensure!(sha256(&bytes) == hash, "`{dir}/{href}`: is not what was published: restore it from a copy");
+    ensure!(
+        sha256(&bytes) == hash,
+        "`{dir}/{href}`: differs from what was published: restore it from a copy"
+    );
     let text = unpack(&bytes).with_context(|| format!("`{dir}/{href}`"))?;
     Ok((href.trim_start_matches("repodata/").to_owned(), bytes, List::read(kind, text)))
 }

@@ -21,10 +21,10 @@ pub fn generate_key(name: &str, created: u32) -> Result<Key> {
     let plain = !name.chars().any(char::is_control);
     ensure!(
         plain && name.len() <= 200 && name.ends_with('>') && name.contains(" <") && name.contains('@'),
-        "`{}`: whose key it is: write \"Name <address>\"",
+        "invalid name `{}`: write \"Name <address>\"",
         name.escape_debug()
     );
-    let secret = RsaPrivateKey::new(&mut OsRng, BITS).context("no key can be made")?;
+    let secret = RsaPrivateKey::new(&mut OsRng, BITS).context("cannot generate a key")?;
     let mut key = Key::from_secret(secret, created, name)?;
     let length = u32::try_from(name.len())?.to_be_bytes();
     let certified = [&key.framed()[..], &[0xb4], &length, name.as_bytes()].concat();

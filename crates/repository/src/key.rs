@@ -66,16 +66,16 @@ impl Key {
     pub fn open(path: &Path, now: u32) -> Result<Key> {
         let shown = path.display();
         let meta = fs::metadata(path).with_context(|| {
-            format!("`{shown}`: no key can be read: make one with `cargo xtask key new FILE`")
+            format!("`{shown}`: the key cannot be read: make one with `cargo xtask key new FILE`")
         })?;
-        ensure!(meta.is_file(), "`{shown}`: is no file: name the key's file");
-        ensure!(meta.len() <= LONGEST, "`{shown}`: is longer than any key: name the key's file");
+        ensure!(meta.is_file(), "`{shown}`: not a file: name the file of the key");
+        ensure!(meta.len() <= LONGEST, "`{shown}`: longer than any key: name the file of the key");
         ensure!(
             meta.mode() & 0o077 == 0,
-            "`{shown}`: others may read it, and a key that others have signs nothing: run `chmod 600 {shown}`"
+            "`{shown}`: other users can read the private key: run `chmod 600 {shown}`"
         );
         let bytes = fs::read(path).with_context(|| format!("`{shown}`: cannot be read"))?;
-        Key::read(&bytes, now).with_context(|| format!("`{shown}`: no key to sign with"))
+        Key::read(&bytes, now).with_context(|| format!("`{shown}`: not a key to sign with"))
     }
 
     /// Reads a key from the content of its file.
@@ -84,13 +84,13 @@ impl Key {
         let bytes = if bytes.first().is_some_and(|first| first & 0x80 != 0) {
             bytes
         } else {
-            let text = str::from_utf8(bytes).context("it is neither text nor OpenPGP")?;
+            let text = str::from_utf8(bytes).context("neither text nor OpenPGP")?;
             dearmored = armor::bytes(PRIVATE, text)?;
             &dearmored
         };
         let packets = packet::packets(bytes)?;
-        let (first, rest) = packets.split_first().context("it is empty")?;
-        ensure!(first.tag == SECRET_KEY, "it begins with no secret key");
+        let (first, rest) = packets.split_first().context("empty")?;
+        ensure!(first.tag == SECRET_KEY, "does not start with a secret key");
         let (secret, created) = secret(first.body)?;
         let mut key = Key::from_secret(secret, created, "")?;
         // What follows a subkey belongs to that, and subkeys do not sign here.
@@ -98,7 +98,7 @@ impl Key {
         {
             match packet.tag {
                 USER_ID if key.name.is_empty() => {
-                    key.name = str::from_utf8(packet.body).context("its name is not UTF-8")?.to_owned();
+                    key.name = str::from_utf8(packet.body).context("the user ID is not UTF-8")?.to_owned();
                 }
                 USER_ID => {}
                 SIGNATURE => check(packet, &key, now)?,
@@ -106,7 +106,7 @@ impl Key {
             }
             key.add_packets(&packet::packet(packet.tag, packet.body));
         }
-        ensure!(!key.name.is_empty(), "it says nobody's name");
+        ensure!(!key.name.is_empty(), "has no user ID");
         Ok(key)
     }
 
@@ -115,7 +115,7 @@ impl Key {
         let shown = path.display();
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).with_context(|| {
-                format!("`{shown}`: cannot be made: name a new file in a folder of yours")
+                format!("`{shown}`: cannot be created: name a new file in a folder of yours")
             })?;
         if let Err(error) = file.write_all(self.private().as_bytes()).and_then(|()| file.sync_all()) {
             let _ = fs::remove_file(path);
@@ -208,27 +208,27 @@ impl fmt::Debug for Key {
 /// The secret half of a version 4 RSA key.
 fn secret(body: &[u8]) -> Result<(RsaPrivateKey, u32)> {
     let mut reader = Reader(body);
-    ensure!(reader.byte()? == 4, "it is no version 4 key: make one with `cargo xtask key new`");
+    ensure!(reader.byte()? == 4, "not a version 4 key: make one with `cargo xtask key new`");
     let created = u32::try_from(reader.number(4)?)?;
     let kind = reader.byte()?;
     if kind != RSA {
-        bail!("it is no RSA key, and RHEL 9 takes no other: make one with `cargo xtask key new`");
+        bail!("not an RSA key, which RHEL 9 requires: make one with `cargo xtask key new`");
     }
     let (n, e) = (reader.large()?, reader.large()?);
     let protected = reader.byte()?;
     ensure!(
         protected == 0,
-        "it has a passphrase: export it without one (gpg: `--edit-key`, `passwd`), or make one with `cargo xtask key new`"
+        "has a passphrase: export it without one (gpg: `--edit-key`, `passwd`), or make one with `cargo xtask key new`"
     );
     let (d, p, q, _) = (reader.large()?, reader.large()?, reader.large()?, reader.large()?);
     let number = BigUint::from_bytes_be;
     let secret = RsaPrivateKey::from_components(number(n), number(e), number(d), vec![number(p), number(q)])
-        .context("its numbers are no RSA key's")?;
-    secret.validate().context("its numbers are no RSA key's")?;
+        .context("not a valid RSA key")?;
+    secret.validate().context("not a valid RSA key")?;
     let bits = secret.n().bits();
     let (fewest, most) = USUAL_BITS.into_inner();
-    ensure!(bits >= fewest, "it has {bits} bits, which nobody accepts: make one with `cargo xtask key new`");
-    ensure!(bits <= most, "it has {bits} bits, and {most} are the most: make one with `cargo xtask key new`");
+    ensure!(bits >= fewest, "has {bits} bits, which is too short: make one with `cargo xtask key new`");
+    ensure!(bits <= most, "has {bits} bits, and the limit is {most}: make one with `cargo xtask key new`");
     Ok((secret, created))
 }
 
@@ -272,20 +272,20 @@ fn check(packet: &Packet<'_>, key: &Key, now: u32) -> Result<()> {
     }
     ensure!(
         (8..=10).contains(&hash),
-        "it certifies itself by a hash that apt refuses: make one with `cargo xtask key new`"
+        "certifies itself with a hash that apt refuses: make one with `cargo xtask key new`"
     );
     for (kind, value) in hashed {
         match (kind, value) {
             (KEY_FLAGS, [flags, ..]) => {
                 ensure!(
                     flags & MAY_SIGN != 0,
-                    "it may not sign, only its subkeys may: make a key for this alone"
+                    "may not sign, only its subkeys may: make a key for this repository"
                 );
             }
             (KEY_EXPIRES, [_, _, _, _]) => {
                 let seconds = value.iter().fold(0_u32, |n, byte| n << 8 | u32::from(*byte));
                 let expired = seconds != 0 && key.created.saturating_add(seconds) <= now;
-                ensure!(!expired, "it has expired: extend it, or make one with `cargo xtask key new`");
+                ensure!(!expired, "has expired: extend it, or make one with `cargo xtask key new`");
             }
             _ => {}
         }

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use catalog::date::Date;
+use base::date::Date;
 use catalog::model::{Product, Release, program_dir};
 use common::checksum::sha256;
 use minijinja::context;
@@ -62,7 +62,7 @@ impl Sources {
         if sha256 == earlier.sha256 {
             return earlier.clone();
         }
-        Keyring { version: earlier.version + 1, sha256, date: Date::of(now).iso() }
+        Keyring { version: earlier.version + 1, sha256, date: Date::from_epoch(now).iso() }
     }
 
     /// The packages, in a folder for intermediate files.
@@ -129,7 +129,7 @@ pub(super) fn stem(r: &Description, suite: &str) -> String {
 
 fn product(r: &Description, keyring: &Keyring) -> Product {
     let package = name(r);
-    let date = Date::parse(&keyring.date).unwrap_or_else(|| Date::of(0));
+    let date = Date::parse(&keyring.date).unwrap_or_else(|| Date::from_epoch(0));
     Product {
         name: package.clone(),
         summary: format!("keys and sources of {}'s repository", r.name),

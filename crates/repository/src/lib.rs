@@ -81,7 +81,7 @@ pub fn publish(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
         let is_full =
             |cause: &io::Error| matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
         if error.chain().filter_map(|cause| cause.downcast_ref()).any(is_full) {
-            anyhow!("{error:#}: what was published stays: make room and run it again")
+            anyhow!("{error:#}: the published state is unchanged: make room and run it again")
         } else {
             error
         }
@@ -178,13 +178,13 @@ fn find_new<'a>(
         let again = state.withdrawn.contains(&version.to_string());
         let given = chosen.iter().any(|package| Version::from_package(package) == *version);
         let listed = again || given || suite.apt.has(version) || suite.dnf.has(version);
-        ensure!(listed, "`{version}`: is not published: known: {}", known());
+        ensure!(listed, "`{version}`: not published: expected one of {}", known());
     }
     for (version, _) in &plan.phase {
         let is_meant = |p: &&Package| p.format == Format::Deb && Version::from_package(p) == *version;
         let listed = !plan.withdraw.contains(version)
             && (suite.apt.has(version) || fresh.iter().copied().any(|p| is_meant(&p)));
-        ensure!(listed, "`{version}`: is not published for apt: known: {}", known());
+        ensure!(listed, "`{version}`: not published for apt: expected one of {}", known());
     }
     Ok(fresh)
 }
@@ -201,7 +201,7 @@ impl Suite {
         let site = publication.site;
         let (apt, dnf) = thread::scope(|scope| {
             let dnf = scope.spawn(|| Dnf::read(site, name));
-            (Apt::read(site, name), dnf.join().unwrap_or_else(|_| Err(anyhow!("a reader's thread died"))))
+            (Apt::read(site, name), dnf.join().unwrap_or_else(|_| Err(anyhow!("a reading thread panicked"))))
         });
         Ok(Suite { name: name.to_owned(), apt: apt?, dnf: dnf? })
     }
@@ -238,7 +238,7 @@ impl Suite {
         let (apt, dnf) = thread::scope(|scope| {
             let dnf = scope.spawn(|| self.dnf.publish(publication, name));
             let apt = self.apt.publish(publication, name);
-            (apt, dnf.join().unwrap_or_else(|_| Err(anyhow!("a publisher's thread died"))))
+            (apt, dnf.join().unwrap_or_else(|_| Err(anyhow!("a publishing thread panicked"))))
         });
         apt.and(dnf)
     }
@@ -267,7 +267,7 @@ fn read_package(path: &Path, package: &Package) -> Result<Vec<u8>> {
     let bytes = fs::read(path).with_context(|| format!("`{}`: cannot be read", path.display()))?;
     ensure!(
         sha256(&bytes) == package.sha256,
-        "`{}`: is not what manifest.json lists: run `cargo xtask dist` again",
+        "`{}`: does not match manifest.json: run `cargo xtask dist` again",
         path.display()
     );
     Ok(bytes)
@@ -279,7 +279,7 @@ fn choose(plan: &Plan, manifest: &Manifest) -> Result<Vec<Package>> {
     known.dedup();
     if let Some(name) = plan.products.iter().find(|name| !known.contains(&name.as_str())) {
         bail!(
-            "`{name}`: there are no packages of it in `{}`: known: {}: run `cargo xtask dist {name}`",
+            "`{name}`: no packages in `{}`, which has those of {}: run `cargo xtask dist {name}`",
             plan.dist.display(),
             known.join(", ")
         );
@@ -290,8 +290,8 @@ fn choose(plan: &Plan, manifest: &Manifest) -> Result<Vec<Package>> {
         // They become paths.
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"._+~-".contains(&b);
         ensure!(
-            name::package(package).is_ok() && !file.starts_with('.') && file.bytes().all(plain),
-            "`{}`: lists {file:?} of {package:?}, which is no package's name: run `cargo xtask dist` again",
+            name::check_package(package).is_ok() && !file.starts_with('.') && file.bytes().all(plain),
+            "`{}`: lists {file:?} of {package:?}, an invalid name: run `cargo xtask dist` again",
             plan.dist.join("manifest.json").display()
         );
     }

@@ -25,10 +25,9 @@ impl Moment {
     /// What the clock says, or the environment in its place.
     pub fn read(valid_for: Option<u16>) -> Result<Moment> {
         let given = match std::env::var("SOURCE_DATE_EPOCH") {
-            Ok(text) => Some(
-                text.parse()
-                    .with_context(|| format!("SOURCE_DATE_EPOCH is \"{text}\": use seconds since 1970"))?,
-            ),
+            Ok(text) => Some(text.parse().with_context(|| {
+                format!("invalid SOURCE_DATE_EPOCH \"{text}\": expected seconds since 1970")
+            })?),
             Err(_) => None,
         };
         Ok(Moment { now: given.unwrap_or_else(|| clock().as_secs()), valid_for, is_given: given.is_some() })
@@ -43,7 +42,7 @@ impl Moment {
         while self.now <= published {
             let ahead = Duration::from_secs(published + 1).saturating_sub(clock());
             let todo = "set the clock";
-            ensure!(ahead < PATIENCE, "the last publication is {} s from now: {todo}", ahead.as_secs());
+            ensure!(ahead < PATIENCE, "the last publication is {} s in the future: {todo}", ahead.as_secs());
             sleep(ahead);
             self.now = clock().as_secs();
         }
@@ -52,9 +51,10 @@ impl Moment {
 
     /// The same as OpenPGP writes it; no earlier than the keys themselves.
     pub(super) fn signed(self, keys: &[Key]) -> Result<u32> {
-        let now = u32::try_from(self.now).context("the clock is beyond what OpenPGP can write: set it")?;
+        let now =
+            u32::try_from(self.now).context("the clock is later than OpenPGP can express: set the clock")?;
         for key in keys {
-            ensure!(key.created() <= now, "the clock is before the day on which the key was made: set it");
+            ensure!(key.created() <= now, "the clock is earlier than the key: set the clock");
         }
         Ok(now)
     }

@@ -25,7 +25,7 @@ pub(super) fn packets(mut bytes: &[u8]) -> Result<Vec<Packet<'_>>> {
     while !bytes.is_empty() {
         let mut reader = Reader(bytes);
         let head = reader.byte()?;
-        ensure!(head & 0x80 != 0, "it is no OpenPGP file");
+        ensure!(head & 0x80 != 0, "not an OpenPGP file");
         let (tag, length) = if head & 0x40 != 0 {
             (head & 0x3f, new_length(&mut reader)?)
         } else {
@@ -71,7 +71,7 @@ pub(super) fn properties(area: &[u8]) -> Result<Vec<(u8, &[u8])>> {
     let mut found = Vec::new();
     while !reader.0.is_empty() {
         let length = new_length(&mut reader)?;
-        let (kind, value) = reader.take(length)?.split_first().context("a property is empty")?;
+        let (kind, value) = reader.take(length)?.split_first().context("a subpacket is empty")?;
         // The highest bit says that who does not know the property must not trust the signature.
         found.push((kind & 0x7f, value));
     }
@@ -83,7 +83,7 @@ pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
     pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count).context("it is cut short")?;
+        let (taken, rest) = self.0.split_at_checked(count).context("truncated")?;
         self.0 = rest;
         Ok(taken)
     }
@@ -108,6 +108,6 @@ fn new_length(reader: &mut Reader<'_>) -> Result<usize> {
         short @ 0..=191 => usize::from(short),
         long @ 192..=223 => (usize::from(long) - 192) * 256 + usize::from(reader.byte()?) + 192,
         255 => reader.number(4)?,
-        _ => bail!("a packet comes in parts, which no key does"),
+        _ => bail!("a packet has a partial length, which no key has"),
     })
 }

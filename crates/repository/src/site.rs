@@ -59,11 +59,11 @@ impl Site {
     /// The site in a folder, made now if need be, and the right to write to it.
     pub(super) fn open(root: &Path) -> Result<(Site, Turn)> {
         let shown = root.display();
-        fs::create_dir_all(root).with_context(|| format!("`{shown}`: cannot be made"))?;
+        fs::create_dir_all(root).with_context(|| format!("`{shown}`: cannot be created"))?;
         // The lock dies with its process, however that ends.
         let path = root.join(".lock");
         let lock = File::options().read(true).write(true).create(true).truncate(false).open(&path);
-        let mut lock = lock.with_context(|| format!("`{}`: cannot be made", path.display()))?;
+        let mut lock = lock.with_context(|| format!("`{}`: cannot be created", path.display()))?;
         if lock.try_lock().is_err() {
             eprintln!("waiting for another run in `{shown}`");
             lock.lock()?;
@@ -91,7 +91,8 @@ impl Site {
     pub(super) fn put(&self, relative: &str, bytes: &[u8]) -> Result<()> {
         let path = self.path(relative);
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).with_context(|| format!("`{}`: cannot be made", parent.display()))?;
+            fs::create_dir_all(parent)
+                .with_context(|| format!("`{}`: cannot be created", parent.display()))?;
         }
         output::replace(&path, bytes)
     }
@@ -102,26 +103,28 @@ impl Site {
         self.put(relative, bytes)?;
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(moment.now);
         let dated = File::options().write(true).open(self.path(relative)).and_then(|f| f.set_modified(time));
-        dated.with_context(|| format!("`{relative}`: its time cannot be set"))
+        dated.with_context(|| format!("`{relative}`: cannot set its time"))
     }
 
     /// Gives a file a second name; where the disk knows no such thing, it is copied.
     pub(super) fn link(&self, from: &str, to: &str) -> Result<()> {
         let [from, to] = [from, to].map(|relative| self.path(relative));
         if let Some(parent) = to.parent() {
-            fs::create_dir_all(parent).with_context(|| format!("`{}`: cannot be made", parent.display()))?;
+            fs::create_dir_all(parent)
+                .with_context(|| format!("`{}`: cannot be created", parent.display()))?;
         }
         if to.exists() || fs::hard_link(&from, &to).is_ok() {
             return Ok(());
         }
-        fs::copy(&from, &to).map(drop).with_context(|| format!("`{}`: cannot be made", to.display()))
+        fs::copy(&from, &to).map(drop).with_context(|| format!("`{}`: cannot be created", to.display()))
     }
 
     /// Puts a file into place that is there under another name.
     pub(super) fn name(&self, from: &str, to: &str) -> Result<()> {
         let [from, path] = [from, to].map(|relative| self.path(relative));
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).with_context(|| format!("`{}`: cannot be made", parent.display()))?;
+            fs::create_dir_all(parent)
+                .with_context(|| format!("`{}`: cannot be created", parent.display()))?;
         }
         let beside = path.with_added_extension("new");
         let _ = fs::remove_file(&beside);

@@ -39,7 +39,7 @@ impl State {
         let path = path(repo, suite);
         match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes)
-                .with_context(|| format!("`{}`: is not what was written there: restore it", path.display())),
+                .with_context(|| format!("`{}`: invalid content: restore it from a copy", path.display())),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(State::default()),
             Err(error) => Err(error).with_context(|| format!("`{}`: cannot be read", path.display())),
         }

@@ -24,12 +24,12 @@ impl Version {
     /// Reads `NAME=VERSION`.
     pub fn parse(text: &str) -> Result<Version, String> {
         let Some((package, version)) = text.split_once('=') else {
-            return Err("write NAME=VERSION".to_owned());
+            return Err("expected NAME=VERSION".to_owned());
         };
-        name::package(package).map_err(|why| format!("{package:?} {why}"))?;
+        name::check_package(package)?;
         let plain = |b: u8| b.is_ascii_alphanumeric() || b".+~-".contains(&b);
         if version.is_empty() || !version.bytes().all(plain) {
-            return Err(format!("{version:?} is no version of a package: write NAME=VERSION"));
+            return Err(format!("invalid version {version:?}: expected NAME=VERSION"));
         }
         Ok(Version { name: package.to_owned(), version: version.to_owned() })
     }

@@ -8,6 +8,7 @@
 pub mod bounded;
 pub mod bus;
 pub mod cksum;
+pub mod date;
 pub mod diagnosis;
 pub mod effective;
 pub mod env_file;

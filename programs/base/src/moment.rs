@@ -2,47 +2,34 @@
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Now.
+use crate::date::Date;
+
+/// Returns the present moment.
 pub fn now() -> String {
     utc(clock_gettime(ClockId::Realtime).tv_sec)
 }
 
-/// Whether a text looks like one, and so can be shown to anybody.
+/// Tells whether a text looks like a moment, and so can be shown to anybody.
 pub fn is_one(text: &str) -> bool {
     (1..=32).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit() || "-:.TZ".contains(c))
 }
 
-/// A point in microseconds since 1970, with all of them.
+/// Formats microseconds since 1970, with all six digits of the fraction.
 pub fn precise(microseconds: u64) -> String {
     let whole = utc(i64::try_from(microseconds / 1_000_000).unwrap_or_default());
     format!("{}.{:06}Z", whole.trim_end_matches('Z'), microseconds % 1_000_000)
 }
 
-/// Seconds since 1970 of the beginning of a day, `2026-11-20`.
+/// Returns the start of a day such as `2026-11-20`, in seconds since 1970.
 pub fn day(date: &str) -> Option<u64> {
-    let mut parts = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
-    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-    // From the 1st of March on, as below.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let of_era = year.rem_euclid(400) * 365 + year.rem_euclid(400) / 4 - year.rem_euclid(400) / 100;
-    let days = year.div_euclid(400) * 146_097 + of_era + (153 * month + 2) / 5 + day - 1 - 719_468;
-    u64::try_from(days * 86_400).ok()
+    Date::parse(date).map(Date::epoch)
 }
 
-/// Seconds since 1970 as a date of the Gregorian calendar, counted from the 1st of March, so that a leap day
-/// is the last of its year.
+/// Formats seconds since 1970; what is before that counts as its beginning.
 pub fn utc(seconds: i64) -> String {
-    let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let days = days + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    let seconds = u64::try_from(seconds).unwrap_or_default();
+    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{}T{hour:02}:{minute:02}:{second:02}Z", Date::from_epoch(seconds).iso())
 }
 
 #[cfg(test)]

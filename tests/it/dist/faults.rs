@@ -18,7 +18,7 @@ fn nothing_is_written_when_a_catalog_is_wrong() {
     assert_eq!(output.status.code(), Some(78));
     let said = String::from_utf8(output.stderr).unwrap();
     let expected = format!(
-        "error: {}/bad.toml:24: service.reader.user: \"wether\" names no account: known: weather, or root\n",
+        "error: {}/bad.toml:24: service.reader.user: unknown account \"wether\": did you mean \"weather\"?\n",
         dir.display()
     );
     assert_eq!(said, expected);
@@ -56,7 +56,7 @@ fn a_missing_target_is_installed_or_the_ways_out_are_named() {
         "installing Rust's standard library for aarch64-unknown-linux-musl: rustup target add aarch64-unknown-linux-musl
 error: Rust's standard library for aarch64-unknown-linux-musl cannot be installed: rustup is missing or cannot reach its \
 server: run `rustup target add aarch64-unknown-linux-musl` where it can, or install your distribution's package of it \
-(Debian: libstd-rust-dev for the machine's own processor), or leave the target out with --target
+(Debian: libstd-rust-dev for the machine's own processor), or choose other targets with --target
 "
     );
     assert_eq!(fs::read_to_string(dir.join("asked")).unwrap(), "target add aarch64-unknown-linux-musl\n");

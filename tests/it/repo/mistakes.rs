@@ -49,21 +49,21 @@ fn what_is_no_key_to_sign_with_is_refused_in_one_line_and_nothing_is_published()
         ("missing", "make one with `cargo xtask key new FILE`"),
         ("empty", "no line `-----BEGIN PGP PRIVATE KEY BLOCK-----`"),
         ("text", "no line `-----BEGIN PGP PRIVATE KEY BLOCK-----`"),
-        ("bytes", "no key to sign with"),
+        ("bytes", "not a key to sign with"),
         ("latin", "neither text nor OpenPGP"),
         ("cut", "no line `-----END PGP PRIVATE KEY BLOCK-----`"),
         ("damaged", "the file is damaged"),
         ("huge", "longer than any key"),
         ("open", "run `chmod 600 "),
-        ("folder", "is no file"),
+        ("folder", "not a file"),
         ("repo/served", "in the folder that is served"),
         ("public", "no line `-----BEGIN PGP PRIVATE KEY BLOCK-----`"),
-        ("ed", "no RSA key"),
+        ("ed", "not an RSA key"),
         ("pass", "has a passphrase"),
         ("short", "has 1024 bits"),
         ("cert", "may not sign"),
         ("old", "has expired"),
-        ("sha1", "certifies itself by a hash that apt refuses"),
+        ("sha1", "certifies itself with a hash that apt refuses"),
     ] {
         let mut command = std::process::Command::new(toolchain());
         command.current_dir(root()).env("CARGO_MANIFEST_DIR", root().join("xtask")).arg("repo");
@@ -136,39 +136,35 @@ fn what_cannot_be_published_is_said_in_one_line() {
         }
         assert_eq!(sh(&out, "find . -type f | sort | xargs sha256sum"), before, "{args:?}");
     };
-    says(&["rain"], 1, "`rain`: there are no packages of it");
-    says(&["--withdraw", "wind=2.0.0"], 1, "`wind=2.0.0`: is not published: known: ");
-    says(&["--phase", "wind=2.0.0:10"], 1, "`wind=2.0.0`: is not published");
-    says(&["--withdraw", "wind"], 2, "write NAME=VERSION");
+    says(&["rain"], 1, "`rain`: no packages in");
+    says(&["--withdraw", "wind=2.0.0"], 1, "`wind=2.0.0`: not published: expected one of ");
+    says(&["--phase", "wind=2.0.0:10"], 1, "`wind=2.0.0`: not published");
+    says(&["--withdraw", "wind"], 2, "expected NAME=VERSION");
     says(&["--withdraw", "../x=1"], 2, "NAME=VERSION");
     says(&["--phase", "wind=1.0.0:0"], 2, "withdraw it");
     says(&["--phase", "wind=1.0.0:101"], 2, "1 to 100");
     says(&["--suite", "../x"], 2, "a suite's name");
     says(&["--valid-for", "0"], 2, "--valid-for");
-    says(&["--url", "ftp://x"], 1, "no address of a repository");
-    says(&["--url", "https://x/\nDeb: y"], 1, "no address of a repository");
-    says(&["--description", "/dev/null"], 1, "describes no repository");
-    says(&["--description", "catalog"], 1, "describes no repository");
+    says(&["--url", "ftp://x"], 1, "invalid URL ");
+    says(&["--url", "https://x/\nDeb: y"], 1, "invalid URL ");
+    says(&["--description", "/dev/null"], 1, "not a description of a repository");
+    says(&["--description", "catalog"], 1, "not a description of a repository");
     says(&["--description", "Cargo.toml"], 1, "`Cargo.toml`: ");
     says(&["--key", key().to_str().unwrap()], 1, "is there twice");
 
     // Whatever has to be refused is refused before the first file is written, so that all of this may be said again.
     packages(&given, "wind", &["1.1.0"]);
-    says(&["--phase", "wind=1.2.0:10"], 1, "`wind=1.2.0`: is not published for apt: known: ");
-    says(
-        &["--phase", "wind=1.1.0:10", "--withdraw", "wind=1.1.0"],
-        1,
-        "`wind=1.1.0`: is not published for apt",
-    );
+    says(&["--phase", "wind=1.2.0:10"], 1, "`wind=1.2.0`: not published for apt: expected one of ");
+    says(&["--phase", "wind=1.1.0:10", "--withdraw", "wind=1.1.0"], 1, "`wind=1.1.0`: not published for apt");
     says(
         &["--phase", "wind=1.1.0:10", "--withdraw", "wind=1.2.0"],
         1,
-        "`wind=1.2.0`: is not published: known: ",
+        "`wind=1.2.0`: not published: expected one of ",
     );
     let manifest = fs::read_to_string(given.join("manifest.json")).unwrap();
     for (from, to) in [("wind_1.1.0_all.deb", "../wind.deb"), ("\"package\":\"wind\"", "\"package\":\"\"")] {
         fs::write(given.join("manifest.json"), manifest.replacen(from, to, 1)).unwrap();
-        says(&[], 1, "which is no package's name");
+        says(&[], 1, "an invalid name");
     }
     packages(&given, "wind", &["1.0.0"]);
 
@@ -177,10 +173,10 @@ fn what_cannot_be_published_is_said_in_one_line() {
     let (_, rest) = manifest.split_once("\"sha256\":\"").unwrap();
     let other = manifest.replacen(&rest[..64], &"0".repeat(64), 1);
     fs::write(given.join("manifest.json"), other).unwrap();
-    says(&[], 1, "was published with other content");
+    says(&[], 1, "already published with other content");
     packages(&given, "wind", &["1.1.0"]);
     fs::write(given.join("wind_1.1.0_all.deb"), "no package").unwrap();
-    says(&[], 1, "is not what manifest.json lists");
+    says(&[], 1, "does not match manifest.json");
     fs::remove_file(given.join("wind_1.1.0_all.deb")).unwrap();
     says(&[], 1, "cannot be read");
     fs::write(given.join("manifest.json"), "{").unwrap();

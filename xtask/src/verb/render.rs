@@ -45,7 +45,7 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
             println!("{}", dir.display());
             continue;
         }
-        let part = part::select(&product, tree, &args.only).map_err(|what| anyhow!("--only {what}"))?;
+        let part = part::select(&product, tree, &args.only).map_err(|what| anyhow!("--only: {what}"))?;
         Stage::write(&part, epoch, &dir)?;
         for path in part.0.keys() {
             println!("{}", dir.join(path).display());

@@ -1,20 +1,20 @@
-//! The escape hatch, as it is written.
+//! Directives that have no field of their own.
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Directives without a field of their own, by section.
+/// Directives of systemd that have no field of their own, by section.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Directives {
-    /// Of `[Unit]`.
+    /// Directives of the section `[Unit]`.
     #[serde(rename = "Unit", skip_serializing_if = "IndexMap::is_empty")]
     pub unit: IndexMap<String, Directive>,
-    /// Of `[Service]`.
+    /// Directives of the section `[Service]`, such as `{ Nice = 5 }`.
     #[serde(rename = "Service", skip_serializing_if = "IndexMap::is_empty")]
     pub service: IndexMap<String, Directive>,
-    /// Of `[Install]`.
+    /// Directives of the section `[Install]`.
     #[serde(rename = "Install", skip_serializing_if = "IndexMap::is_empty")]
     pub install: IndexMap<String, Directive>,
 }
@@ -25,7 +25,7 @@ impl Directives {
     }
 }
 
-/// A directive's value; a list becomes one line each.
+/// The value of a directive or setting. A list becomes one line for each value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Directive {
@@ -33,8 +33,20 @@ pub enum Directive {
     Switch(bool),
     /// A number.
     Number(i64),
-    /// Text, as it stands in the unit.
+    /// Text, written to the file as it is. An empty text resets a list.
     Text(String),
-    /// One line each.
+    /// One line for each value.
     Lines(Vec<String>),
+}
+
+impl Directive {
+    /// Returns the value as it stands in a file, one string for each line.
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            Directive::Switch(on) => vec![if *on { "yes" } else { "no" }.to_owned()],
+            Directive::Number(number) => vec![number.to_string()],
+            Directive::Text(text) => vec![text.clone()],
+            Directive::Lines(lines) => lines.clone(),
+        }
+    }
 }

@@ -1,58 +1,58 @@
-//! What happens when a service ends, fails or is upgraded, as it is written.
+//! What happens when a service ends, fails or is upgraded.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Whether systemd starts a service again by itself.
+/// Whether systemd restarts a service that has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Restart {
-    /// Never: a person decides.
+    /// It stays stopped until a person starts it.
     No,
-    /// After a crash, an error or a hang.
+    /// It is restarted after a crash, an error or a hang.
     OnFailure,
-    /// Whenever it ends.
+    /// It is restarted whenever it ends.
     Always,
 }
 
-/// How many starts in which time, and what then.
+/// How often a service may start within a period, and what happens when it starts more often.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StartLimit {
-    /// How many starts.
+    /// Number of starts that are allowed within `interval`.
     pub burst: u32,
-    /// Time in which they are counted.
+    /// Period in which starts are counted, such as `5min`.
     pub interval: String,
-    /// What the machine does when that is exceeded; nothing when left out.
+    /// What the machine does when the limit is exceeded. By default, nothing: the service stays failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<LimitAction>,
 }
 
-/// What the machine does when a service was started too often.
+/// What the machine does when a service has started too often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LimitAction {
     /// Nothing; the service stays failed.
     None,
-    /// An orderly reboot of the machine.
+    /// It reboots in an orderly way. Not available in user scope.
     Reboot,
 }
 
-/// What happens when a service has failed.
+/// What happens when a service fails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum OnFailure {
-    /// The product's own notice.
+    /// An alert is sent.
     Notice(Notice),
-    /// These are started.
+    /// These services or units are started.
     Units(Vec<String>),
 }
 
-/// A notice about a failure.
+/// A notice of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Notice {
-    /// People are told, as `/etc/<product>/alert.conf` says.
+    /// People are alerted in the way that `/etc/<product>/alert.conf` configures.
     Alert,
 }
 
@@ -72,8 +72,8 @@ impl OnFailure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnUpgrade {
-    /// Restart it, unless that would stop a service that is kept.
+    /// It is restarted, unless that would stop a service with `keep`.
     Restart,
-    /// Leave it alone; it is new at its next start.
+    /// It keeps running. The new version runs from its next start.
     Keep,
 }

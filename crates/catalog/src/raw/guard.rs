@@ -1,16 +1,18 @@
-//! The table of a guard, as it is written.
+//! The guard of a service.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The site's say before something is stopped.
+/// A command that can prevent the stop of a service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Guard {
-    /// A program by its absolute path, and its arguments. It finds `GUARD_VERB` and `GUARD_SERVICE` in its
-    /// environment; status 0 is a yes, with any other one its output is the reason.
+    /// Command as a list: the absolute path of a program, and its arguments. The environment variables `GUARD_VERB`
+    /// and `GUARD_SERVICE` tell it what is about to happen. Exit status 0 allows it; any other status prevents it,
+    /// and the output of the command is the reason.
     pub command: Vec<String>,
-    /// How long it may take: without an answer by then the answer is no. Five seconds when left out, at most a minute.
+    /// Longest time to wait for the command, at most `1min`. Without an answer by then, the stop is prevented. The
+    /// default is `5s`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<String>,
 }

@@ -1,38 +1,41 @@
-//! Instances and doors of a service, as they are written.
+//! The instances and the socket of a service.
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::raw::service::Boot;
+use crate::raw::boot::Boot;
 
-/// Instances of a service: each is a file `/etc/<product>/<service>/<instance>.env`.
+/// Instances of a service. Each instance is a file `/etc/<product>/<service>/<instance>.env`.
 ///
-/// Whoever adds such a file has added an instance. A name begins with a letter or digit and goes on with these, `_`,
-/// `.` and `-`; 63 characters at most.
+/// To add an instance, add such a file. The name of an instance has at most 63 letters, digits, `_`, `.` and `-`,
+/// and starts with a letter or digit.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Instances {
-    /// What each file has to say, and what that is.
+    /// Variables that the file of every instance must set, by name, each with a description such as `Port that it
+    /// listens on.`
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub variables: IndexMap<String, String>,
-    /// Files that the package brings, for an administrator to change: the instance, and a value for each variable.
+    /// Instances that the package brings as configuration files, by name, each with a value for every variable.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub shipped: IndexMap<String, IndexMap<String, String>>,
 }
 
-/// A door in front of a service that listens somewhere itself.
+/// A socket in front of a service: systemd listens on it, starts the service at the first connection, and passes
+/// connections on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Socket {
-    /// Where systemd listens: ports, `ADDRESS:PORT`, or paths.
+    /// Addresses that systemd listens on: ports, `IP:PORT` or absolute paths.
     pub listen: Vec<String>,
-    /// Where the service itself does: `ADDRESS:PORT` or a path.
+    /// Address that the service itself listens on: `IP:PORT` or an absolute path.
     pub to: String,
-    /// Whether the door is open from boot on; `"on-request"` when left out.
+    /// When systemd starts to listen. The default is `"on-request"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<Boot>,
-    /// The service is stopped when nobody has been connected for this long; never when left out.
+    /// Time without a connection after which the service is stopped, such as `10min`. By default, the service keeps
+    /// running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What has to be there on a machine, as it is written: accounts, groups, slices, directories, files.
+//! Accounts, groups, slices, directories and files of a machine.
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -7,23 +7,23 @@ use serde::{Deserialize, Serialize};
 use crate::raw::bounds::Limits;
 use crate::raw::directive::Directive;
 
-/// What is asked of the machine itself.
+/// Settings of the machine itself.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Machine {
-    /// The hardware resets the machine when its service manager has not been heard of for this time; from the next
-    /// boot on.
+    /// Time after which the hardware resets the machine if systemd hangs, such as `30s`. It takes effect at the
+    /// next boot. By default, the hardware watchdog is not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hardware_watchdog: Option<String>,
 }
 
-/// Settings of a program or unit that is not the product's.
+/// Settings of a program or unit that belongs to the system.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DropIn {
-    /// Why the product sets them; becomes a comment at the file's top.
+    /// Reason for the settings. It is the comment at the top of the file.
     pub why: String,
-    /// Section, setting, value; a list becomes one line each.
+    /// Settings by section and name. A list becomes one line for each value.
     pub settings: IndexMap<String, IndexMap<String, Directive>>,
 }
 
@@ -31,23 +31,24 @@ pub struct DropIn {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Account {
-    /// Who this is, for `getent passwd`.
+    /// Description of the account, as `getent passwd` shows it.
     pub description: String,
-    /// Home directory of its own, below `/var/lib`, `/srv`, `/opt` or `/home`, made with mode 0750; none when left
-    /// out.
+    /// Home directory of the account, below `/var/lib`, `/srv`, `/opt` or `/home`. It is created with mode 0750. By
+    /// default, the account has no home directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub home: Option<String>,
-    /// Login shell; no login when left out.
+    /// Login shell, such as `/bin/bash`. By default, the account cannot log in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shell: Option<String>,
-    /// Further groups, made when they do not exist yet.
+    /// Additional groups. Groups that do not exist are created.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
-    /// Groups that it belongs to where they exist: never made. Looked at whenever a service of it starts.
+    /// Additional groups that may not exist on every machine. They are never created: the account joins a group if
+    /// it exists when a service of the account starts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups_if_present: Vec<String>,
-    /// Its own service manager runs from boot on, so that user services of it need no login (`loginctl
-    /// enable-linger`). Taken back when the package goes.
+    /// Whether the account's own service manager starts at boot (`loginctl enable-linger`), so that its user
+    /// services need no login. The default is `false`. Removing the package disables it again.
     #[serde(default, skip_serializing_if = "is_false")]
     pub linger: bool,
 }
@@ -60,37 +61,38 @@ fn is_false(value: &bool) -> bool {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Group {
-    /// What its members may do.
+    /// Description of what its members may do.
     pub description: String,
 }
 
-/// A slice: bounds for everything that runs in it, together.
+/// A slice: limits on everything that runs in it, taken together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Slice {
-    /// One line for people.
+    /// Description in one line.
     pub description: String,
-    /// The bounds: `cpu-quota`, `memory-max`, `tasks-max`.
+    /// Limits of the slice: `cpu-quota`, `memory-max` and `tasks-max`.
     #[serde(default)]
     pub limits: Limits,
 }
 
-/// A directory that has to be there.
+/// A directory that systemd-tmpfiles creates.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Directory {
-    /// Account or `root` that it belongs to, with the group of that name; `root` when left out.
+    /// Owner of the directory: an account, whose group becomes the group of the directory, or `root`, which is the
+    /// default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Who may do what there: `0700`, `0750`, …; `0755` when left out.
+    /// Mode of the directory, in four digits. The default is `0755`; a mode that lets everybody write is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
 }
 
-/// A configuration file that the package brings, for an administrator to change.
+/// A configuration file that the package brings. An upgrade keeps the changes of an administrator.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
-    /// All of it.
+    /// Content of the file.
     pub text: String,
 }

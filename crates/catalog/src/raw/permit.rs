@@ -1,59 +1,62 @@
-//! Who may control what without being an administrator, as it is written.
+//! Permits: who may control which services.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Who may control which services.
+/// A permit: who may control which services without being an administrator.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Permit {
-    /// One sentence: what this is for. It opens the polkit rule.
+    /// Purpose of the permit, in one sentence. It is the comment above the polkit rule.
     pub why: String,
-    /// Members of this group.
+    /// Group whose members have the permit. Write either `group` or `user`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// This account.
+    /// Account that has the permit, for a service that controls other services. Write either `group` or `user`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Every service of these kinds: those that use the default table, directly or through another.
+    /// Kinds of services that the permit covers: all services that use one of these default tables, directly or
+    /// through another one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<String>,
-    /// These services.
+    /// Services that the permit covers, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<String>,
-    /// What they may do to them.
+    /// Actions that are allowed on these services.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub verbs: Vec<Verb>,
-    /// What they may do to the machine itself.
+    /// Actions that are allowed on the machine itself. A permit with `powers` alone names no services.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub powers: Vec<Power>,
 }
 
-/// What may be done to a unit.
+/// An action on a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
-    /// Start it.
+    /// Start the service.
     Start,
-    /// Stop it.
+    /// Stop the service.
     Stop,
-    /// Restart it.
+    /// Restart the service.
     Restart,
-    /// Reload its configuration.
+    /// Reload the configuration of the service.
     Reload,
-    /// Forget that it failed.
+    /// Reset the failed state of the service.
     ResetFailed,
 }
 
-/// What may be done to the machine, through logind: without sudo, which a service with no new privileges cannot use.
+/// An action on the machine. It goes through logind and needs no sudo, which does not work for a service that
+/// cannot gain privileges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Power {
-    /// Power it off, at once or at a later time, and take that back; also while others are logged in, but not while
-    /// something inhibits it.
+    /// Power the machine off, now or at a scheduled time, or cancel a scheduled shutdown. This works while others
+    /// are logged in, but not while an inhibitor is active.
     PowerOff,
-    /// Reboot it, likewise.
+    /// Reboot the machine, now or at a scheduled time, or cancel a scheduled reboot. This works while others are
+    /// logged in, but not while an inhibitor is active.
     Reboot,
-    /// Tell everybody who is logged in that it is about to happen.
+    /// Send a message about it to everybody who is logged in.
     Warn,
 }

@@ -1,9 +1,10 @@
-//! The table of one service, or of a kind of service, as it is written.
+//! The table of a service, or of a kind of service.
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::raw::boot::Boot;
 use crate::raw::bounds::{Hardening, Limits};
 use crate::raw::directive::Directives;
 use crate::raw::failure::{OnFailure, OnUpgrade, Restart, StartLimit};
@@ -11,200 +12,217 @@ use crate::raw::guard::Guard;
 use crate::raw::instances::{Instances, Socket};
 use crate::raw::watch::{Ready, Watchdog};
 
-/// A service, or a default table: every field may come from either.
+/// A service, or a default table: every field can be in either.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Service {
-    /// The default table whose fields this one starts from; a field written here wins (an empty list
-    /// takes the other's list back), tables are merged.
+    /// Default table that this table starts from. A field that is written here replaces the one in the default
+    /// table, and an empty list removes it; tables are merged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub r#use: Option<String>,
-    /// One line for people; a `%` in it is a percent sign.
+    /// Description of the service in one line. Required. A `%` is a percent sign, not a specifier.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Web or manual pages, besides the product's own.
+    /// Web pages and man pages in addition to the product's own, such as `https://example.org/page` or
+    /// `man:demo(8)`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub documentation: Vec<String>,
-    /// `system` (the default), `user` or `both`: which service manager runs it. In `both`, what a user's manager
-    /// cannot do (`user`, hardening, devices, a reboot) is for the system's alone.
+    /// Service manager that runs the service: `"system"` (the default), `"user"`, or `"both"` for a system unit and
+    /// a user unit of the same name. With `"both"`, the user unit leaves out what a user's service manager cannot
+    /// do: `user`, hardening, devices, write paths and a reboot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
 
-    /// One table, many units: `runner@1`, `runner@2`. Each instance is a file that root writes,
-    /// `/etc/<product>/<service>/<instance>.env`, loaded after the role's; without it, it does not start. `%i` is its
-    /// name.
+    /// Instances of the service, such as `runner@1` and `runner@2`. Each has a file
+    /// `/etc/<product>/<service>/<instance>.env` that only root can write; an instance without its file does not
+    /// start. The file is loaded after that of the role. `%i` is the name of the instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instances: Option<Instances>,
 
-    /// What `run_stack` launches, after the setup and under the lock: program and arguments, literally; `{name}`
-    /// becomes the service's name.
+    /// Command that `run_stack` launches after it has sourced `setup` and taken `lock`, as a list of a program and
+    /// its arguments. The words are taken literally, except that `{name}` becomes the name of the service. A
+    /// service has either `launch` or `exec`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub launch: Vec<String>,
-    /// What the unit runs itself: a program (absolute path, or one of the product's) and its arguments, with
-    /// systemd's specifiers and `${VARIABLE}`.
+    /// Command that the unit runs itself, as a list of a program and its arguments. The program is an absolute path
+    /// or one of `product.programs`. systemd expands its specifiers and `${VARIABLE}`. A service has either
+    /// `launch` or `exec`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exec: Vec<String>,
-    /// How systemd learns that it is up: `notify` for a launched service or one with `ready`, `exec` otherwise, when
-    /// left out.
+    /// How systemd learns that the service has started. The default is `notify` for a service with `launch` or
+    /// `ready`, and `exec` for any other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub r#type: Option<ServiceType>,
-    /// When a program that knows nothing of systemd is up: a probe of `notify-helper`, such as `tcp:127.0.0.1:80`,
-    /// with systemd's specifiers and `${VARIABLE}`.
+    /// Probe of notify-helper(1) that tells when the service is ready, for a program that does not tell systemd
+    /// itself. An example is `tcp:127.0.0.1:80`. systemd expands its specifiers and `${VARIABLE}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready: Option<Ready>,
-    /// How it is noticed that it hangs; then it is killed, and started again if `restart` says so.
+    /// How systemd notices that the service hangs. A service that hangs is killed, and restarted if `restart` says
+    /// so. Not checked by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watchdog: Option<Watchdog>,
 
-    /// Its name in the journal; that of its program or unit when left out.
+    /// Name of the service in the journal. The default is the name of the unit for a service with `ready`, and the
+    /// name of the program for any other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub syslog_identifier: Option<String>,
-    /// Account that it runs as.
+    /// Account of this catalog that the service runs as, or `root`. Required in system scope, except for a parent; not
+    /// allowed in user scope.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Role whose environment file it loads.
+    /// Role whose environment file the service loads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// Further environment files, each read later than those before it; with a `-` in front it may be missing.
+    /// Additional environment files. A variable in a later file replaces the same one in an earlier file. A file
+    /// with `-` in front may be missing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub environment_files: Vec<String>,
-    /// Variables besides those of the role.
+    /// Variables in addition to those of the role.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub environment: IndexMap<String, String>,
-    /// Directory that it runs in. A launched service may name a variable: `${NAME}`.
+    /// Directory that the service runs in. With `launch`, it can contain variables: `${NAME}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub working_directory: Option<String>,
-    /// Shell scripts that a launched service sources first, in this order.
+    /// Shell scripts that `run_stack` sources before it launches the command, in this order. Only with `launch`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub setup: Vec<Setup>,
-    /// Lock that a launched service holds until its last process is gone.
+    /// Lock that the service holds until its last process has ended. Only with `launch`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,
-    /// File below the user's home that names the running launch.
+    /// File in the home directory of the user that names the running service. Only with `launch`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<Session>,
 
-    /// Its door: systemd listens there, starts the service at the first connection, and passes connections on.
+    /// Socket in front of the service: systemd listens on it, starts the service at the first connection, and
+    /// passes connections on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub socket: Option<Socket>,
-    /// Slice of this catalog that it runs in, together with all others that do.
+    /// Slice of this catalog that the service runs in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slice: Option<String>,
-    /// It is a service manager of its user, in which that user starts tasks: see `task-manager`.
-    /// It runs nothing else.
+    /// Whether the service is a service manager in which its user starts tasks, instead of running a command of its
+    /// own. The default is `false`. See `task-manager`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tasks: Option<bool>,
-    /// The service that its tasks run in: with `task` in `/usr/libexec/<product>`, or as `sudo systemd-run --scope` of
-    /// a program that knows nothing else, without any privilege.
+    /// Service with `tasks` in which this service starts its tasks, without any privilege: with
+    /// `/usr/libexec/<product>/task`, or with `sudo systemd-run --scope` if a program cannot do otherwise. Both
+    /// services have the same `user`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task_manager: Option<String>,
 
-    /// Runs only while that service is active: the start fails at once when it is not (and never starts it), and
-    /// it is stopped when that one stops, crashes or is restarted, and does not come back by itself. Where a permit lets
-    /// others start the service, it needs `launch` and no `restart`.
+    /// Service without which this service does not run. The start fails at once if the other service is not active,
+    /// and does not start it. When the other service stops, crashes or is restarted, this service is stopped, and
+    /// stays stopped. If a permit lets others start this service, it needs `launch` and no `restart`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub only_while: Option<String>,
-    /// The service that stands for it and others: started with it, and stopped and restarted when that is; what happens
-    /// to this one changes nothing there. A parent runs nothing, and its start fails when one of its children's does.
+    /// Service that stands for this one and others. Starting, stopping and restarting the parent does the same to
+    /// its children; a child does not affect its parent. The parent has no command of its own, and its start fails
+    /// if the start of a child fails.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// Starts only once these services are ready, and fails if they are not. It does not start them, and stays as it
-    /// is when they stop or are restarted.
+    /// Services that must be ready before this one starts. The start fails if they are not ready; it does not start
+    /// them. This service keeps running when they stop or are restarted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub once_ready: Vec<String>,
-    /// Ordering: started after these services or units.
+    /// Services and units that this service starts after. A name without a suffix is a service of this catalog.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
-    /// Ordering: started before these services or units.
+    /// Services and units that this service starts before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<String>,
-    /// Started with it if they can be.
+    /// Services and units that are started together with this service. It starts even if they fail.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub wants: Vec<String>,
-    /// Started with it; it fails if they do.
+    /// Services and units that are started together with this service. It fails if they fail.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,
-    /// Stopped and restarted together with these.
+    /// Services and units that this service is stopped and restarted with.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub part_of: Vec<String>,
-    /// Started at boot, or in user scope at login, unless the administrator decides otherwise: `true`, `false` (nobody
-    /// can enable it), or `"on-request"` (somebody has to enable it).
+    /// Whether the service starts at boot, or at login in user scope: `true`, `false`, or `"on-request"` once it
+    /// has been enabled. With `false`, the default, it cannot be enabled. An administrator can always disable it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub boot: Option<Boot>,
 
-    /// Whether systemd starts it again by itself.
+    /// Whether systemd restarts the service when it has ended. The default is `"no"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart: Option<Restart>,
-    /// Pause before such a restart.
+    /// Time to wait before a restart, such as `500ms`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart_sec: Option<String>,
-    /// How many starts in which time, and what then.
+    /// How often the service may start within a period, and what happens when it starts more often. By default, a
+    /// service without `restart` has no limit, and any other has systemd's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_limit: Option<StartLimit>,
-    /// Signal that asks it to stop.
+    /// Signal that stops the service, such as `SIGINT`. The default is `SIGTERM`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kill_signal: Option<String>,
-    /// Longest time until it is up.
+    /// Longest time until the service must have started, such as `1min` or `infinity`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_start: Option<String>,
-    /// Longest time until it is gone; then it is killed.
+    /// Longest time until the service must have stopped; after it, the service is killed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_stop: Option<String>,
-    /// Services or units started when it fails; or `"alert"`: people are told, as `/etc/<product>/alert.conf` says.
+    /// What happens when the service fails: `"alert"` alerts people in the way that `/etc/<product>/alert.conf`
+    /// configures; a list names services and units to start.
     #[serde(skip_serializing_if = "OnFailure::is_empty")]
     pub on_failure: OnFailure,
-    /// What an upgrade of the package does to it while it runs.
+    /// What an upgrade of the package does to the service while it runs. The default is `"restart"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_upgrade: Option<OnUpgrade>,
 
-    /// Bounds of what it may use.
+    /// Limits on the resources of the service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
-    /// What it is locked out of.
+    /// Hardening profile: what the service is locked out of. The default is `"strict"` in system scope and `"user"`
+    /// in user scope.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hardening: Option<Hardening>,
-    /// Paths that it may write to although the hardening says no; with a `-` in front one may be missing.
+    /// Paths that the service may write to in spite of its hardening. A path with `-` in front may be missing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub write_paths: Vec<String>,
-    /// Devices that it may use although the hardening says no, such as `char-ttyUSB`.
+    /// Devices that the service may use in spite of its hardening, such as `char-ttyUSB` or `/dev/video0`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<String>,
 
-    /// A command that the executor asks before it stops or restarts the service or switches to another one ("not while
-    /// moving"). It keeps people from mistakes; systemctl does not ask it.
+    /// Command that can refuse to stop or restart the service, or to switch from it to another one, for example
+    /// while a robot moves. It protects operators from mistakes; `systemctl` does not run it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
 
-    /// Processes whose presence shows that it works: names of programs or of interpreted scripts.
+    /// Names of processes whose presence shows that the service works: programs, or scripts that an interpreter
+    /// runs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub processes: Vec<String>,
-    /// Fixed frame for visualisation.
+    /// Fixed frame for visualization, such as `map`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frame: Option<String>,
-    /// Environment that other services should be running with: service, variable, value.
+    /// Variables that other services should run with, by service and name, each with its value. A difference is
+    /// shown to operators.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub expects: IndexMap<String, IndexMap<String, String>>,
 
-    /// Any other directive, by section: the one escape hatch.
+    /// Directives of systemd that have no field of their own, by section, such as `directives.Service = { Nice = 5
+    /// }`.
     #[serde(skip_serializing_if = "Directives::is_empty")]
     pub directives: Directives,
 }
 
-/// Which service manager runs a service.
+/// The service manager that runs a service.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
-    /// The machine's.
+    /// The system's service manager.
     #[default]
     System,
-    /// Each user's own.
+    /// The service manager of each user.
     User,
-    /// The machine's, and each user's own: two units from one table.
+    /// Both: a system unit and a user unit from one table.
     Both,
 }
 
 impl Scope {
-    /// Whose units there are.
+    /// Returns the service managers that have a unit of the service.
     pub fn managers(self) -> &'static [Manager] {
         match self {
             Scope::System => &[Manager::System],
@@ -218,14 +236,14 @@ impl Scope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Manager {
-    /// The machine's.
+    /// The system's service manager.
     System,
-    /// A user's own.
+    /// The service manager of each user.
     User,
 }
 
 impl Manager {
-    /// Its name, and that of the folder of its units.
+    /// Returns the name of the manager, which is also that of the folder of its units.
     pub fn name(self) -> &'static str {
         match self {
             Manager::System => "system",
@@ -234,57 +252,40 @@ impl Manager {
     }
 }
 
-/// Whether a service is started at boot, or at login.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Boot {
-    /// Yes, or never.
-    Always(bool),
-    /// When somebody wants it.
-    When(BootWhen),
-}
-
-/// When a service that is not started by itself is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum BootWhen {
-    /// From when on somebody has enabled it.
-    OnRequest,
-}
-
-/// How systemd learns that a service is up.
+/// How systemd learns that a service has started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ServiceType {
-    /// At once.
+    /// Immediately.
     Simple,
-    /// When its program has been executed.
+    /// When the program has been executed.
     Exec,
-    /// When it says so.
+    /// When the program tells systemd.
     Notify,
-    /// When it has ended; it stays active.
+    /// When the program has ended. The service stays active.
     Oneshot,
 }
 
-/// A shell script to source.
+/// A shell script that `run_stack` sources.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Setup {
-    /// Absolute path; `${NAME}` is expanded.
+    /// Absolute path of the script. Variables are expanded: `${NAME}`.
     pub path: String,
-    /// What a person does when it is missing or fails; `${NAME}` is expanded.
+    /// What a person must do if the script is missing or fails. Variables are expanded: `${NAME}`.
     pub hint: String,
-    /// The same as a shell command for root, where one is enough: what checks a machine prints it; `${NAME}` is expanded.
+    /// Shell command that does it as root, if one command is enough. The check of a machine prints it. Variables
+    /// are expanded: `${NAME}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
 }
 
-/// The file that names a running launch.
+/// The file that names a running service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Session {
-    /// Path below the home directory.
+    /// Path of the file, relative to the home directory.
     pub path: String,
-    /// What it holds; `{name}` becomes the service's name.
+    /// Content of the file. `{name}` becomes the name of the service.
     pub content: String,
 }

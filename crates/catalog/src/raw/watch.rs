@@ -1,46 +1,47 @@
-//! How it is known that a service is up and well, as it is written.
+//! How systemd learns that a service is ready and still works.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A probe, with or without what it expects of an answer.
+/// A probe that tells when a service is ready, alone or with the answer that it expects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Ready {
-    /// The probe.
+    /// The probe, such as `tcp:127.0.0.1:8080`.
     Probe(String),
-    /// The probe and what it expects.
+    /// The probe and the answer that it expects.
     Answer(Answer),
 }
 
-/// A probe and what it expects of an answer over http.
+/// A probe and the answer that it expects over HTTP.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Answer {
-    /// As on the command line of `notify-helper run`.
+    /// Probe in the syntax of notify-helper(1), such as `http://127.0.0.1:8080/health`.
     pub probe: String,
-    /// Statuses that pass, such as `404` or `200-499`.
+    /// HTTP status codes that mean success, such as `404` or `200-499`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// Regular expression that the text must contain.
+    /// Regular expression that must match the body of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 }
 
-/// How it is noticed that a service hangs.
+/// How systemd notices that a service hangs. A service that hangs is killed, and restarted if `restart` says so.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Watchdog {
-    /// Time within which a sign of life must come.
+    /// Longest time between two signs of life, such as `30s`. Required, here or in a default table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<String>,
-    /// The probe that is such a sign; when left out, the program itself reports.
+    /// Probe in the syntax of notify-helper(1) that counts as a sign of life. Needs `ready`. By default, the
+    /// program sends signs of life to systemd itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<String>,
-    /// Statuses that pass, such as `404` or `200-499`.
+    /// HTTP status codes that mean success, such as `404` or `200-499`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// Regular expression that the text must contain.
+    /// Regular expression that must match the body of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 }

@@ -1,31 +1,28 @@
-//! Rules for what a package says of itself: each is read by dpkg, rpm and their linters.
+//! Rules for what a package says about itself, as dpkg, rpm and their linters read it.
 
-use crate::finding::shown;
-use crate::rule::name::version_number;
+use crate::finding::describe_invalid;
+use crate::rule::name::is_version;
 use crate::rule::text::{self, Verdict};
 
-/// One line in a list of packages.
-pub fn summary(value: &str) -> Verdict {
-    text::line(value)?;
+/// Checks a summary, which package lists show.
+pub fn check_summary(value: &str) -> Verdict {
+    text::check_line(value)?;
     if value.ends_with('.') {
-        return Err("ends with a full stop, it stands in a list: take it away".to_owned());
+        return Err("ends with a period: remove it".to_owned());
     }
     if let Some(article) = ["A ", "An ", "The ", "a ", "an ", "the "].iter().find(|a| value.starts_with(**a))
     {
-        return Err(format!(
-            "starts with the article \"{}\", it stands in a list: take it away",
-            article.trim()
-        ));
+        return Err(format!("starts with the article \"{}\": remove it", article.trim()));
     }
     match value.chars().count() {
         ..=80 => Ok(()),
-        long => Err(format!("is {long} characters long, lists of packages cut it: use at most 80")),
+        long => Err(format!("is {long} characters long, which package lists truncate: use at most 80")),
     }
 }
 
-/// `Name <address>`.
-pub fn maintainer(value: &str) -> Verdict {
-    text::line(value)?;
+/// Checks `Name <address>`.
+pub fn check_maintainer(value: &str) -> Verdict {
+    text::check_line(value)?;
     let parts = value.split_once(" <").and_then(|(who, rest)| Some((who, rest.strip_suffix('>')?)));
     let fits = parts.is_some_and(|(who, mail)| {
         let word =
@@ -33,12 +30,12 @@ pub fn maintainer(value: &str) -> Verdict {
         let name = !who.trim().is_empty() && !who.contains(['<', '>', '@', ',', '"', '(', ')']);
         name && mail.split_once('@').is_some_and(|(user, host)| word(user) && word(host))
     });
-    if fits { Ok(()) } else { Err(format!("{} is not of the form `Name <name@example.org>`", shown(value))) }
+    if fits { Ok(()) } else { Err(describe_invalid("maintainer", value, "`Name <name@example.org>`")) }
 }
 
-/// An SPDX expression.
-pub fn license(value: &str) -> Verdict {
-    text::line(value)?;
+/// Checks an SPDX license expression.
+pub fn check_license(value: &str) -> Verdict {
+    text::check_line(value)?;
     let words: Vec<&str> = value.split([' ', '(', ')']).filter(|w| !w.is_empty()).collect();
     let operator = |w: &str| matches!(w, "AND" | "OR" | "WITH");
     let name = |w: &str| {
@@ -50,42 +47,39 @@ pub fn license(value: &str) -> Verdict {
     if alternates && value.matches('(').count() == value.matches(')').count() {
         return Ok(());
     }
-    Err(format!("{} is no SPDX expression: write it like MIT, or MIT OR Apache-2.0", shown(value)))
+    Err(describe_invalid("SPDX expression", value, "one like \"MIT\" or \"MIT OR Apache-2.0\""))
 }
 
-/// A web page.
-pub fn homepage(value: &str) -> Verdict {
-    text::line(value)?;
+/// Checks the URL of a web page.
+pub fn check_homepage(value: &str) -> Verdict {
+    text::check_line(value)?;
     let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
     let host = rest.map(|r| r.split(['/', '?', '#']).next().unwrap_or_default());
     if host.is_some_and(|h| !h.is_empty()) && address(value) {
         return Ok(());
     }
-    Err(format!("{} is no web address: write it like https://example.org/product", shown(value)))
+    Err(describe_invalid("URL", value, "one like https://example.org/product"))
 }
 
-/// What `Documentation=` takes.
-pub fn documentation(value: &str) -> Verdict {
-    text::line(value)?;
+/// Checks a URI for `Documentation=`.
+pub fn check_documentation(value: &str) -> Verdict {
+    text::check_line(value)?;
     let known = ["https://", "http://", "file:/", "info:", "man:"]
         .iter()
         .any(|s| value.len() > s.len() && value.starts_with(s));
     if known && address(value) {
         return Ok(());
     }
-    Err(format!(
-        "{} is no address of a page: write it like https://example.org/page or man:name(7)",
-        shown(value)
-    ))
+    Err(describe_invalid("documentation URI", value, "one like https://example.org/page or man:name(7)"))
 }
 
 fn address(value: &str) -> bool {
     value.chars().all(|c| c.is_ascii_graphic() && !"\"'<>\\`{}|^".contains(c))
 }
 
-/// A relation of a Debian package.
-pub fn relation_deb(value: &str) -> Verdict {
-    text::line(value)?;
+/// Checks a relation of a Debian package.
+pub fn check_relation_deb(value: &str) -> Verdict {
+    text::check_line(value)?;
     let name = |n: &str| {
         let n = n.split_once(':').map_or(n, |(n, _)| n);
         n.len() >= 2
@@ -97,30 +91,25 @@ pub fn relation_deb(value: &str) -> Verdict {
         Some((n, rest)) => {
             let bound = rest.strip_suffix(')').and_then(|b| b.split_once(' '));
             name(n)
-                && bound
-                    .is_some_and(|(op, v)| ["<<", "<=", "=", ">=", ">>"].contains(&op) && version_number(v))
+                && bound.is_some_and(|(op, v)| ["<<", "<=", "=", ">=", ">>"].contains(&op) && is_version(v))
         }
     };
     if value.split(" | ").all(one) {
         return Ok(());
     }
-    Err(format!("{} is no Debian relation: write one like python3 (>= 3.11), or a | b", shown(value)))
+    Err(describe_invalid("Debian relation", value, "one like \"python3 (>= 3.11)\" or \"mawk | gawk\""))
 }
 
-/// A relation of an RPM package.
-pub fn relation_rpm(value: &str) -> Verdict {
-    text::line(value)?;
+/// Checks a relation of an RPM package.
+pub fn check_relation_rpm(value: &str) -> Verdict {
+    text::check_line(value)?;
     let name =
         |n: &str| !n.is_empty() && n.chars().all(|c| c.is_ascii_alphanumeric() || "._+-/():".contains(c));
     let words: Vec<&str> = value.split(' ').collect();
     let fits = match words.as_slice() {
         [n] => name(n),
-        [n, op, v] => name(n) && ["<", "<=", "=", ">=", ">"].contains(op) && version_number(v),
+        [n, op, v] => name(n) && ["<", "<=", "=", ">=", ">"].contains(op) && is_version(v),
         _ => false,
     };
-    if fits {
-        Ok(())
-    } else {
-        Err(format!("{} is no RPM relation: write one like python3 >= 3.11", shown(value)))
-    }
+    if fits { Ok(()) } else { Err(describe_invalid("RPM relation", value, "one like \"python3 >= 3.11\"")) }
 }

@@ -1,13 +1,13 @@
-//! Rules for the escape hatch: a directive must exist, stand in its section, and have no field of its own.
+//! Rules for directives: one must exist in its section, and have no field of its own.
 
-use crate::finding::shown;
+use crate::finding::quote;
 use crate::raw::Manager;
 use crate::rule::text::Verdict;
 
-/// The directives of systemd 252, the oldest one supported: `SECTION NAME`, a line each.
+/// Directives of systemd 252, the oldest supported version: `SECTION NAME` on each line.
 const TABLE: &str = include_str!("directives.txt");
 
-/// Directives that a field of the catalog makes.
+/// Directives that have a field of their own: section, name and field.
 const FIELDS: [(&str, &str, &str); 49] = [
     ("Unit", "Description", "description"),
     ("Unit", "Documentation", "documentation"),
@@ -78,55 +78,53 @@ const UNITS: [&str; 14] = [
     "Upholds",
 ];
 
-/// Checks that a directive may stand in that section of a unit.
-pub fn name(section: &str, name: &str) -> Verdict {
+/// Checks that a directive may be in a section.
+pub fn check_name(section: &str, name: &str) -> Verdict {
     let field =
         |section: &str| FIELDS.iter().find(|(s, n, _)| *s == section && *n == name).map(|(_, _, f)| f);
     if let Some(field) = field(section) {
-        return Err(format!("has a field of its own: write `{field} = …`"));
+        return Err(format!("has its own field: write `{field} = …`"));
     }
-    if entries().any(|(s, n)| s == section && n == name) {
+    if list_directives().any(|(s, n)| s == section && n == name) {
         return Ok(());
     }
-    if let Some((home, _)) = entries().find(|(_, n)| *n == name) {
-        let hint =
-            field(home).map_or_else(|| format!("it belongs in [{home}]"), |f| format!("write `{f} = …`"));
-        return Err(format!("stands in [{section}], where systemd ignores it: {hint}"));
+    if let Some((home, _)) = list_directives().find(|(_, n)| *n == name) {
+        let hint = field(home).map_or_else(|| format!("move it to [{home}]"), |f| format!("write `{f} = …`"));
+        return Err(format!("systemd ignores it in [{section}]: {hint}"));
     }
-    let same = entries().find(|(_, n)| n.eq_ignore_ascii_case(name)).map(|(_, n)| n);
-    let hint = same.map_or_else(|| "see systemd.directives(7)".to_owned(), |n| format!("write `{n}`"));
-    Err(format!("is no directive of systemd 252: {hint}"))
+    let same = list_directives().find(|(_, n)| n.eq_ignore_ascii_case(name)).map(|(_, n)| n);
+    let hint =
+        same.map_or_else(|| "see systemd.directives(7)".to_owned(), |n| format!("did you mean `{n}`?"));
+    Err(format!("unknown directive in systemd 252: {hint}"))
 }
 
-/// Whether the words of a directive are names of units.
+/// Tells whether the words of a directive are names of units.
 pub fn names_units(name: &str) -> bool {
     UNITS.contains(&name)
 }
 
-/// Checks a directive's value where it can do harm: a user's manager cannot reboot the machine, and a directory that
-/// a service owns vanishes with it.
-pub fn value(name: &str, value: &str, scope: Manager, product: &str) -> Verdict {
+/// Checks the value of a directive that can do harm: a user's service manager cannot reboot the machine, and systemd
+/// removes a runtime directory when its service stops.
+pub fn check_value(name: &str, value: &str, scope: Manager, product: &str) -> Verdict {
     let own = |word: &str| word.split(['/', ':']).next() == Some(product);
     if name == "RuntimeDirectory" && value.split_whitespace().any(own) {
         return Err(format!(
-            "/run/{product} would vanish with the service, and the locks in it: choose another directory"
+            "systemd removes /run/{product} with its locks when the service stops: choose another directory"
         ));
     }
     let acts = ["FailureAction", "SuccessAction", "StartLimitAction", "JobTimeoutAction"].contains(&name);
     if acts && scope == Manager::User && value != "none" && !value.starts_with("exit") {
-        return Err(user_reboot(value));
+        return Err(refuse_reboot(value));
     }
     Ok(())
 }
 
-/// What to say of a user service that wants to act on the machine.
-pub fn user_reboot(value: &str) -> String {
-    let value = shown(value);
-    format!(
-        "{value} is for the system's manager, a user's cannot do it: use scope = \"system\" or leave it out"
-    )
+/// Describes the fault of a user service that acts on the machine.
+pub fn refuse_reboot(value: &str) -> String {
+    let value = quote(value);
+    format!("a user's service manager cannot do {value}: use scope = \"system\", or remove it")
 }
 
-fn entries() -> impl Iterator<Item = (&'static str, &'static str)> {
+fn list_directives() -> impl Iterator<Item = (&'static str, &'static str)> {
     TABLE.lines().filter(|l| !l.starts_with('#')).filter_map(|l| l.split_once(' '))
 }

@@ -1,10 +1,10 @@
-//! Rules for names: of products, packages, users, units and variables.
+//! Rules for names of products, packages, users, units and variables.
 
-use crate::finding::{known, shown};
+use crate::finding::{describe_invalid, describe_unknown, quote};
 use crate::rule::text::Verdict;
 
-/// A name of ours: product, service, role, lock, kind.
-pub fn ours(value: &str) -> Verdict {
+/// Checks a name that the catalog defines: of a product, service, role, lock or kind.
+pub fn check_own(value: &str) -> Verdict {
     let mut chars = value.chars();
     let fits = chars.next().is_some_and(|c| c.is_ascii_lowercase())
         && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
@@ -13,12 +13,17 @@ pub fn ours(value: &str) -> Verdict {
     if fits {
         Ok(())
     } else {
-        Err(malformed(value, "lower-case letters, digits and `-`, at most 31, a letter first"))
+        Err(describe_invalid(
+            "name",
+            value,
+            "up to 31 lowercase letters, digits and `-`, starting with a letter and not ending with `-`",
+        ))
     }
 }
 
-/// A product's name starts its units' names and is a directory of its own: those of the system are taken.
-pub fn product(value: &str) -> Verdict {
+/// Checks the name of a product, which starts the names of its units and names its directories: those of the system are
+/// reserved.
+pub fn check_product(value: &str) -> Verdict {
     const UNITS: &str = "apt console cron dbus debug dev dnf docker dpkg emergency getty grub init initrd kmod local \
         man multi network nfs plymouth podman polkit proc remote rescue rpc run serial session ssh \
         sys system systemd time udev user virt";
@@ -26,70 +31,77 @@ pub fn product(value: &str) -> Verdict {
     const DIRECTORIES: &str = "alternatives bash binfmt cloud-init credentials default environment firmware fstab group \
         hostname hosts initramfs kernel lock locale log machine-id modules mount opt os-release \
         passwd profile rpm shadow shm sudo tmpfiles";
-    ours(value)?;
-    match words(UNITS).find(|t| value == *t || value.strip_prefix(t).is_some_and(|r| r.starts_with('-'))) {
-        Some(taken) => {
-            Err(format!("\"{value}\" is reserved, units named {taken}… belong to the system: choose another"))
-        }
-        None if words(DIRECTORIES).any(|w| w == value) => {
-            Err(format!("\"{value}\" is reserved, it belongs to the system: choose another"))
+    check_own(value)?;
+    match split_words(UNITS)
+        .find(|t| value == *t || value.strip_prefix(t).is_some_and(|r| r.starts_with('-')))
+    {
+        Some(taken) => Err(format!(
+            "\"{value}\" is reserved, because the system has units named {taken}…: choose another name"
+        )),
+        None if split_words(DIRECTORIES).any(|w| w == value) => {
+            Err(format!("\"{value}\" is reserved by the system: choose another name"))
         }
         None => Ok(()),
     }
 }
 
-/// A package name that both dpkg and rpm take.
-pub fn package(value: &str) -> Verdict {
+/// Checks a package name for both dpkg and rpm.
+pub fn check_package(value: &str) -> Verdict {
     let fits = (2..=100).contains(&value.len())
         && value.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
         && value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "+.-".contains(c));
     if fits {
         Ok(())
     } else {
-        Err(malformed(
+        Err(describe_invalid(
+            "name",
             value,
-            "lower-case letters, digits, `+`, `-` and `.`, 2 to 100, a letter or digit first",
+            "2 to 100 lowercase letters, digits, `+`, `-` and `.`, starting with a letter or digit",
         ))
     }
 }
 
-/// A user or group of ours.
-pub fn account(value: &str) -> Verdict {
+/// Checks the name of a user or group that the package creates.
+pub fn check_account(value: &str) -> Verdict {
     const TAKEN: &str = "root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats \
         nobody nogroup _apt adm tty disk kmem dialout fax voice cdrom floppy tape sudo wheel audio \
         dip operator src shadow utmp video sasl plugdev staff users input kvm render sgx crontab \
         netdev docker lxd libvirt ssh sshd messagebus polkitd";
-    login(value)?;
-    if words(TAKEN).any(|w| w == value) || value.starts_with("systemd-") {
-        return Err(format!("\"{value}\" is reserved, it belongs to the system: choose another"));
+    check_login(value)?;
+    if split_words(TAKEN).any(|w| w == value) || value.starts_with("systemd-") {
+        return Err(format!("\"{value}\" is reserved by the system: choose another name"));
     }
     Ok(())
 }
 
-/// A group that may exist already.
-pub fn foreign_group(value: &str) -> Verdict {
-    login(value)?;
+/// Checks the name of a group that may exist already.
+pub fn check_group(value: &str) -> Verdict {
+    check_login(value)?;
     if ["root", "sudo", "wheel", "shadow", "disk", "kmem", "lxd"].contains(&value) {
         return Err(format!(
-            "\"{value}\" makes its members administrators: choose a group for the devices needed"
+            "members of \"{value}\" are administrators: choose a group that grants only the devices needed"
         ));
     }
     Ok(())
 }
 
-fn login(value: &str) -> Verdict {
+fn check_login(value: &str) -> Verdict {
     let fits = value.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_')
         && value.len() <= 31;
     if fits {
         Ok(())
     } else {
-        Err(malformed(value, "lower-case letters, digits, `-` and `_`, at most 31, a letter or `_` first"))
+        Err(describe_invalid(
+            "name",
+            value,
+            "up to 31 lowercase letters, digits, `-` and `_`, starting with a letter or `_`",
+        ))
     }
 }
 
-/// An environment variable that keeps the value it is given, in a unit and in every shell.
-pub fn variable(value: &str) -> Verdict {
+/// Checks the name of a variable, which must keep its value in a unit and in every shell.
+pub fn check_variable(value: &str) -> Verdict {
     const SHELL: &str = "_ BASHOPTS BASHPID COMP_WORDBREAKS DIRSTACK ENV EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME \
         FUNCNEST GROUPS HISTCMD IFS IGNOREEOF LINENO MAIL MAILCHECK MAILPATH OLDPWD OPTERR OPTIND \
         POSIXLY_CORRECT PPID PROMPT_COMMAND PS0 PS1 PS2 PS4 PWD RANDOM SECONDS SHELLOPTS SRANDOM UID SHLVL TMOUT";
@@ -99,20 +111,24 @@ pub fn variable(value: &str) -> Verdict {
         && value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && value.len() <= 128;
     if !fits {
-        return Err(malformed(value, "letters, digits and `_`, at most 128, no digit first"));
+        return Err(describe_invalid(
+            "variable name",
+            value,
+            "up to 128 letters, digits and `_`, not starting with a digit",
+        ));
     }
-    let owner = if words(SHELL).any(|w| w == value) || value.starts_with("BASH_") {
+    let owner = if split_words(SHELL).any(|w| w == value) || value.starts_with("BASH_") {
         "shells"
     } else if SYSTEMD.contains(&value) || value.starts_with("LISTEN_") || value.starts_with("WATCHDOG_") {
         "systemd"
     } else {
         return Ok(());
     };
-    Err(format!("\"{value}\" is reserved, it has a meaning for {owner}: choose another"))
+    Err(format!("\"{value}\" is reserved by {owner}: choose another name"))
 }
 
-/// A unit that is not ours, named with its suffix.
-pub fn foreign_unit(value: &str) -> Verdict {
+/// Checks the full name of a unit of another package.
+pub fn check_unit(value: &str) -> Verdict {
     const SUFFIXES: [&str; 11] = [
         "service",
         "socket",
@@ -127,42 +143,46 @@ pub fn foreign_unit(value: &str) -> Verdict {
         "scope",
     ];
     let Some((stem, suffix)) = value.rsplit_once('.') else {
-        return Err(malformed(value, "a unit's whole name, such as network.target"));
+        return Err(describe_invalid("unit name", value, "a full name, such as network.target"));
     };
     if !SUFFIXES.contains(&suffix) {
-        return Err(format!("{} ends in no kind of unit: {}", shown(value), known(SUFFIXES)));
+        return Err(describe_unknown("unit suffix", suffix, SUFFIXES));
     }
     if stem.ends_with('@') {
-        return Err(format!(
-            "{} is a template: write the instance, such as {stem}name.{suffix}",
-            shown(value)
-        ));
+        return Err(format!("{} is a template: name an instance, such as {stem}NAME.{suffix}", quote(value)));
     }
     let fits = !stem.is_empty()
         && value.len() <= 255
         && stem.chars().all(|c| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c));
-    if fits { Ok(()) } else { Err(malformed(value, "letters, digits and `:-_.\\@`, at most 255")) }
+    if fits {
+        Ok(())
+    } else {
+        Err(describe_invalid("unit name", value, "up to 255 letters, digits and `:-_.\\@`"))
+    }
 }
 
-/// What the name of an instance looks like, as a regular expression that every reader has: a file can be called so, and
-/// no program takes it for an option.
+/// Regular expression for the name of an instance: it can be a file name, and no program takes it for an option.
 pub const INSTANCE: &str = "[A-Za-z0-9][A-Za-z0-9_.-]{0,62}";
 
-/// The name of an instance: see [`INSTANCE`].
-pub fn instance(value: &str) -> Verdict {
+/// Checks the name of an instance: see [`INSTANCE`].
+pub fn check_instance(value: &str) -> Verdict {
     let fits = value.starts_with(|c: char| c.is_ascii_alphanumeric())
         && value.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
         && value.len() <= 63;
     if fits {
         Ok(())
     } else {
-        Err(malformed(value, "letters, digits and `_.-`, at most 63, a letter or digit first"))
+        Err(describe_invalid(
+            "instance name",
+            value,
+            "up to 63 letters, digits, `_`, `.` and `-`, starting with a letter or digit",
+        ))
     }
 }
 
-/// The name of a process, as it is compared with the programs of a unit.
-pub fn process(value: &str) -> Verdict {
-    super::text::free(value)?;
+/// Checks the name of a process.
+pub fn check_process(value: &str) -> Verdict {
+    super::text::check_free(value)?;
     let fits = !value.is_empty()
         && value.len() <= 255
         && !value.contains('/')
@@ -170,19 +190,23 @@ pub fn process(value: &str) -> Verdict {
     if fits {
         Ok(())
     } else {
-        Err(malformed(value, "the name of a program or script, without directories or spaces"))
+        Err(describe_invalid(
+            "process name",
+            value,
+            "the name of a program or script, without directories or spaces",
+        ))
     }
 }
 
-/// A frame of reference.
-pub fn frame(value: &str) -> Verdict {
-    super::text::free(value)?;
+/// Checks a frame of reference.
+pub fn check_frame(value: &str) -> Verdict {
+    super::text::check_free(value)?;
     let fits = !value.is_empty() && value.len() <= 255 && !value.contains(char::is_whitespace);
-    if fits { Ok(()) } else { Err(malformed(value, "a name without spaces, such as map")) }
+    if fits { Ok(()) } else { Err(describe_invalid("frame", value, "a name without spaces, such as map")) }
 }
 
-/// A version that dpkg and rpm order alike, as numbers; a pre-release follows a `-`.
-pub fn version(value: &str) -> Verdict {
+/// Checks a version, which dpkg and rpm must sort alike.
+pub fn check_version(value: &str) -> Verdict {
     let (numbers, pre) = value.split_once('-').map_or((value, None), |(n, p)| (n, Some(p)));
     let number = |n: &str| {
         (1..=9).contains(&n.len())
@@ -194,39 +218,43 @@ pub fn version(value: &str) -> Verdict {
         && numbers.split('.').all(number)
         && value.len() <= 64
         && pre.is_none_or(|p| p.split('.').all(word));
-    if fits { Ok(()) } else { Err(malformed(value, "MAJOR.MINOR.PATCH, such as 1.4.0 or 1.5.0-rc.1")) }
+    if fits {
+        Ok(())
+    } else {
+        Err(describe_invalid("version", value, "MAJOR.MINOR.PATCH, such as 1.4.0 or 1.5.0-rc.1"))
+    }
 }
 
-/// What versions are ordered by: their numbers; a pre-release comes before its release.
-pub fn numbers(version: &str) -> (Vec<u64>, bool) {
+/// Parses a version for sorting: its numbers, and whether it is a release, which comes after its pre-releases.
+pub fn parse_version(version: &str) -> (Vec<u64>, bool) {
     let (numbers, released) =
         version.split_once('-').map_or((version, true), |(numbers, _)| (numbers, false));
     (numbers.split('.').map(|n| n.parse().unwrap_or(0)).collect(), released)
 }
 
-/// The version of another package, in a relation to it.
-pub(super) fn version_number(value: &str) -> bool {
+/// Tells whether a relation to another package can name this version.
+pub(super) fn is_version(value: &str) -> bool {
     value.starts_with(|c: char| c.is_ascii_alphanumeric())
         && value.chars().all(|c| c.is_ascii_alphanumeric() || ".+~:-^_".contains(c))
 }
 
-/// A device that a service may use.
-pub fn device(value: &str) -> Verdict {
+/// Checks a device for `DeviceAllow=`.
+pub fn check_device(value: &str) -> Verdict {
     let class = value.strip_prefix("char-").or_else(|| value.strip_prefix("block-"));
     let fits = class
         .is_some_and(|c| !c.is_empty() && c.chars().all(|c| c.is_ascii_alphanumeric() || "-_*?".contains(c)))
-        || (value.starts_with("/dev/") && super::path::plain(value).is_ok());
+        || (value.starts_with("/dev/") && super::path::check_plain(value).is_ok());
     if fits {
         Ok(())
     } else {
-        Err(malformed(value, "char-NAME or block-NAME as in /proc/devices, or a path in /dev"))
+        Err(describe_invalid(
+            "device",
+            value,
+            "char-NAME or block-NAME from /proc/devices, or a path in /dev",
+        ))
     }
 }
 
-fn malformed(value: &str, valid: &str) -> String {
-    format!("{} is malformed: use {valid}", shown(value))
-}
-
-fn words(list: &str) -> impl Iterator<Item = &str> {
+fn split_words(list: &str) -> impl Iterator<Item = &str> {
     list.split_ascii_whitespace()
 }

@@ -1,7 +1,7 @@
-//! Rules for amounts as systemd reads them: spans of time, shares, memory, counts, and signals. What systemd cannot
-//! read it ignores, and runs the service with its default.
+//! Rules for amounts as systemd reads them: time spans, shares, memory, counts and signals. systemd ignores a value that
+//! it cannot read, and uses its default instead.
 
-use crate::finding::{known, shown};
+use crate::finding::{describe_invalid, describe_unknown, find_near, quote};
 use crate::rule::text::{self, Verdict};
 
 const SECOND: u64 = 1_000_000;
@@ -22,71 +22,65 @@ const UNITS: [(&str, u64); 12] = [
     ("w", 604_800 * SECOND),
 ];
 
-/// A span of time; nothing and without end are allowed.
-pub fn time_span(value: &str) -> Verdict {
-    microseconds(value).map(|_| ())
+/// Checks a time span, which may be 0 or infinite.
+pub fn check_time_span(value: &str) -> Verdict {
+    parse_microseconds(value).map(|_| ())
 }
 
-/// How long to wait for something: systemd would read 0 as without end.
-pub fn timeout(value: &str) -> Verdict {
-    match microseconds(value)? {
-        0 => Err(format!("{} would mean without end: write infinity, or a time", shown(value))),
+/// Checks a time to wait for something: systemd reads 0 as infinite.
+pub fn check_timeout(value: &str) -> Verdict {
+    match parse_microseconds(value)? {
+        0 => Err(format!("{} would mean no limit: write a time, or infinity", quote(value))),
         _ => Ok(()),
     }
 }
 
-/// The time in which starts are counted: 0 would count nothing.
-pub fn interval(value: &str) -> Verdict {
-    match microseconds(value)? {
-        0 => Err(format!(
-            "{} would switch the limit off: write a time, or leave `start-limit` out",
-            shown(value)
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// How often a sign of life must come: both 0 and without end would mean never.
-pub fn period(value: &str) -> Verdict {
-    match microseconds(value)? {
-        0 | u64::MAX => {
-            Err(format!("{} would switch the watchdog off: write a time, or leave it out", shown(value)))
+/// Checks the time in which starts are counted: with 0, nothing is counted.
+pub fn check_interval(value: &str) -> Verdict {
+    match parse_microseconds(value)? {
+        0 => {
+            Err(format!("{} would switch the limit off: write a time, or remove `start-limit`", quote(value)))
         }
         _ => Ok(()),
     }
 }
 
-fn microseconds(value: &str) -> Result<u64, String> {
-    text::setting(value)?;
+/// Checks a period: neither 0 nor an infinite one ever elapses.
+pub fn check_period(value: &str) -> Verdict {
+    match parse_microseconds(value)? {
+        0 | u64::MAX => Err(format!("{} would switch it off: write a time, or remove it", quote(value))),
+        _ => Ok(()),
+    }
+}
+
+fn parse_microseconds(value: &str) -> Result<u64, String> {
+    text::check_setting(value)?;
     if value == "infinity" {
         return Ok(u64::MAX);
     }
-    let wrong = || format!("{} is no span of time: write it like 20s, 1min 30s or infinity", shown(value));
+    let wrong = || describe_invalid("time span", value, "one like 20s, 1min 30s or infinity");
     value.split(' ').try_fold(0_u64, |sum, part| {
         let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
         let (number, unit) = part.split_at(digits);
         let number: u64 = number.parse().map_err(|_| wrong())?;
         let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
         let time = number.checked_mul(*factor).and_then(|time| time.checked_add(sum));
-        // systemd counts microseconds in 64 bits, of which the highest number is infinity.
+        // systemd counts microseconds in 64 bits, and the highest number is infinity.
         time.filter(|time| *time < u64::MAX / 2)
-            .ok_or_else(|| format!("{} is too long: write infinity", shown(value)))
+            .ok_or_else(|| format!("{} is too long: write a shorter time, or infinity", quote(value)))
     })
 }
 
-/// A share of processor time.
-pub fn percentage(value: &str) -> Verdict {
-    match value.strip_suffix('%').and_then(number) {
+/// Checks a share of processor time.
+pub fn check_percentage(value: &str) -> Verdict {
+    match value.strip_suffix('%').and_then(parse_number) {
         Some(1..=100_000) => Ok(()),
-        _ => Err(format!(
-            "{} is no share of a processor: write it like 200%, from 1% to 100000%",
-            shown(value)
-        )),
+        _ => Err(describe_invalid("CPU quota", value, "1% to 100000%, such as 200% for two processors")),
     }
 }
 
-/// An amount of memory.
-pub fn memory(value: &str) -> Verdict {
+/// Checks an amount of memory.
+pub fn check_memory(value: &str) -> Verdict {
     let (digits, factor) = match value.chars().last() {
         Some('K') => (&value[..value.len() - 1], 1 << 10),
         Some('M') => (&value[..value.len() - 1], 1 << 20),
@@ -94,33 +88,33 @@ pub fn memory(value: &str) -> Verdict {
         Some('T') => (&value[..value.len() - 1], 1 << 40),
         _ => (value, 1),
     };
-    match number(digits).and_then(|n| n.checked_mul(factor)) {
+    match parse_number(digits).and_then(|n| n.checked_mul(factor)) {
         Some(1..=0x7fff_ffff_ffff_ffff) => Ok(()),
-        _ => Err(format!("{} is no amount of memory: write it like 512M or 4G", shown(value))),
+        _ => Err(describe_invalid("amount of memory", value, "one like 512M or 4G")),
     }
 }
 
-/// A count of which none would be useless.
-pub fn count(value: u32) -> Verdict {
-    if value == 0 { Err("is 0, with which nothing could run: write at least 1".to_owned()) } else { Ok(()) }
+/// Checks a limit that must not be 0.
+pub fn check_count(value: u32) -> Verdict {
+    if value == 0 { Err("is 0, so nothing could run: write at least 1".to_owned()) } else { Ok(()) }
 }
 
-/// The name of a signal.
-pub fn signal(value: &str) -> Verdict {
+/// Checks a signal that can stop a service.
+pub fn check_signal(value: &str) -> Verdict {
     const SIGNALS: [&str; 9] =
         ["SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGCONT", "SIGWINCH"];
-    let real_time = value.strip_prefix("SIGRTMIN+").and_then(number).is_some_and(|n| n <= 30);
+    let real_time = value.strip_prefix("SIGRTMIN+").and_then(parse_number).is_some_and(|n| n <= 30);
     if SIGNALS.contains(&value) || real_time {
         return Ok(());
     }
-    Err(format!(
-        "{} is no signal that stops a service: {}, SIGRTMIN+0 to SIGRTMIN+30",
-        shown(value),
-        known(SIGNALS)
-    ))
+    if find_near(value, &SIGNALS).is_some() {
+        return Err(describe_unknown("signal", value, SIGNALS));
+    }
+    let expected = format!("{} or SIGRTMIN+0 to SIGRTMIN+30", SIGNALS.join(", "));
+    Err(describe_invalid("signal", value, &expected))
 }
 
-/// Digits and nothing else: `parse` alone would let a sign pass.
-fn number(text: &str) -> Option<u64> {
+/// Parses digits only: `parse` alone accepts a sign.
+fn parse_number(text: &str) -> Option<u64> {
     if text.chars().all(|c| c.is_ascii_digit()) { text.parse().ok() } else { None }
 }

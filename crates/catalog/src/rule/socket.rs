@@ -1,43 +1,43 @@
-//! Rules for addresses: where systemd listens, and where a service does.
+//! Rules for the addresses that systemd and services listen on.
 
 use std::net::SocketAddr;
 
-use crate::finding::shown;
+use crate::finding::describe_invalid;
 use crate::rule::path;
 use crate::rule::text::Verdict;
 
-/// `ListenStream=`: a port, an address with a port, or a path.
-pub fn listen(value: &str) -> Verdict {
+/// Checks an address for `ListenStream=`: a port, `IP:PORT` or a path.
+pub fn check_listen(value: &str) -> Verdict {
     if value.starts_with('/') {
-        return path::plain(value);
+        return path::check_plain(value);
     }
-    if port(value).is_some() || value.parse::<SocketAddr>().is_ok_and(|a| a.port() != 0) {
+    if parse_port(value).is_some() || value.parse::<SocketAddr>().is_ok_and(|a| a.port() != 0) {
         return Ok(());
     }
-    Err(format!("{} is no place to listen: write a port, ADDRESS:PORT with numbers, or a path", shown(value)))
+    Err(describe_invalid("address", value, "a port, IP:PORT or an absolute path"))
 }
 
-/// Where a connection is passed on to.
-pub fn to(value: &str) -> Verdict {
+/// Checks the address that connections are passed on to.
+pub fn check_target(value: &str) -> Verdict {
     if value.starts_with('/') {
-        return path::plain(value);
+        return path::check_plain(value);
     }
     if value.parse::<SocketAddr>().is_ok_and(|a| a.port() != 0) {
         return Ok(());
     }
-    Err(format!("{} is no place to connect to: write ADDRESS:PORT with numbers, or a path", shown(value)))
+    Err(describe_invalid("address", value, "IP:PORT or an absolute path"))
 }
 
-/// Whether a connection to `to` would come in at `listen`.
-pub fn meet(listen: &str, to: &str) -> bool {
+/// Tells whether a connection to `to` would arrive at `listen`.
+pub fn is_same_place(listen: &str, to: &str) -> bool {
     let Ok(to) = to.parse::<SocketAddr>() else { return to.starts_with('/') && listen == to };
     match listen.parse::<SocketAddr>() {
         Ok(listen) => listen.port() == to.port() && (listen.ip() == to.ip() || listen.ip().is_unspecified()),
-        Err(_) => port(listen) == Some(to.port()),
+        Err(_) => parse_port(listen) == Some(to.port()),
     }
 }
 
-fn port(value: &str) -> Option<u16> {
+fn parse_port(value: &str) -> Option<u16> {
     let plain = value.chars().all(|c| c.is_ascii_digit()) && !value.starts_with('0');
     value.parse().ok().filter(|_| plain)
 }

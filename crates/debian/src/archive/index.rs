@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
-use catalog::date::{Date, moment};
+use base::date::{Date, format_timestamp};
 use common::unpack;
 
 use super::fetch::{self, Wanted, fetch};
@@ -113,23 +113,23 @@ fn check_date(release: Stanza<'_>, pocket: &Pocket<'_>) -> Result<u64> {
     ensure!(
         signed <= now + CLOCKS_DIFFER,
         "was signed on {}, and it is {}: set this machine's clock",
-        moment(signed),
-        moment(now)
+        format_timestamp(signed),
+        format_timestamp(now)
     );
     if let Some(end) = date_in("Valid-Until")? {
         ensure!(
             now <= end,
             "was valid until {}, and it is {}: use another mirror, or set this machine's clock",
-            moment(end),
-            moment(now)
+            format_timestamp(end),
+            format_timestamp(now)
         );
     }
     if let Some(known) = pocket.known {
         ensure!(
             signed >= known,
             "was signed on {}, and the lock is of one of {}: use another mirror, or remove the lock to go back",
-            moment(signed),
-            moment(known)
+            format_timestamp(signed),
+            format_timestamp(known)
         );
     }
     Ok(signed)

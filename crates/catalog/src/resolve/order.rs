@@ -1,31 +1,32 @@
-//! Order of the services: finds circles in which each would wait for the next.
+//! The start order of services, which must not have circles.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::report::Report;
 use crate::model::Service;
-use crate::model::place::Place;
 
-/// Reports every circle of `after`, `before` and what implies them once, at its first service.
-pub(super) fn check(services: &[Service], place: &mut Place<'_>) {
-    let waits = waits(services);
-    let names: BTreeMap<&str, &str> = services.iter().map(|s| (s.unit.as_str(), s.name.as_str())).collect();
+/// Reports every circle of `after`, `before` and the fields that imply them, at its first service.
+pub(super) fn check_order(services: &[Service], report: &mut Report<'_>) {
+    let waits = collect_waits(services);
+    let service_names: BTreeMap<&str, &str> =
+        services.iter().map(|s| (s.unit.as_str(), s.name.as_str())).collect();
     let mut seen: BTreeSet<BTreeSet<&str>> = BTreeSet::new();
     for service in services {
-        if let Some(circle) = circle(&service.unit, &waits)
+        if let Some(circle) = find_circle(&service.unit, &waits)
             && seen.insert(circle.iter().copied().collect())
         {
-            let shown: Vec<&str> = circle.iter().map(|unit| names[unit]).collect();
+            let names: Vec<&str> = circle.iter().map(|unit| service_names[unit]).collect();
             let text = format!(
-                "waits for itself: {}: take one `after`, `before`, `only-while`, `once-ready` or `parent` away",
-                shown.join(" -> ")
+                "waits for itself: {}: remove one `after`, `before`, `only-while`, `once-ready` or `parent`",
+                names.join(" -> ")
             );
-            place.fault(&["service", &service.name], &text);
+            report.refuse(&["service", &service.name], &text);
         }
     }
 }
 
-/// For each unit of ours the units of ours that it starts after.
-fn waits(services: &[Service]) -> BTreeMap<&str, Vec<&str>> {
+/// Collects for each unit the units of the product that it starts after.
+fn collect_waits(services: &[Service]) -> BTreeMap<&str, Vec<&str>> {
     let mut waits: BTreeMap<&str, Vec<&str>> =
         services.iter().map(|s| (s.unit.as_str(), Vec::new())).collect();
     for service in services {
@@ -45,8 +46,8 @@ fn waits(services: &[Service]) -> BTreeMap<&str, Vec<&str>> {
     waits
 }
 
-/// The way from a unit back to itself.
-fn circle<'a>(start: &'a str, waits: &BTreeMap<&'a str, Vec<&'a str>>) -> Option<Vec<&'a str>> {
+/// Finds a way from a unit back to itself.
+fn find_circle<'a>(start: &'a str, waits: &BTreeMap<&'a str, Vec<&'a str>>) -> Option<Vec<&'a str>> {
     let mut ways: Vec<Vec<&str>> = vec![vec![start]];
     let mut visited: Vec<&str> = Vec::new();
     while let Some(way) = ways.pop() {

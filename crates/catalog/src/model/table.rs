@@ -1,14 +1,16 @@
-//! The table that the product's programs read, `services.json`: takes a [`Product`], makes the facts that they need.
+//! `services.json`, the table that the product's programs read.
 
 use std::collections::BTreeSet;
 
 use base::table;
 
-use crate::model::{Lock, Product, Role, Service};
+use super::environment::Role;
+use super::product::{Lock, Product};
+use super::service::Service;
 use crate::raw::Manager;
 
 impl Product {
-    /// The table that its programs read, but for the files that are rendered beside it.
+    /// Returns the table, without the files that are rendered beside it.
     pub fn table(&self) -> table::Table {
         let operators = self.permits.iter().find_map(|p| p.group.as_deref());
         let service = |s: &Service| table::Service {
@@ -49,7 +51,7 @@ impl Product {
         }
     }
 
-    /// What the members of a group may do with a unit.
+    /// Returns the verbs that the members of a group may use on a unit.
     fn permitted(&self, group: &str, unit: &str) -> Vec<String> {
         let permits = self.permits.iter().filter(|p| p.group.as_deref() == Some(group));
         let of_unit = permits.filter(|p| p.covers(unit));

@@ -1,53 +1,50 @@
-//! Settings of programs and units that are not the product's: takes the tables of drop-ins, makes the files that hold
-//! them.
+//! Drop-ins: settings of programs and units that belong to the system.
 //!
-//! Only files that are read beside others, so that no package takes another one's away, and an administrator's file of
-//! the same name in `/etc` wins.
+//! Only files in drop-in folders are allowed, so that no package replaces the file of another, and an administrator can
+//! replace them in `/etc`.
 
-use crate::finding::shown;
+use super::report::Report;
+use crate::finding::{describe_invalid, quote};
 use crate::model::DropIn;
-use crate::model::hatch::lines_of;
-use crate::model::place::Place;
 use crate::raw::Catalog;
 use crate::rule::path;
 use crate::rule::text::{self, Verdict};
 
-/// Kinds of files that describe the network.
+/// Suffixes of files that describe the network.
 const NETWORK: [&str; 3] = ["network", "link", "netdev"];
 
-/// Checks and resolves them all.
-pub(super) fn drop_ins(catalog: &Catalog, place: &mut Place<'_>) -> Vec<DropIn> {
-    let mut made = Vec::new();
+pub(super) fn resolve_drop_ins(catalog: &Catalog, report: &mut Report<'_>) -> Vec<DropIn> {
+    let mut drop_ins = Vec::new();
     for (path, drop_in) in &catalog.drop_in {
         let at = ["drop-in", path];
-        place.rule(&at, file(path, &catalog.product.name));
-        place.rule(&["drop-in", path, "why"], text::comment(&drop_in.why));
+        report.check(&at, check_path(path, &catalog.product.name));
+        report.check(&["drop-in", path, "why"], text::check_comment(&drop_in.why));
         if drop_in.settings.values().all(|section| section.is_empty()) {
-            place.fault(&at, "sets nothing: write sections with settings, or take it away");
+            report.refuse(&at, "is empty: write sections with settings, or remove it");
         }
         let mut sections = Vec::new();
         for (section, settings) in &drop_in.settings {
-            place.rule(&["drop-in", path, "settings", section], word(section));
+            report.check(&["drop-in", path, "settings", section], check_word(section));
             let mut lines = Vec::new();
             for (key, value) in settings {
                 let at = ["drop-in", path, "settings", section, key];
-                place.rule(&at, word(key));
-                for value in lines_of(value) {
+                report.check(&at, check_word(key));
+                for value in value.lines() {
                     // An empty value resets a list.
-                    place.rule(&at, if value.is_empty() { Ok(()) } else { text::setting(&value) });
+                    report.check(&at, if value.is_empty() { Ok(()) } else { text::check_setting(&value) });
                     lines.push((key.clone(), value));
                 }
             }
             sections.push((section.clone(), lines));
         }
-        made.push(DropIn { path: path.clone(), why: drop_in.why.trim().to_owned(), sections });
+        drop_ins.push(DropIn { path: path.clone(), why: drop_in.why.trim().to_owned(), sections });
     }
-    made
+    drop_ins
 }
 
-/// A file that its reader reads beside others.
-fn file(value: &str, product: &str) -> Verdict {
-    path::plain(value)?;
+/// Checks that the file is in a drop-in folder.
+fn check_path(value: &str, product: &str) -> Verdict {
+    path::check_plain(value)?;
     let parts: Vec<&str> = value.split('/').skip(1).collect();
     let ending =
         |name: &str| name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map(|(_, e)| e.to_owned());
@@ -62,22 +59,22 @@ fn file(value: &str, product: &str) -> Verdict {
     };
     if !fits {
         return Err(format!(
-            "{} is no place for settings beside others: use /usr/lib/systemd/NAME.conf.d/FILE.conf, \
+            "{} is not the path of a drop-in: use /usr/lib/systemd/NAME.conf.d/FILE.conf, \
              /usr/lib/systemd/system/UNIT.d/FILE.conf or /usr/lib/systemd/network/FILE.network",
-            shown(value)
+            quote(value)
         ));
     }
     if value == format!("/usr/lib/systemd/system.conf.d/50-{product}.conf") {
-        return Err("is written for [machine]: choose another name for the file".to_owned());
+        return Err("is generated from [machine]: choose another file name".to_owned());
     }
     Ok(())
 }
 
-/// The name of a section or a setting.
-fn word(value: &str) -> Verdict {
+/// Checks the name of a section or a setting.
+fn check_word(value: &str) -> Verdict {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if (1..=64).contains(&value.len()) && value.chars().all(plain) {
         return Ok(());
     }
-    Err(format!("{} is no name of a section or setting: use letters, digits, `-` and `_`", shown(value)))
+    Err(describe_invalid("name", value, "up to 64 letters, digits, `-` and `_`"))
 }
