@@ -10,7 +10,7 @@ use crate::life::{alive, family, of, on_every_suite, state};
 fn start_stop_restart_and_switch_do_what_they_say_and_say_what_they_did() -> Result<()> {
     on_every_suite(|robot| {
         let op = &mut robot.login_session("op");
-        op.run("rovi list").ok().says("nav           ROVI stack: drive to a goal by itself\n");
+        op.run("rovi list").ok().says("nav           ROVI stack: drive to a goal autonomously\n");
         start(robot, op, "nav");
         assert_eq!(state(robot, "rovi-nav"), "active");
         let nav = family(robot, &of("nav"));
