@@ -45,7 +45,7 @@ fn open(path: &Path, most: u64, flags: OFlags) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {most} bytes")));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {most} bytes")));
     }
     Ok(bytes)
 }
@@ -64,7 +64,7 @@ mod tests {
         let file = folder.join("file");
         fs::write(&file, "12345").unwrap();
         assert_eq!(read(&file, 5).unwrap(), b"12345");
-        assert_eq!(read(&file, 4).unwrap_err().to_string(), "it has more than 4 bytes");
+        assert_eq!(read(&file, 4).unwrap_err().to_string(), "larger than 4 bytes");
         assert!(read(Path::new("/dev/zero"), 1 << 20).is_err());
         let link = folder.join("link");
         std::os::unix::fs::symlink("file", &link).unwrap();

@@ -28,11 +28,11 @@ pub fn faults(content: &[u8]) -> Vec<(usize, &'static str)> {
     let quoted =
         matches!(reader.state, State::SingleQuotes | State::DoubleQuotes | State::DoubleQuotesEscape);
     if content.contains(&0) {
-        reader.faults.push((reader.line, "there is a NUL byte, where the file ends for systemd"));
+        reader.faults.push((reader.line, "NUL byte, at which systemd stops reading"));
     } else if quoted {
         reader
             .faults
-            .push((reader.begun, "a quote is not closed, and the rest of the file belongs to the value"));
+            .push((reader.begun, "unclosed quote, so the rest of the file becomes part of the value"));
     } else if reader.state == State::Key {
         reader.faults.push((reader.begun, NO_ASSIGNMENT));
     }
@@ -40,7 +40,7 @@ pub fn faults(content: &[u8]) -> Vec<(usize, &'static str)> {
     reader.faults
 }
 
-const NO_ASSIGNMENT: &str = "there is no `=`";
+const NO_ASSIGNMENT: &str = "missing `=`";
 
 #[derive(Default, Clone, Copy, PartialEq)]
 enum State {
@@ -157,7 +157,7 @@ impl Reader {
             && !key[0].is_ascii_digit()
             && key.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
         if !legal {
-            self.faults.push((self.begun, "what stands before the `=` is no name of a variable"));
+            self.faults.push((self.begun, "invalid variable name before the `=`"));
         } else if std::str::from_utf8(&value).is_err() {
             self.faults.push((self.begun, "the value is not UTF-8"));
         }

@@ -28,14 +28,14 @@ fn differences(table: &Table, name: &str, expects: &Expects, manager: &mut Manag
 /// The line about a variable that the running service has with another value, or has not.
 pub fn warning(table: &Table, name: &str, expects: &Expects, variable: &str, has: Option<&str>) -> String {
     let file = table.service(&expects.service).and_then(|s| s.launch.as_ref()?.env_file.as_ref());
-    let place = file.map(|f| format!("sets it in `{}` and ", f.display())).unwrap_or_default();
+    let place = file.map(|f| format!("set it in `{}` and ", f.display())).unwrap_or_default();
     let has = match has {
         Some(value) => format!("with {variable}={value}"),
         None => format!("without {variable}"),
     };
     let expected = expects.environment.get(variable).map(String::as_str).unwrap_or_default();
     format!(
-        "`{unit}` runs {has}: {name} expects {variable}={expected}: an administrator {place}runs \
+        "`{unit}` runs {has}, but {name} expects {variable}={expected}: an administrator must {place}run \
          `systemctl restart {unit}`",
         unit = expects.unit,
     )

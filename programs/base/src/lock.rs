@@ -73,11 +73,11 @@ impl Lock {
             write(&file, &holder.to_string()).map_err(|e| {
                 let todo = match e.kind() {
                     io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                        "make room on its file system"
+                        "free space on its file system"
                     }
-                    _ => "look after its file system",
+                    _ => "check its file system",
                 };
-                let why = format!("cannot write who holds the lock: {}", reason(&e));
+                let why = format!("cannot write the lock record: {}", reason(&e));
                 Failure::failed(format!("`{}`: {why}: {todo}", path.display()))
             })?;
             return Ok(Lock(file));
@@ -142,7 +142,7 @@ impl Seen {
         match self {
             Seen::Free => None,
             Seen::Held(Some(holder)) => Some(holder.shown()),
-            Seen::Held(None) => Some("a program that left no record".to_owned()),
+            Seen::Held(None) => Some("an unknown program".to_owned()),
             Seen::Left(holder, pids) => {
                 Some(format!("{}, killed, has left processes running: {}", holder.shown(), list(pids)))
             }
@@ -152,7 +152,10 @@ impl Seen {
 
 fn refusal(path: &Path, seen: &Seen) -> Failure {
     let Some(shown) = seen.shown() else {
-        return Failure::refused(format!("`{}`: too many want it at once: try again", path.display()));
+        return Failure::refused(format!(
+            "`{}`: too many programs are trying to take this lock: try again",
+            path.display()
+        ));
     };
     let todo = match seen {
         Seen::Left(_, pids) => end_them(pids),
@@ -164,7 +167,7 @@ fn refusal(path: &Path, seen: &Seen) -> Failure {
 /// What to do with processes that a killed one has left. A group is no more than a guess, and nobody is told to end it.
 pub fn end_them(pids: &[i32]) -> String {
     if pids.iter().any(|pid| *pid < 0) {
-        "wait until they have ended, or ask the user who has started them".to_owned()
+        "wait until they have ended, or ask the user who started them".to_owned()
     } else {
         format!("wait until they have ended, or end them with `kill -INT {}`", list(pids))
     }
@@ -185,8 +188,8 @@ fn regular(path: &Path, file: File) -> Result<File, Failure> {
     if file.metadata().is_ok_and(|m| m.is_file()) {
         return Ok(file);
     }
-    let todo = "remove what is there while nothing runs";
-    Err(Failure::configuration(format!("`{}`: it is no regular file: {todo}", path.display())))
+    let todo = "remove it while no service is running";
+    Err(Failure::configuration(format!("`{}`: not a regular file: {todo}", path.display())))
 }
 
 fn open(path: &Path) -> Result<File, Failure> {
@@ -215,17 +218,17 @@ fn open(path: &Path) -> Result<File, Failure> {
 fn cannot_open(path: &Path, error: &io::Error) -> Failure {
     let directory = path.parent().map(PathBuf::from).unwrap_or_default();
     let todo = match error.kind() {
-        io::ErrorKind::NotFound => "make its directory with `systemd-tmpfiles --create` as root".to_owned(),
+        io::ErrorKind::NotFound => "create its directory: run `systemd-tmpfiles --create` as root".to_owned(),
         io::ErrorKind::PermissionDenied => {
             format!(
-                "run it as the unit's user, or as a member of the group that owns `{}`",
+                "run this as the unit's user, or as a member of the group that owns `{}`",
                 directory.display()
             )
         }
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::StorageFull => {
-            format!("the file system of `{}` must be writable", directory.display())
+            format!("make the file system of `{}` writable", directory.display())
         }
-        _ => "it must be a regular file: remove what is there while nothing runs".to_owned(),
+        _ => "must be a regular file: remove it while no service is running".to_owned(),
     };
     Failure::configuration(format!("`{}`: {}: {todo}", path.display(), reason(error)))
 }

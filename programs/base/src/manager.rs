@@ -99,7 +99,7 @@ impl Manager {
         if line.starts_with(b"OK ") {
             Ok(())
         } else {
-            Err(io::Error::new(io::ErrorKind::PermissionDenied, "this user is unknown to the bus"))
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, "the bus rejected this user"))
         }
     }
 
@@ -140,7 +140,7 @@ impl Manager {
         let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
         let (body, fields) = (number(4), number(12));
         if head[0] != b'l' || body > LONGEST || fields > LONGEST {
-            return Err(unexpected("a message of another kind"));
+            return Err(unexpected("a message of another type"));
         }
         let mut fields = vec![0; fields.next_multiple_of(8) as usize];
         self.stream.read_exact(&mut fields)?;

@@ -37,17 +37,18 @@ impl Probe {
         let known = ["tcp", "connected", "unix", "http", "https", "file", "log", "exec"].contains(&kind);
         if !known || of.is_empty() {
             return Err(
-                "tcp:[HOST:]PORT, connected:[HOST:]PORT, unix:PATH, http:URL, file:PATH, log:REGEX, exec:COMMAND are known"
-                    .into()
+                "unknown probe: expected tcp:[HOST:]PORT, connected:[HOST:]PORT, unix:PATH, http:URL, \
+                 file:PATH, log:REGEX or exec:COMMAND"
+                    .into(),
             );
         }
-        let port = || Port::parse(of).ok_or("it is no port, with or without an address before it");
+        let port = || Port::parse(of).ok_or("invalid port: expected PORT or ADDRESS:PORT");
         Ok(match kind {
             "tcp" => Probe::Tcp(port()?),
             "connected" => Probe::Connected(port()?),
             "unix" => Probe::Unix(of.to_owned()),
             "http" => Probe::Http(Request::parse(of)?),
-            "https" => return Err("TLS is not spoken: probe a plain http address, or use exec:curl".into()),
+            "https" => return Err("https is not supported: probe a plain http URL, or use exec:curl".into()),
             "file" => Probe::File(of.into()),
             "log" => Probe::Log(Line::parse(of)?),
             _ => Probe::Exec(of.to_owned()),
@@ -63,7 +64,7 @@ impl Probe {
             Probe::Unix(path) => format!("socket {path}"),
             Probe::Http(request) => request.name.clone(),
             Probe::File(path) => format!("file {}", path.display()),
-            Probe::Log(line) => format!("a line of output like {}", line.as_str()),
+            Probe::Log(line) => format!("an output line that matches {}", line.as_str()),
             Probe::Exec(command) => format!("command {command}"),
         }
     }

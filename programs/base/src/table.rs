@@ -195,7 +195,8 @@ impl Table {
     /// Reads and checks the table of the running executable: for `/usr/libexec/<product>/PROGRAM` that is
     /// `/usr/share/<product>/services.json`; anywhere else it lies beside the program.
     pub fn of_this_program() -> Result<Table, String> {
-        let exe = std::env::current_exe().map_err(|e| format!("cannot tell where this program is: {e}"))?;
+        let exe =
+            std::env::current_exe().map_err(|e| format!("cannot find the path of this program: {e}"))?;
         Table::read(&Table::path_for(&exe))
     }
 
@@ -217,7 +218,8 @@ impl Table {
             .map_err(|e| format!("`{shown}`: {e}: reinstall the package that ships it"))?;
         if table.schema != SCHEMA {
             return Err(format!(
-                "`{shown}`: schema {}, this program reads {SCHEMA}: programs and table must come from one package",
+                "`{shown}`: schema {}, but this program requires {SCHEMA}: install programs and table from \
+                 the same package",
                 table.schema
             ));
         }

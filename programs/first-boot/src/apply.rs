@@ -21,11 +21,11 @@ pub fn run(boot: &Path) -> Result<(), Failure> {
     let mut failures = Vec::new();
     match ssh::host_keys() {
         Ok(true) => {
-            say("ssh has keys of this card's own");
+            say("created SSH host keys for this card");
             rustix::fs::sync();
         }
         Ok(false) => {}
-        Err(why) => failures.push(Failure::failed(format!("ssh: no keys of its own: {why}"))),
+        Err(why) => failures.push(Failure::failed(format!("ssh: cannot create host keys: {why}"))),
     }
     let faults = match file(boot) {
         Ok(faults) => faults,
@@ -36,7 +36,7 @@ pub fn run(boot: &Path) -> Result<(), Failure> {
     };
     notice::issue(faults);
     if !notice::somebody() {
-        say(format_args!("nobody can log in: there is no password and no key: write `{FILE}`"));
+        say(format_args!("nobody can log in: no user has a password or an SSH key: create `{FILE}`"));
     }
     failures.into_iter().next().map_or(Ok(()), Err)
 }
@@ -50,7 +50,7 @@ fn file(boot: &Path) -> Result<usize, Failure> {
         let windows = boot.join(format!("{FILE}.txt"));
         if windows.exists() {
             let fault =
-                format!("`{FILE}.txt`: has a second ending that Windows hides: rename it to `{FILE}`");
+                format!("`{FILE}.txt`: has a second extension, which Windows hides: rename it to `{FILE}`");
             notice::errors(boot, std::slice::from_ref(&fault))?;
             return Err(Failure::configuration(fault));
         }
@@ -76,7 +76,10 @@ fn file(boot: &Path) -> Result<usize, Failure> {
     rustix::fs::sync();
     let listed = notice::errors(boot, &said);
     state.applied(&bytes, &masked).map_err(|e| {
-        Failure::failed(format!("`{FOLDER}`: {}: `{FILE}` is applied again at the next boot", reason(&e)))
+        Failure::failed(format!(
+            "`{FOLDER}`: {}: `{FILE}` will be applied again at the next boot",
+            reason(&e)
+        ))
     })?;
     if masked != bytes {
         wipe(&path, &masked, &state)?;
@@ -118,7 +121,7 @@ fn wipe(path: &Path, masked: &[u8], state: &State) -> Result<(), Failure> {
     })();
     overwritten.and_then(|()| state.wiped()).map_err(|e| {
         let told = format!(
-            "`{}`: {}: its passwords are still readable there: make the boot partition writable",
+            "`{}`: cannot overwrite its passwords: {}: make the boot partition writable",
             path.display(),
             reason(&e)
         );
@@ -131,15 +134,16 @@ fn again(boot: &Path) -> Result<usize, Failure> {
     // Where it cannot be made writable, the next line says what that means.
     let _ = tool::run(&["mount", "-o", "remount,rw", &boot.to_string_lossy()], None);
     read_only::set(boot, false)?;
-    say(format_args!("{FILE}: changed while the root is read-only: starting again to apply it"));
-    tool::systemctl(&["--no-block", "reboot"]).map_err(|why| Failure::failed(format!("no reboot: {why}")))?;
+    say(format_args!("{FILE}: changed while the root file system is read-only: rebooting to apply it"));
+    tool::systemctl(&["--no-block", "reboot"])
+        .map_err(|why| Failure::failed(format!("cannot reboot: {why}")))?;
     Ok(0)
 }
 
 /// A fault as a line for a person.
 pub fn shown(fault: &Fault) -> String {
     if fault.line == 0 {
-        format!("the file {}", fault.what)
+        format!("the file: {}", fault.what)
     } else {
         format!("line {}: {}", fault.line, fault.what)
     }

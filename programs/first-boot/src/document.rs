@@ -78,7 +78,8 @@ pub fn read(text: &str) -> Document {
             section = header(trimmed);
             if section.is_none() {
                 let what = format!(
-                    "`{}` begins no section: write its name in brackets, such as [user]; what follows is left out",
+                    "`{}`: invalid section header: write a name in brackets, such as [user]; the lines \
+                     below it are ignored",
                     clipped(trimmed)
                 );
                 document.faults.push(Fault { line: line.number, what });
@@ -97,7 +98,7 @@ pub fn read(text: &str) -> Document {
             Err(error) => {
                 let key = trimmed.split_once('=').map_or(trimmed, |(key, _)| key.trim_matches(BLANKS));
                 let key = if key.is_empty() { trimmed } else { key };
-                let what = format!("`{}` cannot be read: {}", clipped(key), error.message().trim());
+                let what = format!("`{}`: cannot be parsed: {}", clipped(key), error.message().trim());
                 document.faults.push(Fault { line: line.number, what });
             }
         }

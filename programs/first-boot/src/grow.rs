@@ -31,7 +31,8 @@ pub fn root() -> Result<Option<String>, Failure> {
     let Some(place) = mounted_root() else { return Ok(None) };
     let grown = partition(&place)?;
     if Path::new(GROWFS).exists() {
-        tool::run(&[GROWFS, "/"], None).map_err(|e| Failure::failed(format!("/: does not grow: {e}")))?;
+        tool::run(&[GROWFS, "/"], None)
+            .map_err(|e| Failure::failed(format!("/: cannot grow the file system: {e}")))?;
     }
     Ok(grown)
 }
@@ -48,15 +49,15 @@ fn partition(place: &Place) -> Result<Option<String>, Failure> {
     let mut table = [0; SECTOR];
     let end = length(&disk, place).map_err(failed)?;
     if end < SECTOR as u64 {
-        return Err(Failure::failed(format!("`{shown}`: is shorter than a partition table: name a disk")));
+        return Err(Failure::failed(format!("`{shown}`: too short for a partition table: choose a disk")));
     }
     disk.read_exact_at(&mut table, 0).map_err(failed)?;
     match mbr::grown(&table, place.number, place.begin, end / SECTOR as u64) {
         Verdict::Full => Ok(None),
         // How this machine's disk is parted is somebody's choice, and no failure of every boot.
-        Verdict::Refused(why) if place.mounted => Ok(Some(format!("`{shown}` is left as it is: {why}"))),
+        Verdict::Refused(why) if place.mounted => Ok(Some(format!("`{shown}`: not changed: {why}"))),
         Verdict::Refused(why) => {
-            Err(Failure::failed(format!("`{shown}`: {why}: nothing was changed, grow it by hand")))
+            Err(Failure::failed(format!("`{shown}`: {why}: nothing was changed, grow the partition by hand")))
         }
         Verdict::Grown(new, sectors) => {
             disk.write_all_at(&new[..], 0).map_err(failed)?;
@@ -67,10 +68,12 @@ fn partition(place: &Place) -> Result<Option<String>, Failure> {
                 // The kernel refuses to read the whole table again while something of it is mounted, but it lets one
                 // partition grow.
                 tool::run(&["partx", "--update", "--nr", &number, &disk], None).map_err(|e| {
-                    Failure::failed(format!("`{shown}`: the kernel learns of it at the next boot: {e}"))
+                    Failure::failed(format!(
+                        "`{shown}`: the kernel cannot use the new size until you reboot: {e}"
+                    ))
                 })?;
             }
-            Ok(Some(format!("partition {} of `{shown}` has {} MiB now", place.number, sectors / 2048)))
+            Ok(Some(format!("grew partition {} of `{shown}` to {} MiB", place.number, sectors / 2048)))
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn keymap(name: &str) -> Result<(), String> {
 pub(super) fn timezone(name: &str) -> Result<(), String> {
     let zone = Path::new(ZONES).join(name);
     if !zone.is_file() {
-        return Err(format!("there is no `{}`: write a name such as Europe/Berlin", zone.display()));
+        return Err(format!("`{}` does not exist: write a name such as Europe/Berlin", zone.display()));
     }
     durable::link(Path::new("/etc/localtime"), &format!("..{}", zone.display()))
         .map_err(|e| format!("`/etc/localtime`: {}", reason(&e)))?;
@@ -39,7 +39,9 @@ pub(super) fn language(name: &str) -> Result<(), String> {
         let known = fs::read_to_string("/usr/share/i18n/SUPPORTED").unwrap_or_default();
         let line = format!("{name} {charset}");
         if !tool::exists(generate) || !known.lines().any(|known| known.trim() == line) {
-            return Err("is not on this machine: install the package locales, or write C.UTF-8".to_owned());
+            return Err(
+                "not available on this machine: install the package locales, or write C.UTF-8".to_owned()
+            );
         }
         let old = fs::read_to_string(list).unwrap_or_default();
         if !old.lines().any(|old| old.trim() == line) {

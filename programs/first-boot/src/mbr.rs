@@ -28,28 +28,28 @@ pub enum Verdict {
 pub fn grown(table: &[u8; SECTOR], number: usize, begin: Option<u64>, sectors: u64) -> Verdict {
     let refused = |why: String| Verdict::Refused(why);
     if table[510..] != [0x55, 0xaa] {
-        return refused("there is no partition table of the old kind (MBR)".to_owned());
+        return refused("no MBR partition table".to_owned());
     }
     let entries: Vec<Entry> = (0..4).map(|i| Entry::read(&table[446 + 16 * i..][..16])).collect();
     if entries.iter().any(|e| e.kind == PROTECTIVE) {
-        return refused("the partition table is a GPT: systemd-repart grows those".to_owned());
+        return refused("GPT partition table: use systemd-repart".to_owned());
     }
     let Some(entry) = number.checked_sub(1).and_then(|i| entries.get(i)).filter(|e| e.kind != 0) else {
-        return refused(format!("there is no partition {number} among the four of the table"));
+        return refused(format!("partition {number} is not in the table"));
     };
     if EXTENDED.contains(&entry.kind) {
-        return refused(format!("partition {number} holds further partitions"));
+        return refused(format!("partition {number} is an extended partition"));
     }
     if begin.is_some_and(|begin| begin != entry.begin) {
-        return refused(format!("partition {number} begins elsewhere for the kernel than in the table"));
+        return refused(format!("the kernel and the table disagree about the start of partition {number}"));
     }
     if entry.begin == 0 || entry.end() > sectors {
         return refused(format!(
-            "partition {number} reaches beyond the card's end: the card is smaller than its image"
+            "partition {number} ends beyond the end of the card: the card is smaller than the image"
         ));
     }
     if let Some(after) = entries.iter().position(|e| e.kind != 0 && e.begin > entry.begin) {
-        return refused(format!("partition {} comes after partition {number}", after + 1));
+        return refused(format!("partition {} follows partition {number}", after + 1));
     }
     // A table of this kind counts no further.
     let end = sectors.min(u64::from(u32::MAX)) / ALIGNMENT * ALIGNMENT;
@@ -122,15 +122,15 @@ mod tests {
                 other => panic!("{other:?}"),
             };
         let card = 100_000;
-        assert!(refused(&[0; SECTOR], 2, None, card).contains("no partition table"));
+        assert!(refused(&[0; SECTOR], 2, None, card).contains("no MBR partition table"));
         assert!(refused(&table(&[(0xee, 1, u32::MAX)]), 1, None, card).contains("GPT"));
-        assert!(refused(&table(&[BOOT]), 2, None, card).contains("no partition 2"));
-        assert!(refused(&table(&[BOOT]), 0, None, card).contains("no partition 0"));
-        assert!(refused(&table(&[BOOT]), 7, None, card).contains("no partition 7"));
-        assert!(refused(&table(&[BOOT, (5, 16384, 4096)]), 2, None, card).contains("further"));
+        assert!(refused(&table(&[BOOT]), 2, None, card).contains("partition 2 is not"));
+        assert!(refused(&table(&[BOOT]), 0, None, card).contains("partition 0 is not"));
+        assert!(refused(&table(&[BOOT]), 7, None, card).contains("partition 7 is not"));
+        assert!(refused(&table(&[BOOT, (5, 16384, 4096)]), 2, None, card).contains("extended"));
         let old = table(&[BOOT, (0x83, 16384, 4096), (0x83, 20480, 10)]);
-        assert!(refused(&old, 2, None, card).contains("partition 3 comes after"));
-        assert!(refused(&old, 3, Some(1), card).contains("elsewhere"));
+        assert!(refused(&old, 2, None, card).contains("partition 3 follows"));
+        assert!(refused(&old, 3, Some(1), card).contains("disagree"));
         assert!(refused(&table(&[BOOT, (0x83, 16384, 4096)]), 2, None, 20_000).contains("smaller"));
         assert!(refused(&table(&[BOOT, (0x83, u32::MAX, u32::MAX)]), 2, None, card).contains("smaller"));
     }

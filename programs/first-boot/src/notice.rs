@@ -27,7 +27,7 @@ pub(super) fn errors(boot: &Path, faults: &[String]) -> Result<(), Failure> {
         durable::replace(&path, None, text.replace('\n', "\r\n").as_bytes())
     };
     written.map_err(|e| {
-        Failure::failed(format!("`{}`: {}: make room on the boot partition", path.display(), reason(&e)))
+        Failure::failed(format!("`{}`: {}: free space on the boot partition", path.display(), reason(&e)))
     })
 }
 

@@ -28,8 +28,9 @@ const SIZE: &str = "mode=0755,size=50%";
 /// Prepares the root and becomes systemd, which gets these arguments.
 pub fn begin(arguments: impl Iterator<Item = std::ffi::OsString>) -> Failure {
     match lay() {
-        Ok(()) => say("first-boot: the root is read-only, changes are in memory and end with this boot"),
-        Err(why) => say(format_args!("error: first-boot: the root stays writable: {why}")),
+        Ok(()) => say("first-boot: the root file system is read-only: changes stay in memory and are lost \
+                       at shutdown"),
+        Err(why) => say(format_args!("error: first-boot: cannot make the root file system read-only: {why}")),
     }
     let error = Command::new("/sbin/init").args(arguments).exec();
     Failure::failed(format!("`/sbin/init`: {}", reason(&error)))

@@ -58,7 +58,7 @@ fn files(boot: &Path) -> Vec<PathBuf> {
 
 fn set_in(path: &Path, on: bool) -> Result<bool, Failure> {
     let failed = |e: io::Error| {
-        let told = format!("`{}`: {}: mount the boot partition, writable", path.display(), reason(&e));
+        let told = format!("`{}`: {}: mount the boot partition read-write", path.display(), reason(&e));
         Failure::failed(told)
     };
     let file = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
@@ -66,7 +66,7 @@ fn set_in(path: &Path, on: bool) -> Result<bool, Failure> {
     let last = text.trim_ascii_end().rsplit(|b| *b == b'\n').next().unwrap_or_default();
     if !path.ends_with(COMMAND_LINE) && !last.starts_with(LAST_LINE) {
         return Err(Failure::failed(format!(
-            "`{}`: its last line is not `options`: put that line at the end",
+            "`{}`: last line is not `options`: move that line to the end",
             path.display()
         )));
     }
@@ -76,7 +76,7 @@ fn set_in(path: &Path, on: bool) -> Result<bool, Failure> {
         (None, true) => {
             if text.split(|b| b.is_ascii_whitespace()).any(|word| word.starts_with(b"init=")) {
                 return Err(Failure::failed(format!(
-                    "`{}`: names another init: take that word away first",
+                    "`{}`: contains another init= option: remove it first",
                     path.display()
                 )));
             }
@@ -136,7 +136,7 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).unwrap(), on);
         }
         fs::write(&path, "root=x init=/bin/sh\n").unwrap();
-        assert!(set(&boot, true).unwrap_err().message.contains("another init"));
+        assert!(set(&boot, true).unwrap_err().message.contains("another init= option"));
         fs::remove_dir_all(&boot).unwrap();
     }
 
@@ -155,7 +155,7 @@ mod tests {
         assert!(!set(&boot, true).unwrap() && set(&boot, false).unwrap() && !next(&boot).unwrap());
         assert_eq!(said().map(|now| now.trim().to_owned()), [text.trim(); 2]);
         fs::write(&paths[1], "options root=x\nlinux /vmlinuz\n").unwrap();
-        assert!(set(&boot, true).unwrap_err().message.contains("its last line is not `options`"));
+        assert!(set(&boot, true).unwrap_err().message.contains("last line is not `options`"));
         fs::remove_dir_all(&boot).unwrap();
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn apply(role: Option<&str>, workspace: Option<&str>) -> Vec<String> 
         let known: BTreeSet<&str> = tables.iter().flat_map(roles).collect();
         if !known.contains(role) {
             let known = Vec::from_iter(known).join(", ");
-            faults.push(format!("[robot] role: no product on this machine knows it: there are: {known}"));
+            faults.push(format!("[robot] role: unknown role: expected one of {known}"));
         }
     }
     let mut placed = false;
@@ -52,7 +52,9 @@ pub(super) fn apply(role: Option<&str>, workspace: Option<&str>) -> Vec<String> 
         faults.extend(services(table, role));
     }
     if workspace.is_some() && !placed {
-        faults.push("[robot] workspace: no product on this machine has one: take the line away".to_owned());
+        faults.push(
+            "[robot] workspace: no product on this machine uses a workspace: remove the line".to_owned(),
+        );
     }
     if !profile.is_empty()
         && let Err(e) = durable::replace(Path::new(PROFILE), Some(0o644), profile.as_bytes())

@@ -115,15 +115,15 @@ pub fn read(bytes: &[u8]) -> Reading {
     let whole =
         |what: &str| Reading { faults: vec![Fault { line: 0, what: what.to_owned() }], ..Reading::default() };
     if bytes.len() > LONGEST {
-        return whole("is longer than 65536 bytes: nothing of it was read: put the right file there");
+        return whole("longer than 65536 bytes: nothing was read: replace it with the right file");
     }
     let Some(decoded) = Decoded::of(bytes) else {
-        return whole("is no text: nothing of it was read: save it as UTF-8, without formatting");
+        return whole("not text: nothing was read: save it as UTF-8 without formatting");
     };
     let document = document::read(&decoded.text);
     let mut form = Form { faults: document.faults, ..Form::default() };
     if decoded.guessed() {
-        form.fault(0, "is not UTF-8, and was read as Latin-1: save it as UTF-8");
+        form.fault(0, "not UTF-8, read as Latin-1: save it as UTF-8");
     }
     for entry in document.entries {
         form.add(entry);
@@ -150,22 +150,23 @@ impl Form {
             [key] => (String::new(), key.clone()),
             [section, key] => (section.clone(), key.clone()),
             path => {
-                let what = format!("{}: there is no such table in a section: take it away", path.join("."));
+                let what =
+                    format!("{}: tables inside a section are not supported: remove it", path.join("."));
                 return self.fault(entry.line, &what);
             }
         };
         let at = place(&section, &key);
         let Some((_, keys)) = KEYS.iter().find(|(name, _)| *name == section) else {
             let known: Vec<&str> = KEYS.iter().map(|(name, _)| *name).filter(|n| !n.is_empty()).collect();
-            let what = format!("{at}: there is no such section: there are {}", known.join(", "));
+            let what = format!("{at}: unknown section: expected one of {}", known.join(", "));
             return self.fault(entry.line, &what);
         };
         if !keys.contains(&key.as_str()) {
-            let what = format!("{at}: there is no such key: there are {}", keys.join(", "));
+            let what = format!("{at}: unknown key: expected one of {}", keys.join(", "));
             return self.fault(entry.line, &what);
         }
         if let Some(first) = self.entries.get(&(section.clone(), key.clone())) {
-            let what = format!("{at}: stands in line {} already: take one of them away", first.line);
+            let what = format!("{at}: already set in line {}: remove one of them", first.line);
             return self.fault(entry.line, &what);
         }
         self.entries.insert((section, key), entry);
@@ -174,9 +175,7 @@ impl Form {
     fn settings(&mut self) -> Settings {
         match self.take("", "config_version") {
             None | Some(Entry { value: Value::Number(1), .. }) => {}
-            Some(entry) => {
-                self.fault(entry.line, "config_version: is not 1, the only one that is known: write 1")
-            }
+            Some(entry) => self.fault(entry.line, "config_version: unsupported version: write 1"),
         }
         let hostname = self.text("system", "hostname", rule::hostname);
         Settings {
@@ -204,7 +203,7 @@ impl Form {
         let given = self.line("user", "name").is_some();
         let Some(name) = self.text("user", "name", rule::user) else {
             if let (Some(line), false) = (line, given) {
-                self.fault(line, "[user] password: is for nobody: write their name = \"…\" beside it");
+                self.fault(line, "[user] password: there is no user name: add name = \"…\"");
             }
             return None;
         };
@@ -223,13 +222,16 @@ impl Form {
                 one => vec![one],
             };
             for (at, value) in list.into_iter().enumerate() {
-                let at = format!("[ssh] authorized_keys: number {}", at + 1);
+                let at = format!("[ssh] authorized_keys: key {}", at + 1);
                 match value {
                     Value::Text(text) => match rule::key(text.trim()) {
                         Ok(()) => keys.push(text.trim().to_owned()),
-                        Err(what) => self.fault(entry.line, &format!("{at} {what}")),
+                        Err(what) => self.fault(entry.line, &format!("{at}: {what}")),
                     },
-                    other => self.fault(entry.line, &format!("{at} is {}: write it in quotes", other.kind())),
+                    other => self.fault(
+                        entry.line,
+                        &format!("{at}: expected text, found {}: write it in quotes", other.kind()),
+                    ),
                 }
             }
         }
@@ -249,7 +251,7 @@ impl Form {
         let given = self.line("wlan", "ssid").is_some();
         let Some(ssid) = self.text("wlan", "ssid", rule::ssid) else {
             if let (Some(line), false) = (line, given) {
-                self.fault(line, "[wlan] password: is for no network: write its ssid = \"…\" beside it");
+                self.fault(line, "[wlan] password: there is no network name: add ssid = \"…\"");
             }
             return None;
         };
@@ -280,7 +282,10 @@ impl Form {
                 Ok(()) => return Some(text),
                 Err(what) => self.fault(entry.line, &format!("{at}: {what}")),
             },
-            other => self.fault(entry.line, &format!("{at}: is {}: write it in quotes", other.kind())),
+            other => self.fault(
+                entry.line,
+                &format!("{at}: expected text, found {}: write it in quotes", other.kind()),
+            ),
         }
         None
     }
@@ -291,7 +296,7 @@ impl Form {
             return Some(switch);
         }
         let what = format!(
-            "{}: is {}: write true or false, without quotes",
+            "{}: expected true or false, found {}: write true or false without quotes",
             place(section, key),
             entry.value.kind()
         );

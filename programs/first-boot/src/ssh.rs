@@ -51,10 +51,7 @@ pub(super) fn apply(ssh: &Ssh, user: Option<&str>, faults: &mut Vec<String>) {
                 Ok(()) => given = true,
                 Err(why) => fault("authorized_keys", why),
             },
-            None => fault(
-                "authorized_keys",
-                "there is nobody to give them to: write the [user] section's name = \"…\"".to_owned(),
-            ),
+            None => fault("authorized_keys", "no user to add them to: add name = \"…\" to [user]".to_owned()),
         }
     }
     if (given || ssh.passwords.is_some()) && Path::new(FOLDER).is_dir() {
@@ -83,7 +80,7 @@ pub(super) fn apply(ssh: &Ssh, user: Option<&str>, faults: &mut Vec<String>) {
                 done.unwrap_or_else(|why| fault("enabled", why));
             }
         }
-        None if enabled => fault("enabled", "there is no ssh server on this machine".to_owned()),
+        None if enabled => fault("enabled", "no SSH server is installed: install openssh-server".to_owned()),
         None => {}
     }
 }

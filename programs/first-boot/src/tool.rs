@@ -22,8 +22,8 @@ pub(super) fn run(words: &[&str], input: Option<&str>) -> Result<String, String>
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("said nothing");
-    Err(format!("`{name}` ended with {}: {}", output.status, last.trim_end_matches('.')))
+    let last = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("no error message");
+    Err(format!("`{name}` failed ({}): {}", output.status, last.trim_end_matches('.')))
 }
 
 /// Whether there is such a program.

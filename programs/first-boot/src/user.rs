@@ -82,9 +82,9 @@ pub(super) fn apply(user: &User) -> Result<(), String> {
         ];
         tool::run(if by_itself { &made } else { &with_group }, None)?;
     }
-    let account = account(name).ok_or_else(|| format!("`{name}` is not there after it was made"))?;
+    let account = account(name).ok_or_else(|| format!("`{name}` was created but does not exist"))?;
     if !ORDINARY.contains(&account.uid) {
-        return Err(format!("`{name}` is an account of the system: choose another name"));
+        return Err(format!("`{name}` is a system account: choose another name"));
     }
     complete(&account)?;
     tool::run(&["usermod", "--append", "--groups", &groups.join(","), "--", name], None)?;

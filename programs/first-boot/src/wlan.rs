@@ -100,7 +100,7 @@ fn kept(path: &str, ssid: &str) -> Result<String, String> {
     let key = lines.clone().find_map(|line| line.strip_prefix("psk="));
     match (key, lines.any(|line| line == ssid)) {
         (Some(key), true) => Ok(key.to_owned()),
-        _ => Err("the password of this network was never here: write it".to_owned()),
+        _ => Err("no saved password for this network: write it".to_owned()),
     }
 }
 

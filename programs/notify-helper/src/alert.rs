@@ -39,7 +39,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let began = SystemTime::now();
     let unit = &options.unit;
     if ITSELF.iter().any(|own| unit.contains(own)) {
-        say(format!("warning: `{unit}`: it is an alert itself, and nobody is told of it: see its journal"));
+        say(format!("warning: `{unit}`: no alert is sent about an alert unit: see its journal"));
         return Ok(());
     }
     let (config, faults) = Config::read(&options.config);
@@ -50,7 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if let Some(limit) = &limit {
         let turn = limit.turn(began);
         if let Turn::Later { left, since } = turn {
-            say(format!("`{unit}` has failed again: it is counted, and told in {} s", left.as_secs()));
+            say(format!("`{unit}` failed again: the next alert is sent in {} s", left.as_secs()));
             std::thread::sleep(left);
             facts = Facts::of_now(options)?;
             facts.again = Some(journal::failures(options, since).max(1));
@@ -58,16 +58,16 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         // Before anything is sent: who is killed on the way must not send it twice.
         let noted = if turn == Turn::Now { began } else { SystemTime::now() };
         if let Err(e) = limit.note(noted) {
-            let todo = "make room there, or it may be told too often";
+            let todo = "free space there, or alerts may be sent too often";
             say(format!("error: `{}`: {}: {todo}", limit.path().display(), reason(&e)));
         }
     }
     let lines = journal::lines(options, &facts, config.lines);
     let delivered = delivery::deliver(options, &config, &facts, &lines);
     match (delivered, faults.is_empty()) {
-        (false, _) => Err(Failure::failed(format!("`{unit}`: not everybody was told: see above"))),
+        (false, _) => Err(Failure::failed(format!("`{unit}`: some alerts were not delivered: see above"))),
         (true, false) => Err(Failure::configuration(format!(
-            "`{unit}`: told as far as the configuration goes: correct it"
+            "`{unit}`: alert sent, but the configuration has errors: correct them"
         ))),
         (true, true) => Ok(()),
     }

@@ -46,7 +46,7 @@ pub(crate) fn run(options: &Options, words: &[OsString], command: &[OsString]) -
         }
         if let Err(e) = handover::start_watcher(options, words, watchdog) {
             let todo = "start the command without notify-helper and with `Type=exec`";
-            return Failure::failed(format!("the watcher cannot start: {}: {todo}", reason(&e)));
+            return Failure::failed(format!("cannot start the watcher: {}: {todo}", reason(&e)));
         }
     }
     let error = become_command(command);

@@ -88,7 +88,7 @@ pub const VERBS: [&Verb; 10] = [
 
 /// For verbs whose answer a program may read.
 pub const JSON: Flag =
-    Flag { short: None, long: "json", value: None, about: "one JSON object, for programs" };
+    Flag { short: None, long: "json", value: None, about: "print one JSON object, for programs" };
 
 /// Runs `rovi` with these arguments; gives the exit status.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> u8 {
@@ -118,7 +118,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(format!(
-            "standard output: {}: its file system may be full",
+            "cannot write to cannot write to standard output: {}: its file system may be full",
             base::failure::reason(&e)
         ))),
         _ => Ok(()),
@@ -127,7 +127,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
 
 fn run(words: &[OsString]) -> Result<u8, Failure> {
     let Some(first) = words.first() else {
-        return Err(Failure::usage("no verb: see `rovi --help`"));
+        return Err(Failure::usage("verb is missing: see `rovi --help`"));
     };
     let name = match first.to_str() {
         Some("--help" | "-h" | "help") => match words.get(1).and_then(|word| verb(word.to_str()?)) {
@@ -142,7 +142,7 @@ fn run(words: &[OsString]) -> Result<u8, Failure> {
         let known = VERBS.map(|verb| verb.name).join(", ");
         let shown = first.to_string_lossy();
         return Err(Failure::usage(format!(
-            "`{shown}`: no such verb: the known ones are {known}: see `rovi --help`"
+            "`{shown}`: unknown verb: expected one of {known}: see `rovi --help`"
         )));
     };
     match Arguments::parse(verb, &words[1..])? {

@@ -129,10 +129,10 @@ pub(crate) fn base_environment(request: &Request<'_>, by_systemd: bool) -> Resul
     if !differ.is_empty() {
         let (names, file) = (differ.join(" "), file.display());
         match request.keep_env {
-            true => say(format_args!("note: {names}: kept as set here, `{file}` has other values")),
-            false => {
-                say(format_args!("note: {names}: from `{file}`, not as set here: `--keep-env` keeps yours"))
-            }
+            true => say(format_args!("note: {names}: kept from your environment, `{file}` has other values")),
+            false => say(format_args!(
+                "note: {names}: `{file}` overrides your environment: to keep your values, use `--keep-env`"
+            )),
         }
     }
     Ok(environment)
@@ -173,9 +173,9 @@ fn start(prepared: &Prepared, supervisor: &mut Supervisor) -> Result<Option<i32>
     supervisor.spawn(&program).map(Some).map_err(|e| {
         let todo = match e.kind() {
             std::io::ErrorKind::ArgumentListTooLong => {
-                "give it less: `--print` shows arguments and variables"
+                "shorten its arguments or environment: `--print` shows them"
             }
-            _ => "install it, or see with `--print` which PATH it is looked for in",
+            _ => "install it, or check the PATH that `--print` shows",
         };
         Failure::configuration(format!("`{command}`: {}: {todo}", reason(&e)))
     })
@@ -210,14 +210,14 @@ fn neighbours(request: &Request<'_>) -> Result<Option<Guard>, Failure> {
 fn wait_for_the_rest(supervisor: &mut Supervisor, notifier: &Notifier, ended: Ended) {
     let left = supervisor.left();
     if left > 0 {
-        notifier.stopping(&format!("the launch {ended}, {left} of its processes are still to end"));
+        notifier.stopping(&format!("the launch {ended}, waiting for {left} of its processes to end"));
     }
     supervisor.wait_for_the_rest();
 }
 
 fn existing(directory: &str, environment: &Environment) -> Result<PathBuf, Failure> {
     let expanded = environment.expand(directory).map_err(|name| {
-        let todo = "set it in the environment file, or in the shell";
+        let todo = "set it in the environment file or in the shell";
         Failure::configuration(format!("`{directory}`: {name} is not set: {todo}"))
     })?;
     let path = PathBuf::from(expanded);
@@ -229,6 +229,6 @@ fn existing(directory: &str, environment: &Environment) -> Result<PathBuf, Failu
 }
 
 fn not_there(directory: &str, why: &str) -> Failure {
-    let todo = "make it, or correct the path where it is configured";
-    Failure::configuration(format!("`{directory}`: {why}: it is the working directory: {todo}"))
+    let todo = "create it, or correct the path in the configuration";
+    Failure::configuration(format!("working directory `{directory}`: {why}: {todo}"))
 }

@@ -26,24 +26,29 @@ use crate::launch::Request;
 use crate::supervisor::{Ended, Supervisor};
 
 const HELP: &str = "\
-Launch a service, once at a time, and stay until its last process has ended.
+Launch a service under a lock and wait until its last process has ended.
 
 usage: run_stack [--keep-env] [--no-systemd] NAME [ARGS...]
        run_stack [--keep-env] --print NAME [ARGS...]
        run_stack --clear NAME
        run_stack --list | --busy | --export FILE | --help | --version
 
-  --list        the services and what they are
-  --print       what would run, and with which environment; runs the setup scripts and nothing else
-  --busy        exit with 0 and name the holders if any lock is held, else exit with 1
-  --clear       remove the session file that a killed run_stack left; the unit does it after each stop
-  --export      the assignments of an environment file, read as systemd reads it, for a shell's eval
-  --keep-env    variables that are set win over the environment file
-  --no-systemd  where systemd does not run: do without the unit that must be active
-  --version     version, and of which product
+  --list        list the services
+  --print       print the command and environment of a launch; runs only the
+                setup scripts
+  --busy        exit with 0 and print the holders if a lock is held, else with 1
+  --clear       remove the session file that a killed run_stack left behind;
+                the unit does this after each stop
+  --export      print an environment file, read as systemd reads it, as export
+                commands for a shell
+  --keep-env    let your variables override the environment file
+  --no-systemd  where systemd is not running: skip the check that another unit
+                is active
+  --version     print the versions of the program and the product
 
-Everything after NAME goes to the launched command as it is.
-exit: the launch's own status; 2 usage; 75 lock held or other unit not active; 78 something to install or correct
+Arguments after NAME are passed to the launched command.
+Exit status: that of the launch; 2 usage error; 75 lock held or other unit not
+active; 78 something must be installed or corrected
 ";
 
 fn main() -> ExitCode {
@@ -62,7 +67,9 @@ fn run(mut args: impl Iterator<Item = OsString>, notifier: &Notifier) -> Result<
     let (mut print, mut clear, mut keep_env, mut no_systemd) = (false, false, false, false);
     let name = loop {
         let Some(arg) = args.next() else {
-            return Err(Failure::usage("no service is named: see `run_stack --list` and `run_stack --help`"));
+            return Err(Failure::usage(
+                "service name is missing: see `run_stack --list` and `run_stack --help`",
+            ));
         };
         match arg.to_str() {
             Some("--help") => return written(io::stdout().write_all(HELP.as_bytes())),
@@ -76,9 +83,9 @@ fn run(mut args: impl Iterator<Item = OsString>, notifier: &Notifier) -> Result<
                 }));
             }
             Some("--export") => {
-                let file = args
-                    .next()
-                    .ok_or_else(|| Failure::usage("`--export`: no file is named: see `run_stack --help`"))?;
+                let file = args.next().ok_or_else(|| {
+                    Failure::usage("`--export`: file name is missing: see `run_stack --help`")
+                })?;
                 let mut environment = Environment::default();
                 environment.load(file.as_ref(), false)?;
                 return written(show::exports(&environment, &mut show::Output::new()));
@@ -88,7 +95,7 @@ fn run(mut args: impl Iterator<Item = OsString>, notifier: &Notifier) -> Result<
             Some("--keep-env") => keep_env = true,
             Some("--no-systemd") => no_systemd = true,
             Some(option) if option.starts_with('-') => {
-                return Err(Failure::usage(format!("`{option}`: no such option: see `run_stack --help`")));
+                return Err(Failure::usage(format!("`{option}`: unknown option: see `run_stack --help`")));
             }
             _ => break arg,
         }
@@ -99,7 +106,7 @@ fn run(mut args: impl Iterator<Item = OsString>, notifier: &Notifier) -> Result<
     let (service, launch) = found.ok_or_else(|| {
         let known: Vec<&str> = table.launchable().map(|(service, _)| service.name.as_str()).collect();
         let (name, known) = (name.to_string_lossy(), known.join(", "));
-        Failure::usage(format!("`{name}`: no such service: the known ones are {known}"))
+        Failure::usage(format!("`{name}`: unknown service: expected one of {known}"))
     })?;
     if clear {
         return launch::clear(&table, launch).map(|()| ExitCode::SUCCESS);

@@ -30,18 +30,18 @@ pub(crate) fn check(
             return Ok(());
         }
         return Err(Failure::refused(format!(
-            "{service}: it runs only while `{unit}` is active, and systemd does not run here: \
-             on a developer's machine, `--no-systemd` starts it all the same"
+            "{service}: runs only while `{unit}` is active, but systemd is not running: on a developer's \
+             machine, use `--no-systemd`"
         )));
     };
     if without {
-        return Err(Failure::usage("`--no-systemd`: systemd runs here: leave the option out"));
+        return Err(Failure::usage("`--no-systemd`: systemd is running: omit the option"));
     }
     let state = manager.active_state(unit).map_err(|e| unanswered(unit, &e))?;
     if !WORKING.contains(&state.as_str()) {
         return Err(Failure::refused(format!(
-            "{service}: `{unit}` is {state}, and {service} runs only while it is active: \
-             an administrator starts it with `systemctl start {unit}`"
+            "{service}: `{unit}` is {state}, but must be active: an administrator must run `systemctl \
+             start {unit}`"
         )));
     }
     Ok(())
@@ -64,7 +64,7 @@ pub(crate) fn follow(unit: &str, manager: &mut Manager) -> Result<Option<Guard>,
 /// systemd could not be asked about that unit.
 pub(crate) fn unanswered(unit: &str, error: &io::Error) -> Failure {
     Failure::refused(format!(
-        "`{unit}`: cannot ask systemd about it: {}: see `systemctl status dbus.service`",
+        "`{unit}`: cannot query systemd: {}: see `systemctl status dbus.service`",
         reason(error)
     ))
 }

@@ -25,7 +25,7 @@ pub(crate) fn path(session: &Session, environment: &Environment) -> Result<PathB
     match environment.get("HOME").filter(|home| !home.is_empty()) {
         Some(home) => Ok(Path::new(home).join(&session.path)),
         None => Err(Failure::configuration(format!(
-            "`{}`: HOME is not set, so nothing says where it belongs: set HOME, or User= in the unit",
+            "`{}`: HOME is not set: set HOME, or User= in the unit",
             session.path.display()
         ))),
     }
@@ -65,8 +65,8 @@ fn failure(path: &Path, error: &io::Error) -> Failure {
     let shown = format!("`{}`: cannot write the session file: {}", path.display(), reason(error));
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Failure::failed(format!("{shown}: make room on its file system"))
+            Failure::failed(format!("{shown}: free space on its file system"))
         }
-        _ => Failure::configuration(format!("{shown}: this user must be able to write there")),
+        _ => Failure::configuration(format!("{shown}: give this user write access")),
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn source(
     let bash = Program { argv: &argv, environment: &shell, streams: Some((null.as_fd(), dump.as_fd())) };
     let bash = supervisor.spawn(&bash).map_err(|e| {
         Failure::configuration(format!(
-            "`bash`: {}: setup scripts need it: install the package bash",
+            "`bash`: cannot run setup scripts: {}: install the package bash",
             reason(&e)
         ))
     })?;
@@ -61,7 +61,7 @@ pub(crate) fn source(
     let succeeded = content.iter().take_while(|&&b| b == 0).count();
     if let Some((script, path)) = scripts.iter().zip(&paths).nth(succeeded) {
         return Err(Failure::configuration(format!(
-            "`{}`: sourcing it {ended}: {}",
+            "`{}`: setup script {ended}: {}",
             path.display(),
             environment.expand_shown(&script.hint)
         )));
@@ -69,8 +69,11 @@ pub(crate) fn source(
     if let (Ended::Exited(CANNOT_EXECUTE), Some(last), Ok(())) =
         (&ended, paths.last(), rustix::fs::access(ENV, rustix::fs::Access::EXEC_OK))
     {
-        let why = "the environment after it is larger than what the kernel passes on to a program";
-        return Err(Failure::configuration(format!("`{}`: {why}: export less in it", last.display())));
+        let why = "the resulting environment is larger than the kernel allows";
+        return Err(Failure::configuration(format!(
+            "`{}`: {why}: export fewer or shorter variables",
+            last.display()
+        )));
     }
     if !ended.is_success() || content.len() == succeeded {
         return Err(Failure::configuration(format!("`{ENV}`: {ended}: install the package coreutils")));

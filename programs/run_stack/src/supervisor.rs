@@ -94,13 +94,13 @@ impl Supervisor {
     /// From here on signals are read and not suffered, and orphans come to us. `manager` is the systemd that
     /// started this process; `None` means a person or their program did.
     pub(crate) fn new(manager: Option<i32>) -> Result<Supervisor, Failure> {
-        let failed = |e: std::io::Error| Failure::failed(format!("cannot prepare for signals: {e}"));
+        let failed = |e: std::io::Error| Failure::failed(format!("cannot set up signal handling: {e}"));
         // systemd starts services with the default actions, so that only a person's start needs the look.
         let ignored = if manager.is_none() { Ignored::by_this_process() } else { Ignored::nothing() };
         if ignored.contains(Signal::SIGCHLD) {
             let todo = "start it from a shell, or restore the default action of SIGCHLD";
             return Err(Failure::failed(format!(
-                "SIGCHLD is ignored, so ended processes would be missed: {todo}"
+                "SIGCHLD is ignored, so the end of processes would go unnoticed: {todo}"
             )));
         }
         let signals = Signals::block(ignored.contains(Signal::SIGHUP)).map_err(failed)?;

@@ -36,7 +36,7 @@ impl Options {
         let mut words = Vec::new();
         let mut last = "";
         loop {
-            let arg = args.next().ok_or_else(|| usage("`run`", "no `--` and command follow"))?;
+            let arg = args.next().ok_or_else(|| usage("`run`", "`--` and a command are missing"))?;
             words.push(arg.clone());
             if arg == "--" {
                 break;
@@ -51,26 +51,28 @@ impl Options {
                 "--http-body",
             ];
             let Some(option) = KNOWN.into_iter().find(|known| arg == *known) else {
-                return Err(usage(&format!("`{}`", arg.to_string_lossy()), "no such option of `run`"));
+                return Err(usage(&format!("`{}`", arg.to_string_lossy()), "unknown option of `run`"));
             };
             let value = args.next().unwrap_or_default();
             words.push(value.clone());
             let of = value.to_string_lossy();
             let wrong = |why: &str| usage(&format!("`{option} {of}`"), why);
             if value.to_str().is_none() {
-                return Err(wrong("it is not UTF-8"));
+                return Err(wrong("not UTF-8"));
             }
-            let span =
-                || span::parse(&of).ok_or_else(|| wrong("it is no span of time, such as `90` or `1min 30s`"));
+            let span = || {
+                span::parse(&of)
+                    .ok_or_else(|| wrong("invalid time span: expected for example `90` or `1min 30s`"))
+            };
             match option {
                 "--ready" => options.ready.push(Probe::parse(&of).map_err(|why| wrong(&why))?),
                 "--watchdog" => {
                     let probe = Probe::parse(&of).map_err(|why| wrong(&why))?;
                     if matches!(probe, Probe::Log(_)) {
-                        return Err(wrong("a line of output tells of the start only"));
+                        return Err(wrong("a `log:` probe cannot be a watchdog"));
                     }
                     if options.watchdog.replace(probe).is_some() {
-                        return Err(wrong("there can be one watchdog"));
+                        return Err(wrong("only one watchdog is allowed"));
                     }
                 }
                 "--grace" => options.grace = Some(span()?),
@@ -83,13 +85,14 @@ impl Options {
                         options.ready.last_mut()
                     };
                     let Some(Probe::Http(request)) = before else {
-                        return Err(wrong("it belongs to an `http:` probe before it"));
+                        return Err(wrong("must follow an `http:` probe"));
                     };
                     if option == "--http-body" {
                         request.body = Some(Regex::new(&of).map_err(|e| wrong(&one_line(&e)))?);
                     } else {
-                        request.status =
-                            range(&of).ok_or_else(|| wrong("it is no status such as `404` or `200-399`"))?;
+                        request.status = range(&of).ok_or_else(|| {
+                            wrong("invalid status: expected for example `404` or `200-399`")
+                        })?;
                     }
                 }
             }

@@ -64,7 +64,7 @@ fn follow(
         let mut fds = vec![PollFd::new(ended, PollFlags::IN)];
         fds.extend(output.as_ref().map(|o| PollFd::new(o, PollFlags::IN)));
         match poll(&mut fds, Some(&timeout)) {
-            Ok(0) => return Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long and was ended")),
+            Ok(0) => return Err(io::Error::new(io::ErrorKind::TimedOut, "timed out and was killed")),
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(e) => return Err(e.into()),
         }

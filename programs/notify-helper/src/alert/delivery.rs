@@ -50,7 +50,7 @@ pub(crate) fn deliver(options: &Options, config: &Config, facts: &Facts, lines: 
         None => ways.push(Way::Mail),
         Some(file) => {
             if let Err(e) = mail::leave(file, &mail) {
-                say(format!("error: mail: `{}`: {}: make room there", file.display(), reason(&e)));
+                say(format!("error: mail: `{}`: {}: free space there", file.display(), reason(&e)));
                 told = false;
             }
         }
@@ -58,7 +58,7 @@ pub(crate) fn deliver(options: &Options, config: &Config, facts: &Facts, lines: 
     if config.desktop && options.user {
         ways.push(Way::Desktop);
     } else if config.desktop {
-        say("warning: `Desktop`: the machine's own services have none: it is for those of users");
+        say("warning: `Desktop`: works only for services of users");
     }
     ways.extend(config.commands.iter().map(|command| Way::Command(command)));
     ways.extend(config.webhooks.iter().map(|url| Way::Webhook(url)));
@@ -95,7 +95,7 @@ fn tried(mut ways: Vec<Way<'_>>, tries: u32, send: impl Fn(Way<'_>) -> Result<()
                 Way::Command(_) => "command",
                 Way::Webhook(url) => post::shown(url),
             };
-            say(format!("error: {name}: {why}: nobody is told this way"));
+            say(format!("error: {name}: {why}: alert not delivered"));
             all = false;
             false
         });
@@ -112,7 +112,7 @@ fn tried(mut ways: Vec<Way<'_>>, tries: u32, send: impl Fn(Way<'_>) -> Result<()
 pub(crate) fn ended(command: &mut Command, input: &[u8], bound: Duration) -> Result<(), Refusal> {
     match child::run(command, input, 0, bound) {
         Ok((status, _)) if status.success() => Ok(()),
-        Ok((status, _)) => Err(Refusal::ForNow(format!("it ended with {status}"))),
+        Ok((status, _)) => Err(Refusal::ForNow(format!("ended with {status}"))),
         Err(e) if e.kind() == std::io::ErrorKind::TimedOut => Err(Refusal::ForNow(reason(&e))),
         Err(e) => {
             let name = command.get_program().to_string_lossy().into_owned();

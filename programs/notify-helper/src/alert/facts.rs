@@ -96,7 +96,7 @@ impl Facts {
             other => {
                 let why = other.map_or_else(|e| reason(&e), |(status, _)| status.to_string());
                 say(format!(
-                    "warning: `systemctl show {}`: {why}: it is told without its state",
+                    "warning: `systemctl show {}`: {why}: the alert lacks the state of the unit",
                     options.unit
                 ));
                 return Ok(facts);
@@ -108,8 +108,8 @@ impl Facts {
             properties.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).unwrap_or_default()
         };
         if take("LoadState") == "not-found" && !known {
-            let todo = "name one that `systemctl list-units --all` shows";
-            return Err(Failure::failed(format!("`{}`: there is no such unit: {todo}", options.unit)));
+            let todo = "choose one from `systemctl list-units --all`";
+            return Err(Failure::failed(format!("`{}`: no such unit: {todo}", options.unit)));
         }
         facts.description = Some(take("Description")).filter(|d| *d != facts.unit).unwrap_or_default();
         facts.state = take("ActiveState");

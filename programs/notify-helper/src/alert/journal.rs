@@ -42,7 +42,7 @@ pub(crate) fn lines(options: &Options, facts: &Facts, count: u32) -> Vec<String>
         let entries = match ask(&matches(options, facts), count.saturating_mul(2).saturating_add(50), None) {
             Ok(entries) => of_run(entries, &facts.invocation, count as usize),
             Err(why) => {
-                say(format!("warning: `journalctl`: {why}: it is told without its last lines"));
+                say(format!("warning: `journalctl`: {why}: the alert lacks the last journal lines"));
                 return Vec::new();
             }
         };
@@ -66,7 +66,7 @@ pub(crate) fn failures(options: &Options, since: SystemTime) -> u64 {
     match ask(&matches, 100_000, Some(since)) {
         Ok(entries) => entries.len() as u64,
         Err(why) => {
-            say(format!("warning: `journalctl`: {why}: nobody knows how often it has failed"));
+            say(format!("warning: `journalctl`: {why}: the number of failures is unknown"));
             0
         }
     }

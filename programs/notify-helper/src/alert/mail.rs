@@ -45,11 +45,11 @@ pub(crate) fn post(config: &[PathBuf], file: &Path) -> Result<(), Failure> {
             Ok(mail) => mail,
             Err(e) if e.kind() == io::ErrorKind::NotFound && all => return Ok(()),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                return Err(Failure::failed("mail: nobody was told: see above"));
+                return Err(Failure::failed("mail: not sent: see above"));
             }
             Err(e) => {
                 return Err(Failure::failed(format!(
-                    "mail: `{}`: {}: see who left it",
+                    "mail: `{}`: {}: see the log of the alert unit",
                     file.display(),
                     reason(&e)
                 )));
@@ -58,7 +58,7 @@ pub(crate) fn post(config: &[PathBuf], file: &Path) -> Result<(), Failure> {
         // Its faults have been told by whoever left the mail.
         let (config, _) = Config::read(config);
         if config.mail_to.is_empty() {
-            say("warning: mail: `MailTo` names nobody any more: nothing is sent");
+            say("warning: mail: `MailTo` is no longer set: mail not sent");
         } else {
             all &= super::delivery::mail(&config, &mail);
         }
@@ -68,7 +68,7 @@ pub(crate) fn post(config: &[PathBuf], file: &Path) -> Result<(), Failure> {
 /// Its text; afterwards it is gone, so that nothing is sent twice.
 fn take(file: &Path) -> io::Result<Vec<u8>> {
     if !fs::symlink_metadata(file)?.is_file() {
-        return Err(io::Error::other("it is no plain file"));
+        return Err(io::Error::other("not a regular file"));
     }
     let mut mail = Vec::new();
     File::open(file)?.take(LONGEST).read_to_end(&mut mail)?;

@@ -24,7 +24,7 @@ impl Message {
             Some(1) => format!("{unit} failed again on {host}: {why}"),
             Some(times) => format!("{unit} failed {times} more times on {host}: {why}"),
             None if facts.has_failed() => format!("{unit} failed on {host}: {why}"),
-            None => format!("{unit} has not failed on {host}, somebody asked: {why}"),
+            None => format!("{unit} has not failed on {host}, this is a test: {why}"),
         };
         let scope = if user { "--user " } else { "" };
         let by = if facts.invocation.is_empty() {
@@ -53,7 +53,7 @@ impl Message {
             text += &format!("{:<14} {value}\n", format!("{name}:"));
         }
         if !lines.is_empty() {
-            text += "\nIts last lines:\n";
+            text += "\nLast journal lines:\n";
             lines.iter().for_each(|line| text += &format!("  {line}\n"));
         }
         let json = Message::json(facts, &summary, &why, lines, user);

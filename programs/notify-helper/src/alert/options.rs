@@ -32,7 +32,7 @@ impl Options {
             let shown = arg.to_string_lossy().into_owned();
             let mut path = || {
                 let value = args.next().filter(|v| !v.is_empty());
-                value.map(PathBuf::from).ok_or_else(|| usage(&format!("`{shown}`"), "no file is named"))
+                value.map(PathBuf::from).ok_or_else(|| usage(&format!("`{shown}`"), "file name is missing"))
             };
             match &*shown {
                 "--" if !only_unit => only_unit = true,
@@ -40,7 +40,7 @@ impl Options {
                 "--config" if !only_unit => options.config.push(path()?),
                 "--leave-mail" if !only_unit => options.leave_mail = Some(path()?),
                 _ if shown.starts_with('-') && !only_unit => {
-                    return Err(usage(&format!("`{}`", shown.escape_debug()), "no such option of `alert`"));
+                    return Err(usage(&format!("`{}`", shown.escape_debug()), "unknown option of `alert`"));
                 }
                 _ if unit.is_some() => {
                     return Err(usage(&format!("`{}`", shown.escape_debug()), "`alert` takes one unit"));
@@ -48,11 +48,11 @@ impl Options {
                 _ => unit = Some(arg),
             }
         }
-        let unit = unit.filter(|u| !u.is_empty()).ok_or_else(|| usage("`alert`", "no unit is named"))?;
+        let unit = unit.filter(|u| !u.is_empty()).ok_or_else(|| usage("`alert`", "unit name is missing"))?;
         let shown = unit.to_string_lossy().into_owned();
         if !is_unit(&shown) {
             let cut: String = shown.chars().take(80).flat_map(char::escape_debug).collect();
-            return Err(usage(&format!("`{cut}`"), "it is no name of a unit, such as `ssh.service`"));
+            return Err(usage(&format!("`{cut}`"), "invalid unit name, expected for example `ssh.service`"));
         }
         options.unit = shown;
         Ok(options)
@@ -91,12 +91,12 @@ pub(crate) fn mail(mut args: impl Iterator<Item = OsString>) -> Result<(Vec<Path
             _ => {
                 return Err(usage(
                     &format!("`{}`", arg.to_string_lossy().escape_debug()),
-                    "no such option of `mail`",
+                    "unknown option of `mail`",
                 ));
             }
         }
     }
-    Err(usage("`mail`", "no file is named"))
+    Err(usage("`mail`", "file name is missing"))
 }
 
 fn one(file: OsString, mut rest: impl Iterator<Item = OsString>) -> Result<PathBuf, Failure> {

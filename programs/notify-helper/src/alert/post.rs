@@ -23,10 +23,10 @@ pub(crate) fn check(url: &str) -> Result<(), String> {
     let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
     let host = rest.map_or("", |r| r.split(['/', '?', '#']).next().unwrap_or_default());
     if host.is_empty() || url.len() > 2000 || !url.chars().all(|c| c.is_ascii_graphic()) {
-        return Err("`Webhook` is no address such as http://127.0.0.1:8080/alerts".to_owned());
+        return Err("`Webhook` must be a URL such as http://127.0.0.1:8080/alerts".to_owned());
     }
     if host.contains('@') {
-        return Err("`Webhook` holds a password: use `WebhookHeader=Authorization: …`".to_owned());
+        return Err("`Webhook` contains a password: use `WebhookHeader=Authorization: …`".to_owned());
     }
     Ok(())
 }
@@ -73,9 +73,9 @@ fn plain(
     let status = line.strip_prefix("HTTP/1.").and_then(|l| l.split(' ').nth(1)?.trim().parse::<u16>().ok());
     match status {
         Some(200..=299) => Ok(()),
-        Some(status @ (408 | 425 | 429 | 500..)) => Err(Refusal::ForNow(format!("it answers {status}"))),
-        Some(status) => Err(Refusal::ForGood(format!("it answers {status}"))),
-        None => Err(Refusal::ForNow("no answer of HTTP".to_owned())),
+        Some(status @ (408 | 425 | 429 | 500..)) => Err(Refusal::ForNow(format!("HTTP status {status}"))),
+        Some(status) => Err(Refusal::ForGood(format!("HTTP status {status}"))),
+        None => Err(Refusal::ForNow("not an HTTP response".to_owned())),
     }
 }
 
@@ -152,7 +152,9 @@ fn curl(url: &str, headers: &[String], json: &str, bound: Duration) -> Result<()
     ]);
     let given = ended(&mut command, config.as_bytes(), bound + Duration::from_secs(1));
     given.map_err(|refusal| match refusal {
-        Refusal::ForGood(why) => Refusal::ForGood(format!("{why}; https and names need it, install curl")),
+        Refusal::ForGood(why) => {
+            Refusal::ForGood(format!("{why}; https and host names require curl, install it"))
+        }
         other => other,
     })
 }

@@ -13,9 +13,9 @@ pub(crate) fn ask(probe: &Probe, service: &Service) -> Begun {
         Probe::Connected(port) => connected(listener::connected(service, &port.hosts, port.number)),
         Probe::Unix(path) => listened(listener::unix(service, path)),
         Probe::File(path) if path.exists() => Answer::Yes,
-        Probe::File(_) => no("it does not exist"),
+        Probe::File(_) => no("does not exist"),
         // The lines are looked at as they come.
-        Probe::Log(_) => no("no such line yet"),
+        Probe::Log(_) => no("no matching line yet"),
         Probe::Http(request) => return Attempt::http(request, service),
         Probe::Exec(command) => return Attempt::exec(command),
     };
@@ -32,8 +32,8 @@ fn listened(socket: Socket) -> Answer {
 fn connected(socket: Socket) -> Answer {
     match socket {
         Socket::Ours(_) => Answer::Yes,
-        Socket::Stopped => no("the process that is connected is stopped"),
+        Socket::Stopped => no("the connected process is stopped"),
         // Others may be connected there, and usually are.
-        Socket::Foreign | Socket::Nobody => no("it is not connected"),
+        Socket::Foreign | Socket::Nobody => no("not connected"),
     }
 }

@@ -51,7 +51,7 @@ impl Attempt {
     pub(crate) fn exec(command: &str) -> Begun {
         match Run::begin(command) {
             Ok(run) => Begun::Waiting(Attempt::Exec(run)),
-            Err(e) => Begun::Answered(no(format!("it does not start: {}", reason(&e)))),
+            Err(e) => Begun::Answered(no(format!("cannot start: {}", reason(&e)))),
         }
     }
 
@@ -68,7 +68,7 @@ impl Attempt {
         match (self, request) {
             (Attempt::Exec(run), _) => run.answer(),
             (Attempt::Http(exchange), Some(request)) => exchange.go_on(request),
-            (Attempt::Http(_), None) => Some(no("it was not asked")),
+            (Attempt::Http(_), None) => Some(no("the probe did not run")),
         }
     }
 }
@@ -115,8 +115,8 @@ impl Run {
         self.reaped = true;
         Some(match (status.exit_status(), status.terminating_signal()) {
             (Some(0), _) => Answer::Yes,
-            (Some(status), _) => no(format!("it exits with {status}")),
-            (None, signal) => no(format!("signal {} ended it", signal.unwrap_or_default())),
+            (Some(status), _) => no(format!("exit status {status}")),
+            (None, signal) => no(format!("killed by signal {}", signal.unwrap_or_default())),
         })
     }
 }

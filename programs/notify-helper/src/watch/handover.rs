@@ -132,14 +132,14 @@ fn confirmed(socket: &OwnedFd) -> io::Result<()> {
     let mut byte = [0];
     match rustix::net::recv(socket, &mut byte, RecvFlags::DONTWAIT) {
         Ok((1, _)) => Ok(()),
-        _ => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "its process has ended early")),
+        _ => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "its process ended early")),
     }
 }
 
 /// The process in between: starts the rest of the words, in a session of its own, and ends.
 pub(crate) fn detach(words: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     close_the_rest();
-    let failed = |e: io::Error| Failure::failed(format!("the watcher cannot start: {e}"));
+    let failed = |e: io::Error| Failure::failed(format!("cannot start the watcher: {e}"));
     rustix::process::setsid().map_err(|e| failed(e.into()))?;
     let mut command = Command::new("/proc/self/exe");
     command.arg0("notify-helper").args(words).spawn().map(drop).map_err(failed)

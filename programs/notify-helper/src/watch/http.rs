@@ -109,11 +109,11 @@ impl Exchange {
 /// What the answer says as far as it has come.
 fn judge(answer: &[u8], ended: bool, request: &Request) -> Option<Answer> {
     let Some(line) = answer.iter().position(|&b| b == b'\n') else {
-        return ended.then(|| no("no answer of HTTP"));
+        return ended.then(|| no("not an HTTP response"));
     };
     let line = String::from_utf8_lossy(&answer[..line]);
     let status = line.strip_prefix("HTTP/").and_then(|l| l.split(' ').nth(1)?.trim().parse::<u16>().ok());
-    let Some(status) = status else { return Some(no("no answer of HTTP")) };
+    let Some(status) = status else { return Some(no("not an HTTP response")) };
     if !(request.status.0..=request.status.1).contains(&status) {
         return Some(no(format!("status {status}")));
     }
@@ -127,7 +127,7 @@ fn judge(answer: &[u8], ended: bool, request: &Request) -> Option<Answer> {
     let head = String::from_utf8_lossy(&answer[..begin]).to_ascii_lowercase();
     let length = head.lines().find_map(|l| l.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
     let whole = ended || length.is_some_and(|length| answer.len() - begin >= length);
-    whole.then(|| no(format!("its text has nothing like {}", regex.as_str())))
+    whole.then(|| no(format!("the body does not match {}", regex.as_str())))
 }
 
 #[cfg(test)]
@@ -143,11 +143,11 @@ mod tests {
         assert_eq!(judge(b"HTTP/1.1 20", false, &request), None);
         assert_eq!(judge(b"HTTP/1.1 204 No Content\r\n", false, &request), Some(Answer::Yes));
         assert_eq!(judge(b"HTTP/1.1 404 Not Found\r\n", false, &request), Some(no("status 404")));
-        assert_eq!(judge(b"SSH-2.0-x\r\n", false, &request), Some(no("no answer of HTTP")));
+        assert_eq!(judge(b"SSH-2.0-x\r\n", false, &request), Some(no("not an HTTP response")));
         request.body = Some(Regex::new("\"ok\"").unwrap());
         assert_eq!(judge(b"HTTP/1.0 200 OK\r\n\r\n{\"ok", false, &request), None);
         assert_eq!(judge(b"HTTP/1.0 200 OK\r\n\r\n{\"ok\"}", false, &request), Some(Answer::Yes));
         let wrong = judge(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nno", false, &request);
-        assert_eq!(wrong, Some(no("its text has nothing like \"ok\"")));
+        assert_eq!(wrong, Some(no("the body does not match \"ok\"")));
     }
 }

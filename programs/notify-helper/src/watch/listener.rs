@@ -58,9 +58,9 @@ impl Socket {
     pub(crate) fn why_not(self) -> &'static str {
         match self {
             Socket::Ours(_) => "",
-            Socket::Stopped => "the process that listens is stopped",
-            Socket::Foreign => "a process of another unit listens there",
-            Socket::Nobody => "nobody listens",
+            Socket::Stopped => "the listening process is stopped",
+            Socket::Foreign => "a process of another unit is listening",
+            Socket::Nobody => "no process is listening",
         }
     }
 }

@@ -47,14 +47,14 @@ pub(crate) struct Task {
 
 /// Watches until there is nothing more to watch.
 pub(crate) fn watch(task: &Task) -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::failed(format!("the watcher cannot start: {}", reason(&e)));
+    let failed = |e: std::io::Error| Failure::failed(format!("cannot start the watcher: {}", reason(&e)));
     handover::begin();
     let signals = Signals::block(false).map_err(failed)?;
     let Handed { process, streams } = handover::take().map_err(failed)?;
     if !streams.is_empty()
         && let Err(e) = handover::start_keeper(&streams)
     {
-        say(format_args!("warning: nobody copies the output on if the watcher dies: {}", reason(&e)));
+        say(format_args!("warning: output is lost if the watcher dies: {}", reason(&e)));
     }
     let now = Instant::now();
     Watcher {
@@ -80,7 +80,7 @@ pub(crate) fn watch(task: &Task) -> Result<(), Failure> {
 
 /// Copies the output from when the watcher has died until nobody writes any more.
 pub(crate) fn keep() -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::failed(format!("the keeper cannot start: {}", reason(&e)));
+    let failed = |e: std::io::Error| Failure::failed(format!("cannot start the keeper: {}", reason(&e)));
     handover::begin();
     let _signals = Signals::block(false).map_err(failed)?;
     let Handed { process, mut streams } = handover::take().map_err(failed)?;
@@ -226,7 +226,7 @@ impl Watcher<'_> {
                 // Whatever came in between may pass before the time is up.
                 self.ask_at = Instant::now() + watchdog / 8;
                 if self.why_not.as_ref() != Some(&why) {
-                    let line = format!("not well: {name}: {why}");
+                    let line = format!("unhealthy: {name}: {why}");
                     self.notifier.status(&line);
                     say(format_args!("warning: {line}"));
                     self.why_not = Some(why);
@@ -352,7 +352,7 @@ impl Watcher<'_> {
     fn read_signals(&mut self) {
         while let Some(arrival) = self.signals.next() {
             if !matches!(arrival.signal, Signal::SIGCHLD | Signal::SIGUSR1 | Signal::SIGUSR2) {
-                self.explain("the command was told to stop");
+                self.explain("the command was stopped");
             }
         }
     }

@@ -35,13 +35,13 @@ impl Arguments {
                 (Some(what), None) => {
                     let next = words.next().and_then(|w| w.to_str());
                     next.map(str::to_owned)
-                        .ok_or_else(|| Failure::usage(format!("`{text}`: no {what}: {see}")))
+                        .ok_or_else(|| Failure::usage(format!("`{text}`: {what} is missing: {see}")))
                 }
             };
-            let unknown = || Failure::usage(format!("`{text}`: no such option: {see}"));
+            let unknown = || Failure::usage(format!("`{text}`: unknown option: {see}"));
             if only_words || !text.starts_with('-') || text == "-" {
                 if found.word.is_some() || verb.takes == Takes::Nothing {
-                    return Err(Failure::usage(format!("`{text}`: one word too many: {see}")));
+                    return Err(Failure::usage(format!("`{text}`: unexpected argument: {see}")));
                 }
                 found.word = Some(text.to_owned());
             } else if text == "--" {
@@ -67,14 +67,14 @@ impl Arguments {
         }
         match (verb.takes, &found.word) {
             (Takes::Service, None) => {
-                Err(Failure::usage(format!("no service is named: {see}, and `rovi list`")))
+                Err(Failure::usage(format!("service name is missing: {see}, and `rovi list`")))
             }
             (Takes::Word(what, known), None) => {
-                Err(Failure::usage(format!("no {what}: one of {}: {see}", known.join(", "))))
+                Err(Failure::usage(format!("{what} is missing: expected one of {}: {see}", known.join(", "))))
             }
-            (Takes::Word(what, known), Some(word)) if !known.contains(&word.as_str()) => Err(Failure::usage(
-                format!("`{word}`: no such {what}: the known ones are {}", known.join(", ")),
-            )),
+            (Takes::Word(what, known), Some(word)) if !known.contains(&word.as_str()) => {
+                Err(Failure::usage(format!("`{word}`: unknown {what}: expected one of {}", known.join(", "))))
+            }
             _ => Ok(Some(found)),
         }
     }
@@ -116,10 +116,10 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         for (line, why) in [
-            ("-x", "`-x`: no such option"),
+            ("-x", "`-x`: unknown option"),
             ("--follow=1", "takes no value"),
-            ("-n", "`-n`: no "),
-            ("a b", "`b`: one word too many"),
+            ("-n", "`-n`: N is missing"),
+            ("a b", "`b`: unexpected argument"),
         ] {
             let message = parse(line).unwrap_err();
             assert!(message.contains(why) && message.contains("rovi logs --help"), "{line}: {message}");

@@ -13,8 +13,8 @@ pub const VERB: Verb = Verb {
     name: "completions",
     takes: Takes::Word("shell", &["bash", "zsh", "fish"]),
     options: &[],
-    about: "what a shell needs to complete command lines",
-    more: "The packages bring them along; this is for a shell that looks elsewhere.",
+    about: "print the completion script for a shell",
+    more: "The packages install the scripts; use this for a shell with another path.",
     examples: &[("rovi completions bash", "print the script for bash")],
     run,
 };

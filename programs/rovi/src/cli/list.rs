@@ -11,9 +11,9 @@ pub const VERB: Verb = Verb {
     name: "list",
     takes: Takes::Nothing,
     options: &[JSON],
-    about: "what can be started, and what it is",
-    more: "--json prints the table of the package, services.json, on one line.",
-    examples: &[("rovi list", "names and descriptions")],
+    about: "list the services",
+    more: "--json prints services.json from the package on one line.",
+    examples: &[("rovi list", "print names and descriptions")],
     run,
 };
 

@@ -21,17 +21,22 @@ pub const VERB: Verb = Verb {
     takes: Takes::MaybeService,
     options: &[
         JSON,
-        Flag { short: Some('w'), long: "watch", value: None, about: "again with every change, until Ctrl-C" },
+        Flag {
+            short: Some('w'),
+            long: "watch",
+            value: None,
+            about: "print again after every change, until Ctrl-C",
+        },
     ],
-    about: "what runs, since when, and what is wrong",
+    about: "show the state of the services, and warnings",
     more: "\
-With --json each line is one object, as report.schema.json in the sources
-describes it. --watch waits for systemd's own events: it costs nothing while
-nothing happens. The exit status says only whether the state could be told.",
+With --json, each line is one object; report.schema.json in the sources is its
+schema. --watch waits for events from systemd and does not poll. The exit
+status only says whether the state could be read.",
     examples: &[
-        ("rovi status", "everything at a glance"),
-        ("rovi status nav", "all that is known of nav"),
-        ("rovi status --json --watch", "a line for a program at every change"),
+        ("rovi status", "show all services"),
+        ("rovi status nav", "show all details of nav"),
+        ("rovi status --json --watch", "print a line of JSON after every change"),
     ],
     run,
 };
@@ -72,7 +77,9 @@ pub(super) fn reader() -> Result<Option<Source>, Failure> {
         return Ok(None);
     }
     let source = out.as_fd().try_clone_to_owned().and_then(Source::new);
-    source.map(Some).map_err(|e| Failure::failed(format!("standard output: {}: try again", reason(&e))))
+    source.map(Some).map_err(|e| {
+        Failure::failed(format!("cannot write to cannot write to standard output: {}: try again", reason(&e)))
+    })
 }
 
 /// What has been shown of a watch.
@@ -130,8 +137,8 @@ fn part(status: &Status, of: impl Fn(&Service) -> bool, whole: bool, screen: Scr
         if service.restart_pending {
             let unit = &service.unit;
             lines.push(yellow(format!(
-                "restart pending: {}: an upgrade has left it running as it was: when nothing may move, an administrator \
-                 runs `systemctl restart {unit}`",
+                "restart pending: {}: still running the version before the upgrade: when the robot may \
+                 stop, an administrator must run `systemctl restart {unit}`",
                 service.name
             )));
         }
@@ -151,7 +158,7 @@ fn facts(service: &Service) -> String {
         facts.extend(service.pid.map(|pid| format!("process {pid}")));
         facts.extend(service.memory.map(|bytes| format!("{:.1} MiB", bytes as f64 / 1_048_576.0)));
         facts.extend(service.frame.as_ref().map(|frame| format!("frame {frame}")));
-        facts.extend(service.job.as_ref().map(|job| format!("{job} under way")));
+        facts.extend(service.job.as_ref().map(|job| format!("{job} in progress")));
     }
     facts.extend((service.load == "masked").then(|| "masked".to_owned()));
     let gone = service.expected.iter().filter(|p| !p.running && service.state == State::Running);
@@ -177,7 +184,7 @@ fn locked(lock: &Lock, status: &Status) -> Option<String> {
     if !lock.left.is_empty() {
         let pids: Vec<String> = lock.left.iter().map(i32::to_string).collect();
         let (service, pids) = (&holder.service, pids.join(" "));
-        return Some(format!("lock: {service} was killed, and has left processes running: {pids}"));
+        return Some(format!("lock: {service} was killed and left processes running: {pids}"));
     }
     let in_unit = !holder.by_hand && status.services.iter().any(|s| s.name == holder.service);
     let Some(true) = lock.held.filter(|_| !in_unit) else { return None };

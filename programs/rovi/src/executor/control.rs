@@ -51,7 +51,7 @@ impl<'t> Control<'t> {
         let units = self.units()?;
         let unit = unit_of(&units, service);
         if unit.state() == State::Running {
-            return Ok(done(service, unit, false, format!("{name} runs already{}", process(unit))));
+            return Ok(done(service, unit, false, format!("{name} is already running{}", process(unit))));
         }
         refusal::before_start(self.table, service, &units)?;
         let mut notes = running::warnings(self.table, service, &units);
@@ -68,7 +68,7 @@ impl<'t> Control<'t> {
                 Some((service, _)) => service,
                 None => {
                     refusal::held_by_hand(self.table, None)?;
-                    let message = "nothing runs that could be stopped".to_owned();
+                    let message = "no stack is running".to_owned();
                     return Ok(Done {
                         changed: false,
                         service: None,
@@ -86,8 +86,8 @@ impl<'t> Control<'t> {
             State::Missing => return Err(refusal::missing(service).into()),
             state @ (State::Stopped | State::Failed) if unit.job.is_none() => {
                 refusal::held_by_hand(self.table, Some(service))?;
-                let so = if state == State::Failed { "; it has failed before" } else { "" };
-                return Ok(done(service, unit, false, format!("{name} is stopped already{so}")));
+                let so = if state == State::Failed { "; it had failed" } else { "" };
+                return Ok(done(service, unit, false, format!("{name} is already stopped{so}")));
             }
             _ => {}
         }
@@ -114,9 +114,9 @@ impl<'t> Control<'t> {
         let dependents: Vec<&Service> =
             self.table.services.iter().filter(|s| s.only_while.as_deref() == Some(&*unit.name)).collect();
         let went = dependents.into_iter().filter(|s| runs && unit_of(&units, s).state() == State::Running);
-        notes.extend(
-            went.map(|s| format!("{} was stopped with it, and stays so: `rovi start {}`", s.name, s.name)),
-        );
+        notes.extend(went.map(|s| {
+            format!("{} was stopped with it: to start it again, run `rovi start {}`", s.name, s.name)
+        }));
         let ran = self.job("RestartUnit", "fail", service, &format!("restarting {name}"), wait)?;
         self.started(service, &ran, &mut notes)
     }
@@ -125,13 +125,13 @@ impl<'t> Control<'t> {
     pub fn switch(&mut self, name: &str, wait: &mut Wait<'_>) -> Result<Done, Refusal> {
         let service = self.service(name)?;
         let Some(lock) = service.launch.as_ref().and_then(|l| l.lock.clone()) else {
-            let why = "it shares no lock, so nothing makes room for it";
-            return Err(Failure::usage(format!("{name}: {why}: `rovi start {name}`")).into());
+            let why = "it shares no lock with another stack";
+            return Err(Failure::usage(format!("{name}: {why}: use `rovi start {name}`")).into());
         };
         let units = self.units()?;
         let unit = unit_of(&units, service);
         if unit.state() == State::Running {
-            return Ok(done(service, unit, false, format!("{name} runs already{}", process(unit))));
+            return Ok(done(service, unit, false, format!("{name} is already running{}", process(unit))));
         }
         // Nothing is stopped for something that cannot start.
         refusal::installed(service, unit)?;
@@ -145,7 +145,7 @@ impl<'t> Control<'t> {
         let mut notes = Vec::new();
         for (other, unit) in &others {
             let after =
-                self.stopped(other, unit, wait).map_err(|r| r.and(&format!("{name} is not started")))?;
+                self.stopped(other, unit, wait).map_err(|r| r.and(&format!("{name} was not started")))?;
             let (message, more) = stop_told(other, &after);
             notes.push(message);
             notes.extend(more);
@@ -159,7 +159,9 @@ impl<'t> Control<'t> {
         match started {
             Ok(done) => Ok(Done { notes: done.notes.into_iter().chain(more).collect(), ..done }),
             Err(refusal) if stopped.is_empty() => Err(refusal),
-            Err(refusal) => Err(refusal.but(&format!("{} was stopped and stays so", stopped.join(", ")))),
+            Err(refusal) => {
+                Err(refusal.but(&format!("{} was stopped and stays stopped", stopped.join(", "))))
+            }
         }
     }
 
@@ -183,7 +185,7 @@ impl<'t> Control<'t> {
         let left = of_unit(before).into_iter().filter(|p| begun.iter().any(|b| b.pid == p.pid));
         let pids: Vec<String> = left.map(|p| p.pid.to_string()).collect();
         if !pids.is_empty() && matches!(after.state(), State::Stopped | State::Failed) {
-            let why = format!("processes {} do not end", pids.join(" "));
+            let why = format!("processes {} did not end", pids.join(" "));
             return Err(
                 Failure::failed(format!("{name}: {why}: see `systemctl status {}`", service.unit)).into()
             );
@@ -193,11 +195,12 @@ impl<'t> Control<'t> {
         if !outside.is_empty() {
             let pids: Vec<String> = outside.iter().map(i32::to_string).collect();
             let user = service.user.as_deref().unwrap_or("its user");
-            let why = format!("processes {} of {user} have left it and go on", pids.join(" "));
+            let why =
+                format!("processes {} of {user} have left the unit and are still running", pids.join(" "));
             let todo = format!(
-                "an administrator runs `loginctl disable-linger {user}; loginctl terminate-user {user}`"
+                "an administrator must run `loginctl disable-linger {user}; loginctl terminate-user {user}`"
             );
-            return Err(Failure::failed(format!("{name}: its unit is stopped, but {why}: {todo}")).into());
+            return Err(Failure::failed(format!("{name}: the unit is stopped, but {why}: {todo}")).into());
         }
         Ok(after)
     }
@@ -228,12 +231,12 @@ impl<'t> Control<'t> {
                 Err(Refusal::from(failure).with_log(&unit).noting(notes))
             }
             state if *ran == End::Unknown => {
-                let why = format!("systemd has forgotten the job, and {name} is {}", state.shown());
-                Err(Failure::failed(format!("{name}: {why}: `rovi status {name}`")).into())
+                let why = format!("systemd dropped the job, and {name} is {}", state.shown());
+                Err(Failure::failed(format!("{name}: {why}: see `rovi status {name}`")).into())
             }
             state => {
                 let message = format!(
-                    "{name} was started, and is {} again: somebody has stopped it, or it has ended",
+                    "{name} was started, but is {} again: another user stopped it, or it ended",
                     state.shown()
                 );
                 Ok(Done { notes, ..done(service, &unit, true, message) })
@@ -296,7 +299,7 @@ fn stop_told(service: &Service, after: &Unit) -> (String, Vec<String>) {
             (format!("{name} is stopped"), vec![format!("{how}: {}", snapshot::reason(after))])
         }
         state => {
-            (format!("{name} was stopped, and is {} again: somebody has started it", state.shown()), vec![])
+            (format!("{name} was stopped, but is {} again: another user started it", state.shown()), vec![])
         }
     }
 }

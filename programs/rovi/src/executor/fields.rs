@@ -1,7 +1,7 @@
 //! The values of status fields, now and as they change: takes [`Field`]s, makes [`FieldLine`]s.
 //!
 //! systemd tells of a service's changes, and the kernel of a process's end. Nobody tells a program without privileges
-//! that a process has begun: while one is missing in a unit that runs, or anywhere, it is looked for once a second.
+//! that a process has begun: while one is gone in a unit that runs, or anywhere, it is looked for once a second.
 
 mod config;
 mod yaml;
@@ -22,7 +22,7 @@ use crate::executor::systemd::{Source, Systemd, Woken};
 use crate::executor::unit::Unit;
 pub use config::{About, Field, read};
 
-/// How often a process that is missing is looked for.
+/// How often a process that is gone is looked for.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// A watch over fields.
@@ -34,7 +34,7 @@ pub struct Fields {
     last: Vec<Option<String>>,
     /// Ends of the processes that are there.
     ends: Vec<Source>,
-    /// Whether one is missing that could begin at any time.
+    /// Whether one is gone that could begin at any time.
     missing: bool,
 }
 

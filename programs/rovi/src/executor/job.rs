@@ -60,7 +60,7 @@ pub fn run(systemd: &mut Systemd, request: Request<'_>, wait: &mut Wait<'_>) -> 
     let answer = systemd.call(Call::new(PATH, MANAGER, request.method, &(request.unit, request.mode))?)?;
     let job: OwnedObjectPath = answer.body().deserialize().map_err(|e| Unanswered::Lost(e.to_string()))?;
     let number = job.as_str().rsplit('/').next().and_then(|n| n.parse::<u32>().ok());
-    let Some(number) = number else { return Err(Unanswered::Lost(format!("`{job}` is no job"))) };
+    let Some(number) = number else { return Err(Unanswered::Lost(format!("`{job}` is not a job"))) };
     let mut ask = Instant::now() + SILENCE;
     let (mut ran, mut last) = (false, Told::default());
     loop {

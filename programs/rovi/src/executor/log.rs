@@ -33,7 +33,7 @@ pub fn last(unit: &Unit, lines: usize) -> Result<Vec<String>, String> {
             Ok(text.lines().map(str::to_owned).collect())
         }
         Ok(ask::Answer { status: None, .. }) => {
-            Err(format!("journalctl has not answered within {} s", PATIENCE.as_secs()))
+            Err(format!("journalctl did not answer within {} s", PATIENCE.as_secs()))
         }
         _ => Err("journalctl cannot read the journal: see `journalctl --verify`".to_owned()),
     }
@@ -49,8 +49,8 @@ pub fn readable() -> bool {
 /// What to tell who may not.
 pub fn hidden(unit: &str) -> String {
     format!(
-        "you may not read what system services log: an administrator runs `journalctl --unit={unit}`, or lets you: \
-         `usermod --append --groups systemd-journal {}`",
+        "you may not read the log of system services: an administrator can run `journalctl --unit={unit}`, \
+         or give you access with `usermod --append --groups systemd-journal {}`",
         standing::user()
     )
 }

@@ -189,7 +189,7 @@ pub(super) fn event(message: &Message) -> Option<Event> {
 }
 
 pub(super) fn lost() -> Unanswered {
-    Unanswered::Lost("the connection to the bus has ended".to_owned())
+    Unanswered::Lost("the connection to the bus was closed".to_owned())
 }
 
 pub(super) fn lower(text: &str) -> String {

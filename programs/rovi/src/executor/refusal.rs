@@ -69,7 +69,7 @@ impl From<Failure> for Refusal {
 pub fn known<'t>(table: &'t Table, name: &str) -> Result<&'t Service, Failure> {
     table.service(name).ok_or_else(|| {
         let known: Vec<&str> = table.services.iter().map(|s| s.name.as_str()).collect();
-        Failure::unknown(format!("`{name}`: no such service: the known ones are {}", known.join(", ")))
+        Failure::unknown(format!("`{name}`: unknown service: expected one of {}", known.join(", ")))
     })
 }
 
@@ -102,7 +102,7 @@ pub fn installed(service: &Service, unit: &Unit) -> Result<(), Failure> {
 /// There is no such unit.
 pub fn missing(service: &Service) -> Failure {
     let todo = "reinstall the package that ships it, or run `systemctl daemon-reload` as root";
-    Failure::configuration(format!("{}: `{}` is not on this machine: {todo}", service.name, service.unit))
+    Failure::configuration(format!("{}: `{}` is not installed: {todo}", service.name, service.unit))
 }
 
 /// The unit runs without which this one must not.
@@ -118,8 +118,8 @@ pub fn other_unit(service: &Service, units: &[Unit]) -> Result<(), Failure> {
         None => "unknown",
     };
     Err(Failure::refused(format!(
-        "{name}: `{other}` is {active}, and {name} runs only while it is active: an administrator starts it with \
-         `systemctl start {other}`",
+        "{name}: `{other}` is {active}, but must be active: an administrator must run `systemctl start \
+         {other}`",
         name = service.name
     )))
 }
@@ -155,17 +155,20 @@ pub fn lock(table: &Table, service: &Service) -> Result<(), Refusal> {
 
 fn held(name: &str, seen: &Result<Seen, Failure>) -> Failure {
     let Ok(seen) = seen else { return Failure::refused(format!("{name}: the lock is held: try again")) };
-    let who = seen.shown().unwrap_or_else(|| "somebody a moment ago".to_owned());
+    let who = seen.shown().unwrap_or_else(|| "another process".to_owned());
     let todo = match seen {
         Seen::Left(_, pids) => lock::end_them(pids),
         Seen::Held(Some(holder)) if holder.cgroup.is_some() && holder.service == name => {
             "try again".to_owned()
         }
         Seen::Held(Some(holder)) if holder.cgroup.is_some() => {
-            format!("`rovi switch {name}` stops it first, `rovi stop {}` only stops it", holder.service)
+            format!(
+                "to stop it first, run `rovi switch {name}`; to only stop it, run `rovi stop {}`",
+                holder.service
+            )
         }
         Seen::Held(Some(holder)) => {
-            format!("it was started by hand: end it there with Ctrl-C, or with `kill -INT {}`", holder.pid)
+            format!("it was started by hand: press Ctrl-C in its terminal, or run `kill -INT {}`", holder.pid)
         }
         _ => "try again".to_owned(),
     };
@@ -181,7 +184,7 @@ pub fn of_call(table: &Table, service: &Service, method: &str, error: &str, text
         "NoSuchUnit" | "LoadFailed" => missing(service),
         "UnitMasked" => masked(service),
         "TransactionIsDestructive" | "TransactionJobsConflicting" => Failure::refused(format!(
-            "{name}: somebody else's request is under way and would be thrown out: see `rovi status`, and try again"
+            "{name}: another request is in progress and would be canceled: see `rovi status`, and try again"
         )),
         _ => Failure::failed(format!(
             "{name}: {}: see `systemctl status {}`",
@@ -197,10 +200,10 @@ pub fn job(service: &Service, unit: &Unit, result: &str, verb: &str) -> Failure 
     let see = format!("see `systemctl status {}`", service.unit);
     match result {
         "canceled" => Failure::refused(format!(
-            "{name}: the {verb} was cancelled: somebody else asked for something else: see `rovi status`, and try again"
+            "{name}: the {verb} was canceled by another request: see `rovi status`, and try again"
         )),
-        "timeout" => Failure::failed(format!("{name}: the {verb} took too long, and systemd gave up: {see}")),
-        "dependency" => Failure::failed(format!("{name}: something that it needs did not start: {see}")),
+        "timeout" => Failure::failed(format!("{name}: the {verb} timed out: {see}")),
+        "dependency" => Failure::failed(format!("{name}: a unit that it depends on did not start: {see}")),
         "skipped" => Failure::failed(format!("{name}: a condition of its unit is not met: {see}")),
         "failed" => ended(service, unit, ""),
         other => Failure::failed(format!("{name}: the {verb} ended with `{other}`: {see}")),
@@ -227,43 +230,45 @@ pub fn ended(service: &Service, unit: &Unit, but: &str) -> Failure {
 /// Whoever waited does so no longer.
 pub fn interrupted(service: &Service, shown: &str) -> Failure {
     let name = &service.name;
-    let back = if shown.starts_with("stop") { "" } else { ", `rovi stop` takes it back" };
+    let back = if shown.starts_with("stop") { "" } else { "; to cancel it, run `rovi stop`" };
     Failure {
         status: INTERRUPTED,
         message: format!(
-            "{shown}: interrupted: systemd goes on with it: `rovi status {name}` shows what becomes of it{back}"
+            "{shown}: interrupted: systemd still completes the request: see `rovi status {name}`{back}"
         ),
     }
 }
 
 fn masked(service: &Service) -> Failure {
     Failure::configuration(format!(
-        "{}: `{}` is masked: an administrator has forbidden it, and allows it with `systemctl unmask {1}`",
+        "{}: `{}` is masked: an administrator must run `systemctl unmask {1}`",
         service.name, service.unit
     ))
 }
 
 fn not_permitted(table: &Table, service: &Service, verb: &str) -> Failure {
     let name = &service.name;
-    let administrator = format!("an administrator runs `systemctl {verb} {}`", service.unit);
+    let administrator = format!("an administrator must run `systemctl {verb} {}`", service.unit);
     let no = |why: &str, todo: &str| {
         Failure::not_permitted(format!("{name}: you may not {verb} it: {why}: {todo}"))
     };
     let Some(group) = table.operators.as_deref().filter(|_| service.permits.iter().any(|v| v == verb)) else {
-        return no("that is an administrator's to do", &administrator);
+        return no("only administrators may do that", &administrator);
     };
     let user = standing::user();
     match standing::of(group) {
         Standing::Stranger => no(
             &format!("{user} is not in the group {group}"),
-            &format!("an administrator runs `usermod --append --groups {group} {user}`, then log in again"),
+            &format!(
+                "an administrator must run `usermod --append --groups {group} {user}`, then log in again"
+            ),
         ),
         Standing::LogInAgain => no(
-            &format!("{user} has become a member of {group} since this login"),
+            &format!("{user} was added to {group} after this login"),
             "log out and log in again; `id` shows the groups of this login",
         ),
         Standing::NoGroup => no(
-            &format!("there is no group {group}"),
+            &format!("the group {group} does not exist"),
             "reinstall the package, or run `systemd-sysusers` as root",
         ),
         Standing::Member => no(

@@ -80,13 +80,13 @@ pub fn reason(unit: &Unit) -> String {
         return text.to_owned();
     }
     match unit.result.as_str() {
-        "exit-code" => format!("it ended with status {}", unit.status),
+        "exit-code" => format!("it exited with status {}", unit.status),
         "signal" => format!("it was killed by signal {}", unit.status),
         "core-dump" => format!("it crashed with signal {}", unit.status),
         "timeout" => "it took too long to start or to stop, and was killed".to_owned(),
-        "watchdog" => "it did not report for longer than its watchdog allows, and was killed".to_owned(),
+        "watchdog" => "it missed its watchdog deadline and was killed".to_owned(),
         "oom-kill" => "the kernel killed it because memory ran out".to_owned(),
-        "resources" => "systemd could not give it what it needs".to_owned(),
+        "resources" => "systemd could not provide the resources it needs".to_owned(),
         "protocol" => "it ended before it was ready".to_owned(),
         "start-limit-hit" => "it was started too often".to_owned(),
         "success" | "" => "it failed".to_owned(),

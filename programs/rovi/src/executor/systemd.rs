@@ -71,7 +71,7 @@ impl Systemd {
         let elsewhere = std::env::var_os("DBUS_SYSTEM_BUS_ADDRESS").is_some();
         if !elsewhere && !Path::new("/run/systemd/system").is_dir() {
             let todo = "run this on the machine itself, not in a container or chroot";
-            return Err(Failure::failed(format!("systemd: it does not run here: {todo}")));
+            return Err(Failure::failed(format!("systemd: not running: {todo}")));
         }
         let connected = async { builder()?.internal_executor(false).build().await };
         let late = async {

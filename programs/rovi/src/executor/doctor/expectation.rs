@@ -59,8 +59,8 @@ fn one(
     let says = value_in(file, name)?;
     if says.as_deref() != has {
         let what = format!(
-            "`{unit}` runs {}, and `{}` has been changed since: it is read at the start, which also stops what runs \
-             only while `{unit}` does",
+            "`{unit}` runs {}, but `{}` has changed since it started: a restart reads the file, and also \
+             stops all units that run only while `{unit}` runs",
             with(has),
             file.display()
         );
@@ -72,11 +72,11 @@ fn one(
     };
     let disappointed = expected.iter().find(|(s, value)| runs(s) && Some(*value) != has);
     let (who, value) = match disappointed {
-        Some((service, value)) => (format!("{} runs and expects {name}={value}", service.name), *value),
+        Some((service, value)) => (format!("{} is running and expects {name}={value}", service.name), *value),
         None if expected.iter().any(|(_, value)| Some(*value) == has) => return None,
         None => {
             let shipped = table.env_files.iter().find(|f| f.path == file)?.environment.get(name)?;
-            (format!("no service expects that; as shipped it is {name}={shipped}"), shipped.as_str())
+            (format!("no service expects that, and the package sets {name}={shipped}"), shipped.as_str())
         }
     };
     let what = format!("`{unit}` runs {}: {who}", with(has));

@@ -44,7 +44,7 @@ pub(super) fn polkit(systemd: &mut Systemd) -> Result<Result<Option<u32>, Findin
             let unit = "polkit.service";
             let load = Unit::read(systemd, &[unit])?.pop().unwrap_or_default().load;
             let fix = if load == "masked" { "unmask" } else { "restart" };
-            let what = "polkit does not answer, so nobody but root may operate the services";
+            let what = "polkit does not answer, so only root can control the services";
             Ok(Err(Finding::problem("polkit", unit, what, format!("systemctl {fix} {unit}"))))
         }
     }
@@ -68,7 +68,7 @@ pub(super) fn disk(table: &Table) -> Vec<Finding> {
         let little = size > 0 && free < ENOUGH && free < size / SHARE;
         let mebibytes = |bytes: u64| bytes >> 20;
         let what = format!(
-            "the file system of `{path}` is full: {} MiB of {} MiB are free, and what cannot be written is lost",
+            "the file system of `{path}` is almost full: {} MiB of {} MiB are free, and new data may be lost",
             mebibytes(free),
             mebibytes(size)
         );
@@ -86,7 +86,7 @@ pub(super) fn clock(table: &Table, systemd: &mut Systemd) -> Result<Option<Findi
     if let Some(earliest) = behind {
         let seconds = earliest.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
         let what = format!(
-            "the clock says {}, and it was later than that already on {}: what is logged gets the wrong time",
+            "the clock says {}, but it must be later than {}: log entries get the wrong time",
             moment::now(),
             moment::precise(u64::try_from(seconds).unwrap_or_default()).split('T').next().unwrap_or_default()
         );
@@ -103,11 +103,11 @@ pub(super) fn clock(table: &Table, systemd: &mut Systemd) -> Result<Option<Findi
             true => "apt-get install --yes systemd-timesyncd",
             false => "dnf --assumeyes install chrony",
         };
-        let what = "nothing on this machine sets the clock from the network";
+        let what = "no time synchronization service is installed";
         return Ok(Some(Finding::problem("clock", "clock", what, fix).note()));
     }
     if ask("NTP")? == Some(false) {
-        let what = "the clock is not set from the network, although there is a service that can";
+        let what = "time synchronization is installed, but disabled";
         return Ok(Some(Finding::problem("clock", "clock", what, "timedatectl set-ntp true").note()));
     }
     Ok(None)

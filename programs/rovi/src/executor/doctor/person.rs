@@ -22,14 +22,15 @@ pub(super) fn group(table: &Table, polkit: Option<u32>) -> Option<Finding> {
         Standing::NoGroup => Some(Finding::problem(
             "group",
             group,
-            format!("there is no group {group}, so nobody but root may operate the services"),
+            format!("the group {group} does not exist, so only root can control the services"),
             "systemd-sysusers",
         )),
         Standing::Stranger if !standing::is_root() => Some(Finding::problem(
             "group",
             group,
             format!(
-                "{user} is not in the group {group}, and so may not operate the services; it counts from the next login"
+                "{user} is not in the group {group} and cannot control the services: the group takes \
+                 effect at the next login"
             ),
             format!("usermod --append --groups {group} {}", word(user)),
         )),
@@ -44,14 +45,13 @@ pub(super) fn journal() -> Option<Finding> {
         return None;
     }
     let user = standing::user();
-    let may_not =
-        format!("{user} may not read what system services log, and so sees no reason when one fails");
+    let may_not = format!("{user} may not read the log of system services, and cannot see why one fails");
     let (what, fix) = match standing::of(READERS) {
         Standing::LogInAgain => {
             return Some(Finding { check: "journal".to_owned(), ..log_in_again(READERS).note() });
         }
         Standing::Member => (
-            format!("{may_not}: the files do not belong to {READERS}"),
+            format!("{may_not}: the journal files do not belong to {READERS}"),
             "systemd-tmpfiles --create --prefix=/var/log/journal --prefix=/run/log/journal".to_owned(),
         ),
         _ => (may_not, format!("usermod --append --groups {READERS} {}", word(user))),
@@ -62,8 +62,8 @@ pub(super) fn journal() -> Option<Finding> {
 fn log_in_again(group: &str) -> Finding {
     let user = standing::user();
     let what = format!(
-        "{user} has become a member of {group} since this login: log out and in again, or, for this shell alone, start \
-         one that has the group"
+        "{user} was added to {group} after this login: log out and in again, or start a shell that has the \
+         group"
     );
     Finding::problem("group", group, what, format!("newgrp {group}")).by_you()
 }

@@ -33,8 +33,11 @@ fn one(table: &Table, launch: &Launch, script: &Setup, environment: &Environment
         Err(name) => {
             let file = launch.env_file.as_deref()?;
             let shipped = table.env_files.iter().find(|f| f.path == file)?.environment.get(&name)?;
-            let what =
-                format!("`{}` does not set {name}, which says where `{}` is", file.display(), script.path);
+            let what = format!(
+                "`{}` does not set {name}, which is part of the path `{}`",
+                file.display(),
+                script.path
+            );
             return Some(Finding::problem("env-file", file.display(), what, assign(file, &name, shipped)));
         }
     };
@@ -47,7 +50,7 @@ fn one(table: &Table, launch: &Launch, script: &Setup, environment: &Environment
             let fix = script.fix.as_ref().map(|fix| environment.expand_shown(fix));
             // A sentence where the catalog has no command.
             let fix = fix.unwrap_or_else(|| format!("# {hint}"));
-            Some(Finding::problem("setup", &shown, format!("`{shown}` is not there: {hint}"), fix))
+            Some(Finding::problem("setup", &shown, format!("`{shown}` is missing: {hint}"), fix))
         }
     }
 }

@@ -95,7 +95,7 @@ impl Builder {
                     let node = Node { line, ..node.clone() };
                     self.add(node, 0)
                 }
-                None => Err((line, "an alias stands inside of what it names".to_owned())),
+                None => Err((line, "an alias is inside the value that it refers to".to_owned())),
             },
             _ => Ok(()),
         }
@@ -103,7 +103,7 @@ impl Builder {
 
     fn begin(&mut self, value: Value, anchor: usize, line: usize) -> Result<(), Wrong> {
         if self.open.len() == DEPTH {
-            return Err((line, format!("lies more than {DEPTH} levels deep")));
+            return Err((line, format!("is nested more than {DEPTH} levels deep")));
         }
         self.open.push((Node { line, value }, anchor, None));
         Ok(())
@@ -113,7 +113,7 @@ impl Builder {
     fn add(&mut self, node: Node, anchor: usize) -> Result<(), Wrong> {
         self.values += 1;
         if self.values > VALUES {
-            return Err((node.line, format!("there are more than {VALUES} values")));
+            return Err((node.line, format!("more than {VALUES} values")));
         }
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
@@ -126,7 +126,7 @@ impl Builder {
             (Value::List(items), _) => items.push(node),
             (Value::Map(entries), Some(name)) => {
                 if entries.iter().any(|(own, _)| *own == name) {
-                    return Err((node.line, format!("`{name}` is there twice")));
+                    return Err((node.line, format!("duplicate key `{name}`")));
                 }
                 entries.push((name, node));
             }
