@@ -25,17 +25,17 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// An environment file: more variables than any process can be started with.
+/// Limit for an environment file: more than the environment of any process.
 pub const ENVIRONMENT: u64 = 1 << 20;
-/// A session file, which has one line.
+/// Limit for a session file, which has one line.
 pub const SESSION: u64 = 4096;
 
-/// Reads a file that is no longer than that.
+/// Reads a file of at most `most` bytes.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     open(path, most, OFlags::NONBLOCK)
 }
 
-/// The same in a folder of somebody else, who must not lead us elsewhere.
+/// Reads a file in another user's directory without following a symlink.
 pub fn read_in_place(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     open(path, most, OFlags::NONBLOCK | OFlags::NOFOLLOW)
 }
@@ -70,7 +70,7 @@ mod tests {
         std::os::unix::fs::symlink("file", &link).unwrap();
         assert_eq!(read(&link, 5).unwrap(), b"12345");
         assert!(read_in_place(&link, 5).is_err());
-        // Nobody writes into it.
+        // No process writes to the pipe.
         let pipe = folder.join("pipe");
         let mode = rustix::fs::Mode::from_raw_mode(0o600);
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();

@@ -1,36 +1,35 @@
-//! Points in time as people and programs both read them: `2026-11-20T10:17:03Z`.
+//! Times in the format `2026-11-20T10:17:03Z`.
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Now.
+/// Returns the current time.
 pub fn now() -> String {
     utc(clock_gettime(ClockId::Realtime).tv_sec)
 }
 
-/// Whether a text looks like one, and so can be shown to anybody.
+/// Returns whether a text has this format, and so is safe to display.
 pub fn is_one(text: &str) -> bool {
     (1..=32).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit() || "-:.TZ".contains(c))
 }
 
-/// A point in microseconds since 1970, with all of them.
+/// Formats microseconds since 1970.
 pub fn precise(microseconds: u64) -> String {
     let whole = utc(i64::try_from(microseconds / 1_000_000).unwrap_or_default());
     format!("{}.{:06}Z", whole.trim_end_matches('Z'), microseconds % 1_000_000)
 }
 
-/// Seconds since 1970 of the beginning of a day, `2026-11-20`.
+/// Returns the seconds since 1970 at the start of a date such as `2026-11-20`.
 pub fn day(date: &str) -> Option<u64> {
     let mut parts = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-    // From the 1st of March on, as below.
+    // Years begin on March 1, as below.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let of_era = year.rem_euclid(400) * 365 + year.rem_euclid(400) / 4 - year.rem_euclid(400) / 100;
     let days = year.div_euclid(400) * 146_097 + of_era + (153 * month + 2) / 5 + day - 1 - 719_468;
     u64::try_from(days * 86_400).ok()
 }
 
-/// Seconds since 1970 as a date of the Gregorian calendar, counted from the 1st of March, so that a leap day
-/// is the last of its year.
+/// Formats seconds since 1970. Years begin on March 1, so that a leap day is the last day of its year.
 pub fn utc(seconds: i64) -> String {
     let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let days = days + 719_468;

@@ -1,4 +1,4 @@
-//! What can be asked about a service, read from the command line.
+//! Probes on the command line.
 
 pub mod line;
 pub mod options;
@@ -11,27 +11,27 @@ use self::line::Line;
 use self::port::Port;
 use self::request::Request;
 
-/// A question with the answers yes and no.
+/// A probe, which passes or fails.
 #[derive(Debug)]
 pub enum Probe {
-    /// Does the service listen on this port?
+    /// The service listens on this port.
     Tcp(Port),
-    /// Is the service connected to this port of somebody?
+    /// The service is connected to this port.
     Connected(Port),
-    /// Does the service listen on this socket?
+    /// The service listens on this socket.
     Unix(String),
-    /// Does this address answer as it should?
+    /// This URL answers as expected.
     Http(Request),
-    /// Does this file exist?
+    /// This file exists.
     File(PathBuf),
-    /// Has a line of the output matched?
+    /// A line of the output matches.
     Log(Line),
-    /// Does this command succeed?
+    /// This command succeeds.
     Exec(String),
 }
 
 impl Probe {
-    /// Reads `KIND:WHAT`; the error says why not.
+    /// Parses `KIND:VALUE`; the error is the reason.
     pub fn parse(text: &str) -> Result<Probe, String> {
         let (kind, of) = text.split_once(':').unwrap_or((text, ""));
         let known = ["tcp", "connected", "unix", "http", "https", "file", "log", "exec"].contains(&kind);
@@ -55,7 +55,7 @@ impl Probe {
         })
     }
 
-    /// What is waited for, for a person.
+    /// Returns a description for people.
     pub fn name(&self) -> String {
         match self {
             Probe::Tcp(port) if port.hosts.is_empty() => format!("port {}", port.name),

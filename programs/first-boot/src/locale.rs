@@ -11,16 +11,14 @@ const KEYBOARD: &str = include_str!("files/keyboard");
 const LOCALE: &str = include_str!("files/locale.conf");
 const ZONES: &str = "/usr/share/zoneinfo";
 
-/// The layout of a keyboard that is plugged in.
 pub(super) fn keymap(name: &str) -> Result<(), String> {
     let text = template::filled(KEYBOARD, &[("keymap", name)]);
     write("/etc/default/keyboard", &text)?;
-    // Newer Debians make this a link to the other at every boot.
+    // Newer Debian releases make this a symlink to the other file at every boot.
     let console = Path::new("/etc/vconsole.conf");
     if console.is_symlink() { Ok(()) } else { write("/etc/vconsole.conf", &text) }
 }
 
-/// The time zone.
 pub(super) fn timezone(name: &str) -> Result<(), String> {
     let zone = Path::new(ZONES).join(name);
     if !zone.is_file() {
@@ -31,7 +29,6 @@ pub(super) fn timezone(name: &str) -> Result<(), String> {
     write("/etc/timezone", &format!("{name}\n"))
 }
 
-/// The language of programs.
 pub(super) fn language(name: &str) -> Result<(), String> {
     if !is_there(name) {
         let (list, generate) = ("/etc/locale.gen", "locale-gen");
@@ -51,17 +48,17 @@ pub(super) fn language(name: &str) -> Result<(), String> {
     }
     let text = template::filled(LOCALE, &[("language", name)]);
     write("/etc/locale.conf", &text)?;
-    // What logins read on Debian; newer ones have a link to the other there.
+    // The file that logins read on Debian; in newer releases it is a symlink.
     let old = Path::new("/etc/default/locale");
     if old.is_symlink() { Ok(()) } else { write("/etc/default/locale", &text) }
 }
 
-/// Whether the C library has it.
+/// Returns whether the C library has the locale.
 fn is_there(name: &str) -> bool {
     if ["C", "POSIX"].contains(&name) || name.eq_ignore_ascii_case("C.UTF-8") {
         return true;
     }
-    // The library writes `UTF-8` in names of its own as `utf8`.
+    // The C library writes `UTF-8` as `utf8`.
     let plain = |text: &str| text.to_ascii_lowercase().replace('-', "");
     let listed = tool::run(&["locale", "--all-locales"], None).unwrap_or_default();
     listed.lines().any(|line| plain(line) == plain(name))

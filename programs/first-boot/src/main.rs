@@ -1,4 +1,4 @@
-//! `first-boot VERB`: makes a machine of its own out of a card that was flashed. See first-boot(1).
+//! `first-boot VERB`: sets up a machine from a freshly flashed card. See first-boot(1).
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -87,7 +87,6 @@ fn run(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     }
 }
 
-/// What follows the verb.
 #[derive(Default)]
 struct Options {
     boot: Option<OsString>,
@@ -125,7 +124,7 @@ fn told(line: Option<String>) -> Result<(), Failure> {
     print(&line.map_or_else(String::new, |line| format!("{}\n", Plain(line))))
 }
 
-/// A reader that has seen enough closes the pipe; that is no failure.
+/// A reader that closes the pipe early is not an error.
 fn print(text: &str) -> Result<(), Failure> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
@@ -139,7 +138,6 @@ fn usage(text: &str) -> Failure {
     Failure::usage(text)
 }
 
-/// Says what is wrong with a file.
 fn check(path: &Path) -> Result<(), Failure> {
     let shown = path.display();
     let failed = |e: io::Error| Failure::failed(format!("`{shown}`: {}", reason(&e)));

@@ -1,30 +1,30 @@
-//! The partition table of the old kind: takes its sector, makes one in which the last partition reaches the card's end.
+//! Computes an MBR in which the last partition extends to the end of the card.
 //!
-//! Nothing is read or written here but those 512 bytes. All that changes are twelve bytes of one entry; the card's
-//! signature, by which the kernel finds its root, stays.
+//! This changes only twelve bytes of one entry. The disk signature, by which the kernel finds its root, stays
+//! the same.
 
-/// A table's length, and that of every sector.
+/// Size of the table and of every sector.
 pub const SECTOR: usize = 512;
 
-/// What partitions begin and end at: what erases of a card begin and end at, too.
+/// Partitions are aligned to this number of sectors, which is also the erase block size of cards.
 const ALIGNMENT: u64 = 2048;
-/// Types of the containers of further partitions, and of what says that the real table is another.
+/// Types of extended partitions.
 const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
 const PROTECTIVE: u8 = 0xee;
 
-/// What can be done.
+/// The result of [`grown`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing is to be done: why.
+    /// The partition already extends to the end.
     Full,
-    /// This is not for us: why.
+    /// The table is not changed, for this reason.
     Refused(String),
-    /// The new table, and the partition's new length in sectors.
+    /// The new table, and the new length of the partition in sectors.
     Grown(Box<[u8; SECTOR]>, u64),
 }
 
-/// Looks at a table; `number` is the partition's, from 1, `begin` its first sector where that is known, `sectors` the
-/// card's length.
+/// Computes the new table. `number` is the partition, from 1; `begin` its first sector if known; `sectors`
+/// the size of the card.
 pub fn grown(table: &[u8; SECTOR], number: usize, begin: Option<u64>, sectors: u64) -> Verdict {
     let refused = |why: String| Verdict::Refused(why);
     if table[510..] != [0x55, 0xaa] {
@@ -51,7 +51,7 @@ pub fn grown(table: &[u8; SECTOR], number: usize, begin: Option<u64>, sectors: u
     if let Some(after) = entries.iter().position(|e| e.kind != 0 && e.begin > entry.begin) {
         return refused(format!("partition {} follows partition {number}", after + 1));
     }
-    // A table of this kind counts no further.
+    // An MBR cannot address more sectors.
     let end = sectors.min(u64::from(u32::MAX)) / ALIGNMENT * ALIGNMENT;
     if end < entry.end() + ALIGNMENT {
         return Verdict::Full;
@@ -59,7 +59,7 @@ pub fn grown(table: &[u8; SECTOR], number: usize, begin: Option<u64>, sectors: u
     let length = end - entry.begin;
     let mut new = Box::new(*table);
     let at = 446 + 16 * (number - 1);
-    // Cylinders, heads and sectors have ended long before: the highest numbers mean that.
+    // Cylinder, head and sector numbers cannot express this: use the highest ones.
     new[at + 5..at + 8].copy_from_slice(&[0xfe, 0xff, 0xff]);
     let short = u32::try_from(length).unwrap_or(u32::MAX);
     new[at + 12..at + 16].copy_from_slice(&short.to_le_bytes());

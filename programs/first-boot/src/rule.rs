@@ -1,11 +1,12 @@
-//! What a value may be: each rule says nothing, or `why: what to do`. Nothing here looks at the machine.
+//! Validates values without looking at the machine; an error is `why: what to do`.
 //!
-//! Every value goes into a file or an argument of some program; none may end a line there or mean something else.
+//! Every value becomes part of a file or a command line, so no value may end a line or have another meaning
+//! there.
 
-/// What a rule says.
+/// The result of a rule.
 pub type Verdict = Result<(), String>;
 
-/// A name of the machine: labels of a domain name.
+/// Checks a host name.
 pub fn hostname(value: &str) -> Verdict {
     let label = |label: &str| {
         let inner = |c: char| c.is_ascii_alphanumeric() || c == '-';
@@ -20,7 +21,7 @@ pub fn hostname(value: &str) -> Verdict {
     Err("invalid host name: use letters, digits and inner `-`, at most 63 characters".to_owned())
 }
 
-/// A login name.
+/// Checks a login name.
 pub fn user(value: &str) -> Verdict {
     let first = value.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
     let rest = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
@@ -32,7 +33,7 @@ pub fn user(value: &str) -> Verdict {
         .to_owned())
 }
 
-/// A password that is still to be hashed.
+/// Checks a plain-text password.
 pub fn password(value: &str) -> Verdict {
     printable(value)?;
     if value.len() > 256 {
@@ -41,7 +42,7 @@ pub fn password(value: &str) -> Verdict {
     Ok(())
 }
 
-/// A password as /etc/shadow has it.
+/// Checks a password hash as in /etc/shadow.
 pub fn hash(value: &str) -> Verdict {
     let plain = |c: char| c.is_ascii_alphanumeric() || "$./=,-_+".contains(c);
     let parts = value.strip_prefix('$').map_or(0, |rest| rest.split('$').count());
@@ -53,7 +54,7 @@ pub fn hash(value: &str) -> Verdict {
         .to_owned())
 }
 
-/// A line of authorized_keys.
+/// Checks a line of authorized_keys.
 pub fn key(value: &str) -> Verdict {
     printable(value)?;
     let known =
@@ -74,7 +75,7 @@ pub fn key(value: &str) -> Verdict {
     Ok(())
 }
 
-/// The name of a wireless network.
+/// Checks the name of a Wi-Fi network.
 pub fn ssid(value: &str) -> Verdict {
     printable(value)?;
     if value.len() > 32 {
@@ -84,7 +85,7 @@ pub fn ssid(value: &str) -> Verdict {
     }
 }
 
-/// What people type to join a wireless network.
+/// Checks a Wi-Fi password.
 pub fn passphrase(value: &str) -> Verdict {
     let fits = (8..=63).contains(&value.len()) && value.chars().all(|c| c == ' ' || c.is_ascii_graphic());
     if fits {
@@ -93,7 +94,7 @@ pub fn passphrase(value: &str) -> Verdict {
     Err("invalid Wi-Fi password: use 8 to 63 ASCII characters".to_owned())
 }
 
-/// What is made of it and the network's name.
+/// Checks the key that is derived from a Wi-Fi password and network name.
 pub fn psk(value: &str) -> Verdict {
     if value.len() == 64 && value.chars().all(|c| c.is_ascii_hexdigit()) {
         return Ok(());
@@ -102,7 +103,7 @@ pub fn psk(value: &str) -> Verdict {
         .to_owned())
 }
 
-/// Where the radio is.
+/// Checks a country code.
 pub fn country(value: &str) -> Verdict {
     if value.len() == 2 && value.chars().all(|c| c.is_ascii_uppercase()) {
         return Ok(());
@@ -110,7 +111,7 @@ pub fn country(value: &str) -> Verdict {
     Err("invalid country: write two capital letters, such as DE".to_owned())
 }
 
-/// A keyboard's layout.
+/// Checks a keyboard layout.
 pub fn keymap(value: &str) -> Verdict {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_,".contains(c);
     if (1..=32).contains(&value.len()) && value.chars().all(plain) && !value.starts_with('-') {
@@ -119,7 +120,7 @@ pub fn keymap(value: &str) -> Verdict {
     Err("invalid keyboard layout: write a name such as us or de".to_owned())
 }
 
-/// The name of a file of the time zone database.
+/// Checks the name of a file in the time zone database.
 pub fn timezone(value: &str) -> Verdict {
     let part = |part: &str| {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_+".contains(c);
@@ -131,7 +132,7 @@ pub fn timezone(value: &str) -> Verdict {
     Err("invalid time zone: write a name such as Europe/Berlin".to_owned())
 }
 
-/// A locale.
+/// Checks a locale.
 pub fn language(value: &str) -> Verdict {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.@-".contains(c);
     let letter = value.starts_with(|c: char| c.is_ascii_alphabetic());
@@ -141,7 +142,7 @@ pub fn language(value: &str) -> Verdict {
     Err("invalid locale: write a name such as de_DE.UTF-8".to_owned())
 }
 
-/// What the machine is.
+/// Checks a role.
 pub fn role(value: &str) -> Verdict {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if (1..=32).contains(&value.len()) && value.chars().all(plain) {
@@ -150,7 +151,7 @@ pub fn role(value: &str) -> Verdict {
     Err("invalid role: write robot or pc".to_owned())
 }
 
-/// A directory.
+/// Checks a directory.
 pub fn directory(value: &str) -> Verdict {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._+@-".contains(c);
     let parts = value.strip_prefix('/').is_some_and(|rest| {

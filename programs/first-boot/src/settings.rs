@@ -1,5 +1,5 @@
-//! What a person may ask for: takes the bytes of the file, makes [`Settings`] of what is right in it, and says what is
-//! not, line by line. The same for the machine and for whoever checks a file before the card is flashed.
+//! Parses custom.toml into [`Settings`] and reports errors by line. The same code runs on the machine and for
+//! `first-boot check`.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use crate::document::{self, Entry, Fault, MASK, Value};
 use crate::encoding::Decoded;
 use crate::rule::{self, Verdict};
 
-/// Longest file that is read.
+/// Largest file that is read.
 pub const LONGEST: usize = 1 << 16;
 
-/// Every key that there is, by section.
+/// All keys by section.
 const KEYS: [(&str, &[&str]); 7] = [
     ("", &["config_version"]),
     ("system", &["hostname", "read_only"]),
@@ -21,96 +21,96 @@ const KEYS: [(&str, &[&str]); 7] = [
     ("robot", &["role", "workspace"]),
 ];
 
-/// A file, read.
+/// The result of reading a file.
 #[derive(Debug, Default)]
 pub struct Reading {
-    /// What is right in it.
+    /// The valid settings.
     pub settings: Settings,
-    /// What is not.
+    /// The errors.
     pub faults: Vec<Fault>,
 }
 
-/// What is asked for; what is left out stays as it is.
+/// The requested settings; `None` leaves the machine unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Name of the machine.
+    /// Host name.
     pub hostname: Option<String>,
-    /// Whether nothing is written to its root.
+    /// Whether the root file system is read-only.
     pub read_only: Option<bool>,
-    /// Who administers it.
+    /// The administrator.
     pub user: Option<User>,
-    /// How it is reached.
+    /// SSH settings.
     pub ssh: Ssh,
-    /// Its wireless network.
+    /// Wi-Fi settings.
     pub wlan: Option<Wlan>,
-    /// Layout of a keyboard.
+    /// Keyboard layout.
     pub keymap: Option<String>,
     /// Time zone.
     pub timezone: Option<String>,
     /// Locale.
     pub language: Option<String>,
-    /// What it is.
+    /// Role of the machine.
     pub role: Option<String>,
-    /// Where its workspace is.
+    /// Path of the workspace.
     pub workspace: Option<String>,
 }
 
-/// Who administers the machine.
+/// The administrator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// Login name.
     pub name: String,
-    /// None: as it is.
+    /// `None` leaves the password unchanged.
     pub password: Option<Password>,
 }
 
 /// A password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Password {
-    /// As a person types it.
+    /// In plain text.
     Plain(String),
-    /// As /etc/shadow has it.
+    /// As a hash.
     Hash(String),
 }
 
-/// How the machine is reached.
+/// SSH settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ssh {
-    /// Whether the server runs.
+    /// Whether the server is enabled.
     pub enabled: Option<bool>,
-    /// Who may log in.
+    /// Public keys of the user.
     pub keys: Vec<String>,
-    /// Whether a password is enough.
+    /// Whether password login is allowed.
     pub passwords: Option<bool>,
 }
 
-/// A wireless network.
+/// A Wi-Fi network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wlan {
-    /// Its name.
+    /// Name of the network.
     pub ssid: String,
-    /// How it is joined.
+    /// How to authenticate.
     pub secret: Secret,
-    /// Whether it does not say its name.
+    /// Whether the network hides its name.
     pub hidden: bool,
-    /// Where the radio is.
+    /// Country code, which determines the allowed channels.
     pub country: Option<String>,
 }
 
-/// How a wireless network is joined.
+/// How to authenticate to a Wi-Fi network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Secret {
-    /// By everybody.
+    /// Open network.
     Open,
-    /// With the password that was given earlier.
+    /// Keep the saved password.
     Kept,
-    /// With a password.
+    /// Password in plain text.
     Passphrase(String),
-    /// With a key of 64 digits.
+    /// Derived key.
     Psk(String),
 }
 
-/// Reads the file's bytes.
+/// Parses the content of a file.
 pub fn read(bytes: &[u8]) -> Reading {
     let whole =
         |what: &str| Reading { faults: vec![Fault { line: 0, what: what.to_owned() }], ..Reading::default() };
@@ -133,7 +133,7 @@ pub fn read(bytes: &[u8]) -> Reading {
     Reading { settings, faults: form.faults }
 }
 
-/// The keys that were found, taken one by one.
+/// The parsed entries; each is removed when it is used.
 #[derive(Default)]
 struct Form {
     entries: BTreeMap<(String, String), Entry>,
@@ -259,7 +259,7 @@ impl Form {
             (Some(kept), _) if kept == MASK => Secret::Kept,
             (Some(psk), _) if encrypted => Secret::Psk(psk.to_ascii_lowercase()),
             (Some(phrase), _) => Secret::Passphrase(phrase),
-            // Without its password a network cannot be joined; it is not an open one because of that.
+            // A network without its password cannot be joined, and it must not become an open one.
             (None, Some(_)) => return None,
             (None, None) => Secret::Open,
         };

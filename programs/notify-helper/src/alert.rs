@@ -30,11 +30,11 @@ use facts::Facts;
 use limit::{Limit, Turn};
 use options::Options;
 
-/// Parts of the names of all units that alert: one about another would have no end.
+/// Parts of the names of all alert units: an alert about an alert could repeat without end.
 const ITSELF: [&str; 2] = ["-alert@", "-alert-mail@"];
 
-/// Delivers an alert, or finds that somebody was told a moment ago: then it waits until it may be said how often
-/// it has happened since.
+/// Delivers an alert. If one was sent a moment ago, waits until the next one is due, with the number of
+/// failures since.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let began = SystemTime::now();
     let unit = &options.unit;
@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let (config, faults) = Config::read(&options.config);
     faults.iter().for_each(|fault| say(format!("error: {fault}")));
     let limit = Limit::of_environment(unit, config.interval);
-    // A unit that is unknown shall not be counted either.
+    // An unknown unit must not be counted either.
     let mut facts = Facts::of(options)?;
     if let Some(limit) = &limit {
         let turn = limit.turn(began);
@@ -55,7 +55,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             facts = Facts::of_now(options)?;
             facts.again = Some(journal::failures(options, since).max(1));
         }
-        // Before anything is sent: who is killed on the way must not send it twice.
+        // Record the time first: if this process is killed, the alert must not be sent twice.
         let noted = if turn == Turn::Now { began } else { SystemTime::now() };
         if let Err(e) = limit.note(noted) {
             let todo = "free space there, or alerts may be sent too often";

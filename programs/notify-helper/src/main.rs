@@ -1,5 +1,5 @@
-//! `notify-helper run … -- CMD…` makes a program that knows nothing of systemd a service that says when it is
-//! ready; `notify-helper alert UNIT` tells people that a unit has failed. See notify-helper(1).
+//! `notify-helper run … -- CMD…` reports the readiness of a program that does not support systemd;
+//! `notify-helper alert UNIT` sends an alert that a unit has failed. See notify-helper(1).
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -84,7 +84,7 @@ fn run(mut args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     }
 }
 
-/// `run`: one probe at least, then `--`, then the command.
+/// Parses `run`: at least one probe, then `--`, then the command.
 fn run_command(mut args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     let (options, words) = Options::parse(&mut args)?;
     let command: Vec<OsString> = args.collect();
@@ -94,7 +94,7 @@ fn run_command(mut args: impl Iterator<Item = OsString>) -> Result<(), Failure> 
     Err(watch::run(&options, &words, &command))
 }
 
-/// What the process that becomes the command says to its watcher.
+/// Parses the arguments that the command's process passes to its watcher.
 fn task(mut args: impl Iterator<Item = OsString>) -> Result<Task, Failure> {
     let mut number = || args.next()?.to_str()?.parse::<u64>().ok();
     let (Some(pid), Some(usec)) = (number(), number()) else {

@@ -35,7 +35,7 @@ use base::say::say;
 
 use self::inherited::{NOT_PASSED_ON, passed_on};
 
-/// Starts the watcher, if there is somebody to tell, and becomes the command. Returns only if it cannot.
+/// Starts the watcher if `NOTIFY_SOCKET` is set, then executes the command. Returns only on failure.
 pub(crate) fn run(options: &Options, words: &[OsString], command: &[OsString]) -> Failure {
     if std::env::var_os("NOTIFY_SOCKET").is_some_and(|name| !name.is_empty()) {
         let watchdog = watchdog_interval();
@@ -54,7 +54,7 @@ pub(crate) fn run(options: &Options, words: &[OsString], command: &[OsString]) -
     Failure::configuration(format!("`{name}`: {}: install it or correct the command", reason(&error)))
 }
 
-/// `WatchdogSec=` of the unit, if it means this process.
+/// Returns `WatchdogSec=` of the unit if it applies to this process.
 fn watchdog_interval() -> Option<Duration> {
     let meant = match std::env::var("WATCHDOG_PID") {
         Ok(pid) => pid.parse() == Ok(processes::this()),
@@ -65,8 +65,8 @@ fn watchdog_interval() -> Option<Duration> {
 }
 
 fn become_command(command: &[OsString]) -> io::Error {
-    // Rust ignores SIGPIPE, as systemd has its services do (`IgnoreSIGPIPE=`); a person's shell does not, and
-    // the standard library restores that. What it was before cannot be found out any more.
+    // Rust ignores SIGPIPE. systemd services start with it ignored (`IgnoreSIGPIPE=`), but commands of a
+    // shell do not, so restore the default there. The original action cannot be determined.
     if manager_pid().is_none() {
         let mut plain = Command::new(&command[0]);
         plain.args(&command[1..]);

@@ -1,8 +1,8 @@
-//! One launch from beginning to end: environment, checks, lock, setup, session, start, wait, and back in
-//! reverse.
+//! One launch from start to end: environment, checks, lock, setup scripts, session file, start, wait, and
+//! cleanup.
 //!
-//! Everything it knows about the service comes from the table. What it acquires is released in the reverse
-//! order on every way out; the lock goes last, when no descendant is left.
+//! Everything about the service comes from the table. Whatever the launch acquires is released in reverse
+//! order on every exit path; the lock is released last, when no descendant is left.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -21,35 +21,28 @@ use base::{effective, expects, leftovers, processes};
 use crate::supervisor::{Ended, Guard, Supervisor};
 use crate::{only_while, session, setup};
 
-/// What the person asked for.
+/// The options of one call.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
-    /// The product's table.
     pub table: &'a Table,
-    /// The service.
     pub service: &'a Service,
-    /// Its launch.
     pub launch: &'a Launch,
-    /// Further arguments for the command.
+    /// Additional arguments for the command.
     pub extra: &'a [OsString],
-    /// Variables that are already set win over the environment file.
+    /// Variables that are already set override the environment file.
     pub keep_env: bool,
-    /// The person knows that there is no systemd.
+    /// Skips the check of `only_while`, because systemd is not running.
     pub no_systemd: bool,
 }
 
-/// What is started: the command with its arguments, where, and with what.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    /// Command and arguments.
     pub argv: Vec<OsString>,
-    /// Working directory, if the service has one of its own.
     pub directory: Option<PathBuf>,
-    /// All of it.
     pub environment: Environment,
 }
 
-/// Runs it all and says how the launch ended.
+/// Runs the launch and returns how it ended.
 pub(crate) fn run(
     request: &Request<'_>,
     supervisor: &mut Supervisor,
@@ -104,7 +97,8 @@ pub(crate) fn run(
     ended
 }
 
-/// Removes the session file that a killed run_stack has left: not while anybody runs, whose file it would be.
+/// Removes the session file that a killed run_stack left behind, unless a launch is running, which owns the
+/// file.
 pub(crate) fn clear(table: &Table, launch: &Launch) -> Result<(), Failure> {
     if let (Some(session), Some(lock)) = (&launch.session, &launch.lock) {
         let path = session::path(session, &Environment::inherited())?;
@@ -113,7 +107,7 @@ pub(crate) fn clear(table: &Table, launch: &Launch) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The environment before setup scripts.
+/// Returns the environment before setup scripts.
 pub(crate) fn base_environment(request: &Request<'_>, by_systemd: bool) -> Result<Environment, Failure> {
     let mut environment = Environment::inherited();
     if by_systemd {
@@ -138,8 +132,7 @@ pub(crate) fn base_environment(request: &Request<'_>, by_systemd: bool) -> Resul
     Ok(environment)
 }
 
-/// What the launch consists of, with the environment after setup scripts; `None` when asked to stop
-/// meanwhile.
+/// Returns the command and its environment after setup scripts; `None` if a stop was requested meanwhile.
 pub(crate) fn prepare(
     request: &Request<'_>,
     environment: Environment,
@@ -159,7 +152,6 @@ pub(crate) fn prepare(
     Ok(Some(Prepared { argv, directory, environment }))
 }
 
-/// Starts it, unless we were asked to stop.
 fn start(prepared: &Prepared, supervisor: &mut Supervisor) -> Result<Option<i32>, Failure> {
     if let Some(directory) = &prepared.directory {
         std::env::set_current_dir(directory)
@@ -181,7 +173,7 @@ fn start(prepared: &Prepared, supervisor: &mut Supervisor) -> Result<Option<i32>
     })
 }
 
-/// Asks about the units that this service has to do with; the answer is what the launch has to end with.
+/// Checks the units that this service depends on. Returns the process whose end must stop the launch.
 fn neighbours(request: &Request<'_>) -> Result<Option<Guard>, Failure> {
     let service = request.service;
     if service.only_while.is_none() && service.expects.is_empty() {

@@ -1,5 +1,4 @@
-//! `run_stack NAME [ARGS…]`: launches a service of the product beside whose table it lies, and stays until
-//! the last process of the launch is gone. See run_stack(1).
+//! `run_stack NAME [ARGS…]`: launches a service and waits until its last process has ended. See run_stack(1).
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -130,7 +129,7 @@ fn table() -> Result<Table, Failure> {
     Table::of_this_program().map_err(Failure::configuration)
 }
 
-/// The product's name and version come from its table; without one there is still a program.
+/// Product name and version come from the table; print the program's version even without one.
 fn version() -> io::Result<()> {
     let product = match Table::of_this_program() {
         Ok(table) => format!(" ({} {})", table.package, table.version),
@@ -139,7 +138,7 @@ fn version() -> io::Result<()> {
     writeln!(io::stdout(), "run_stack {}{product}", env!("CARGO_PKG_VERSION"))
 }
 
-/// A reader that has seen enough closes the pipe; that is no failure.
+/// A reader that closes the pipe early is not an error.
 fn written(result: io::Result<()>) -> Result<ExitCode, Failure> {
     match result {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(format!("cannot write: {e}"))),
@@ -147,14 +146,14 @@ fn written(result: io::Result<()>) -> Result<ExitCode, Failure> {
     }
 }
 
-/// The launch's status as ours. Killed by a signal, we end by the same one: a shell then shows what it would
-/// have shown for the launch, and systemd counts SIGINT after a stop as clean, which the status 130 is not.
+/// Returns the launch's status. If a signal killed it, kills this process with the same signal: a shell then
+/// reports the same as for the launch, and systemd counts SIGINT after a stop as clean, which status 130 is not.
 fn end_as(ended: Ended, supervisor: &Supervisor) -> ExitCode {
     match ended {
         Ended::Exited(status) => ExitCode::from(status),
         Ended::Killed(signal) => {
             supervisor.end_by(signal);
-            // Still here: the signal is one that a runtime ignores, such as SIGPIPE.
+            // Still running: the signal is ignored, as runtimes ignore SIGPIPE.
             ExitCode::from(128_u8.saturating_add(signal as u8))
         }
     }

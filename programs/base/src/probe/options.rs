@@ -1,4 +1,4 @@
-//! The command line of `run`, which the watcher gets as well.
+//! The options of `run`, which the watcher also gets.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -10,26 +10,26 @@ use super::line::one_line;
 use crate::failure::Failure;
 use crate::span;
 
-/// How long one asking may take, unless `--timeout` says otherwise.
+/// Default time limit of a probe.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What shall be watched, and how.
+/// The options of `run`.
 #[derive(Debug)]
 pub struct Options {
     /// Each must pass once, in this order.
     pub ready: Vec<Probe>,
-    /// Must pass again and again.
+    /// Must pass repeatedly after the start.
     pub watchdog: Option<Probe>,
-    /// How long a start may take altogether; the unit's own limit is the only one without it.
+    /// Time limit for the whole start; without it, only the unit's own limit applies.
     pub grace: Option<Duration>,
-    /// Between two askings during the start; without it the pause grows with the time that has passed.
+    /// Time between two probes during the start; by default it grows with the elapsed time.
     pub interval: Option<Duration>,
-    /// How long one asking may take.
+    /// Time limit of a probe.
     pub timeout: Duration,
 }
 
 impl Options {
-    /// Takes everything up to `--`; the words it took come along, for the watcher.
+    /// Parses all arguments up to `--`; also returns the arguments for the watcher.
     pub fn parse(mut args: impl Iterator<Item = OsString>) -> Result<(Options, Vec<OsString>), Failure> {
         let mut options =
             Options { ready: Vec::new(), watchdog: None, grace: None, interval: None, timeout: TIMEOUT };
@@ -106,13 +106,13 @@ impl Options {
         Ok((options, words))
     }
 
-    /// Whether the command's output has to pass through the watcher.
+    /// Returns whether the command's output must pass through the watcher.
     pub fn reads_output(&self) -> bool {
         self.ready.iter().any(|probe| matches!(probe, Probe::Log(_)))
     }
 }
 
-/// A complaint about the command line.
+/// Creates an error about the command line.
 pub fn usage(what: &str, why: &str) -> Failure {
     Failure::usage(format!("{what}: {why}: see `notify-helper --help`"))
 }

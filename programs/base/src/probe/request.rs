@@ -1,28 +1,28 @@
-//! What is asked by plain http, and what is expected of the answer. Addresses are numbers or `localhost`.
+//! An http probe: the request and the expected response. Hosts are IP addresses or `localhost`.
 
 use regex_lite::Regex;
 
 use super::port::Port;
 
-/// What is asked, and what is expected.
+/// A request and the expected response.
 #[derive(Debug)]
 pub struct Request {
-    /// As it was written.
+    /// The original text.
     pub name: String,
-    /// Where.
+    /// Address and port.
     pub port: Port,
-    /// From the first slash on.
+    /// Path, from the first slash on.
     pub path: String,
     /// `Host:` of the request.
     pub host: String,
-    /// The statuses that pass, both included.
+    /// Range of statuses that pass.
     pub status: (u16, u16),
-    /// What the text must contain.
+    /// Pattern that the body must match.
     pub body: Option<Regex>,
 }
 
 impl Request {
-    /// Reads what follows `http:`, with or without another `http:`; the error says what is wrong.
+    /// Parses the text after `http:`, with or without another `http:`; the error is the reason.
     pub fn parse(text: &str) -> Result<Request, String> {
         if text.starts_with("https:") {
             return Err("https is not supported: probe a plain http URL, or use exec:curl".into());

@@ -1,7 +1,7 @@
-//! Who is told, and how: one file of `Key=value` lines, in which everything is optional.
+//! The alert configuration: one file of optional `Key=value` lines.
 //!
-//! A fault in it is reported and the rest of it counts: an alert that somebody waits for is worth more than a file
-//! without faults. Addresses may be secrets, so that values are never repeated in messages.
+//! An error in the file is reported, and the remaining lines are used, because the alert is more important.
+//! Addresses may be secrets, so messages never repeat values.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,37 +11,37 @@ use std::time::Duration;
 use base::failure::reason;
 use base::span;
 
-/// More than this is no configuration.
+/// Largest configuration file.
 const LONGEST: u64 = 64 * 1024;
 
-/// How many of each may be named.
+/// Maximum number of values per key.
 const MOST: usize = 20;
 
 const KNOWN: &str =
     "MailTo, MailFrom, Webhook, WebhookHeader, Command, Desktop, Lines, Interval, Timeout, Tries";
 
-/// What the file says, or would.
+/// The content of the configuration file, or defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Config {
     /// Addresses for `sendmail`.
     pub mail_to: Vec<String>,
-    /// The sender's; the mail system's own choice without it.
+    /// Sender; by default chosen by the mail system.
     pub mail_from: Option<String>,
-    /// Addresses that JSON is posted to.
+    /// URLs that receive JSON by POST.
     pub webhooks: Vec<String>,
-    /// Further lines of such a request.
+    /// Additional headers of the requests.
     pub headers: Vec<String>,
-    /// For the shell.
+    /// Shell commands.
     pub commands: Vec<String>,
-    /// Whether the user sees it on the desktop.
+    /// Whether to show a desktop notification.
     pub desktop: bool,
-    /// How many lines of the journal come along.
+    /// Number of journal lines in an alert.
     pub lines: u32,
-    /// Of one unit's alerts, one in this time.
+    /// Minimum time between alerts about one unit.
     pub interval: Duration,
-    /// How long one try may take.
+    /// Time limit of one attempt.
     pub timeout: Duration,
-    /// How often a delivery is tried.
+    /// Maximum number of attempts.
     pub tries: u32,
 }
 
@@ -63,7 +63,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads the first of these files that exists; without one, nothing is set. The faults come along.
+    /// Reads the first of these files that exists; returns defaults without one. Also returns the errors.
     pub(crate) fn read(files: &[PathBuf]) -> (Config, Vec<String>) {
         for file in files {
             let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
@@ -111,7 +111,7 @@ impl Config {
             return Err(format!("`{key}` contains invalid characters"));
         }
         match key {
-            // Nothing is a value as well: it takes back what was said before.
+            // An empty value clears earlier ones.
             "MailTo" if value.is_empty() => self.mail_to.clear(),
             "MailTo" => {
                 for to in value.split([' ', ',', '\t']).filter(|to| !to.is_empty()) {
@@ -165,7 +165,7 @@ fn text(file: &Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Sent to a mail system as a word of a command line.
+/// The address becomes an argument of the mail system.
 fn address(key: &str, value: &str) -> Result<String, String> {
     let fits = value.chars().all(|c| c.is_ascii_graphic() && !"<>,;\"\\()|".contains(c));
     if fits && !value.starts_with('-') && value.len() <= 254 {

@@ -1,4 +1,4 @@
-//! Takes a message to everybody who shall have it, each with so many tries, and so much time for each.
+//! Delivers a message to all recipients, with limits on attempts and on time.
 
 use std::process::Command;
 use std::time::Duration;
@@ -12,22 +12,22 @@ use super::message::Message;
 use super::options::Options;
 use super::{child, mail, post};
 
-/// Before the second try; before each further one four times as long.
+/// Pause before the second attempt; each further pause is four times as long.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Longer than this nobody waits between two tries.
+/// Longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Why a try has not worked.
+/// Why an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The next one may.
+    /// The next attempt may succeed.
     ForNow(String),
-    /// No other will.
+    /// No other attempt can succeed.
     ForGood(String),
 }
 
-/// A way to tell somebody.
+/// One delivery.
 #[derive(Debug, Clone, Copy)]
 enum Way<'a> {
     Mail,
@@ -36,14 +36,15 @@ enum Way<'a> {
     Webhook(&'a str),
 }
 
-/// Tells everybody; whether that has worked, as far as it is known: a mail that is left is sent by somebody else.
+/// Delivers the message to all recipients. Returns whether all deliveries succeeded; a mail that is written
+/// to a file counts as success.
 pub(crate) fn deliver(options: &Options, config: &Config, facts: &Facts, lines: &[String]) -> bool {
     let message = &Message::of(facts, lines, options.user);
-    // The journal is told of every alert, and its lines are in there already.
+    // The journal gets every alert; it already contains the lines.
     say(&message.summary);
     let mail = message.mail(config.mail_from.as_deref(), &config.mail_to);
     let mut told = true;
-    // What takes longest comes last.
+    // The slowest deliveries come last.
     let mut ways = Vec::new();
     match &options.leave_mail {
         _ if config.mail_to.is_empty() => {}
@@ -72,13 +73,13 @@ pub(crate) fn deliver(options: &Options, config: &Config, facts: &Facts, lines: 
     told && all
 }
 
-/// Sends a mail that was left.
+/// Sends a mail from a file.
 pub(crate) fn mail(config: &Config, mail: &[u8]) -> bool {
     tried(vec![Way::Mail], config.tries, |_| mail::send(config, mail))
 }
 
-/// Tries every way once, then those again that have not worked, so that none waits for all tries of another. Says
-/// of each that does not work at all why.
+/// Tries each delivery once, then repeats those that failed, so that none waits for all attempts of another.
+/// Reports each one that fails for good.
 fn tried(mut ways: Vec<Way<'_>>, tries: u32, send: impl Fn(Way<'_>) -> Result<(), Refusal>) -> bool {
     let mut all = true;
     let mut pause = PAUSE;
@@ -108,7 +109,7 @@ fn tried(mut ways: Vec<Way<'_>>, tries: u32, send: impl Fn(Way<'_>) -> Result<()
     all
 }
 
-/// A program's end as that of a try.
+/// Converts a program's exit status to the result of an attempt.
 pub(crate) fn ended(command: &mut Command, input: &[u8], bound: Duration) -> Result<(), Refusal> {
     match child::run(command, input, 0, bound) {
         Ok((status, _)) if status.success() => Ok(()),
@@ -121,7 +122,7 @@ pub(crate) fn ended(command: &mut Command, input: &[u8], bound: Duration) -> Res
     }
 }
 
-/// The text is its input; what a script decides by is in its environment.
+/// The text is the command's standard input; its environment has the fields.
 fn run(command: &str, facts: &Facts, message: &Message, bound: Duration) -> Result<(), Refusal> {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", command]);
@@ -142,15 +143,16 @@ fn run(command: &str, facts: &Facts, message: &Message, bound: Duration) -> Resu
     ended(&mut shell, message.text.as_bytes(), bound)
 }
 
-/// busctl comes with systemd; a program for notifications may not be there.
+/// busctl is part of systemd; a notification program may not be installed.
 fn desktop(message: &Message, bound: Duration) -> Result<(), Refusal> {
-    // Some desktops read markup.
+    // Some desktops interpret markup.
     let body: String = message.text.lines().skip(2).take(12).collect::<Vec<_>>().join("\n");
     let body = body.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let mut busctl = Command::new("busctl");
     let name = "org.freedesktop.Notifications";
     busctl.args(["--user", "--quiet", "call", name, "/org/freedesktop/Notifications", name, "Notify"]);
-    // Program, notice to replace, icon, summary, text, no buttons, one hint (critical), the desktop's own time.
+    // Program, id to replace, icon, summary, text, no buttons, one hint (critical), the desktop's default
+    // timeout.
     busctl.args(["susssasa{sv}i", "notify-helper", "0", "dialog-error", &message.summary, &body]);
     busctl.args(["0", "1", "urgency", "y", "2", "--", "-1"]);
     ended(&mut busctl, b"", bound)

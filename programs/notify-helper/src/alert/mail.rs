@@ -1,8 +1,8 @@
-//! Mails go to the mail system's `sendmail`, which may be set-uid or set-gid to reach its queue: no process that is
-//! locked out of such things can call it.
+//! Sends mail with `sendmail`, which may be set-uid or set-gid to reach its queue, so a hardened process
+//! cannot run it.
 //!
-//! An alert of the machine's own services is therefore made by a process that is locked in, which leaves the mail in
-//! a file, and sent by one of the same user that is not, and that does nothing else.
+//! Therefore, for system services, the hardened alert process writes the mail to a file. A process of the
+//! same user without that hardening sends it and does nothing else.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -16,13 +16,13 @@ use base::say::say;
 use super::config::Config;
 use super::delivery::{Refusal, ended};
 
-/// More than any mail of ours.
+/// Largest mail.
 const LONGEST: u64 = 4 << 20;
 
-/// Where a mail system puts it when `PATH` does not lead there.
+/// Paths of sendmail, which `PATH` may not contain.
 const PLACES: [&str; 3] = ["sendmail", "/usr/sbin/sendmail", "/usr/lib/sendmail"];
 
-/// Leaves it for [`post`]: all of it or nothing.
+/// Writes the mail to a file for [`post`], atomically.
 pub(crate) fn leave(file: &Path, mail: &str) -> io::Result<()> {
     let mut begun = file.as_os_str().to_owned();
     begun.push("-");
@@ -37,7 +37,7 @@ pub(crate) fn leave(file: &Path, mail: &str) -> io::Result<()> {
     written
 }
 
-/// Sends what was left, and what is left meanwhile.
+/// Sends the mail in the file, and mail that is written meanwhile.
 pub(crate) fn post(config: &[PathBuf], file: &Path) -> Result<(), Failure> {
     let mut all = true;
     loop {
@@ -55,7 +55,7 @@ pub(crate) fn post(config: &[PathBuf], file: &Path) -> Result<(), Failure> {
                 )));
             }
         };
-        // Its faults have been told by whoever left the mail.
+        // The process that wrote the mail has reported the errors.
         let (config, _) = Config::read(config);
         if config.mail_to.is_empty() {
             say("warning: mail: `MailTo` is no longer set: mail not sent");
@@ -65,7 +65,7 @@ pub(crate) fn post(config: &[PathBuf], file: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Its text; afterwards it is gone, so that nothing is sent twice.
+/// Reads and removes the file, so that no mail is sent twice.
 fn take(file: &Path) -> io::Result<Vec<u8>> {
     if !fs::symlink_metadata(file)?.is_file() {
         return Err(io::Error::other("not a regular file"));
@@ -76,12 +76,12 @@ fn take(file: &Path) -> io::Result<Vec<u8>> {
     Ok(mail)
 }
 
-/// Hands it to the mail system.
+/// Passes the mail to the mail system.
 pub(crate) fn send(config: &Config, mail: &[u8]) -> Result<(), Refusal> {
     let mut missing = String::new();
     for place in PLACES {
         let mut command = Command::new(place);
-        // A line with a single dot is not its end.
+        // A line with a single dot does not end the mail.
         command.arg("-i");
         if let Some(from) = &config.mail_from {
             command.args(["-f", from]);

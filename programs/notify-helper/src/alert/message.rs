@@ -5,19 +5,19 @@
 use super::facts::Facts;
 use super::journal::printable;
 
-/// In the words of every delivery.
+/// An alert in all formats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Message {
     /// One line.
     pub summary: String,
-    /// For people.
+    /// Text for people.
     pub text: String,
-    /// For programs.
+    /// JSON for programs.
     pub json: String,
 }
 
 impl Message {
-    /// Puts it into words; `user`: it is a unit of the user's own manager.
+    /// Creates the message; `user` is true for a unit of a user's manager.
     pub(crate) fn of(facts: &Facts, lines: &[String], user: bool) -> Message {
         let (unit, host, why) = (&facts.unit, &facts.host, printable(facts.why().as_bytes()));
         let summary = match facts.again {
@@ -60,7 +60,7 @@ impl Message {
         Message { summary, text, json }
     }
 
-    /// `text` is what several chat systems show as it is.
+    /// Several chat systems show the field `text`.
     fn json(facts: &Facts, summary: &str, why: &str, lines: &[String], user: bool) -> String {
         let number = |n: Option<String>| n.unwrap_or_else(|| "null".to_owned());
         let list: Vec<String> = lines.iter().map(|line| quoted(line)).collect();
@@ -88,7 +88,7 @@ impl Message {
         format!("{{{}}}", fields.join(","))
     }
 
-    /// With its head, as a mail system takes it.
+    /// Returns the message as a mail with headers.
     pub(crate) fn mail(&self, from: Option<&str>, to: &[String]) -> String {
         let from = from.map_or(String::new(), |from| format!("From: {from}\n"));
         format!(
@@ -101,7 +101,7 @@ impl Message {
     }
 }
 
-/// A string of JSON.
+/// Quotes a JSON string.
 fn quoted(text: &str) -> String {
     let mut made = String::from("\"");
     for letter in text.chars() {
@@ -116,17 +116,17 @@ fn quoted(text: &str) -> String {
     made
 }
 
-/// Lines of at most 76 ASCII characters, which every mail system passes on as they are.
+/// Encodes text as quoted-printable, with lines of at most 76 ASCII characters.
 fn quoted_printable(text: &str) -> String {
     let mut made = String::new();
     for line in text.lines() {
         let mut width = 0;
         let bytes = line.as_bytes();
         for (at, &byte) in bytes.iter().enumerate() {
-            // A blank at the end of a line would be lost.
+            // A space at the end of a line would be lost.
             let plain =
                 (b' '..=b'~').contains(&byte) && byte != b'=' && !(byte == b' ' && at + 1 == bytes.len());
-            // What begins with `From ` or is a single dot, some systems change.
+            // Some mail systems change lines that begin with `From ` or consist of a dot.
             let plain = plain && !(at == 0 && (byte == b'.' || byte == b'F'));
             let word = if plain { char::from(byte).to_string() } else { format!("={byte:02X}") };
             if width + word.len() > 75 {

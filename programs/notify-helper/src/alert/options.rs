@@ -6,24 +6,23 @@ use std::path::PathBuf;
 use base::failure::Failure;
 use base::probe::options::usage;
 
-/// Longer is no name of a unit.
+/// systemd's limit for unit names.
 const LONGEST: usize = 255;
 
-/// What to alert about, and where everything is.
+/// Options of `alert`.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
-    /// The unit.
     pub unit: String,
-    /// The user's own service manager is asked, not the machine's.
+    /// Whether the unit belongs to the user's own service manager.
     pub user: bool,
-    /// Places of the configuration; the first that exists counts.
+    /// Configuration files; the first that exists is used.
     pub config: Vec<PathBuf>,
-    /// Where a mail is left for `mail`, which may send what a locked-out process may not.
+    /// File for the mail, which `mail` sends later.
     pub leave_mail: Option<PathBuf>,
 }
 
 impl Options {
-    /// Takes everything up to the unit.
+    /// Parses all arguments up to the unit.
     pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options, Failure> {
         let mut options = Options::default();
         let mut only_unit = false;
@@ -59,8 +58,8 @@ impl Options {
     }
 }
 
-/// What systemd takes for one: nothing that a shell, a header or a path could trip over but the backslash, with
-/// which systemd itself escapes.
+/// Accepts systemd's unit names: none contains characters that are special in a shell, header or path, except
+/// the backslash of systemd's own escapes.
 fn is_unit(name: &str) -> bool {
     let kinds = [
         "service",
@@ -80,7 +79,7 @@ fn is_unit(name: &str) -> bool {
     name.len() <= LONGEST && !first.is_empty() && kinds.contains(&kind) && first.chars().all(fits)
 }
 
-/// The command line of `mail`: where the configuration may be, and where the mail was left.
+/// Parses the arguments of `mail`: configuration files and the mail file.
 pub(crate) fn mail(mut args: impl Iterator<Item = OsString>) -> Result<(Vec<PathBuf>, PathBuf), Failure> {
     let mut config = Vec::new();
     while let Some(arg) = args.next() {

@@ -15,10 +15,10 @@ use base::probe::port::Port;
 
 use super::delivery::{Refusal, ended};
 
-/// The line that counts is in there, or there is none.
+/// The status line must be within this limit.
 const LONGEST: usize = 16 * 1024;
 
-/// Whether it can be posted to.
+/// Checks whether the URL is valid.
 pub(crate) fn check(url: &str) -> Result<(), String> {
     let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
     let host = rest.map_or("", |r| r.split(['/', '?', '#']).next().unwrap_or_default());
@@ -31,14 +31,14 @@ pub(crate) fn check(url: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// As much of it as may be told.
+/// Returns the part of the URL that may appear in messages.
 pub(crate) fn shown(url: &str) -> &str {
     let begin = url.find("://").map_or(0, |at| at + 3);
     let end = url[begin..].find(['/', '?', '#']).map_or(url.len(), |at| begin + at);
     &url[..end]
 }
 
-/// Posts it once.
+/// Posts the JSON once.
 pub(crate) fn post(url: &str, headers: &[String], json: &str, bound: Duration) -> Result<(), Refusal> {
     let rest = url.strip_prefix("http://").unwrap_or_default().split('#').next().unwrap_or_default();
     let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -50,7 +50,7 @@ pub(crate) fn post(url: &str, headers: &[String], json: &str, bound: Duration) -
     }
 }
 
-/// Posts to an address that needs nobody to look it up.
+/// Posts to an address without name resolution.
 fn plain(
     (port, host, path): (&Port, &str, &str),
     headers: &[String],
@@ -79,7 +79,7 @@ fn plain(
     }
 }
 
-/// The first line of the answer that is not in between.
+/// Returns the first status line that is not a 1xx response.
 fn exchange(port: &Port, request: &str, bound: Duration) -> io::Result<String> {
     let until = Instant::now() + bound;
     let left = || match until.saturating_duration_since(Instant::now()) {
@@ -88,7 +88,7 @@ fn exchange(port: &Port, request: &str, bound: Duration) -> io::Result<String> {
     };
     let mut last = io::Error::from(io::ErrorKind::NotFound);
     let mut stream = None;
-    // `localhost` has two, which share the time.
+    // `localhost` has two addresses, which share the time limit.
     for (at, host) in port.hosts.iter().enumerate() {
         match TcpStream::connect_timeout(
             &SocketAddr::new(*host, port.number),
@@ -110,7 +110,7 @@ fn exchange(port: &Port, request: &str, bound: Duration) -> io::Result<String> {
     }
     let mut answer = Vec::new();
     loop {
-        // A `100 Continue` that nobody asked for ends with an empty line.
+        // A `100 Continue` ends with an empty line.
         while answer.starts_with(b"HTTP/1.1 1") {
             let Some(end) = answer.windows(4).position(|w| w == b"\r\n\r\n") else { break };
             answer.drain(..end + 4);
@@ -140,7 +140,7 @@ fn curl(url: &str, headers: &[String], json: &str, bound: Duration) -> Result<()
     }
     config += &format!("data-raw = \"{}\"\n", quoted(json));
     let mut command = Command::new("curl");
-    // The first keeps a person's own settings out.
+    // `--disable` ignores the user's own curlrc.
     command.args(["--disable", "--silent", "--show-error", "--fail", "--globoff", "--output", "/dev/null"]);
     command.args([
         "--proto",

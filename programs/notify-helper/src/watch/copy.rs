@@ -13,22 +13,19 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
 
-/// How much is read at a time: the least that a pipe which is ready takes without waiting.
+/// Bytes per read: the minimum that a writable pipe accepts without blocking.
 const CHUNK: usize = 4096;
 
-/// How much of a line is looked at.
+/// Longest line that is searched.
 const LONGEST_LINE: usize = 8192;
 
-/// Which of the original streams a pipe leads to.
+/// The destination of a pipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// Standard output.
     Stdout,
-    /// Standard error.
     Stderr,
 }
 
-/// One pipe.
 #[derive(Debug)]
 pub(crate) struct Stream {
     from: std::fs::File,
@@ -40,29 +37,28 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// A pipe's reading end, and where it leads.
+    /// Creates a stream from the read end of a pipe and its destination.
     pub(crate) fn new(from: OwnedFd, target: Target) -> io::Result<Stream> {
         rustix::io::ioctl_fionbio(&from, true)?;
         let from = from.into();
         Ok(Stream { from, target, pending: Vec::new(), line: Vec::new(), ended: false, gone: false })
     }
 
-    /// Another handle of the pipe, for whoever takes over.
+    /// Duplicates the read end for the keeper.
     pub(crate) fn second(&self) -> io::Result<OwnedFd> {
         Ok(self.from.try_clone()?.into())
     }
 
-    /// Which one it is.
     pub(crate) fn target(&self) -> Target {
         self.target
     }
 
-    /// Nobody holds the other end, and everything has been passed on.
+    /// Returns whether all writers have closed the pipe and all output is copied.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended && self.pending.is_empty()
     }
 
-    /// What to wait for.
+    /// Returns the descriptor and events to poll.
     pub(crate) fn source(&self) -> (BorrowedFd<'_>, PollFlags) {
         if self.pending.is_empty() {
             (self.from.as_fd(), PollFlags::IN)
@@ -71,7 +67,7 @@ impl Stream {
         }
     }
 
-    /// Goes on after that has come. With somebody who looks, each line that is complete is shown.
+    /// Continues after an event. With `look`, passes each complete line to it.
     pub(crate) fn go_on(&mut self, look: Option<&mut dyn FnMut(&str)>) {
         if self.pending.is_empty() {
             let mut bytes = [0; CHUNK];
@@ -134,8 +130,8 @@ fn target(target: Target) -> BorrowedFd<'static> {
     }
 }
 
-/// Without waiting. The journal is a socket, and others have a share in it, so that it cannot be switched to
-/// not waiting; a pipe or a terminal takes a chunk when it is ready, and a file always does.
+/// Writes without blocking. The journal's socket is shared, so it cannot be switched to non-blocking mode; a
+/// pipe or terminal accepts a chunk when it is ready, and a file always does.
 fn write(to: Target, bytes: &[u8]) -> Result<usize, Errno> {
     match rustix::net::send(target(to), bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
         Err(Errno::NOTSOCK) => {

@@ -19,42 +19,42 @@ use std::time::{Duration, Instant};
 
 use base::processes::{self, own_cgroup};
 
-/// The state of a listening socket in `/proc/net/tcp` (`TCP_LISTEN`).
+/// State of a listening socket in `/proc/net/tcp` (`TCP_LISTEN`).
 const LISTEN: &str = "0A";
 
-/// The state of one that is connected (`TCP_ESTABLISHED`).
+/// State of a connected socket (`TCP_ESTABLISHED`).
 const CONNECTED: &str = "01";
 
-/// How long the same count of sockets means the same sockets: one may have gone when another one came.
+/// How long an unchanged socket count means unchanged sockets: one may have replaced another.
 const TRUSTED: Duration = Duration::from_millis(20);
 
-/// The flag of a listening socket in `/proc/net/unix` (`SO_ACCEPTCON`).
+/// Flag of a listening socket in `/proc/net/unix` (`SO_ACCEPTCON`).
 const ACCEPTS: u32 = 0x10000;
 
-/// Which processes are the service.
+/// The processes of the service.
 #[derive(Debug)]
 pub(crate) struct Service {
     main: i32,
     cgroup: Option<String>,
-    /// On which port nobody listened, how many sockets there were then, and when that was.
+    /// A port without a listener, with the socket count and the time of that check.
     nobody: RefCell<Option<(u16, String, Instant)>>,
 }
 
-/// What was found.
+/// The result of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Socket {
-    /// The service listens, at this address if it is one of the network.
+    /// The service listens, on this address for network sockets.
     Ours(Option<IpAddr>),
-    /// The service listens, but the process that would accept is stopped.
+    /// The service listens, but the process that accepts is stopped.
     Stopped,
-    /// Somebody else listens.
+    /// Another program listens.
     Foreign,
-    /// Nobody listens.
+    /// No process listens.
     Nobody,
 }
 
 impl Socket {
-    /// For a person.
+    /// Returns the reason for people.
     pub(crate) fn why_not(self) -> &'static str {
         match self {
             Socket::Ours(_) => "",
@@ -65,7 +65,7 @@ impl Socket {
     }
 }
 
-/// A line of the kernel's list.
+/// A line of the kernel's socket list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Entry {
     address: IpAddr,
@@ -74,9 +74,9 @@ struct Entry {
 }
 
 impl Service {
-    /// The service with this main process: everything in its unit's cgroup, which is also that of this process.
-    /// A person's command shares the cgroup with all of their session; it is the main process with everything
-    /// that came from it.
+    /// The service with this main process: all processes in its unit's cgroup, which this process shares. A
+    /// command in a login session shares the cgroup with the whole session; then the service is the main
+    /// process and its descendants.
     pub(crate) fn new(main: i32) -> Service {
         let executed = std::env::var("SYSTEMD_EXEC_PID").is_ok_and(|pid| pid.parse() == Ok(main));
         Service { main, cgroup: if executed { own_cgroup() } else { None }, nobody: RefCell::new(None) }
@@ -87,7 +87,7 @@ impl Service {
             let below = processes::descendants(self.main);
             return below.iter().map(|p| p.pid).chain([self.main]).collect();
         };
-        // The kernel's list of the cgroup is read first, because it is short, and usually that is everybody.
+        // Read the kernel's list of the cgroup first: it is short and usually complete.
         if let Some(path) = line.strip_prefix("0::") {
             let list = fs::read_to_string(format!("/sys/fs/cgroup{path}/cgroup.procs")).unwrap_or_default();
             let pids: Vec<i32> = list.lines().filter_map(|pid| pid.parse().ok()).collect();
@@ -106,7 +106,7 @@ impl Service {
         all.filter_map(|e| e.file_name().to_str()?.parse().ok()).filter(within).collect()
     }
 
-    /// Who of us holds one of these sockets (inode, user).
+    /// Finds the process of the service that holds one of these sockets (inode, user).
     fn holds(&self, sockets: &[(u64, u32)]) -> Holder {
         let names: Vec<String> = sockets.iter().map(|(inode, _)| format!("socket:[{inode}]")).collect();
         let mut found = Holder::Nobody;
@@ -134,7 +134,6 @@ impl Service {
     }
 }
 
-/// How the search for a socket's holder ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holder {
     Running,
@@ -142,9 +141,10 @@ enum Holder {
     Nobody,
 }
 
-/// Whether the service listens on that port, at one of these addresses or, without any, at all.
+/// Searches for a listener of the service on that port, at one of these addresses; without addresses, at any.
 ///
-/// The kernel's list takes it milliseconds on a machine with much memory, whoever is in it, and its counts take nothing.
+/// Reading the kernel's socket list takes milliseconds on a machine with much memory, while reading its
+/// counts takes no time.
 pub(crate) fn tcp(service: &Service, hosts: &[IpAddr], port: u16) -> Socket {
     let (count, now) = (count(service), Instant::now());
     let nobody = service.nobody.take();
@@ -158,7 +158,7 @@ pub(crate) fn tcp(service: &Service, hosts: &[IpAddr], port: u16) -> Socket {
     found
 }
 
-/// How many sockets there are.
+/// Returns the number of sockets.
 fn count(service: &Service) -> String {
     let read = |list| fs::read_to_string(format!("/proc/{}/net/{list}", service.main)).unwrap_or_default();
     read("sockstat") + &read("sockstat6")
@@ -171,7 +171,8 @@ fn look(service: &Service, hosts: &[IpAddr], port: u16) -> Socket {
     found(service, &sockets, entries.first().map(|e| e.address))
 }
 
-/// Whether the service is connected to that port, at one of these addresses or, without any, at all.
+/// Searches for a connection of the service to that port, at one of these addresses; without addresses, at
+/// any.
 pub(crate) fn connected(service: &Service, hosts: &[IpAddr], port: u16) -> Socket {
     let mut entries = entries(service, |lines, into| established(lines, port, into));
     entries.retain(|e| hosts.is_empty() || hosts.contains(&e.address.to_canonical()));
@@ -179,11 +180,11 @@ pub(crate) fn connected(service: &Service, hosts: &[IpAddr], port: u16) -> Socke
     found(service, &sockets, None)
 }
 
-/// What `take` finds in the lists of both families.
+/// Returns what `take` finds in the lists of both address families.
 fn entries(service: &Service, take: impl Fn(BufReader<File>, &mut Vec<Entry>)) -> Vec<Entry> {
     let mut entries = Vec::new();
     for list in ["tcp", "tcp6"] {
-        // A process that has just ended has no list of its own any more.
+        // A process that has just ended has no socket list any more.
         let file = File::open(format!("/proc/{}/net/{list}", service.main))
             .or_else(|_| File::open(format!("/proc/self/net/{list}")));
         if let Ok(file) = file {
@@ -193,7 +194,7 @@ fn entries(service: &Service, take: impl Fn(BufReader<File>, &mut Vec<Entry>)) -
     entries
 }
 
-/// Whether the service listens on the socket at that path, or of that abstract name after an `@`.
+/// Searches for a listener of the service at that path, or with that abstract name after an `@`.
 pub(crate) fn unix(service: &Service, path: &str) -> Socket {
     let file =
         File::open(format!("/proc/{}/net/unix", service.main)).or_else(|_| File::open("/proc/self/net/unix"));

@@ -326,7 +326,7 @@ fn a_configuration_that_is_wrong_is_followed_as_far_as_it_goes() {
     let (status, said) = place.alert();
     assert!(
         status == 78
-            && said.starts_with("error: `alert.conf`: is a directory: nobody but the journal is told"),
+            && said.starts_with("error: `alert.conf`: is a directory: alerts go only to the journal"),
         "{said}"
     );
 }

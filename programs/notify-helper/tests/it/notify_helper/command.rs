@@ -113,7 +113,7 @@ fn a_command_that_does_not_exist() {
         let (status, _, stderr) = Running { child }.outcome();
         let expected = "error: `no-such-program`: no such file or directory: install it or correct the command\n\
                         error: the command ended before it was ready: waiting for file /nowhere, 0 s";
-        assert_eq!((status, stderr.split(": it does").next().unwrap().trim_end()), (78, expected));
+        assert_eq!((status, stderr.split(": does not").next().unwrap().trim_end()), (78, expected));
     }
 }
 
