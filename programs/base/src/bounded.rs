@@ -1,22 +1,22 @@
-//! Files that others write, read up to a bound: one that is a device, a pipe, or does not end, neither fills the memory nor
-//! keeps anybody waiting.
+//! Reads files of other users with a size limit, so that a device, a pipe or an endless file neither fills
+//! the memory nor blocks.
 //!
-//! What the programs take from others, and how much of it:
+//! The limits of all input from others:
 //!
-//! | what | at most | where |
+//! | input | limit | where |
 //! |---|---|---|
 //! | an environment file | [`ENVIRONMENT`] | `environment.rs`, `executor/doctor/` |
 //! | a session file | [`SESSION`] | `executor/snapshot.rs` |
 //! | a lock's record | 1 KiB | `lock.rs` |
-//! | what journalctl, a guard and other programs answer `rovi` | 64 KiB, 5 s | `executor/ask.rs` |
+//! | output of journalctl, a guard and other programs for `rovi` | 64 KiB, 5 s | `executor/ask.rs` |
 //! | the UI bridge's configuration | 1 MiB | `executor/fields/config.rs` |
-//! | `custom.toml` | 64 KiB | `first_boot/settings.rs` |
-//! | an answer of HTTP to a probe | 64 KiB | `watch/http.rs` |
-//! | a line of output that is looked at | 8 KiB | `watch/copy.rs` |
+//! | `custom.toml` | 64 KiB | `first-boot/src/settings.rs` |
+//! | an HTTP response to a probe | 64 KiB | `watch/http.rs` |
+//! | a line of output that is searched | 8 KiB | `watch/copy.rs` |
 //! | an alert's configuration, the unit's properties | 64 KiB | `alert/config.rs`, `alert/facts.rs` |
-//! | the journal for an alert, a mail that waits | 4 MiB | `alert/journal.rs`, `alert/mail.rs` |
-//! | the answer to a webhook | 16 KiB | `alert/post.rs` |
-//! | a message of systemd's | 64 KiB | `manager.rs` |
+//! | the journal for an alert, a waiting mail | 4 MiB | `alert/journal.rs`, `alert/mail.rs` |
+//! | the response to a webhook | 16 KiB | `alert/post.rs` |
+//! | a message from systemd | 64 KiB | `manager.rs` |
 
 use std::fs::OpenOptions;
 use std::io::{self, Read};

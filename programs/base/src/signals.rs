@@ -1,13 +1,13 @@
-//! Signals as file descriptors, and the one rule about them: each launched process sees a stop signal exactly
-//! once, whoever sent it.
+//! Signals as file descriptors, with one rule: each launched process receives a stop signal exactly once,
+//! whoever sent it.
 //!
-//! Three senders reach different sets of processes. systemd (`KillMode=control-group`) signals every process
-//! of the unit. A terminal's Ctrl-C reaches the foreground process group, and so not those that left it.
-//! Anybody's `kill` reaches this process alone. The kernel records which it was, so [`reach`] can tell whom
-//! to forward to. A terminal that goes away tells the session's leader first, which may be this process, and
-//! the group when that has ended; what it sends is SIGHUP, so that nobody has seen a SIGINT yet. One sender
-//! looks like another: a `kill` of the whole group (`kill -INT -PGID`, a shell's `kill %1`) cannot be told
-//! from a `kill` of this process, and is forwarded as such.
+//! Three senders reach different processes. systemd (`KillMode=control-group`) signals every process of the
+//! unit. Ctrl-C in a terminal reaches the foreground process group, but not processes that have left it.
+//! `kill` reaches only this process. The kernel records the sender, so [`reach`] can determine to whom to
+//! forward. A terminal that closes signals the session leader first, which may be this process, and the group
+//! after that has ended; it sends SIGHUP, so no process has received SIGINT yet. One case is ambiguous: a
+//! `kill` of the whole group (`kill -INT -PGID`, a shell's `kill %1`) looks like a `kill` of this process,
+//! and is forwarded as such.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};

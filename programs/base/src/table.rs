@@ -1,8 +1,8 @@
-//! The table of a product's services, `services.json`: made by the toolchain from a catalog, installed beside
-//! `/usr/share/<product>/`, read by the programs and by whoever wants to know what a product can run.
+//! The table of a product's services, `services.json`: generated from a catalog, installed in
+//! `/usr/share/<product>/`, and read by the programs.
 //!
-//! It holds facts only. Programs find it from where they are themselves ([`Table::of_this_program`]), so two products
-//! on one machine never see each other's.
+//! Programs find the table by their own path ([`Table::of_this_program`]), so two products on one machine
+//! never read each other's.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

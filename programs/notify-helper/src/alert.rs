@@ -1,13 +1,12 @@
-//! Tells people that a unit has failed: what `OnFailure=` starts.
+//! `alert`: sends an alert that a unit has failed; `OnFailure=` of the unit starts it.
 //!
-//! The parts, in the order in which they are used: [`options`] and [`config`] say what is wanted, [`limit`] whether
-//! it is time, [`facts`] and [`journal`] what happened, [`message`] puts it into words, [`delivery`] takes it to where
-//! it shall go, by way of [`post`] and [`mail`]; [`child`] is every program that is asked on the way, bounded in
-//! time.
+//! The modules, in the order of their use: [`options`] and [`config`] are the input, [`limit`] decides
+//! whether to send now, [`facts`] and [`journal`] collect what happened, [`message`] formats it, and
+//! [`delivery`] sends it with [`post`] and [`mail`]. [`child`] runs other programs with limits.
 //!
-//! systemctl and journalctl are asked, and nothing of them is done here again: a unit fails rarely, both are where
-//! systemd is, and both know either service manager and who may read what. What is asked may be in any state, so
-//! that nothing here is trusted: neither the log lines nor what the programs print.
+//! Facts come from systemctl and journalctl, because a unit rarely fails, both are always installed with
+//! systemd, and both support system and user managers with their permissions. Their output is untrusted,
+//! including log lines.
 
 pub(crate) mod child;
 pub(crate) mod config;

@@ -1,15 +1,15 @@
-//! Makes a program that knows nothing of systemd a service of `Type=notify`: a watcher beside it, and the
-//! program in this process's place.
+//! `run`: makes a program that does not support sd_notify a service with `Type=notify`. A watcher runs beside
+//! it, and the program replaces this process.
 //!
-//! The program is executed in place, so that it is the unit's main process: signals, exit status and core
-//! dumps need nobody to pass them on. Who watches must then be another process. There is no fork without
-//! unsafe code, so the watcher is this program started a second time, through `/proc/self/exe`; and it is
-//! started by a process in between that ends at once, because a child that the command never asked for would
-//! disturb every program that waits for all of its children.
+//! The program replaces this process, so it is the unit's main process: it receives signals directly, and its
+//! exit status and core dumps are its own. Therefore the watcher must be another process. Without unsafe code
+//! there is no fork, so the watcher is this program started again through `/proc/self/exe`. An intermediate
+//! process starts it and exits at once, because an unexpected child would disturb programs that wait for all
+//! their children.
 //!
-//! The parts: [`base::probe`] is the command line of both and what can be asked, [`ask`] asks, [`attempt`] is one asking that
-//! takes time, [`listener`] whose socket it is, [`copy`] the output that is looked through, [`handover`] the
-//! way from one process to the other, [`watcher`] what the second does.
+//! The modules: [`base::probe`] has the options and probes, [`ask`] runs probes, [`attempt`] is a probe that
+//! takes time, [`listener`] finds the owner of a socket, [`copy`] searches the output, [`handover`] passes
+//! descriptors between the processes, [`watcher`] is the watcher.
 
 pub(crate) mod answer;
 pub(crate) mod ask;

@@ -1,6 +1,7 @@
-//! What people and programs are told: one line, a text, the same as JSON, and as a mail.
+//! Formats an alert as one line, text, JSON and mail.
 //!
-//! Lines of the journal are printable by now (see [`super::journal`]); names of units cannot hold anything special.
+//! Journal lines are already safe to print (see [`super::journal`]); unit names contain no special
+//! characters.
 
 use super::facts::Facts;
 use super::journal::printable;

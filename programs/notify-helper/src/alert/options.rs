@@ -1,4 +1,4 @@
-//! The command lines of `alert` and `mail`.
+//! The options of `alert` and `mail`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,9 +1,8 @@
-//! JSON to an address: plain http to a number or `localhost` by ourselves, everything else by curl.
+//! Posts JSON to a URL: plain http to an IP address or `localhost` directly, everything else with curl.
 //!
-//! A TLS of our own would be larger than everything else here, and its trust would be ours to keep up to date;
-//! curl's is the distribution's. A resolver of our own would know less of names than the system's, and take as long
-//! as it likes. Nothing of an address is on a command line, where everybody on the machine could
-//! read it, nor in a message: it may be a secret.
+//! A TLS library would be larger than the rest of this program, and its trusted certificates would need
+//! updates; curl uses the distribution's. A resolver would have no time limit. URLs may be secrets, so they
+//! never appear on a command line, which all users can read, nor in a message.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};

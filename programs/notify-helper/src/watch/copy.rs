@@ -1,10 +1,8 @@
-//! The command's output on its way through the watcher: every byte as it came, in its order, and each line
-//! shown to whoever looks for one.
+//! Copies the command's output through the watcher, unchanged and in order, and passes each line to a probe.
 //!
-//! Where the command's two streams are one, as they are in the journal, they are one pipe here, so that their
-//! lines stay in order. Nothing waits in here: a reader that is slow slows the command down, as it would
-//! without us, and nobody else. When the reader has gone away, what comes is thrown away: the command has to
-//! notice nothing of us.
+//! If both streams of the command are the same, as in the journal, they share one pipe here, so that lines
+//! stay in order. Nothing blocks: a slow reader slows down only the command, as it would without the watcher.
+//! After the reader has closed, output is discarded, so that the command is not affected.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

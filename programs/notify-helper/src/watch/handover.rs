@@ -1,12 +1,12 @@
-//! From the process that becomes the command to the one that watches it: this program once more, with a
-//! socket as its standard input, over which it gets the descriptors that it needs.
+//! Starts the watcher from the process that becomes the command. The watcher is the same program with a
+//! socket as its standard input, over which it receives descriptors.
 //!
-//! A pidfd is held from before the command is executed, so that the watcher can never take another process for
-//! it. The command is executed only when the watcher has said that it is there.
+//! A pidfd is opened before the command is executed, so that the watcher cannot mistake another process for
+//! it. The command is executed only after the watcher has confirmed its start.
 //!
-//! The watcher leads no terminal's process group and has none of the command's descriptors: Ctrl-C does not
-//! reach it, and a pipe or a lock that the command closes is closed. Of its streams it has standard error, to say
-//! why a start has failed, and standard output only if it copies there.
+//! The watcher is not in a terminal's foreground process group and has none of the command's descriptors:
+//! Ctrl-C does not reach it, and when the command closes a pipe or lock, it is closed. It keeps standard
+//! error, to report why a start failed, and standard output only if it copies to it.
 
 use std::ffi::OsString;
 use std::fs::{self, File};

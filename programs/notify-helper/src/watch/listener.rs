@@ -1,13 +1,14 @@
-//! Whose socket it is: a listener, or a connection, counts only if a process of the service's own cgroup holds it.
+//! Finds the owner of a socket: a listener or a connection counts only if a process of the service's cgroup
+//! holds it.
 //!
-//! Something else may have the port: an instance by hand, another unit, what the last run left behind. The
-//! kernel lists the sockets of a network namespace with their inodes (`/proc/PID/net`), and the descriptors
-//! of a process with the inodes they refer to (`/proc/PID/fd`). The first is read as the main process sees it,
-//! so that a network namespace of its own is the one that is looked at. The second can be read by the same user,
-//! which the watcher is; it is only looked at when somebody listens.
+//! Another program may have the port: an instance started by hand, another unit, or a leftover of the last
+//! run. The kernel lists the sockets of a network namespace with their inodes (`/proc/PID/net`), and the
+//! descriptors of a process with their inodes (`/proc/PID/fd`). The first is read through the main process,
+//! so that its own network namespace is used. The second is readable by the same user, as which the watcher
+//! runs; it is read only if a listener exists.
 //!
-//! A program with file capabilities, or one that has changed its user, hides its descriptors. Then the user that
-//! opened the socket decides.
+//! A program with file capabilities, or one that has changed its user, hides its descriptors. Then the user
+//! that opened the socket counts.
 
 use std::cell::RefCell;
 use std::fs::{self, File};
@@ -226,7 +227,7 @@ fn found(service: &Service, sockets: &[(u64, u32)], address: Option<IpAddr>) -> 
     }
 }
 
-/// Calls with each line until one is enough. The lists can be long, and memory is for the service.
+/// Calls `take` with each line until it returns true, without loading the whole list into memory.
 fn each_line(mut lines: impl BufRead, mut take: impl FnMut(&str) -> bool) {
     let mut line = Vec::new();
     while lines.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
@@ -252,7 +253,7 @@ fn listening(lines: impl BufRead, port: u16, into: &mut Vec<Entry>) {
     });
 }
 
-/// Sockets that are connected to that port; their entry has the address of the other end.
+/// Collects sockets that are connected to that port, with the address of the other end.
 fn established(lines: impl BufRead, port: u16, into: &mut Vec<Entry>) {
     each_line(lines, |line| {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -263,7 +264,7 @@ fn established(lines: impl BufRead, port: u16, into: &mut Vec<Entry>) {
     });
 }
 
-/// One line; `end` is the column of the address that is wanted, 1 for our own, 2 for the other's.
+/// Parses a line; `end` is the column of the address: 1 for the local end, 2 for the other.
 fn parse_tcp(fields: &[&str], end: usize) -> Option<(Entry, u16)> {
     let (address, port) = fields.get(end)?.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;
@@ -281,20 +282,20 @@ fn parse_tcp(fields: &[&str], end: usize) -> Option<(Entry, u16)> {
     Some((Entry { address, user: fields.get(7)?.parse().ok()?, inode: fields.get(9)?.parse().ok()? }, port))
 }
 
-/// Inode and name of a socket that accepts connections, or that takes datagrams.
+/// Returns inode and name of a socket that accepts connections or receives datagrams.
 fn parse_unix(line: &str) -> Option<(u64, &str)> {
     let mut fields = line.split_ascii_whitespace();
     let flags = u32::from_str_radix(fields.nth(3)?, 16).ok()?;
     let datagram = fields.next()? == "0002";
     let inode = fields.nth(1)?;
-    // The name may contain blanks: it is everything after the inode.
+    // The name may contain blanks: it is the rest of the line after the inode.
     let name = line.split_once(&format!(" {inode} "))?.1;
     (flags & ACCEPTS != 0 || datagram).then_some(())?;
     Some((inode.parse().ok()?, name))
 }
 
-/// Whether who connects to `host` may reach a socket bound to `bound`. `::` takes both families unless the
-/// program forbids it, which cannot be seen from outside.
+/// Returns whether a client of `host` can reach a socket bound to `bound`. `::` accepts both address families
+/// unless the program forbids that, which is not visible from outside.
 fn reaches(bound: IpAddr, host: IpAddr) -> bool {
     let bound = bound.to_canonical();
     match bound {
@@ -304,7 +305,7 @@ fn reaches(bound: IpAddr, host: IpAddr) -> bool {
     }
 }
 
-/// The user of a process that does not show its descriptors.
+/// Returns the user of a process that hides its descriptors.
 fn hidden_user(pid: i32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     status.lines().find_map(|l| l.strip_prefix("Uid:")?.split_ascii_whitespace().nth(1)?.parse().ok())

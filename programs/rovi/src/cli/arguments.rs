@@ -1,4 +1,4 @@
-//! What follows a verb, read by the verb's own table of options.
+//! Parses the arguments of a verb.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -7,10 +7,10 @@ use base::failure::Failure;
 
 use crate::cli::{Flag, Takes, Verb};
 
-/// Options that were given, and the word beside them.
+/// The parsed arguments.
 #[derive(Debug, Default)]
 pub struct Arguments {
-    /// The verb's name.
+    /// Name of the verb.
     pub verb: &'static str,
     /// The service or other word.
     pub word: Option<String>,
@@ -18,7 +18,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads them; `None` when help is asked for.
+    /// Parses the arguments; returns `None` if help is requested.
     pub fn parse(verb: &'static Verb, words: &[OsString]) -> Result<Option<Arguments>, Failure> {
         let mut found = Arguments { verb: verb.name, ..Arguments::default() };
         let see = format!("see `rovi {} --help`", verb.name);
@@ -79,12 +79,12 @@ impl Arguments {
         }
     }
 
-    /// Whether an option was given.
+    /// Returns whether an option was given.
     pub fn has(&self, long: &str) -> bool {
         self.options.contains_key(long)
     }
 
-    /// An option's value.
+    /// Returns the value of an option.
     pub fn value(&self, long: &str) -> Option<&str> {
         self.options.get(long).map(String::as_str)
     }

@@ -1,4 +1,4 @@
-//! `rovi doctor`: what is not as it should be, and the command that puts it right.
+//! `rovi doctor`: prints problems and the commands that fix them.
 
 use base::diagnosis::{By, Diagnosis, Finding, Severity};
 use base::failure::{FAILED, Failure};
@@ -10,7 +10,7 @@ use crate::cli::{JSON, Takes, Verb, json, print, table};
 use crate::executor::doctor;
 use crate::executor::systemd::Systemd;
 
-/// The verb.
+/// The verb `doctor`.
 pub const VERB: Verb = Verb {
     name: "doctor",
     takes: Takes::Nothing,

@@ -1,4 +1,4 @@
-//! `rovi fields`: the status fields of the UI bridge that systemd and the kernel know, as JSON lines.
+//! `rovi fields`: prints status fields of the UI bridge as JSON lines.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::cli::{Flag, Takes, Verb, json, outcome, print, status};
 use crate::executor::fields::{self, Fields};
 use crate::executor::systemd::Source;
 
-/// The verb.
+/// The verb `fields`.
 pub const VERB: Verb = Verb {
     name: "fields",
     takes: Takes::Nothing,

@@ -1,10 +1,10 @@
-//! Help texts, made from the table of verbs; no line is longer than a terminal of 80 columns.
+//! Help texts from the table of verbs, with at most 80 columns.
 
 use crate::cli::{Flag, Takes, VERBS, Verb};
 
 const WIDTH: usize = 80;
 
-/// Every exit status, as man page and help have it.
+/// All exit statuses, as in the man page.
 const STATUSES: &str = "\
 Exit status: 0 success, 1 failure, 2 usage error, 3 permission denied,
 4 unknown service, 75 try again later (lock held, gateway not running, guard
@@ -12,7 +12,7 @@ refuses, another request in progress), 78 something must be installed or
 corrected, 130 interrupted.
 ";
 
-/// Of `rovi` itself.
+/// Returns the help text of `rovi`.
 pub fn all() -> String {
     let mut text =
         "Start, stop and watch this robot's services, without sudo.\n\nusage: rovi VERB [OPTIONS]\n\n"
@@ -32,7 +32,7 @@ pub fn all() -> String {
     text
 }
 
-/// Of a verb.
+/// Returns the help text of a verb.
 pub fn of(verb: &Verb) -> String {
     let options = if verb.options.is_empty() { "" } else { " [OPTIONS]" };
     let mut text =
@@ -76,7 +76,7 @@ fn sentence(about: &str) -> String {
         .unwrap_or_default()
 }
 
-/// A term and its explanation, the latter from a column on and wrapped.
+/// Appends a term and its explanation, wrapped from a column on.
 fn entry(text: &mut String, term: &str, about: &str, column: usize) {
     let mut line = format!("  {term}");
     if line.chars().count() + 2 > column {

@@ -1,4 +1,4 @@
-//! `rovi list`: what there is; asks nobody but the table.
+//! `rovi list`: prints the services from the table.
 
 use base::failure::Failure;
 use base::plain::Plain;
@@ -6,7 +6,7 @@ use base::plain::Plain;
 use crate::cli::arguments::Arguments;
 use crate::cli::{JSON, Takes, Verb, json, print, table};
 
-/// The verb.
+/// The verb `list`.
 pub const VERB: Verb = Verb {
     name: "list",
     takes: Takes::Nothing,

@@ -1,4 +1,4 @@
-//! `rovi logs`: becomes journalctl, which knows pagers, terminals and every format of the journal.
+//! `rovi logs`: executes journalctl, which supports pagers, terminals and all journal formats.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::cli::arguments::Arguments;
 use crate::cli::{Flag, Takes, Verb, table};
 use crate::executor::{log, refusal};
 
-/// The verb.
+/// The verb `logs`.
 pub const VERB: Verb = Verb {
     name: "logs",
     takes: Takes::MaybeService,

@@ -5,7 +5,7 @@ use crate::executor::control::{Control, Done};
 use crate::executor::job::Wait;
 use crate::executor::refusal::Refusal;
 
-/// The verb.
+/// The verb `stop`.
 pub const VERB: Verb = Verb {
     name: "stop",
     takes: Takes::MaybeService,

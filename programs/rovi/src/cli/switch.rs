@@ -5,7 +5,7 @@ use crate::executor::control::{Control, Done};
 use crate::executor::job::Wait;
 use crate::executor::refusal::Refusal;
 
-/// The verb.
+/// The verb `switch`.
 pub const VERB: Verb = Verb {
     name: "switch",
     takes: Takes::Service,

@@ -1,7 +1,7 @@
-//! Starting, stopping, restarting and switching: takes a name, gives what really came of it.
+//! Starts, stops, restarts and switches services, and returns the real result.
 //!
-//! What can be known before systemd is asked is looked at first, so that a refusal leaves no failed unit behind. What
-//! decides is what happens: the lock is taken by run_stack, permission is given by polkit.
+//! Everything that can be checked before calling systemd is checked first, so that a refusal leaves no failed
+//! unit. The result still depends on run_stack, which takes the lock, and on polkit, which grants permission.
 
 use base::failure::Failure;
 use base::report::State;
@@ -15,37 +15,37 @@ use crate::executor::systemd::Systemd;
 use crate::executor::unit::Unit;
 use crate::executor::{guard, presence, running, snapshot};
 
-/// Who acts on what.
+/// Controls the services of a table.
 #[derive(Debug)]
 pub struct Control<'t> {
     table: &'t Table,
     systemd: Systemd,
 }
 
-/// What came of it.
+/// A successful result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Done {
-    /// Whether anything was to be done at all.
+    /// Whether anything had to be changed.
     pub changed: bool,
     /// The service, if there was one.
     pub service: Option<String>,
-    /// Its state afterwards, and its main process.
+    /// State afterwards.
     pub state: Option<State>,
-    /// See `state`.
+    /// Main process afterwards.
     pub pid: Option<i32>,
-    /// One line: what is now.
+    /// One line for people.
     pub message: String,
-    /// What else is worth knowing.
+    /// Additional messages.
     pub notes: Vec<String>,
 }
 
 impl<'t> Control<'t> {
-    /// Connects.
+    /// Connects to systemd.
     pub fn new(table: &'t Table) -> Result<Self, Failure> {
         Ok(Control { table, systemd: Systemd::connect()? })
     }
 
-    /// Starts a service, unless it runs.
+    /// Starts a service unless it is running.
     pub fn start(&mut self, name: &str, wait: &mut Wait<'_>) -> Result<Done, Refusal> {
         let service = self.service(name)?;
         let units = self.units()?;
@@ -59,7 +59,7 @@ impl<'t> Control<'t> {
         self.started(service, &ran, &mut notes)
     }
 
-    /// Stops a service, or whatever holds a lock.
+    /// Stops a service, or any service that holds a lock.
     pub fn stop(&mut self, name: Option<&str>, wait: &mut Wait<'_>) -> Result<Done, Refusal> {
         let units = self.units()?;
         let service = match name {
@@ -98,7 +98,7 @@ impl<'t> Control<'t> {
         Ok(Done { notes, ..done(service, &after, true, message) })
     }
 
-    /// Stops and starts a service; one that does not run is started.
+    /// Restarts a service, or starts it if it is stopped.
     pub fn restart(&mut self, name: &str, wait: &mut Wait<'_>) -> Result<Done, Refusal> {
         let service = self.service(name)?;
         let units = self.units()?;
@@ -121,7 +121,7 @@ impl<'t> Control<'t> {
         self.started(service, &ran, &mut notes)
     }
 
-    /// Stops what runs under the same lock, waits until the last process of it is gone, and starts this one.
+    /// Stops the service with the same lock, waits until its last process has ended, and starts this one.
     pub fn switch(&mut self, name: &str, wait: &mut Wait<'_>) -> Result<Done, Refusal> {
         let service = self.service(name)?;
         let Some(lock) = service.launch.as_ref().and_then(|l| l.lock.clone()) else {
@@ -133,7 +133,7 @@ impl<'t> Control<'t> {
         if unit.state() == State::Running {
             return Ok(done(service, unit, false, format!("{name} is already running{}", process(unit))));
         }
-        // Nothing is stopped for something that cannot start.
+        // Do not stop anything for a service that cannot start.
         refusal::installed(service, unit)?;
         refusal::other_unit(service, &units)?;
         refusal::held_by_hand(self.table, Some(service))?;
@@ -165,7 +165,7 @@ impl<'t> Control<'t> {
         }
     }
 
-    /// Stops a unit; nothing of it is left afterwards.
+    /// Stops a unit and checks that no process is left.
     fn stopped(&mut self, service: &Service, before: &Unit, wait: &mut Wait<'_>) -> Result<Unit, Refusal> {
         let name = &service.name;
         let of_unit = |unit: &Unit| match &*unit.cgroup {
@@ -181,7 +181,8 @@ impl<'t> Control<'t> {
         {
             return Err(refusal::job(service, &after, result, "stop").into());
         }
-        // systemd gives up on processes that even SIGKILL does not end. Others may be there already, of the next start.
+        // systemd gives up on processes that survive SIGKILL. Other processes may already belong to the next
+        // start.
         let left = of_unit(before).into_iter().filter(|p| begun.iter().any(|b| b.pid == p.pid));
         let pids: Vec<String> = left.map(|p| p.pid.to_string()).collect();
         if !pids.is_empty() && matches!(after.state(), State::Stopped | State::Failed) {
@@ -190,7 +191,7 @@ impl<'t> Control<'t> {
                 Failure::failed(format!("{name}: {why}: see `systemctl status {}`", service.unit)).into()
             );
         }
-        // What left the unit is not stopped with it.
+        // A stop of the unit does not stop processes that have left it.
         let outside = main.map_or_else(Vec::new, |(user, main)| leftovers::find_outside(user, main.started));
         if !outside.is_empty() {
             let pids: Vec<String> = outside.iter().map(i32::to_string).collect();
@@ -205,7 +206,7 @@ impl<'t> Control<'t> {
         Ok(after)
     }
 
-    /// What became of a start.
+    /// Returns the result of a start.
     fn started(&mut self, service: &Service, ran: &End, notes: &mut Vec<String>) -> Result<Done, Refusal> {
         let unit = self.unit(service)?;
         let name = &service.name;
@@ -222,7 +223,7 @@ impl<'t> Control<'t> {
             State::Running => {
                 Ok(Done { notes, ..done(service, &unit, true, format!("{name} runs{}", process(&unit))) })
             }
-            // It may have failed before.
+            // The failure may be from an earlier run.
             _ if matches!(ran, End::Result { ran: false, .. }) => {
                 Err(Refusal::from(refusal::job(service, &unit, "skipped", "start")).noting(notes))
             }
@@ -263,7 +264,7 @@ impl<'t> Control<'t> {
         }
     }
 
-    /// The services that run under a lock, all of it or this one.
+    /// Returns the running services that use a lock, or this one.
     fn running(&self, units: &[Unit], lock: Option<&std::path::Path>) -> Vec<(&'t Service, Unit)> {
         let shares = |service: &&Service| {
             let own = service.launch.as_ref().and_then(|l| l.lock.as_deref());
@@ -289,7 +290,7 @@ impl<'t> Control<'t> {
     }
 }
 
-/// How a stop is told.
+/// Returns the message about a stop.
 fn stop_told(service: &Service, after: &Unit) -> (String, Vec<String>) {
     let name = &service.name;
     match after.state() {

@@ -1,7 +1,7 @@
-//! The site's own say before something is stopped ("not while moving"): a command from the table, bounded in time.
+//! The site's guard: a command from the table that can refuse a stop, for example while the robot moves.
 //!
-//! It is asked with the permissions of whoever asks for the stop, and only by this executor: it keeps a person from a
-//! mistake, and is no protection against one who wants to.
+//! It runs with the permissions of the caller, and only in this executor. It prevents mistakes, but does not
+//! protect against deliberate misuse.
 
 use std::process::Command;
 
@@ -11,10 +11,10 @@ use base::table::Service;
 
 use crate::executor::ask;
 
-/// What a guard prints is shown up to here.
+/// Limit for the displayed output.
 const LONGEST: usize = 300;
 
-/// Asks the service's guard, if it has one, whether it may be stopped for `verb`.
+/// Runs the guard of the service, if it has one; an error is a refusal of `verb`.
 pub fn ask(service: &Service, verb: &str) -> Result<(), Failure> {
     let Some(guard) = &service.guard else { return Ok(()) };
     let no = |why: &str| {
@@ -37,7 +37,7 @@ pub fn ask(service: &Service, verb: &str) -> Result<(), Failure> {
     }
 }
 
-/// Its output as one line that a terminal shows as it is.
+/// Formats the output as one line that is safe for terminals.
 fn said(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty());
     words

@@ -1,5 +1,5 @@
-//! Why something was not done, each reason with the next step: what can be seen before systemd is asked, what systemd
-//! and polkit answer, and how a job ended.
+//! The reasons for refusals, each with the next step: checks before calling systemd, errors of systemd and
+//! polkit, and results of jobs.
 
 use base::failure::{CONFIGURATION, Failure, REFUSED};
 use base::lock::{self, Seen};
@@ -10,26 +10,26 @@ use crate::executor::standing::{self, Standing};
 use crate::executor::unit::Unit;
 use crate::executor::{log, snapshot};
 
-/// The exit status of who was interrupted while waiting.
+/// Exit status after an interrupt.
 pub const INTERRUPTED: u8 = 130;
 
-/// A failure, and what helps to understand it.
+/// A failure with additional information.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// Status and line.
+    /// Exit status and message.
     pub failure: Failure,
-    /// Whether something is otherwise than before all the same.
+    /// Whether anything was changed anyway.
     pub changed: bool,
-    /// The state afterwards, where it was looked at.
+    /// State afterwards, if known.
     pub state: Option<State>,
-    /// What else is worth knowing.
+    /// Additional messages.
     pub notes: Vec<String>,
-    /// The last lines of what failed.
+    /// Last log lines of the failed unit.
     pub log: Vec<String>,
 }
 
 impl Refusal {
-    /// With the last lines of the unit's run.
+    /// Adds the last log lines of the unit.
     pub fn with_log(mut self, unit: &Unit) -> Refusal {
         self.changed = true;
         self.state = Some(unit.state());
@@ -40,19 +40,19 @@ impl Refusal {
         self
     }
 
-    /// With notes.
+    /// Adds messages.
     pub fn noting(mut self, notes: Vec<String>) -> Refusal {
         self.notes.splice(0..0, notes);
         self
     }
 
-    /// With what has been done before it.
+    /// Adds what was done before.
     pub fn but(mut self, what: &str) -> Refusal {
         self.changed = true;
         self.and(what)
     }
 
-    /// With what follows from it.
+    /// Adds what follows.
     pub fn and(mut self, what: &str) -> Refusal {
         self.failure.message = format!("{}; {what}", self.failure.message);
         self
@@ -65,7 +65,7 @@ impl From<Failure> for Refusal {
     }
 }
 
-/// The service of that name.
+/// Returns a service by name.
 pub fn known<'t>(table: &'t Table, name: &str) -> Result<&'t Service, Failure> {
     table.service(name).ok_or_else(|| {
         let known: Vec<&str> = table.services.iter().map(|s| s.name.as_str()).collect();
@@ -73,12 +73,12 @@ pub fn known<'t>(table: &'t Table, name: &str) -> Result<&'t Service, Failure> {
     })
 }
 
-/// Everything that a start would fail on.
+/// Checks everything that would make a start fail.
 pub fn before_start(table: &Table, service: &Service, units: &[Unit]) -> Result<(), Refusal> {
     let unit = units.iter().find(|u| u.name == service.unit).cloned().unwrap_or_default();
     installed(service, &unit)?;
     other_unit(service, units)?;
-    // A start that is under way holds the lock itself; one more is the same.
+    // A start in progress holds the lock itself, and a second start joins it.
     if unit.state() == State::Starting {
         return Ok(());
     }
@@ -86,7 +86,7 @@ pub fn before_start(table: &Table, service: &Service, units: &[Unit]) -> Result<
     lock(table, service)
 }
 
-/// The unit can be loaded.
+/// Checks that the unit can be loaded.
 pub fn installed(service: &Service, unit: &Unit) -> Result<(), Failure> {
     match unit.load.as_str() {
         "not-found" => Err(missing(service)),
@@ -99,13 +99,13 @@ pub fn installed(service: &Service, unit: &Unit) -> Result<(), Failure> {
     }
 }
 
-/// There is no such unit.
+/// The error for a missing unit.
 pub fn missing(service: &Service) -> Failure {
     let todo = "reinstall the package that ships it, or run `systemctl daemon-reload` as root";
     Failure::configuration(format!("{}: `{}` is not installed: {todo}", service.name, service.unit))
 }
 
-/// The unit runs without which this one must not.
+/// Checks that the unit that this service depends on is active.
 pub fn other_unit(service: &Service, units: &[Unit]) -> Result<(), Failure> {
     let Some(other) = &service.only_while else { return Ok(()) };
     let unit = units.iter().find(|u| u.name == *other);
@@ -124,7 +124,8 @@ pub fn other_unit(service: &Service, units: &[Unit]) -> Result<(), Failure> {
     )))
 }
 
-/// Nobody has started something outside of systemd that only they can stop: under the lock of this service, or any.
+/// Checks that no launch by hand holds the lock of this service, or any lock: systemd cannot stop such a
+/// launch.
 pub fn held_by_hand(table: &Table, service: Option<&Service>) -> Result<(), Refusal> {
     let lock_of = |s: &Service| s.launch.as_ref().and_then(|l| l.lock.clone());
     let mut paths: Vec<_> = match service {
@@ -143,11 +144,11 @@ pub fn held_by_hand(table: &Table, service: Option<&Service>) -> Result<(), Refu
     Ok(())
 }
 
-/// Nobody has the lock.
+/// Checks that the lock is free.
 pub fn lock(table: &Table, service: &Service) -> Result<(), Refusal> {
     let Some(path) = service.launch.as_ref().and_then(|l| l.lock.as_deref()) else { return Ok(()) };
     match lock::look(table, path) {
-        // Who may not look is told by run_stack.
+        // If this user may not read the lock, run_stack reports the holder.
         Ok(Seen::Free) | Err(_) => Ok(()),
         seen => Err(held(&service.name, &seen).into()),
     }
@@ -175,7 +176,7 @@ fn held(name: &str, seen: &Result<Seen, Failure>) -> Failure {
     Failure::refused(format!("{name}: the lock is held by {who}: {todo}"))
 }
 
-/// What systemd or polkit answered to a request.
+/// Explains an error of systemd or polkit.
 pub fn of_call(table: &Table, service: &Service, method: &str, error: &str, text: &str) -> Failure {
     let name = &service.name;
     let verb = method.trim_end_matches("Unit").to_lowercase();
@@ -194,7 +195,7 @@ pub fn of_call(table: &Table, service: &Service, method: &str, error: &str, text
     }
 }
 
-/// How a job ended that was not done.
+/// Explains a job that did not succeed.
 pub fn job(service: &Service, unit: &Unit, result: &str, verb: &str) -> Failure {
     let name = &service.name;
     let see = format!("see `systemctl status {}`", service.unit);
@@ -210,10 +211,10 @@ pub fn job(service: &Service, unit: &Unit, result: &str, verb: &str) -> Failure 
     }
 }
 
-/// A unit that has failed. A status that run_stack ended with is passed on, because it means the same here.
+/// Explains a failed unit. An exit status of run_stack is passed on, because it has the same meaning here.
 pub fn ended(service: &Service, unit: &Unit, but: &str) -> Failure {
     let reason = snapshot::reason(unit);
-    // run_stack's own line begins with the name where it is about the service.
+    // run_stack's message may begin with the name of the service.
     let reason = reason.strip_prefix(&format!("{}: ", service.name)).unwrap_or(&reason).to_owned();
     let but = if but.is_empty() { String::new() } else { format!("{but} ") };
     let told = unit.text.as_deref() == Some(&*snapshot::reason(unit));
@@ -227,7 +228,7 @@ pub fn ended(service: &Service, unit: &Unit, but: &str) -> Failure {
     }
 }
 
-/// Whoever waited does so no longer.
+/// The error after an interrupt.
 pub fn interrupted(service: &Service, shown: &str) -> Failure {
     let name = &service.name;
     let back = if shown.starts_with("stop") { "" } else { "; to cancel it, run `rovi stop`" };

@@ -1,4 +1,4 @@
-//! Files: those that work only as they are shipped, environment files, locks.
+//! Checks files of the package, environment files and locks.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
@@ -12,13 +12,13 @@ use base::{bounded, cksum, env_file};
 use crate::executor::doctor::{reinstall, word};
 use crate::executor::standing;
 
-/// Where polkit's rules are.
+/// Directory of polkit rules.
 const RULES: &str = "/usr/share/polkit-1/";
 
-/// Where the description of directories and locks is.
+/// Directory of the tmpfiles.d configuration.
 const TMPFILES: &str = "/usr/lib/tmpfiles.d/";
 
-/// What is otherwise than shipped, or gone.
+/// Finds files that are changed or missing.
 pub(super) fn shipped(table: &Table) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in &table.files {
@@ -40,7 +40,7 @@ pub(super) fn shipped(table: &Table) -> Vec<Finding> {
     findings
 }
 
-/// The environment files of the services.
+/// Checks the environment files of the services.
 pub(super) fn environment(table: &Table) -> Vec<Finding> {
     let used: BTreeSet<&Path> = table.launchable().filter_map(|(_, l)| l.env_file.as_deref()).collect();
     used.into_iter().flat_map(|path| one(table, path)).collect()
@@ -61,11 +61,11 @@ fn one(table: &Table, path: &Path) -> Vec<Finding> {
         let fix = format!("sed --in-place '{line}s/^/# /' {}", word(path));
         Finding::problem("env-file", &shown, what, fix)
     };
-    // One at a time: a quote that is not closed hides what follows it.
+    // Report one error at a time: an unclosed quote hides the lines after it.
     env_file::faults(&bytes).into_iter().take(1).map(fault).collect()
 }
 
-/// The lock files and their directory.
+/// Checks the lock files and their directory.
 pub(super) fn locks(table: &Table) -> Vec<Finding> {
     let tmpfiles = table.files.iter().find(|f| f.path.starts_with(TMPFILES));
     let make = match tmpfiles {

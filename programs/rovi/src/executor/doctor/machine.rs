@@ -1,4 +1,4 @@
-//! The machine below the services: polkit, room on file systems, the clock.
+//! Checks the machine: polkit, disk space, clock.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,27 +17,27 @@ use crate::executor::standing;
 use crate::executor::systemd::Systemd;
 use crate::executor::unit::Unit;
 
-/// A file system has room when this share of it is free, or this much.
+/// A file system has enough space if this share is free, or this much.
 const SHARE: u64 = 20;
 const ENOUGH: u64 = 512 << 20;
 
-/// Where the journal is, on the card or in memory.
+/// The journal on disk or in memory.
 const JOURNALS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
 
-/// What systemd's time service touches whenever it knows the time.
+/// systemd-timesyncd updates this file whenever it knows the time.
 const LAST_KNOWN: &str = "/var/lib/systemd/timesync/clock";
 
-/// A clock that is behind by less is not worth a word.
+/// Ignore a clock that is behind by less.
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// polkit's version, if it is one of those that count; or that it does not answer.
+/// Returns polkit's version if it is known to matter, or an error if polkit does not answer.
 pub(super) fn polkit(systemd: &mut Systemd) -> Result<Result<Option<u32>, Finding>, Failure> {
     let name = "org.freedesktop.PolicyKit1";
     let path = "/org/freedesktop/PolicyKit1/Authority";
     match property(systemd, name, path, &format!("{name}.Authority"), "BackendVersion")? {
         Some(version) => {
             let version = String::try_from(version).unwrap_or_default();
-            // 0.105 was followed by 121.
+            // Version 121 followed 0.105.
             Ok(Ok(version.split('.').next().and_then(|number| number.parse().ok())))
         }
         None => {
@@ -50,7 +50,7 @@ pub(super) fn polkit(systemd: &mut Systemd) -> Result<Result<Option<u32>, Findin
     }
 }
 
-/// File systems that are full, or nearly.
+/// Finds file systems that are almost full.
 pub(super) fn disk(table: &Table) -> Vec<Finding> {
     let users: BTreeSet<&str> = table.services.iter().filter_map(|s| s.user.as_deref()).collect();
     let homes = users
@@ -77,7 +77,7 @@ pub(super) fn disk(table: &Table) -> Vec<Finding> {
     places.into_iter().filter_map(finding).collect()
 }
 
-/// A clock that is wrong, or that nobody sets.
+/// Finds a wrong clock, or one that is not synchronized.
 pub(super) fn clock(table: &Table, systemd: &mut Systemd) -> Result<Option<Finding>, Failure> {
     let now = SystemTime::now();
     let made = moment::day(&table.date).map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
@@ -113,7 +113,7 @@ pub(super) fn clock(table: &Table, systemd: &mut Systemd) -> Result<Option<Findi
     Ok(None)
 }
 
-/// A property of somebody else on the bus; nothing where nobody answers.
+/// Returns a property of another service on the bus, or nothing if it does not answer.
 fn property(
     systemd: &mut Systemd,
     name: &str,
@@ -123,7 +123,7 @@ fn property(
 ) -> Result<Option<OwnedValue>, Failure> {
     match systemd.call(Call::to(name, path, PROPERTIES, "Get", &(interface, property))?) {
         Ok(answer) => Ok(answer.body().deserialize::<OwnedValue>().ok()),
-        // One that hangs is as good as none; whether the bus itself is gone is seen by whoever asks systemd next.
+        // Treat a hanging service like a missing one; the next call to systemd reports a broken bus.
         Err(_) => Ok(None),
     }
 }

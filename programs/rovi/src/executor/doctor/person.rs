@@ -1,4 +1,4 @@
-//! What this user may do: as a member of the operators' group, and as a reader of the journal.
+//! Checks the permissions of this user: membership in the operators' group, and access to the journal.
 
 use base::diagnosis::Finding;
 use base::table::Table;
@@ -7,13 +7,13 @@ use crate::executor::doctor::word;
 use crate::executor::log;
 use crate::executor::standing::{self, Standing};
 
-/// From this version on polkit goes by the groups that the caller's process has; before, it asked the list of users.
+/// From this version on, polkit uses the groups of the calling process; before, it used the user database.
 const CREDENTIALS: u32 = 126;
 
-/// Whose members read what system services log.
+/// Members of this group may read the log of system services.
 const READERS: &str = "systemd-journal";
 
-/// The group that may operate the services.
+/// Checks membership in the operators' group.
 pub(super) fn group(table: &Table, polkit: Option<u32>) -> Option<Finding> {
     let group = table.operators.as_deref()?;
     let user = standing::user();
@@ -39,7 +39,7 @@ pub(super) fn group(table: &Table, polkit: Option<u32>) -> Option<Finding> {
     }
 }
 
-/// The journal.
+/// Checks access to the journal.
 pub(super) fn journal() -> Option<Finding> {
     if standing::is_root() || log::readable() {
         return None;

@@ -1,4 +1,4 @@
-//! Units: whether systemd has them as they are shipped, and whether those run that should.
+//! Checks that units are as shipped, and that services with `boot` run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,15 +17,15 @@ use crate::executor::unit::Unit;
 
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
 
-/// Where administrators' own units and changes are.
+/// Directories of administrators' units and drop-ins.
 const SITES: [&str; 2] = ["/etc/", "/run/"];
 
-/// The files behind the units.
+/// Checks the files of the units.
 pub(super) fn files(table: &Table, units: &[Unit], systemd: &mut Systemd) -> Result<Vec<Finding>, Failure> {
     let mut findings = Vec::new();
     for (service, unit) in table.services.iter().zip(units) {
         let found = one(table, service, unit, systemd)?;
-        // Reading a file anew is the same for all.
+        // One daemon-reload fixes all units.
         let known = |f: &Finding| findings.iter().any(|own: &Finding| own.fix == RELOAD && f.fix == RELOAD);
         findings.extend(found.into_iter().filter(|f| !known(f)).collect::<Vec<_>>());
     }
@@ -78,7 +78,7 @@ fn one(
     Ok(findings)
 }
 
-/// What an upgrade has left to be restarted.
+/// Finds services that need a restart after an upgrade.
 pub(super) fn pending(table: &Table) -> Vec<Finding> {
     let list = fs::read_to_string(snapshot::pending(table)).unwrap_or_default();
     let services = table.services.iter().filter(|s| list.lines().any(|line| line == s.unit));
@@ -93,7 +93,7 @@ pub(super) fn pending(table: &Table) -> Vec<Finding> {
     services.map(finding).collect()
 }
 
-/// Services that start at boot and do not run.
+/// Finds services that should have started at boot.
 pub(super) fn boot(table: &Table, units: &[Unit]) -> Vec<Finding> {
     let finding = |(service, unit): (&Service, &Unit)| {
         let name = &service.unit;
@@ -129,7 +129,7 @@ fn properties(systemd: &mut Systemd, unit: &str) -> Result<[Option<OwnedValue>; 
     Ok(values)
 }
 
-/// Two paths of one file: `/lib` is a link on most machines.
+/// Compares two paths; `/lib` is a symlink on most machines.
 fn same(one: &Path, other: &Path) -> bool {
     let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
     real(one) == real(other)

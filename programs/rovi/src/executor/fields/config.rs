@@ -1,5 +1,4 @@
-//! The UI bridge's configuration, as far as it is about fields that this program serves: takes the file, makes
-//! [`Field`]s. What belongs to other providers is not looked at.
+//! Reads the UI bridge's configuration and returns the fields of this provider.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,27 +8,27 @@ use base::failure::{Failure, reason};
 
 use crate::executor::fields::yaml::{Node, Value, Wrong};
 
-/// More than anybody writes by hand.
+/// Limit for the file size.
 const LARGEST: u64 = 1 << 20;
 
-/// The one provider whose fields are served.
+/// The provider of this program.
 const PROVIDER: &str = "system";
 
-/// A field.
+/// A status field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
-    /// Its name.
+    /// Name of the field.
     pub name: String,
-    /// What its value is about.
+    /// Subject of the field.
     pub about: About,
 }
 
-/// What a value is about.
+/// The subject of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {
     /// The state of this unit.
     Service(String),
-    /// Whether a process of this name is there: in the unit, or anywhere.
+    /// Whether a process with this name runs, in the unit or anywhere.
     Process(String, Option<String>),
 }
 
@@ -76,7 +75,7 @@ fn fields(root: &Node) -> Result<Vec<Field>, Wrong> {
     Ok(fields)
 }
 
-/// A field of ours.
+/// Parses a field; returns `None` for other providers.
 fn field(item: &Node) -> Result<Option<Field>, Wrong> {
     if !matches!(item.value, Value::Map(_)) {
         return Err((item.line, "a field must be a map with `provider:`, `type:` and so on".to_owned()));
@@ -116,7 +115,7 @@ fn field(item: &Node) -> Result<Option<Field>, Wrong> {
     Ok(Some(Field { name, about }))
 }
 
-/// The unit of a service that is written without its suffix.
+/// Returns the unit for a service name without suffix.
 fn unit(item: &Node, service: &str) -> Result<String, Wrong> {
     let plain = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
     let name = service.strip_suffix(".service").unwrap_or(service);
@@ -135,7 +134,7 @@ fn text(item: &Node, key: &str) -> Result<Option<String>, Wrong> {
     }
 }
 
-/// A text from a file, as a terminal shows it in one line.
+/// Makes a text safe for one line on a terminal.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
