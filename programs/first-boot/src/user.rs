@@ -175,8 +175,8 @@ fn groups() -> Vec<String> {
     groups
 }
 
-/// Locks of programs that the current was cut under: they hold the number of a process of an earlier boot, which may be
-/// that of another one by now. Nobody else changes accounts this early.
+/// Removes locks that a power loss left behind: they contain a process ID of an earlier boot, which another process may
+/// have now. No other program changes accounts this early.
 fn free_locks() {
     for file in ["passwd", "shadow", "group", "gshadow", "subuid", "subgid"] {
         let _ = fs::remove_file(format!("/etc/{file}.lock"));

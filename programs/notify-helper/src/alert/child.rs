@@ -121,7 +121,7 @@ mod tests {
         let error = sh("sleep 60 & sleep 60", b"", 100, 100).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(sh("yes", b"", 1000, 20_000).unwrap().1.len(), 1000);
-        // Somebody who still holds the output holds up nothing.
+        // A process that still holds the output does not block.
         assert_eq!(sh("sleep 60 & echo a", b"", 100, 20_000).unwrap().1, b"a\n");
         assert!(began.elapsed() < Duration::from_secs(20));
     }
