@@ -1,4 +1,4 @@
-//! The command line of `run`, which the watcher gets as well.
+//! The options of `run`, which the watcher also gets.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -10,33 +10,33 @@ use super::line::one_line;
 use crate::failure::Failure;
 use crate::span;
 
-/// How long one asking may take, unless `--timeout` says otherwise.
+/// Default time limit of a probe.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What shall be watched, and how.
+/// The options of `run`.
 #[derive(Debug)]
 pub struct Options {
     /// Each must pass once, in this order.
     pub ready: Vec<Probe>,
-    /// Must pass again and again.
+    /// Must pass repeatedly after the start.
     pub watchdog: Option<Probe>,
-    /// How long a start may take altogether; the unit's own limit is the only one without it.
+    /// Time limit for the whole start; without it, only the unit's own limit applies.
     pub grace: Option<Duration>,
-    /// Between two askings during the start; without it the pause grows with the time that has passed.
+    /// Time between two probes during the start; by default it grows with the elapsed time.
     pub interval: Option<Duration>,
-    /// How long one asking may take.
+    /// Time limit of a probe.
     pub timeout: Duration,
 }
 
 impl Options {
-    /// Takes everything up to `--`; the words it took come along, for the watcher.
+    /// Parses all arguments up to `--`; also returns the arguments for the watcher.
     pub fn parse(mut args: impl Iterator<Item = OsString>) -> Result<(Options, Vec<OsString>), Failure> {
         let mut options =
             Options { ready: Vec::new(), watchdog: None, grace: None, interval: None, timeout: TIMEOUT };
         let mut words = Vec::new();
         let mut last = "";
         loop {
-            let arg = args.next().ok_or_else(|| usage("`run`", "no `--` and command follow"))?;
+            let arg = args.next().ok_or_else(|| usage("`run`", "`--` and a command are missing"))?;
             words.push(arg.clone());
             if arg == "--" {
                 break;
@@ -51,26 +51,28 @@ impl Options {
                 "--http-body",
             ];
             let Some(option) = KNOWN.into_iter().find(|known| arg == *known) else {
-                return Err(usage(&format!("`{}`", arg.to_string_lossy()), "no such option of `run`"));
+                return Err(usage(&format!("`{}`", arg.to_string_lossy()), "unknown option of `run`"));
             };
             let value = args.next().unwrap_or_default();
             words.push(value.clone());
             let of = value.to_string_lossy();
             let wrong = |why: &str| usage(&format!("`{option} {of}`"), why);
             if value.to_str().is_none() {
-                return Err(wrong("it is not UTF-8"));
+                return Err(wrong("not UTF-8"));
             }
-            let span =
-                || span::parse(&of).ok_or_else(|| wrong("it is no span of time, such as `90` or `1min 30s`"));
+            let span = || {
+                span::parse(&of)
+                    .ok_or_else(|| wrong("invalid time span: expected for example `90` or `1min 30s`"))
+            };
             match option {
                 "--ready" => options.ready.push(Probe::parse(&of).map_err(|why| wrong(&why))?),
                 "--watchdog" => {
                     let probe = Probe::parse(&of).map_err(|why| wrong(&why))?;
                     if matches!(probe, Probe::Log(_)) {
-                        return Err(wrong("a line of output tells of the start only"));
+                        return Err(wrong("a `log:` probe cannot be a watchdog"));
                     }
                     if options.watchdog.replace(probe).is_some() {
-                        return Err(wrong("there can be one watchdog"));
+                        return Err(wrong("only one watchdog is allowed"));
                     }
                 }
                 "--grace" => options.grace = Some(span()?),
@@ -83,13 +85,14 @@ impl Options {
                         options.ready.last_mut()
                     };
                     let Some(Probe::Http(request)) = before else {
-                        return Err(wrong("it belongs to an `http:` probe before it"));
+                        return Err(wrong("must follow an `http:` probe"));
                     };
                     if option == "--http-body" {
                         request.body = Some(Regex::new(&of).map_err(|e| wrong(&one_line(&e)))?);
                     } else {
-                        request.status =
-                            range(&of).ok_or_else(|| wrong("it is no status such as `404` or `200-399`"))?;
+                        request.status = range(&of).ok_or_else(|| {
+                            wrong("invalid status: expected for example `404` or `200-399`")
+                        })?;
                     }
                 }
             }
@@ -103,13 +106,13 @@ impl Options {
         Ok((options, words))
     }
 
-    /// Whether the command's output has to pass through the watcher.
+    /// Returns whether the command's output must pass through the watcher.
     pub fn reads_output(&self) -> bool {
         self.ready.iter().any(|probe| matches!(probe, Probe::Log(_)))
     }
 }
 
-/// A complaint about the command line.
+/// Creates an error about the command line.
 pub fn usage(what: &str, why: &str) -> Failure {
     Failure::usage(format!("{what}: {why}: see `notify-helper --help`"))
 }

@@ -1,43 +1,45 @@
-//! What is asked by plain http, and what is expected of the answer. Addresses are numbers or `localhost`.
+//! An http probe: the request and the expected response. Hosts are IP addresses or `localhost`.
 
 use regex_lite::Regex;
 
 use super::port::Port;
 
-/// What is asked, and what is expected.
+/// A request and the expected response.
 #[derive(Debug)]
 pub struct Request {
-    /// As it was written.
+    /// The original text.
     pub name: String,
-    /// Where.
+    /// Address and port.
     pub port: Port,
-    /// From the first slash on.
+    /// Path, from the first slash on.
     pub path: String,
     /// `Host:` of the request.
     pub host: String,
-    /// The statuses that pass, both included.
+    /// Range of statuses that pass.
     pub status: (u16, u16),
-    /// What the text must contain.
+    /// Pattern that the body must match.
     pub body: Option<Regex>,
 }
 
 impl Request {
-    /// Reads what follows `http:`, with or without another `http:`; the error says what is wrong.
+    /// Parses the text after `http:`, with or without another `http:`; the error is the reason.
     pub fn parse(text: &str) -> Result<Request, String> {
         if text.starts_with("https:") {
-            return Err("TLS is not spoken: probe a plain http address, or use exec:curl".into());
+            return Err("https is not supported: probe a plain http URL, or use exec:curl".into());
         }
         let rest = text.strip_prefix("http:").unwrap_or(text);
-        let rest = rest.strip_prefix("//").ok_or("it is no address such as http://127.0.0.1:8080/health")?;
+        let rest = rest
+            .strip_prefix("//")
+            .ok_or("invalid URL: expected for example http://127.0.0.1:8080/health")?;
         if rest.bytes().any(|b| b <= b' ' || b == 0x7f) {
-            return Err("an address has no blanks".into());
+            return Err("a URL must not contain blanks".into());
         }
         let rest = rest.split('#').next().unwrap_or_default();
         let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
         let with_port = if has_port { host.to_owned() } else { format!("{host}:80") };
         let port = Port::parse(&with_port).filter(|port| !port.hosts.is_empty());
-        let port = port.ok_or("its host must be a numeric address or localhost")?;
+        let port = port.ok_or("the host must be an IP address or localhost")?;
         let slash = if path.starts_with('/') { "" } else { "/" };
         Ok(Request {
             name: format!("http://{rest}"),
