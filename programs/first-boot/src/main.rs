@@ -8,11 +8,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use base::arguments;
 use base::failure::{Failure, reason};
 use base::plain::Plain;
 use base::say::say;
 use first_boot::settings::{self, LONGEST};
 use first_boot::{BOOT, apply, durable, grow, overlay, read_only};
+use lexopt::Arg::{Long, Value};
 
 const HELP: &str = "\
 Set up a machine from a freshly flashed card.
@@ -53,9 +55,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
-    let verb = arguments.next().unwrap_or_default();
-    let Options { boot, disk, partition, words } = Options::parse(arguments)?;
+fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
+    let Options { boot, disk, partition, verb, words } = Options::parse(arguments)?;
     let place = || PathBuf::from(boot.clone().unwrap_or(BOOT.into()));
     let given = [boot.is_some(), disk.is_some(), partition.is_some()];
     match (verb.to_str(), given, words.as_slice()) {
@@ -74,7 +75,7 @@ fn run(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         }
         (Some("read-only"), [_, false, false], [word]) if word == "on" || word == "off" => {
             let changed = read_only::set(&place(), word == "on")?;
-            print(if changed { "applies applies from the next boot on\n" } else { "nothing to change\n" })
+            print(if changed { "applies from the next boot on\n" } else { "nothing to change\n" })
         }
         (Some("apply" | "grow" | "check" | "read-only"), ..) => {
             let verb = verb.to_string_lossy();
@@ -92,28 +93,33 @@ struct Options {
     boot: Option<OsString>,
     disk: Option<OsString>,
     partition: Option<usize>,
+    verb: OsString,
     words: Vec<OsString>,
 }
 
 impl Options {
-    fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Options, Failure> {
+    fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Options, Failure> {
+        let wrong = |error: lexopt::Error| {
+            usage(&format!("{}: see `first-boot --help`", arguments::describe(&error)))
+        };
         let mut options = Options::default();
-        while let Some(argument) = arguments.next() {
-            let shown = argument.to_string_lossy().into_owned();
-            let mut value = || arguments.next().ok_or_else(|| usage(&format!("`{shown}`: value is missing")));
-            match argument.to_str() {
-                Some("--boot") => options.boot = Some(value()?),
-                Some("--disk") => options.disk = Some(value()?),
-                Some("--partition") => {
-                    let number = value()?.to_str().and_then(|text| text.parse().ok());
+        let mut parser = lexopt::Parser::from_args(arguments);
+        while let Some(argument) = parser.next().map_err(wrong)? {
+            match argument {
+                Long("boot") => options.boot = Some(parser.value().map_err(wrong)?),
+                Long("disk") => options.disk = Some(parser.value().map_err(wrong)?),
+                Long("partition") => {
+                    let number = parser.value().map_err(wrong)?.to_str().and_then(|text| text.parse().ok());
                     let number = number.filter(|number| (1..=4).contains(number));
                     options.partition =
                         Some(number.ok_or_else(|| usage("`--partition`: expected a number from 1 to 4"))?);
                 }
-                Some(option) if option.starts_with('-') => {
-                    return Err(usage(&format!("`{option}`: unknown option: see `first-boot --help`")));
+                Long(verb @ ("help" | "version")) if options.verb.is_empty() => {
+                    options.verb = format!("--{verb}").into();
                 }
-                _ => options.words.push(argument),
+                Value(verb) if options.verb.is_empty() => options.verb = verb,
+                Value(word) => options.words.push(word),
+                other => return Err(wrong(other.unexpected())),
             }
         }
         Ok(options)

@@ -14,12 +14,14 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use base::arguments;
 use base::environment::Environment;
 use base::failure::{FAILED, Failure};
 use base::notify::Notifier;
 use base::processes;
 use base::say::say;
 use base::table::Table;
+use lexopt::Arg::{Long, Value};
 
 use crate::launch::Request;
 use crate::supervisor::{Ended, Supervisor};
@@ -62,44 +64,46 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(mut args: impl Iterator<Item = OsString>, notifier: &Notifier) -> Result<ExitCode, Failure> {
+fn run(args: impl Iterator<Item = OsString>, notifier: &Notifier) -> Result<ExitCode, Failure> {
+    let usage = |error: lexopt::Error| {
+        Failure::usage(format!("{}: see `run_stack --help`", arguments::describe(&error)))
+    };
     let (mut print, mut clear, mut keep_env, mut no_systemd) = (false, false, false, false);
+    let mut parser = lexopt::Parser::from_args(args);
     let name = loop {
-        let Some(arg) = args.next() else {
-            return Err(Failure::usage(
-                "service name is missing: see `run_stack --list` and `run_stack --help`",
-            ));
-        };
-        match arg.to_str() {
-            Some("--help") => return exit_after_output(io::stdout().write_all(HELP.as_bytes())),
-            Some("--version") => return exit_after_output(version()),
-            Some("--list") => return exit_after_output(show::list(&table()?, &mut io::stdout())),
-            Some("--busy") => {
+        match parser.next().map_err(usage)? {
+            None => {
+                return Err(Failure::usage(
+                    "service name is missing: see `run_stack --list` and `run_stack --help`",
+                ));
+            }
+            Some(Long("help")) => return exit_after_output(io::stdout().write_all(HELP.as_bytes())),
+            Some(Long("version")) => return exit_after_output(version()),
+            Some(Long("list")) => return exit_after_output(show::list(&table()?, &mut io::stdout())),
+            Some(Long("busy")) => {
                 return Ok(ExitCode::from(if show::busy(&table()?, &mut io::stdout())? {
                     0
                 } else {
                     FAILED
                 }));
             }
-            Some("--export") => {
-                let file = args.next().ok_or_else(|| {
+            Some(Long("export")) => {
+                let file = parser.value().map_err(|_| {
                     Failure::usage("`--export`: file name is missing: see `run_stack --help`")
                 })?;
                 let mut environment = Environment::default();
                 environment.load(file.as_ref(), false)?;
                 return exit_after_output(show::exports(&environment, &mut show::Output::new()));
             }
-            Some("--print") => print = true,
-            Some("--clear") => clear = true,
-            Some("--keep-env") => keep_env = true,
-            Some("--no-systemd") => no_systemd = true,
-            Some(option) if option.starts_with('-') => {
-                return Err(Failure::usage(format!("`{option}`: unknown option: see `run_stack --help`")));
-            }
-            _ => break arg,
+            Some(Long("print")) => print = true,
+            Some(Long("clear")) => clear = true,
+            Some(Long("keep-env")) => keep_env = true,
+            Some(Long("no-systemd")) => no_systemd = true,
+            Some(Value(name)) => break name,
+            Some(other) => return Err(usage(other.unexpected())),
         }
     };
-    let extra: Vec<OsString> = args.collect();
+    let extra: Vec<OsString> = parser.raw_args().map_err(usage)?.collect();
     let table = table()?;
     let found = table.launchable().find(|(service, _)| *service.name == name);
     let (service, launch) = found.ok_or_else(|| {

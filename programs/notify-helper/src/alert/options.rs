@@ -3,8 +3,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use base::arguments::describe;
 use base::failure::Failure;
 use base::probe::options::usage;
+use lexopt::Arg::{Long, Value};
 
 /// systemd's limit for unit names.
 const LONGEST: usize = 255;
@@ -23,28 +25,21 @@ pub(crate) struct Options {
 
 impl Options {
     /// Parses all arguments up to the unit.
-    pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options, Failure> {
+    pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, Failure> {
         let mut options = Options::default();
-        let mut only_unit = false;
         let mut unit = None;
-        while let Some(arg) = args.next() {
-            let shown = arg.to_string_lossy().into_owned();
-            let mut path = || {
-                let value = args.next().filter(|v| !v.is_empty());
-                value.map(PathBuf::from).ok_or_else(|| usage(&format!("`{shown}`"), "file name is missing"))
-            };
-            match &*shown {
-                "--" if !only_unit => only_unit = true,
-                "--user" if !only_unit => options.user = true,
-                "--config" if !only_unit => options.config.push(path()?),
-                "--leave-mail" if !only_unit => options.leave_mail = Some(path()?),
-                _ if shown.starts_with('-') && !only_unit => {
-                    return Err(usage(&format!("`{}`", shown.escape_debug()), "unknown option of `alert`"));
+        let mut parser = lexopt::Parser::from_args(args);
+        while let Some(argument) = parser.next().map_err(wrong)? {
+            match argument {
+                Long("user") => options.user = true,
+                Long("config") => options.config.push(path(&mut parser, "--config")?),
+                Long("leave-mail") => options.leave_mail = Some(path(&mut parser, "--leave-mail")?),
+                Value(name) if unit.is_none() => unit = Some(name),
+                Value(name) => {
+                    let name = name.to_string_lossy().escape_debug().to_string();
+                    return Err(usage(&format!("`{name}`"), "`alert` takes one unit"));
                 }
-                _ if unit.is_some() => {
-                    return Err(usage(&format!("`{}`", shown.escape_debug()), "`alert` takes one unit"));
-                }
-                _ => unit = Some(arg),
+                other => return Err(wrong(other.unexpected())),
             }
         }
         let unit = unit.filter(|u| !u.is_empty()).ok_or_else(|| usage("`alert`", "unit name is missing"))?;
@@ -79,32 +74,31 @@ fn is_unit(name: &str) -> bool {
     name.len() <= LONGEST && !first.is_empty() && kinds.contains(&kind) && first.chars().all(fits)
 }
 
-/// Parses the arguments of `mail`: configuration files and the mail file.
-pub(crate) fn mail(mut args: impl Iterator<Item = OsString>) -> Result<(Vec<PathBuf>, PathBuf), Failure> {
-    let mut config = Vec::new();
-    while let Some(arg) = args.next() {
-        match (arg.to_str(), args.next().filter(|v| !v.is_empty())) {
-            (Some("--config"), Some(file)) => config.push(file.into()),
-            (Some("--"), Some(file)) | (Some(""), Some(file)) => return one(file, args).map(|f| (config, f)),
-            (_, None) if !arg.is_empty() => return Ok((config, arg.into())),
-            _ => {
-                return Err(usage(
-                    &format!("`{}`", arg.to_string_lossy().escape_debug()),
-                    "unknown option of `mail`",
-                ));
+/// Parses the command line of `mail`: the configuration files, and the file that holds the mail.
+pub(crate) fn mail(args: impl Iterator<Item = OsString>) -> Result<(Vec<PathBuf>, PathBuf), Failure> {
+    let (mut config, mut mail) = (Vec::new(), None);
+    let mut parser = lexopt::Parser::from_args(args);
+    while let Some(argument) = parser.next().map_err(wrong)? {
+        match argument {
+            Long("config") => config.push(path(&mut parser, "--config")?),
+            Value(file) if mail.is_none() => mail = Some(file.into()),
+            Value(file) => {
+                let file = file.to_string_lossy().escape_debug().to_string();
+                return Err(usage(&format!("`{file}`"), "`mail` takes one file"));
             }
+            other => return Err(wrong(other.unexpected())),
         }
     }
-    Err(usage("`mail`", "file name is missing"))
+    mail.map(|mail| (config, mail)).ok_or_else(|| usage("`mail`", "file name is missing"))
 }
 
-fn one(file: OsString, mut rest: impl Iterator<Item = OsString>) -> Result<PathBuf, Failure> {
-    match rest.next() {
-        Some(more) => {
-            Err(usage(&format!("`{}`", more.to_string_lossy().escape_debug()), "`mail` takes one file"))
-        }
-        None => Ok(file.into()),
-    }
+fn path(parser: &mut lexopt::Parser, option: &str) -> Result<PathBuf, Failure> {
+    let value = parser.value().ok().filter(|value| !value.is_empty());
+    value.map(PathBuf::from).ok_or_else(|| usage(&format!("`{option}`"), "file name is missing"))
+}
+
+fn wrong(error: lexopt::Error) -> Failure {
+    Failure::usage(format!("{}: see `notify-helper --help`", describe(&error)))
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ use super::copy::Stream;
 use super::handover::{self, Handed};
 use super::listener::Service;
 
+/// Time limit for reading output after the command has ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Bounds of the pause between two probes during the start. The pause is a fraction of the elapsed time, so
 /// that a quick start is noticed at once and a slow one costs little.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(3), Duration::from_secs(1));
@@ -63,6 +65,7 @@ pub(crate) fn watch(task: &Task) -> Result<(), Failure> {
         notifier: Notifier::from_environment(),
         signals,
         process: Some(process),
+        ended_at: None,
         streams,
         began: now,
         passed: vec![false; task.options.ready.len()],
@@ -102,6 +105,7 @@ struct Watcher<'t> {
     signals: Signals,
     /// `None` once the process has ended.
     process: Option<OwnedFd>,
+    ended_at: Option<Instant>,
     streams: Vec<Stream>,
     began: Instant,
     passed: Vec<bool>,
@@ -297,7 +301,7 @@ impl Watcher<'_> {
         // In this order: output of the command counts even if it has ended since.
         self.copy(&written);
         // When the main process has ended, systemd stops the rest of the unit.
-        if ended {
+        if ended && !self.has_last_words(&written) {
             self.process = None;
             self.attempt = None;
             self.explain("the command ended");
@@ -308,6 +312,13 @@ impl Watcher<'_> {
         if self.attempt.is_some() {
             self.go_on(answered);
         }
+    }
+
+    /// Returns whether the command, which has ended, has left output that may still make it ready. A child that
+    /// inherited the output may never stop writing, so this ends after a while.
+    fn has_last_words(&mut self, written: &[bool]) -> bool {
+        let ended_at = *self.ended_at.get_or_insert_with(Instant::now);
+        !self.is_ready && written.contains(&true) && ended_at.elapsed() < LAST_WORDS
     }
 
     fn go_on(&mut self, answered: bool) {

@@ -33,6 +33,27 @@ fn two_streams_stay_two() {
     assert_eq!(running.outcome(), (143, "out\n".to_owned(), "up\n".to_owned()));
 }
 
+/// The command may end before the watcher has read all of its output.
+#[test]
+fn the_last_line_counts_although_the_command_has_ended() {
+    let place = place("last");
+    let go = place.path("go");
+    let program = format!(
+        "import os, time\nwhile not os.path.exists({go:?}): time.sleep(0.01)\n\
+         os.write(1, b'x\\n' * 30000 + b'up\\n')"
+    );
+    let running = place.run(&["--ready", "log:^up"], &["python3", "-c", &program]);
+    let pid = running.pid();
+    place.manager.wait_for("STATUS=waiting");
+    let watcher = processes::pid(super::watchers_of(pid)[0]).unwrap();
+    kill_process(watcher, Signal::STOP).unwrap();
+    fs::write(&go, "").unwrap();
+    wait_until("the command has ended", || processes::process(pid).is_none_or(|p| p.zombie));
+    kill_process(watcher, Signal::CONT).unwrap();
+    assert!(place.manager.wait_for("READY=1").starts_with("READY=1\nSTATUS=ready after "));
+    assert_eq!(running.outcome(), (0, "x\n".repeat(30000) + "up\n", String::new()));
+}
+
 /// As in the journal: both streams are one, and its lines stay in their order.
 #[test]
 fn one_stream_stays_in_order_and_whole() {
