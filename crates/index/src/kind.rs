@@ -77,8 +77,8 @@ impl Kind {
     }
 }
 
-/// Average number of entries in a piece. A piece is small enough to compress at once, and large enough to compress nearly
-/// as well as the whole index.
+/// Average number of entries in a piece. A piece is small enough to compress at once, and large enough to compress
+/// nearly as well as the whole index.
 const PIECE: u32 = 128;
 
 /// Reads the fields of a paragraph in one pass, because there can be a million paragraphs.

@@ -1,5 +1,5 @@
-//! Writes an index: takes a [`List`] and the published compressed forms, and makes the text and its new compressed forms.
-//! Only pieces that changed are compressed again.
+//! Writes an index: takes a [`List`] and the published compressed forms, and makes the text and its new compressed
+//! forms. Only pieces that changed are compressed again.
 
 use std::collections::HashMap;
 use std::ops::Range;

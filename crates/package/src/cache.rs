@@ -1,5 +1,5 @@
-//! A cache of finished packages: takes a key of all inputs of a package, and returns the package's bytes. It packs only if
-//! no earlier run kept them, because compression takes most of the time of a build.
+//! A cache of finished packages: takes a key of all inputs of a package, and returns the package's bytes. It packs only
+//! if no earlier run kept them, because compression takes most of the time of a build.
 
 use std::fs::{self, File};
 use std::path::Path;

@@ -43,7 +43,8 @@ impl Extra {
         })
     }
 
-    /// Returns the path of a completion on the machine. A man page has none here, because its path depends on the product.
+    /// Returns the path of a completion on the machine. A man page has none here, because its path depends on the
+    /// product.
     pub fn path(&self) -> Option<String> {
         let Kind::Completion(shell) = self.kind else { return None };
         let (_, place) = SHELLS.iter().find(|(name, _)| *name == shell)?;

@@ -17,7 +17,10 @@ pub fn manifest(product: &Product, tree: &Tree) -> String {
         ("description", product.summary.as_str().into()),
         ("license", product.license.as_str().into()),
         ("homepage", product.homepage.as_str().into()),
-        ("metadata", table([("deb", deb(product, tree)), ("generate-rpm", rpm(product, tree))])),
+        (
+            "metadata",
+            table([("deb", deb_metadata(product, tree)), ("generate-rpm", rpm_metadata(product, tree))]),
+        ),
     ]);
     let manifest = Table::from_iter([
         ("package".to_owned(), package),
@@ -38,9 +41,9 @@ pub fn file_name(product: &Product, target: Target, deb: bool) -> String {
     }
 }
 
-fn deb(product: &Product, tree: &Tree) -> Value {
+fn deb_metadata(product: &Product, tree: &Tree) -> Value {
     let documentation = format!("usr/share/doc/{}", product.package);
-    let mut assets = assets(tree, |source, destination, mode, _| {
+    let mut assets = list_assets(tree, |source, destination, mode, _| {
         vec![source, destination.trim_start_matches('/'), mode].into()
     });
     for file in ["copyright", "changelog.gz"] {
@@ -79,8 +82,8 @@ pub fn depends(product: &Product, accounts: bool) -> Vec<String> {
     depends
 }
 
-fn rpm(product: &Product, tree: &Tree) -> Value {
-    let mut assets = assets(tree, |source, destination, mode, config| {
+fn rpm_metadata(product: &Product, tree: &Tree) -> Value {
+    let mut assets = list_assets(tree, |source, destination, mode, config| {
         let mut asset = Table::new();
         asset.insert("source".to_owned(), source.into());
         asset.insert("dest".to_owned(), destination.into());
@@ -136,7 +139,7 @@ fn rpm(product: &Product, tree: &Tree) -> Value {
 
 /// Returns an entry for each installed file. `entry` takes source, destination, mode, and whether the file is
 /// configuration.
-fn assets(tree: &Tree, entry: impl Fn(&str, &str, &str, bool) -> Value) -> Vec<Value> {
+fn list_assets(tree: &Tree, entry: impl Fn(&str, &str, &str, bool) -> Value) -> Vec<Value> {
     tree.installed()
         .map(|(path, file)| {
             entry(&format!("root{path}"), path, &format!("{:o}", file.mode), path.starts_with("/etc/"))

@@ -21,8 +21,8 @@ use crate::stage::{Stage, compress};
 use crate::tree::Tree;
 use crate::{cache, manifest, rpm};
 
-/// Part of the cache key. Increment it with every change to this file, `debian::deb` or `rpm` that changes the bytes of a
-/// package.
+/// Part of the cache key. Increment it with every change to this file, `debian::deb` or `rpm` that changes the bytes of
+/// a package.
 const RECIPE: u32 = 1;
 
 /// A package format.

@@ -1,8 +1,8 @@
-//! Selects a part of a product: takes the whole [`Tree`] and names of services, and returns the files that these services
-//! need. It serves users who inspect or adapt a unit; packages always contain the whole product.
+//! Selects a part of a product: takes the whole [`Tree`] and names of services, and returns the files that these
+//! services need. It serves users who inspect or adapt a unit; packages always contain the whole product.
 //!
-//! The result never includes polkit rules. A rule for a unit that is not installed would let its holder start any command
-//! under that name.
+//! The result never includes polkit rules. A rule for a unit that is not installed would let its holder start any
+//! command under that name.
 
 use std::collections::BTreeSet;
 
@@ -77,7 +77,8 @@ fn stem(unit: &str) -> &str {
     stem.strip_suffix('@').unwrap_or(stem)
 }
 
-/// Returns the texts by which other files mention a file. A text that ends in `@` or `.` is only the beginning of a name.
+/// Returns the texts by which other files mention a file. A text that ends in `@` or `.` is only the beginning of a
+/// name.
 fn list_names(path: &str) -> Vec<String> {
     let installed = path.strip_prefix("root").unwrap_or(path).to_owned();
     let folder = installed.rsplit_once('/').map_or("", |(folder, _)| folder);

@@ -1,5 +1,5 @@
-//! Builds the programs: takes a [`Target`], and makes static binaries. The bytes do not depend on the machine or the day
-//! of the build.
+//! Builds the programs: takes a [`Target`], and makes static binaries. The bytes do not depend on the machine or the
+//! day of the build.
 
 use std::fs;
 use std::path::PathBuf;

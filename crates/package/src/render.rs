@@ -1,5 +1,5 @@
-//! Renders the files of a product: takes a validated [`Product`], and makes a [`Tree`]. It reads no clock and no disk; the
-//! templates are compiled in.
+//! Renders the files of a product: takes a validated [`Product`], and makes a [`Tree`]. It reads no clock and no disk;
+//! the templates are compiled in.
 
 mod filter;
 mod plan;
@@ -67,16 +67,16 @@ impl Renderer<'_> {
         let (name, package) = (&p.name, &p.package);
         for service in p.units() {
             let path = format!("root/usr/lib/systemd/{}/{}", service.scope.name(), service.unit);
-            self.file(&path, 0o644, "units/service", context! { s => service });
+            self.add_file(&path, 0o644, "units/service", context! { s => service });
         }
         self.add_service_files();
         if !self.plan.own.is_empty() {
             let path = format!("root{}/drop-in.conf", p.share_dir);
-            self.file(&path, 0o644, "packaging/example.conf", context! {});
+            self.add_file(&path, 0o644, "packaging/example.conf", context! {});
         }
         self.add_alerts();
         if !p.permits.is_empty() || !self.plan.accounts.is_empty() {
-            self.file(
+            self.add_file(
                 &format!("root/usr/share/polkit-1/rules.d/50-{name}.rules"),
                 0o644,
                 "polkit/product.rules",
@@ -84,14 +84,14 @@ impl Renderer<'_> {
             );
         }
         if self.plan.users {
-            self.file(
+            self.add_file(
                 &format!("root/usr/lib/sysusers.d/{name}.conf"),
                 0o644,
                 "packaging/sysusers.d/product.conf",
                 context! {},
             );
         }
-        self.file(
+        self.add_file(
             &format!("root/usr/lib/tmpfiles.d/{name}.conf"),
             0o644,
             "packaging/tmpfiles.d/product.conf",
@@ -105,38 +105,38 @@ impl Renderer<'_> {
         }
         if p.hardware_watchdog.is_some() {
             let path = format!("root/usr/lib/systemd/system.conf.d/50-{name}.conf");
-            self.file(&path, 0o644, "packaging/system.conf.d/product.conf", context! {});
+            self.add_file(&path, 0o644, "packaging/system.conf.d/product.conf", context! {});
         }
         if p.services.iter().any(|s| s.permitted) {
             for unit in WAYS_DOWN {
                 let path = format!("root/usr/lib/systemd/system/{unit}.d/50-{name}.conf");
-                self.file(&path, 0o644, "units/kept.conf", context! { unit });
+                self.add_file(&path, 0o644, "units/kept.conf", context! { unit });
             }
         }
         for drop_in in &p.drop_ins {
             let path = format!("root{}", drop_in.path);
-            self.file(&path, 0o644, "packaging/drop-in.conf", context! { d => drop_in });
+            self.add_file(&path, 0o644, "packaging/drop-in.conf", context! { d => drop_in });
         }
         if p.asks {
             let path = format!("root{}/are-up", p.program_dir);
-            self.file(&path, 0o755, "packaging/libexec/are-up", context! {});
+            self.add_file(&path, 0o755, "packaging/libexec/are-up", context! {});
         }
         if p.services
             .iter()
             .any(|s| s.scope == Manager::System && s.on_upgrade == OnUpgrade::Keep && s.r#type != "oneshot")
         {
             let path = format!("root/etc/needrestart/conf.d/50-{name}.conf");
-            self.file(&path, 0o644, "packaging/needrestart/product.conf", context! {});
+            self.add_file(&path, 0o644, "packaging/needrestart/product.conf", context! {});
         }
         for config in &p.configs {
             self.tree.add(format!("root{}", config.path), 0o644, config.text.as_bytes());
         }
         for role in &p.roles {
-            self.file(&format!("root{}", role.file), 0o644, "env/.env", context! { role });
+            self.add_file(&format!("root{}", role.file), 0o644, "env/.env", context! { role });
         }
         if self.plan.exports {
             let path = format!("root{}/{}_env.sh", p.share_dir, name.replace('-', "_"));
-            self.file(&path, 0o644, "env/env.sh", context! {});
+            self.add_file(&path, 0o644, "env/env.sh", context! {});
         }
         let files = self.tree.installed().filter(|(path, _)| FIXED.iter().any(|dir| path.starts_with(dir)));
         let shipped = files.map(|(path, file)| Shipped {
@@ -149,7 +149,7 @@ impl Renderer<'_> {
         table.push('\n');
         self.tree.add(format!("root{}/{}", p.share_dir, table::FILE), 0o644, table);
         for command in &p.commands {
-            self.file(
+            self.add_file(
                 &format!("root/usr/bin/{command}"),
                 0o755,
                 "packaging/bin/command",
@@ -159,16 +159,16 @@ impl Renderer<'_> {
         for extra in extras.iter().filter(|extra| p.programs.contains(&extra.program)) {
             self.add_extra(extra);
         }
-        self.file(
+        self.add_file(
             &format!("root/usr/share/man/man7/{package}.7"),
             0o644,
             "packaging/man/product.7",
             context! {},
         );
         self.add_documents();
-        self.file("rpm/rpmlint.toml", 0o644, "packaging/rpm/rpmlint.toml", context! {});
+        self.add_file("rpm/rpmlint.toml", 0o644, "packaging/rpm/rpmlint.toml", context! {});
         if !p.programs.is_empty() || !self.plan.on_demand.is_empty() || !p.alerts.is_empty() {
-            self.file("deb/lintian-overrides", 0o644, "packaging/deb/lintian-overrides", context! {});
+            self.add_file("deb/lintian-overrides", 0o644, "packaging/deb/lintian-overrides", context! {});
         }
         let mut scripts = vec!["postinst", "postrm"];
         if !p.services.is_empty() {
@@ -178,13 +178,13 @@ impl Renderer<'_> {
             scripts.push("preinst");
         }
         for script in scripts {
-            self.file(&format!("deb/{script}"), 0o755, &format!("packaging/deb/{script}"), context! {});
+            self.add_file(&format!("deb/{script}"), 0o755, &format!("packaging/deb/{script}"), context! {});
         }
         for script in ["pre", "post", "preun", "postun"] {
             if script == "pre" && !self.plan.users || script == "preun" && p.services.is_empty() {
                 continue;
             }
-            self.file(&format!("rpm/{script}"), 0o644, &format!("packaging/rpm/{script}"), context! {});
+            self.add_file(&format!("rpm/{script}"), 0o644, &format!("packaging/rpm/{script}"), context! {});
         }
         self.tree
     }
@@ -194,12 +194,12 @@ impl Renderer<'_> {
         let p = self.product;
         for slice in &p.slices {
             let path = format!("root/usr/lib/systemd/system/{}", slice.unit);
-            self.file(&path, 0o644, "units/slice", context! { slice });
+            self.add_file(&path, 0o644, "units/slice", context! { slice });
         }
         for service in &p.services {
             for instance in service.instances.iter().flat_map(|i| &i.shipped) {
                 let path = format!("root{}", instance.file);
-                self.file(&path, 0o644, "packaging/instance.env", context! { s => service, instance });
+                self.add_file(&path, 0o644, "packaging/instance.env", context! { s => service, instance });
             }
             let Some(socket) = &service.socket else { continue };
             for (unit, template) in
@@ -207,14 +207,14 @@ impl Renderer<'_> {
             {
                 let path = format!("root/usr/lib/systemd/system/{unit}");
                 let plain = context! { devices => [(); 0] };
-                self.file(&path, 0o644, template, context! { of => service, s => plain });
+                self.add_file(&path, 0o644, template, context! { of => service, s => plain });
             }
         }
         if p.services.iter().any(|s| s.tasks.is_some()) {
             for (file, template) in
                 [("task", "packaging/libexec/task"), ("tasks/sudo", "packaging/libexec/sudo")]
             {
-                self.file(&format!("root{}/{file}", p.program_dir), 0o755, template, context! {});
+                self.add_file(&format!("root{}/{file}", p.program_dir), 0o755, template, context! {});
             }
         }
     }
@@ -224,7 +224,7 @@ impl Renderer<'_> {
         let path = format!("root/usr/lib/systemd/{manager}-preset/50-{}.preset", self.product.name);
         let units: Vec<_> = self.product.units().collect();
         let extra = context! { manager, units };
-        self.file(&path, 0o644, "packaging/system-preset/product.preset", extra);
+        self.add_file(&path, 0o644, "packaging/system-preset/product.preset", extra);
     }
 
     fn add_extra(&mut self, extra: &Extra) {
@@ -259,7 +259,7 @@ impl Renderer<'_> {
         for scope in &self.product.alerts {
             let manager = scope.name();
             let path = format!("root/usr/lib/systemd/{manager}/{name}-alert@.service");
-            self.file(
+            self.add_file(
                 &path,
                 0o644,
                 "units/alert@.service",
@@ -268,19 +268,19 @@ impl Renderer<'_> {
         }
         if self.product.alerts.contains(&Manager::System) {
             let path = format!("root/usr/lib/systemd/system/{name}-alert-mail@.service");
-            self.file(&path, 0o644, "units/alert-mail@.service", context! {});
+            self.add_file(&path, 0o644, "units/alert-mail@.service", context! {});
         }
         if !self.product.alerts.is_empty() {
-            self.file(&format!("root/etc/{name}/alert.conf"), 0o644, "packaging/alert.conf", context! {});
+            self.add_file(&format!("root/etc/{name}/alert.conf"), 0o644, "packaging/alert.conf", context! {});
         }
     }
 
     fn add_documents(&mut self) {
-        self.file("deb/copyright", 0o644, "packaging/deb/copyright", context! {});
-        self.file("deb/changelog", 0o644, "packaging/deb/changelog", context! {});
+        self.add_file("deb/copyright", 0o644, "packaging/deb/copyright", context! {});
+        self.add_file("deb/changelog", 0o644, "packaging/deb/changelog", context! {});
     }
 
-    fn file(&mut self, path: &str, mode: u32, template: &str, extra: Value) {
+    fn add_file(&mut self, path: &str, mode: u32, template: &str, extra: Value) {
         let context = context! { p => self.product, plan => self.plan, ..extra };
         let text = ENVIRONMENT
             .get_template(template)

@@ -1,5 +1,5 @@
-//! Reads, completes and signs .rpm packages. It takes a package of cargo-generate-rpm and adds header entries that have no
-//! option there: description, packager, group, build host and changelog. It also removes harmful relations that
+//! Reads, completes and signs .rpm packages. It takes a package of cargo-generate-rpm and adds header entries that have
+//! no option there: description, packager, group, build host and changelog. It also removes harmful relations that
 //! cargo-generate-rpm derives from sysusers.d.
 //!
 //! An rpm consists of a lead, a signature header (digests), the main header and the payload. A header is an index of

@@ -1,5 +1,5 @@
-//! Bills of materials: takes the dependencies that cargo lists, and makes a CycloneDX document for each package. Nothing
-//! in it depends on the day or the machine.
+//! Bills of materials: takes the dependencies that cargo lists, and makes a CycloneDX document for each package.
+//! Nothing in it depends on the day or the machine.
 
 use std::collections::BTreeSet;
 
@@ -62,7 +62,7 @@ pub fn bill(product: &Product, package: &Package, crates: &Crates) -> String {
     let bill = json!({
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
-        "serialNumber": format!("urn:uuid:{}", uuid(&package.sha256)),
+        "serialNumber": format!("urn:uuid:{}", derive_uuid(&package.sha256)),
         "version": 1,
         "metadata": {
             "timestamp": format!("{}T00:00:00Z", product.release().date),
@@ -99,7 +99,7 @@ fn parse_component(line: &str, lock: &toml::Table) -> Option<Value> {
 }
 
 /// Derives a UUID from the package's hash, so that the same package has the same number.
-fn uuid(hash: &str) -> String {
+fn derive_uuid(hash: &str) -> String {
     let hex = sha256(hash.as_bytes());
     format!("{}-{}-8{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32])
 }

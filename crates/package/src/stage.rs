@@ -1,5 +1,5 @@
-//! Writes a [`Tree`] to disk as a [`Stage`] for the packagers to read. It sets every mode and time stamp, so that the same
-//! product gives the same bytes on any day.
+//! Writes a [`Tree`] to disk as a [`Stage`] for the packagers to read. It sets every mode and time stamp, so that the
+//! same product gives the same bytes on any day.
 
 use std::fs::{self, File, FileTimes, Permissions};
 use std::io::Write;
@@ -22,8 +22,8 @@ pub struct Stage {
     pub digest: String,
 }
 
-/// Name of the file that lists a stage's files. Only directories with this file are emptied, so that a wrong path cannot
-/// delete other files.
+/// Name of the file that lists a stage's files. Only directories with this file are emptied, so that a wrong path
+/// cannot delete other files.
 pub const MANIFEST: &str = "MANIFEST";
 
 impl Stage {

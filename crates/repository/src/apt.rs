@@ -210,7 +210,8 @@ impl Apt {
         })?;
         let [inline, detached] = &signed[..] else { unreachable!("there is one of each") };
         site.put_index(&format!("{dir}/InRelease"), inline.as_bytes(), publication.moment)?;
-        // For clients without support for InRelease. Between these two writes they see a wrong signature, and try again.
+        // For clients without support for InRelease. Between these two writes they see a wrong signature, and try
+        // again.
         site.put_index(&format!("{dir}/Release"), release.as_bytes(), publication.moment)?;
         site.put_index(&format!("{dir}/Release.gpg"), detached.as_bytes(), publication.moment)?;
         for (folder, kept) in &kept {

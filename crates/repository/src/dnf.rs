@@ -1,5 +1,6 @@
-//! The dnf repository: takes the published state and new packages, signs the new ones, and writes the lists of a suite and
-//! its `repomd.xml`. `repomd.xml` decides which lists clients see, and it is the only record of the published state.
+//! The dnf repository: takes the published state and new packages, signs the new ones, and writes the lists of a suite
+//! and its `repomd.xml`. `repomd.xml` decides which lists clients see, and it is the only record of the published
+//! state.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -1,5 +1,5 @@
-//! Signing keys: reads a key that `cargo xtask key new` or `gpg --export-secret-keys` wrote, and signs with it. Keys are
-//! RSA, because RHEL 9 accepts no other key for packages.
+//! Signing keys: reads a key that `cargo xtask key new` or `gpg --export-secret-keys` wrote, and signs with it. Keys
+//! are RSA, because RHEL 9 accepts no other key for packages.
 //!
 //! Only [`Key::write`] outputs the secret half.
 
@@ -231,7 +231,8 @@ fn read_secret(body: &[u8]) -> Result<(RsaPrivateKey, u32)> {
     Ok((secret, created))
 }
 
-/// Converts a key for `ring`, which signs in constant time and four times as fast as `rsa`. `ring` cannot generate keys.
+/// Converts a key for `ring`, which signs in constant time and four times as fast as `rsa`. `ring` cannot generate
+/// keys.
 fn make_signer(secret: &RsaPrivateKey) -> Result<Arc<KeyPair>> {
     let ([p, q], Some(d_p), Some(d_q), Some(inverse)) =
         (secret.primes(), secret.dp(), secret.dq(), secret.crt_coefficient())

@@ -1,8 +1,8 @@
 //! The keyring package: takes a description and keys, and makes a .deb and an .rpm with the keys and the sources of a
 //! repository. Machines get new keys as an upgrade of this package.
 //!
-//! The package owns the same files that a user downloads to set up the repository, with the same bytes. A package manager
-//! replaces an unchanged configuration file without asking.
+//! The package owns the same files that a user downloads to set up the repository, with the same bytes. A package
+//! manager replaces an unchanged configuration file without asking.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! Reads and writes OpenPGP packets (RFC 9580, version 4), as far as key files and signatures need them. `rsa` and `ring`
-//! do the cryptography.
+//! Reads and writes OpenPGP packets (RFC 9580, version 4), as far as key files and signatures need them. `rsa` and
+//! `ring` do the cryptography.
 
 use anyhow::{Context, Result, bail, ensure};
 

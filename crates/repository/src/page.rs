@@ -59,7 +59,7 @@ pub(super) fn write(
     for package in known.chunk_by(|a, b| a.name == b.name) {
         let mut newest: Vec<_> = package.iter().collect();
         // Newest first. Comparing the numbers in a version is close enough to what package managers do.
-        newest.sort_by_cached_key(|v| Reverse(digits(v.version)));
+        newest.sort_by_cached_key(|v| Reverse(sort_key(v.version)));
         versions.extend(newest.into_iter().take(VERSIONS.min(ROWS - versions.len())).map(Row::new));
         if versions.len() == ROWS {
             break;
@@ -96,7 +96,7 @@ fn group_digits(fingerprint: &str) -> String {
 }
 
 /// Returns the sort key of a version: its numbers, and `false` for a pre-release with `~`.
-fn digits(version: &str) -> (Vec<u64>, bool) {
+fn sort_key(version: &str) -> (Vec<u64>, bool) {
     let numbers = version.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect();
     (numbers, !version.contains('~'))
 }

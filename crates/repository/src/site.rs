@@ -13,12 +13,12 @@ use workspace::output;
 
 use super::moment::Moment;
 
-/// How long files stay after no index names them. Clients may have read an earlier index, and proxies cache an index for
-/// hours.
+/// How long files stay after no index names them. Clients may have read an earlier index, and proxies cache an index
+/// for hours.
 const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Exclusive write access to a site, until it is dropped. The lock file lists suites whose last run did not end, because
-/// such a run may have left unreferenced files.
+/// Exclusive write access to a site, until it is dropped. The lock file lists suites whose last run did not end,
+/// because such a run may have left unreferenced files.
 #[derive(Debug)]
 pub(super) struct Turn {
     lock: File,
@@ -97,8 +97,8 @@ impl Site {
         output::replace(&path, bytes)
     }
 
-    /// Writes an index with the publication's time as its modification time. A web server compares that time when a client
-    /// asks for changes, and two publications never have the same one.
+    /// Writes an index with the publication's time as its modification time. A web server compares that time when a
+    /// client asks for changes, and two publications never have the same one.
     pub(super) fn put_index(&self, relative: &str, bytes: &[u8], moment: Moment) -> Result<()> {
         self.put(relative, bytes)?;
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(moment.now);
@@ -172,8 +172,8 @@ impl Site {
         Ok(names)
     }
 
-    /// Removes files from a folder that have not been in `kept` for [`GRACE`]. Files in `leaving` are no longer kept from
-    /// now on; their modification time records that moment.
+    /// Removes files from a folder that have not been in `kept` for [`GRACE`]. Files in `leaving` are no longer kept
+    /// from now on; their modification time records that moment.
     pub(super) fn prune(
         &self,
         relative: &str,

@@ -1,5 +1,5 @@
-//! The state of a suite that its indices do not contain. `SUITE.json` in the site's folder holds it between publications.
-//! The file contains no secrets, and is written before any file that depends on it.
+//! The state of a suite that its indices do not contain. `SUITE.json` in the site's folder holds it between
+//! publications. The file contains no secrets, and is written before any file that depends on it.
 
 use std::collections::BTreeSet;
 use std::fs;
