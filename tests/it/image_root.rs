@@ -253,7 +253,7 @@ error: `sid` is no suite: known: trixie
 error: `iso`: is no kind of image: known: img, img.xz, img.zst
 error: --size much: use a number with K, M or G
 error: `nurse` is no role of the product: known: robot, pc
-error: `DIR/custom.toml`: line 3: [system] hostnam: there is no such key: there are hostname, read_only
+error: `DIR/custom.toml`: line 3: [system] hostnam: unknown key: expected one of hostname, read_only
 error: `DIR/none.deb`: it is no .deb: it does not start like one
 error: `DIR/absent.deb`: cannot be read: No such file or directory (os error 2)
 error: `OTHER.deb`: is for amd64, the board is arm64: name the package for that one

@@ -37,19 +37,17 @@ impl Probe {
         let (kind, value) = text.split_once(':').unwrap_or((text, ""));
         let known = ["tcp", "connected", "unix", "http", "https", "file", "log", "exec"].contains(&kind);
         if !known || value.is_empty() {
-            return Err(
-                "expected tcp:[ADDRESS:]PORT, connected:[ADDRESS:]PORT, unix:PATH, http:URL, file:PATH, \
-                        log:REGEX or exec:COMMAND"
-                    .into(),
-            );
+            let forms = "expected tcp:[HOST:]PORT, connected:[HOST:]PORT, unix:PATH, http:URL, file:PATH, log:REGEX or \
+                         exec:COMMAND";
+            return Err(forms.into());
         }
-        let port = || Port::parse(value).ok_or("expected PORT or ADDRESS:PORT");
+        let port = || Port::parse(value).ok_or("expected PORT or HOST:PORT");
         Ok(match kind {
             "tcp" => Probe::Tcp(port()?),
             "connected" => Probe::Connected(port()?),
             "unix" => Probe::Unix(value.to_owned()),
             "http" => Probe::Http(Request::parse(value)?),
-            "https" => return Err(request::NO_TLS.into()),
+            "https" => return Err(request::NO_HTTPS.into()),
             "file" => Probe::File(value.into()),
             "log" => Probe::Log(Line::parse(value)?),
             _ => Probe::Exec(value.to_owned()),
@@ -65,7 +63,7 @@ impl Probe {
             Probe::Unix(path) => format!("socket {path}"),
             Probe::Http(request) => request.name.clone(),
             Probe::File(path) => format!("file {}", path.display()),
-            Probe::Log(line) => format!("a line of output like {}", line.as_str()),
+            Probe::Log(line) => format!("an output line that matches {}", line.as_str()),
             Probe::Exec(command) => format!("command {command}"),
         }
     }

@@ -1,11 +1,11 @@
-//! HTTP probes: the request and the expected response. A host is a numeric address or `localhost`: a probe resolves no
+//! HTTP probes: the request and the expected response. A host is an IP address or `localhost`: a probe resolves no
 //! names, and it never waits for a DNS server.
 
 use regex_lite::Regex;
 
 use super::port::Port;
 
-pub(super) const NO_TLS: &str = "TLS is not supported: use a plain `http:` URL, or exec:curl";
+pub(super) const NO_HTTPS: &str = "https is not supported: use a plain http URL, or exec:curl";
 
 /// An HTTP request and the response that passes.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Request {
     /// Parses the URL after `http:`, with or without its own `http:`; an error says why it is invalid.
     pub fn parse(text: &str) -> Result<Request, String> {
         if text.starts_with("https:") {
-            return Err(NO_TLS.into());
+            return Err(NO_HTTPS.into());
         }
         let rest = text.strip_prefix("http:").unwrap_or(text);
         let rest = rest.strip_prefix("//").ok_or("expected a URL such as http://127.0.0.1:8080/health")?;
@@ -40,7 +40,7 @@ impl Request {
         let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
         let with_port = if has_port { host.to_owned() } else { format!("{host}:80") };
         let port = Port::parse(&with_port).filter(|port| !port.hosts.is_empty());
-        let port = port.ok_or("the host must be a numeric address or localhost")?;
+        let port = port.ok_or("the host must be an IP address or localhost")?;
         let slash = if path.starts_with('/') { "" } else { "/" };
         Ok(Request {
             name: format!("http://{rest}"),

@@ -1,4 +1,4 @@
-//! The command lines of `alert` and `mail`.
+//! The options of `alert` and `mail`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -6,24 +6,23 @@ use std::path::PathBuf;
 use base::failure::Failure;
 use base::probe::options::usage;
 
-/// Longer is no name of a unit.
+/// systemd's limit for unit names.
 const LONGEST: usize = 255;
 
-/// What to alert about, and where everything is.
+/// Options of `alert`.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
-    /// The unit.
     pub unit: String,
-    /// The user's own service manager is asked, not the machine's.
+    /// Whether the unit belongs to the user's own service manager.
     pub user: bool,
-    /// Places of the configuration; the first that exists counts.
+    /// Configuration files; the first that exists is used.
     pub config: Vec<PathBuf>,
-    /// Where a mail is left for `mail`, which may send what a locked-out process may not.
+    /// File for the mail, which `mail` sends later.
     pub leave_mail: Option<PathBuf>,
 }
 
 impl Options {
-    /// Takes everything up to the unit.
+    /// Parses all arguments up to the unit.
     pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options, Failure> {
         let mut options = Options::default();
         let mut only_unit = false;
@@ -32,7 +31,7 @@ impl Options {
             let shown = arg.to_string_lossy().into_owned();
             let mut path = || {
                 let value = args.next().filter(|v| !v.is_empty());
-                value.map(PathBuf::from).ok_or_else(|| usage(&format!("`{shown}`"), "no file is named"))
+                value.map(PathBuf::from).ok_or_else(|| usage(&format!("`{shown}`"), "file name is missing"))
             };
             match &*shown {
                 "--" if !only_unit => only_unit = true,
@@ -40,7 +39,7 @@ impl Options {
                 "--config" if !only_unit => options.config.push(path()?),
                 "--leave-mail" if !only_unit => options.leave_mail = Some(path()?),
                 _ if shown.starts_with('-') && !only_unit => {
-                    return Err(usage(&format!("`{}`", shown.escape_debug()), "no such option of `alert`"));
+                    return Err(usage(&format!("`{}`", shown.escape_debug()), "unknown option of `alert`"));
                 }
                 _ if unit.is_some() => {
                     return Err(usage(&format!("`{}`", shown.escape_debug()), "`alert` takes one unit"));
@@ -48,19 +47,19 @@ impl Options {
                 _ => unit = Some(arg),
             }
         }
-        let unit = unit.filter(|u| !u.is_empty()).ok_or_else(|| usage("`alert`", "no unit is named"))?;
+        let unit = unit.filter(|u| !u.is_empty()).ok_or_else(|| usage("`alert`", "unit name is missing"))?;
         let shown = unit.to_string_lossy().into_owned();
         if !is_unit(&shown) {
             let cut: String = shown.chars().take(80).flat_map(char::escape_debug).collect();
-            return Err(usage(&format!("`{cut}`"), "it is no name of a unit, such as `ssh.service`"));
+            return Err(usage(&format!("`{cut}`"), "invalid unit name, expected for example `ssh.service`"));
         }
         options.unit = shown;
         Ok(options)
     }
 }
 
-/// What systemd takes for one: nothing that a shell, a header or a path could trip over but the backslash, with
-/// which systemd itself escapes.
+/// Accepts systemd's unit names: none contains characters that are special in a shell, header or path, except
+/// the backslash of systemd's own escapes.
 fn is_unit(name: &str) -> bool {
     let kinds = [
         "service",
@@ -80,7 +79,7 @@ fn is_unit(name: &str) -> bool {
     name.len() <= LONGEST && !first.is_empty() && kinds.contains(&kind) && first.chars().all(fits)
 }
 
-/// The command line of `mail`: where the configuration may be, and where the mail was left.
+/// Parses the arguments of `mail`: configuration files and the mail file.
 pub(crate) fn mail(mut args: impl Iterator<Item = OsString>) -> Result<(Vec<PathBuf>, PathBuf), Failure> {
     let mut config = Vec::new();
     while let Some(arg) = args.next() {
@@ -91,12 +90,12 @@ pub(crate) fn mail(mut args: impl Iterator<Item = OsString>) -> Result<(Vec<Path
             _ => {
                 return Err(usage(
                     &format!("`{}`", arg.to_string_lossy().escape_debug()),
-                    "no such option of `mail`",
+                    "unknown option of `mail`",
                 ));
             }
         }
     }
-    Err(usage("`mail`", "no file is named"))
+    Err(usage("`mail`", "file name is missing"))
 }
 
 fn one(file: OsString, mut rest: impl Iterator<Item = OsString>) -> Result<PathBuf, Failure> {

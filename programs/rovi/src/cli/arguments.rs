@@ -1,4 +1,4 @@
-//! What follows a verb, read by the verb's own table of options.
+//! Parses the arguments of a verb.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -7,10 +7,10 @@ use base::failure::Failure;
 
 use crate::cli::{Flag, Takes, Verb};
 
-/// Options that were given, and the word beside them.
+/// The parsed arguments.
 #[derive(Debug, Default)]
 pub struct Arguments {
-    /// The verb's name.
+    /// Name of the verb.
     pub verb: &'static str,
     /// The service or other word.
     pub word: Option<String>,
@@ -18,7 +18,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads them; `None` when help is asked for.
+    /// Parses the arguments; returns `None` if help is requested.
     pub fn parse(verb: &'static Verb, words: &[OsString]) -> Result<Option<Arguments>, Failure> {
         let mut found = Arguments { verb: verb.name, ..Arguments::default() };
         let see = format!("see `rovi {} --help`", verb.name);
@@ -35,13 +35,13 @@ impl Arguments {
                 (Some(what), None) => {
                     let next = words.next().and_then(|w| w.to_str());
                     next.map(str::to_owned)
-                        .ok_or_else(|| Failure::usage(format!("`{text}`: no {what}: {see}")))
+                        .ok_or_else(|| Failure::usage(format!("`{text}`: {what} is missing: {see}")))
                 }
             };
-            let unknown = || Failure::usage(format!("`{text}`: no such option: {see}"));
+            let unknown = || Failure::usage(format!("`{text}`: unknown option: {see}"));
             if only_words || !text.starts_with('-') || text == "-" {
                 if found.word.is_some() || verb.takes == Takes::Nothing {
-                    return Err(Failure::usage(format!("`{text}`: one word too many: {see}")));
+                    return Err(Failure::usage(format!("`{text}`: unexpected argument: {see}")));
                 }
                 found.word = Some(text.to_owned());
             } else if text == "--" {
@@ -67,24 +67,24 @@ impl Arguments {
         }
         match (verb.takes, &found.word) {
             (Takes::Service, None) => {
-                Err(Failure::usage(format!("no service is named: {see}, and `rovi list`")))
+                Err(Failure::usage(format!("service name is missing: {see}, and `rovi list`")))
             }
             (Takes::Word(what, known), None) => {
-                Err(Failure::usage(format!("no {what}: one of {}: {see}", known.join(", "))))
+                Err(Failure::usage(format!("{what} is missing: expected one of {}: {see}", known.join(", "))))
             }
-            (Takes::Word(what, known), Some(word)) if !known.contains(&word.as_str()) => Err(Failure::usage(
-                format!("`{word}`: no such {what}: the known ones are {}", known.join(", ")),
-            )),
+            (Takes::Word(what, known), Some(word)) if !known.contains(&word.as_str()) => {
+                Err(Failure::usage(format!("`{word}`: unknown {what}: expected one of {}", known.join(", "))))
+            }
             _ => Ok(Some(found)),
         }
     }
 
-    /// Whether an option was given.
+    /// Returns whether an option was given.
     pub fn has(&self, long: &str) -> bool {
         self.options.contains_key(long)
     }
 
-    /// An option's value.
+    /// Returns the value of an option.
     pub fn value(&self, long: &str) -> Option<&str> {
         self.options.get(long).map(String::as_str)
     }
@@ -116,10 +116,10 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         for (line, why) in [
-            ("-x", "`-x`: no such option"),
+            ("-x", "`-x`: unknown option"),
             ("--follow=1", "takes no value"),
-            ("-n", "`-n`: no "),
-            ("a b", "`b`: one word too many"),
+            ("-n", "`-n`: N is missing"),
+            ("a b", "`b`: unexpected argument"),
         ] {
             let message = parse(line).unwrap_err();
             assert!(message.contains(why) && message.contains("rovi logs --help"), "{line}: {message}");

@@ -113,7 +113,7 @@ fn a_command_that_does_not_exist() {
         let (status, _, stderr) = Running { child }.outcome();
         let expected = "error: `no-such-program`: no such file or directory: install it or correct the command\n\
                         error: the command ended before it was ready: waiting for file /nowhere, 0 s";
-        assert_eq!((status, stderr.split(": it does").next().unwrap().trim_end()), (78, expected));
+        assert_eq!((status, stderr.split(": does not").next().unwrap().trim_end()), (78, expected));
     }
 }
 
@@ -122,11 +122,11 @@ fn a_wrong_command_line_is_refused() {
     let place = place("usage");
     place.manager.confirm();
     let http = "expected a URL such as http://127.0.0.1:8080/health";
-    let tls = "TLS is not supported: use a plain `http:` URL, or exec:curl";
-    let known = "expected tcp:[ADDRESS:]PORT, connected:[ADDRESS:]PORT, unix:PATH, http:URL, file:PATH, log:REGEX or exec:COMMAND";
+    let tls = "https is not supported: use a plain http URL, or exec:curl";
+    let known = "expected tcp:[HOST:]PORT, connected:[HOST:]PORT, unix:PATH, http:URL, file:PATH, log:REGEX or exec:COMMAND";
     for (options, message) in [
         (&[][..], "`run`: expected at least one `--ready`".to_owned()),
-        (&["--ready", "tcp:0"], "`--ready tcp:0`: expected PORT or ADDRESS:PORT".into()),
+        (&["--ready", "tcp:0"], "`--ready tcp:0`: expected PORT or HOST:PORT".into()),
         (&["--ready", "udp:1"], format!("`--ready udp:1`: {known}")),
         (&["--ready", "file:"], format!("`--ready file:`: {known}")),
         (&["--ready", "https://localhost"], format!("`--ready https://localhost`: {tls}")),
@@ -134,7 +134,7 @@ fn a_wrong_command_line_is_refused() {
         (&["--ready", "http:8080"], format!("`--ready http:8080`: {http}")),
         (
             &["--ready", "http://robot/"],
-            "`--ready http://robot/`: the host must be a numeric address or localhost".into(),
+            "`--ready http://robot/`: the host must be an IP address or localhost".into(),
         ),
         (
             &["--watchdog", "log:x"],

@@ -15,7 +15,9 @@ fn a_line_makes_it_ready() {
         &["--ready", "log:^listening on .*[0-9]$"],
         &["sh", "-c", "echo listening; sleep .3; printf 'listening on '; sleep .1; echo 80; exec sleep 60"],
     );
-    assert!(place.manager.told().starts_with("STATUS=waiting for a line of output like ^listening on "));
+    assert!(
+        place.manager.told().starts_with("STATUS=waiting for an output line that matches ^listening on ")
+    );
     assert!(place.manager.wait_for("READY=1").starts_with("READY=1\nSTATUS=ready after "));
     running.kill(Signal::TERM);
     assert_eq!(running.outcome(), (143, "listening\nlistening on 80\n".to_owned(), String::new()));
