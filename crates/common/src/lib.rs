@@ -1,4 +1,4 @@
-//! What the stages of the toolchain share, and that knows nothing of any of them.
+//! Helpers that several stages of the toolchain use. They depend on no stage.
 
 pub mod checksum;
 pub mod glob;

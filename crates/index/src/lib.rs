@@ -1,11 +1,11 @@
-//! The indices of a repository: takes one as it was published, with its compressed forms, changes entries, makes the
-//! next one. What did not change is neither parsed nor compressed again: an index is kept in pieces, and the compressed
-//! form of a piece whose entries stayed is taken over as it is.
+//! The indices of a repository: reads a published index with its compressed forms, changes entries, and writes the next
+//! one. An index consists of pieces. Pieces without a change are neither parsed nor compressed again; their compressed
+//! form is copied.
 //!
-//! Where a piece ends is a matter of the entry there and of nothing else, so the same entries make the same bytes, in
-//! whatever order they came. What stands in a field is the toolchain's business.
+//! Only the entry at the end of a piece decides that the piece ends there. The same entries therefore give the same
+//! bytes, in whatever order they were added.
 //!
-//! A crate of its own, because it is the part of `cargo xtask` that is optimized in a debug build.
+//! This is a separate crate because `cargo xtask` optimizes it even in a debug build.
 
 mod gz;
 mod kind;

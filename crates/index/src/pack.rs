@@ -1,5 +1,5 @@
-//! An index as it is published: takes a [`List`] and the compressed forms of before, makes its text and its compressed
-//! forms, of which those pieces are made anew that changed.
+//! Writes an index: takes a [`List`] and the published compressed forms, and makes the text and its new compressed
+//! forms. Only pieces that changed are compressed again.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use std::{io, thread};
 use crate::list::{Entry, List};
 use crate::{gz, xz};
 
-/// A compressed form.
+/// A compression format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// gzip.
@@ -17,36 +17,37 @@ pub enum Form {
     Xz,
 }
 
-/// An index as it is published.
+/// An index that is ready to publish.
 #[derive(Debug)]
 pub struct Packed {
-    /// The index itself.
+    /// The plain index.
     pub text: Vec<u8>,
-    /// Its compressed forms, in the order in which they were asked for.
+    /// The compressed forms, in the requested order.
     pub forms: Vec<Vec<u8>>,
-    /// How many pieces each of them was made of, and how many of those were made anew.
+    /// For each form, the number of pieces and how many of them were compressed again.
     pub pieces: Vec<[usize; 2]>,
 }
 
-/// A range of the text; as it was in the published text, when it was there as a whole.
 struct Piece {
     range: Range<usize>,
+    /// The same bytes in the published text, if they were contiguous there.
     published: Option<(usize, usize)>,
 }
 
 impl List {
-    /// The text, between a head and a tail, and its compressed forms; of each form, what was published of it.
+    /// Returns the text between `head` and `tail`, and its compressed forms. `forms` has the published bytes of each
+    /// form, or an empty slice.
     pub fn pack(&self, head: &[u8], tail: &[u8], forms: &[(Form, &[u8])]) -> io::Result<Packed> {
         let length: usize = self.entries.iter().map(|entry| self.bytes(entry).len()).sum();
         let mut text = Vec::with_capacity(head.len() + length + tail.len());
         let mut pieces = Vec::new();
         text.extend_from_slice(head);
-        cut(&mut pieces, &text, None);
+        end_piece(&mut pieces, &text, None);
         let mut published = None;
         for (i, entry) in self.entries.iter().enumerate() {
             let bytes = self.bytes(entry);
             text.extend_from_slice(bytes);
-            // A piece is as it was while its entries were one behind the other.
+            // A piece is unchanged as long as its entries were adjacent in the published text.
             let is_first =
                 pieces.last().map_or(0, |piece: &Piece| piece.range.end) + bytes.len() == text.len();
             published = match (entry, published) {
@@ -57,42 +58,46 @@ impl List {
                 _ => None,
             };
             if self.kind.is_edge(bytes) || i + 1 == self.len() {
-                cut(&mut pieces, &text, published);
+                end_piece(&mut pieces, &text, published);
                 published = None;
             }
         }
         text.extend_from_slice(tail);
-        cut(&mut pieces, &text, None);
+        end_piece(&mut pieces, &text, None);
         let results: Vec<io::Result<_>> = thread::scope(|scope| {
             let jobs: Vec<_> = forms
                 .iter()
                 .map(|(form, before)| {
                     let (text, pieces) = (&text, &pieces);
-                    scope.spawn(move || self.form(*form, before, text, pieces))
+                    scope.spawn(move || self.compress(*form, before, text, pieces))
                 })
                 .collect();
-            let died = || Err(io::Error::other("a compressor's thread died"));
-            jobs.into_iter().map(|job| job.join().unwrap_or_else(|_| died())).collect()
+            let panicked = || Err(io::Error::other("a compressing thread panicked"));
+            jobs.into_iter().map(|job| job.join().unwrap_or_else(|_| panicked())).collect()
         });
         let (forms, pieces) = results.into_iter().collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
         Ok(Packed { text, forms, pieces })
     }
 
-    fn form(
+    fn compress(
         &self,
         form: Form,
         before: &[u8],
         text: &[u8],
         pieces: &[Piece],
     ) -> io::Result<(Vec<u8>, [usize; 2])> {
-        // Of each compressed piece: its place, its length without padding, that of its content.
-        let found: Vec<(Range<usize>, usize, usize)> = match form {
-            Form::Gz => gz::members(before).into_iter().map(|(range, length)| (range, 0, length)).collect(),
-            Form::Xz => xz::blocks(before).into_iter().map(|f| (f.range, f.unpadded, f.length)).collect(),
+        // Of each published piece: its range, its length without padding, and the length of its content.
+        let published: Vec<(Range<usize>, usize, usize)> = match form {
+            Form::Gz => {
+                gz::find_members(before).into_iter().map(|(range, length)| (range, 0, length)).collect()
+            }
+            Form::Xz => {
+                xz::find_blocks(before).into_iter().map(|b| (b.range, b.unpadded, b.length)).collect()
+            }
         };
         let mut known = HashMap::new();
         let mut start = 0;
-        for (range, unpadded, length) in found {
+        for (range, unpadded, length) in published {
             known.insert((start, start + length), (range, unpadded));
             start += length;
         }
@@ -110,11 +115,11 @@ impl List {
                     *unpadded
                 }
                 (None, Form::Gz) => {
-                    out.extend(gz::member(content)?);
+                    out.extend(gz::compress(content)?);
                     0
                 }
                 (None, Form::Xz) => {
-                    let block = xz::block(content)?;
+                    let block = xz::compress(content)?;
                     out.extend(block.bytes);
                     block.unpadded
                 }
@@ -122,16 +127,16 @@ impl List {
             lengths.push((unpadded, content.len()));
         }
         match form {
-            Form::Gz if pieces.is_empty() => out = gz::member(b"")?,
+            Form::Gz if pieces.is_empty() => out = gz::compress(b"")?,
             Form::Gz => {}
-            Form::Xz => out = xz::joined(&out, &lengths)?,
+            Form::Xz => out = xz::join(&out, &lengths)?,
         }
         Ok((out, [pieces.len(), fresh]))
     }
 }
 
-/// Ends a piece at the end of the text, if there is anything in it.
-fn cut(pieces: &mut Vec<Piece>, text: &[u8], published: Option<(usize, usize)>) {
+/// Ends a piece at the end of the text, unless the piece is empty.
+fn end_piece(pieces: &mut Vec<Piece>, text: &[u8], published: Option<(usize, usize)>) {
     let start = pieces.last().map_or(0, |piece| piece.range.end);
     if text.len() > start {
         pieces.push(Piece { range: start..text.len(), published });

@@ -1,4 +1,4 @@
-//! What an index offers, for people: takes lists, makes every version that is there, once.
+//! The versions that a repository offers: takes the lists of all processors and formats, and returns each version once.
 
 use crate::kind::Row;
 use crate::list::List;
@@ -8,26 +8,26 @@ use crate::list::List;
 pub struct Version<'a> {
     /// Name of the package.
     pub name: &'a str,
-    /// Its version.
+    /// Version as the index writes it.
     pub version: &'a str,
-    /// The processors that it is for.
+    /// Processors that it is built for.
     pub processors: Vec<&'a str>,
-    /// To how many of a hundred machines it is offered, if not to all.
+    /// Percentage of machines that are offered it; `None` means all of them.
     pub phase: Option<&'a str>,
 }
 
-/// The versions of lists, sorted by name and version as texts.
+/// Returns the versions in these lists, sorted by name and version as text.
 pub fn versions<'a>(lists: impl IntoIterator<Item = &'a List>) -> Vec<Version<'a>> {
-    let mut seen: Vec<&List> = Vec::new();
+    let mut distinct: Vec<&List> = Vec::new();
     let mut rows: Vec<Row<'a>> = Vec::new();
     for list in lists {
-        // What is for every processor makes the indices of several the same.
-        if !seen.iter().any(|other| other.is(list)) {
+        // Processors have the same list while all packages are for every processor.
+        if !distinct.iter().any(|other| other.is(list)) {
             rows.extend(list.rows());
-            seen.push(list);
+            distinct.push(list);
         }
     }
-    // Each list is nearly in this order, which a stable sort makes use of.
+    // Each list is nearly sorted already, and the stable sort is fast on such input.
     rows.sort();
     let mut versions: Vec<Version<'a>> = Vec::with_capacity(rows.len());
     for row in rows {

@@ -1,4 +1,5 @@
-//! Probes on the command line.
+//! Probes: checks of a service, written as `KIND:VALUE` on the command line or in a catalog. The catalog and
+//! `notify-helper` share this parser, so that the catalog rejects what the program would reject.
 
 pub mod line;
 pub mod options;
@@ -11,51 +12,49 @@ use self::line::Line;
 use self::port::Port;
 use self::request::Request;
 
-/// A probe, which passes or fails.
+/// A check of a service that passes or fails.
 #[derive(Debug)]
 pub enum Probe {
     /// The service listens on this port.
     Tcp(Port),
-    /// The service is connected to this port.
+    /// The service has a connection to this remote port.
     Connected(Port),
-    /// The service listens on this socket.
+    /// The service listens on the Unix socket at this path.
     Unix(String),
-    /// This URL answers as expected.
+    /// This HTTP request gets the expected response.
     Http(Request),
     /// This file exists.
     File(PathBuf),
-    /// A line of the output matches.
+    /// A line of the service's output matched.
     Log(Line),
     /// This command succeeds.
     Exec(String),
 }
 
 impl Probe {
-    /// Parses `KIND:VALUE`; the error is the reason.
+    /// Parses `KIND:VALUE`; an error says why the probe is invalid.
     pub fn parse(text: &str) -> Result<Probe, String> {
-        let (kind, of) = text.split_once(':').unwrap_or((text, ""));
+        let (kind, value) = text.split_once(':').unwrap_or((text, ""));
         let known = ["tcp", "connected", "unix", "http", "https", "file", "log", "exec"].contains(&kind);
-        if !known || of.is_empty() {
-            return Err(
-                "unknown probe: expected tcp:[HOST:]PORT, connected:[HOST:]PORT, unix:PATH, http:URL, \
-                 file:PATH, log:REGEX or exec:COMMAND"
-                    .into(),
-            );
+        if !known || value.is_empty() {
+            let forms = "expected tcp:[HOST:]PORT, connected:[HOST:]PORT, unix:PATH, http:URL, file:PATH, log:REGEX or \
+                         exec:COMMAND";
+            return Err(forms.into());
         }
-        let port = || Port::parse(of).ok_or("invalid port: expected PORT or ADDRESS:PORT");
+        let port = || Port::parse(value).ok_or("expected PORT or HOST:PORT");
         Ok(match kind {
             "tcp" => Probe::Tcp(port()?),
             "connected" => Probe::Connected(port()?),
-            "unix" => Probe::Unix(of.to_owned()),
-            "http" => Probe::Http(Request::parse(of)?),
-            "https" => return Err("https is not supported: probe a plain http URL, or use exec:curl".into()),
-            "file" => Probe::File(of.into()),
-            "log" => Probe::Log(Line::parse(of)?),
-            _ => Probe::Exec(of.to_owned()),
+            "unix" => Probe::Unix(value.to_owned()),
+            "http" => Probe::Http(Request::parse(value)?),
+            "https" => return Err(request::NO_HTTPS.into()),
+            "file" => Probe::File(value.into()),
+            "log" => Probe::Log(Line::parse(value)?),
+            _ => Probe::Exec(value.to_owned()),
         })
     }
 
-    /// Returns a description for people.
+    /// Returns the noun phrase that completes "waiting for …".
     pub fn name(&self) -> String {
         match self {
             Probe::Tcp(port) if port.hosts.is_empty() => format!("port {}", port.name),

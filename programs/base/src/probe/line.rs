@@ -1,9 +1,9 @@
-//! Searches output lines for a regular expression, after a plain search for text that every match contains.
-//! The expression alone searches only a few megabytes per second, and a starting service may print many.
+//! Log probes: a regular expression that a line of output must match. A plain search for text that every match contains
+//! runs first, because the regular expression alone reads only a few megabytes per second.
 
 use regex_lite::Regex;
 
-/// A pattern for lines.
+/// A pattern for a line of output.
 #[derive(Debug)]
 pub struct Line {
     regex: Regex,
@@ -12,10 +12,10 @@ pub struct Line {
 }
 
 impl Line {
-    /// Parses an expression; the error is the reason.
+    /// Parses a regular expression; an error says why it is invalid.
     pub fn parse(text: &str) -> Result<Line, String> {
         let regex = Regex::new(text).map_err(|e| one_line(&e))?;
-        Ok(Line { regex, literal: literal(text) })
+        Ok(Line { regex, literal: find_literal(text) })
     }
 
     /// Returns whether the line matches.
@@ -23,15 +23,15 @@ impl Line {
         self.literal.as_ref().is_none_or(|literal| line.contains(literal)) && self.regex.is_match(line)
     }
 
-    /// Returns the expression.
+    /// Returns the expression as it was written.
     pub fn as_str(&self) -> &str {
         self.regex.as_str()
     }
 }
 
-/// Returns the longest text that every match contains, if it is easy to find: nothing from alternatives,
-/// groups, classes or optional parts.
-fn literal(text: &str) -> Option<String> {
+/// Returns the longest literal text that every match contains. It skips groups, classes and optional parts, and returns
+/// `None` for alternatives and for syntax that it does not know.
+fn find_literal(text: &str) -> Option<String> {
     let (mut best, mut run) = (String::new(), String::new());
     let mut depth = 0_u32;
     let mut letters = text.chars().peekable();
@@ -70,7 +70,7 @@ fn literal(text: &str) -> Option<String> {
                 }
             }
             '*' | '?' | '{' => {
-                // The preceding character is optional; after a group, nothing precedes it.
+                // The character before it is optional. After a group or a class, `run` is empty already.
                 run.pop();
                 end(&mut run, &mut best);
                 if letter == '{' {
@@ -86,7 +86,6 @@ fn literal(text: &str) -> Option<String> {
     (!best.is_empty()).then_some(best)
 }
 
-/// Formats an error of a regular expression in one line.
 pub(super) fn one_line(error: &regex_lite::Error) -> String {
     error.to_string().replace('\n', " ")
 }
@@ -115,14 +114,14 @@ mod tests {
             ("x\\d\\]y", Some("]y")),
             ("", None),
         ] {
-            assert_eq!(literal(text).as_deref(), expected, "{text}");
+            assert_eq!(find_literal(text).as_deref(), expected, "{text}");
         }
     }
 
     proptest! {
         #![proptest_config(support::draw_cases(256))]
 
-        /// The plain search does not change the result.
+        /// The plain search before the expression does not change the result.
         #[test]
         fn it_finds_what_the_expression_finds(
             text in "([ab.]|\\\\[.d]|[ab][*+?]|\\(a\\|b\\)|\\[ab\\]|\\[\\^a\\]|a\\{0,2\\}|\\||\\^|\\$|\\(ab\\)\\?){0,6}",

@@ -1,4 +1,5 @@
-//! The options of `run`, which the watcher also gets.
+//! Parses the options of `notify-helper run`. The watcher receives the same options, and the catalog parses them to
+//! check its probes.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -10,33 +11,33 @@ use super::line::one_line;
 use crate::failure::Failure;
 use crate::span;
 
-/// Default time limit of a probe.
+/// Default of `--timeout`.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The options of `run`.
+/// The probes of a service and their timing.
 #[derive(Debug)]
 pub struct Options {
-    /// Each must pass once, in this order.
+    /// Probes that must each pass once, in this order.
     pub ready: Vec<Probe>,
-    /// Must pass repeatedly after the start.
+    /// Probe that must keep passing while the service runs.
     pub watchdog: Option<Probe>,
-    /// Time limit for the whole start; without it, only the unit's own limit applies.
+    /// Time limit of the whole start; without it, only the unit's own limit applies.
     pub grace: Option<Duration>,
-    /// Time between two probes during the start; by default it grows with the elapsed time.
+    /// Pause between attempts during the start; without it, the pause grows with the elapsed time.
     pub interval: Option<Duration>,
-    /// Time limit of a probe.
+    /// Time limit of one attempt.
     pub timeout: Duration,
 }
 
 impl Options {
-    /// Parses all arguments up to `--`; also returns the arguments for the watcher.
+    /// Parses arguments up to and including `--`; also returns those arguments, for the watcher.
     pub fn parse(mut args: impl Iterator<Item = OsString>) -> Result<(Options, Vec<OsString>), Failure> {
         let mut options =
             Options { ready: Vec::new(), watchdog: None, grace: None, interval: None, timeout: TIMEOUT };
         let mut words = Vec::new();
         let mut last = "";
         loop {
-            let arg = args.next().ok_or_else(|| usage("`run`", "`--` and a command are missing"))?;
+            let arg = args.next().ok_or_else(|| usage("`run`", "expected `--` and a command"))?;
             words.push(arg.clone());
             if arg == "--" {
                 break;
@@ -55,44 +56,41 @@ impl Options {
             };
             let value = args.next().unwrap_or_default();
             words.push(value.clone());
-            let of = value.to_string_lossy();
-            let wrong = |why: &str| usage(&format!("`{option} {of}`"), why);
+            let text = value.to_string_lossy();
+            let wrong = |why: &str| usage(&format!("`{option} {text}`"), why);
             if value.to_str().is_none() {
                 return Err(wrong("not UTF-8"));
             }
-            let span = || {
-                span::parse(&of)
-                    .ok_or_else(|| wrong("invalid time span: expected for example `90` or `1min 30s`"))
-            };
+            let span =
+                || span::parse(&text).ok_or_else(|| wrong("expected a time span such as `90` or `1min 30s`"));
             match option {
-                "--ready" => options.ready.push(Probe::parse(&of).map_err(|why| wrong(&why))?),
+                "--ready" => options.ready.push(Probe::parse(&text).map_err(|why| wrong(&why))?),
                 "--watchdog" => {
-                    let probe = Probe::parse(&of).map_err(|why| wrong(&why))?;
+                    let probe = Probe::parse(&text).map_err(|why| wrong(&why))?;
                     if matches!(probe, Probe::Log(_)) {
-                        return Err(wrong("a `log:` probe cannot be a watchdog"));
+                        return Err(wrong("a `log:` probe only detects the start: use another probe"));
                     }
                     if options.watchdog.replace(probe).is_some() {
-                        return Err(wrong("only one watchdog is allowed"));
+                        return Err(wrong("`--watchdog` can be used only once"));
                     }
                 }
                 "--grace" => options.grace = Some(span()?),
                 "--interval" => options.interval = Some(span()?),
                 "--timeout" => options.timeout = span()?,
                 _ => {
-                    let before = if last == "--watchdog" {
+                    let probe = if last == "--watchdog" {
                         options.watchdog.as_mut()
                     } else {
                         options.ready.last_mut()
                     };
-                    let Some(Probe::Http(request)) = before else {
-                        return Err(wrong("must follow an `http:` probe"));
+                    let Some(Probe::Http(request)) = probe else {
+                        return Err(wrong("expected an `http:` probe before it"));
                     };
                     if option == "--http-body" {
-                        request.body = Some(Regex::new(&of).map_err(|e| wrong(&one_line(&e)))?);
+                        request.body = Some(Regex::new(&text).map_err(|e| wrong(&one_line(&e)))?);
                     } else {
-                        request.status = range(&of).ok_or_else(|| {
-                            wrong("invalid status: expected for example `404` or `200-399`")
-                        })?;
+                        request.status = parse_range(&text)
+                            .ok_or_else(|| wrong("expected a status such as `404` or `200-399`"))?;
                     }
                 }
             }
@@ -101,23 +99,23 @@ impl Options {
             }
         }
         if options.ready.is_empty() {
-            return Err(usage("`run`", "`--ready` is missing"));
+            return Err(usage("`run`", "expected at least one `--ready`"));
         }
         Ok((options, words))
     }
 
-    /// Returns whether the command's output must pass through the watcher.
+    /// Returns whether the watcher must read the command's output.
     pub fn reads_output(&self) -> bool {
         self.ready.iter().any(|probe| matches!(probe, Probe::Log(_)))
     }
 }
 
-/// Creates an error about the command line.
+/// Returns a usage error that points to `notify-helper --help`.
 pub fn usage(what: &str, why: &str) -> Failure {
     Failure::usage(format!("{what}: {why}: see `notify-helper --help`"))
 }
 
-fn range(text: &str) -> Option<(u16, u16)> {
+fn parse_range(text: &str) -> Option<(u16, u16)> {
     let (low, high) = text.split_once('-').unwrap_or((text, text));
     let (low, high) = (low.parse().ok()?, high.parse().ok()?);
     (low <= high && low >= 100 && high <= 999).then_some((low, high))

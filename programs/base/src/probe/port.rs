@@ -1,20 +1,20 @@
-//! A port and its addresses.
+//! A TCP port and the addresses that a probe accepts for it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A port at some of the machine's addresses, or at any of them.
+/// A port, on any address unless some are named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Port {
-    /// The addresses; one of them is enough.
+    /// Accepted addresses; empty accepts any.
     pub hosts: Vec<IpAddr>,
     /// Port number.
     pub number: u16,
-    /// The original text.
+    /// The text that was parsed, for messages.
     pub name: String,
 }
 
 impl Port {
-    /// Parses `PORT`, `HOST:PORT` or `[HOST]:PORT`; the host is an IP address or `localhost`.
+    /// Parses `PORT`, `HOST:PORT` or `[HOST]:PORT`; the host is an address or `localhost`.
     pub fn parse(text: &str) -> Option<Port> {
         let (host, number) = match text.rsplit_once(':') {
             Some((host, number)) => (Some(host), number),
@@ -26,7 +26,7 @@ impl Port {
             Some(host) => {
                 let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
                 let address: IpAddr = bare.parse().ok()?;
-                // `::1:80` could also be an address without a port.
+                // `::1:80` is also an address without a port.
                 if address.is_ipv6() && bare == host {
                     return None;
                 }

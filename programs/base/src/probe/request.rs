@@ -1,38 +1,39 @@
-//! An http probe: the request and the expected response. Hosts are IP addresses or `localhost`.
+//! HTTP probes: the request and the expected response. A host is an IP address or `localhost`: a probe resolves no
+//! names, and it never waits for a DNS server.
 
 use regex_lite::Regex;
 
 use super::port::Port;
 
-/// A request and the expected response.
+pub(super) const NO_HTTPS: &str = "https is not supported: use a plain http URL, or exec:curl";
+
+/// An HTTP request and the response that passes.
 #[derive(Debug)]
 pub struct Request {
-    /// The original text.
+    /// The URL, for messages.
     pub name: String,
-    /// Address and port.
+    /// The server's addresses and port.
     pub port: Port,
-    /// Path, from the first slash on.
+    /// Path and query.
     pub path: String,
-    /// `Host:` of the request.
+    /// Value of the `Host:` header.
     pub host: String,
-    /// Range of statuses that pass.
+    /// Lowest and highest status that pass.
     pub status: (u16, u16),
-    /// Pattern that the body must match.
+    /// Expression that the body must match.
     pub body: Option<Regex>,
 }
 
 impl Request {
-    /// Parses the text after `http:`, with or without another `http:`; the error is the reason.
+    /// Parses the URL after `http:`, with or without its own `http:`; an error says why it is invalid.
     pub fn parse(text: &str) -> Result<Request, String> {
         if text.starts_with("https:") {
-            return Err("https is not supported: probe a plain http URL, or use exec:curl".into());
+            return Err(NO_HTTPS.into());
         }
         let rest = text.strip_prefix("http:").unwrap_or(text);
-        let rest = rest
-            .strip_prefix("//")
-            .ok_or("invalid URL: expected for example http://127.0.0.1:8080/health")?;
+        let rest = rest.strip_prefix("//").ok_or("expected a URL such as http://127.0.0.1:8080/health")?;
         if rest.bytes().any(|b| b <= b' ' || b == 0x7f) {
-            return Err("a URL must not contain blanks".into());
+            return Err("a URL cannot contain spaces or control characters".into());
         }
         let rest = rest.split('#').next().unwrap_or_default();
         let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));

@@ -121,13 +121,12 @@ fn a_command_that_does_not_exist() {
 fn a_wrong_command_line_is_refused() {
     let place = place("usage");
     place.manager.confirm();
-    let http = "invalid URL: expected for example http://127.0.0.1:8080/health";
-    let tls = "https is not supported: probe a plain http URL, or use exec:curl";
-    let known = "unknown probe: expected tcp:[HOST:]PORT, connected:[HOST:]PORT, unix:PATH, http:URL, \
-                 file:PATH, log:REGEX or exec:COMMAND";
+    let http = "expected a URL such as http://127.0.0.1:8080/health";
+    let tls = "https is not supported: use a plain http URL, or exec:curl";
+    let known = "expected tcp:[HOST:]PORT, connected:[HOST:]PORT, unix:PATH, http:URL, file:PATH, log:REGEX or exec:COMMAND";
     for (options, message) in [
-        (&[][..], "`run`: `--ready` is missing".to_owned()),
-        (&["--ready", "tcp:0"], "`--ready tcp:0`: invalid port: expected PORT or ADDRESS:PORT".into()),
+        (&[][..], "`run`: expected at least one `--ready`".to_owned()),
+        (&["--ready", "tcp:0"], "`--ready tcp:0`: expected PORT or HOST:PORT".into()),
         (&["--ready", "udp:1"], format!("`--ready udp:1`: {known}")),
         (&["--ready", "file:"], format!("`--ready file:`: {known}")),
         (&["--ready", "https://localhost"], format!("`--ready https://localhost`: {tls}")),
@@ -137,15 +136,21 @@ fn a_wrong_command_line_is_refused() {
             &["--ready", "http://robot/"],
             "`--ready http://robot/`: the host must be an IP address or localhost".into(),
         ),
-        (&["--watchdog", "log:x"], "`--watchdog log:x`: a `log:` probe cannot be a watchdog".into()),
+        (
+            &["--watchdog", "log:x"],
+            "`--watchdog log:x`: a `log:` probe only detects the start: use another probe".into(),
+        ),
         (
             &["--ready", "file:/", "--grace", "x"],
-            "`--grace x`: invalid time span: expected for example `90` or `1min 30s`".into(),
+            "`--grace x`: expected a time span such as `90` or `1min 30s`".into(),
         ),
-        (&["--ready", "file:/", "--http-body", "x"], "`--http-body x`: must follow an `http:` probe".into()),
+        (
+            &["--ready", "file:/", "--http-body", "x"],
+            "`--http-body x`: expected an `http:` probe before it".into(),
+        ),
         (
             &["--ready", "http://[::1]/", "--http-status", "9"],
-            "`--http-status 9`: invalid status: expected for example `404` or `200-399`".into(),
+            "`--http-status 9`: expected a status such as `404` or `200-399`".into(),
         ),
         (&["--when"], "`--when`: unknown option of `run`".into()),
     ] {
