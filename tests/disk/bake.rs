@@ -237,7 +237,7 @@ fn a_root_that_is_too_small_grows_in_either_partition_table() {
     assert_eq!(bake(&base, std::slice::from_ref(&deb), Some(size), &out).unwrap().size, size);
     assert_eq!((fs::metadata(&out).unwrap().len(), root(&out).1.end()), (size, size));
     let error = bake(&base, &[deb], Some(50 << 20), &dir.join("no.img")).unwrap_err();
-    assert!(format!("{error:#}").contains("an image can grow and not shrink"), "{error:#}");
+    assert!(format!("{error:#}").contains("an image can grow but not shrink"), "{error:#}");
 }
 
 /// Asserts that only the root partition's size has changed, and that all is well in it.

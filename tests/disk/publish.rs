@@ -47,7 +47,7 @@ fn a_disk_is_what_others_read_and_the_same_in_another_folder() {
     let error = format!("{:#}", layout::write(&system(), &sized, &two).unwrap_err());
     assert!(
         error.starts_with(&format!(
-            "{} bytes are too few for this image: give more, or no size",
+            "{} bytes are too small for this image: give a larger size, or none",
             boot.end() + (1 << 20)
         )),
         "{error}"

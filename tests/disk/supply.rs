@@ -162,11 +162,11 @@ fn what_cannot_be_added_is_named_in_one_line() {
         refused_by(&base, |out| bake(&base, &[robot], stock, None, out))
     };
     let lock = format!("`locks/trixie-{}.lock`", processor());
-    let what_to_do = "install that in the image first, or make one without --base";
+    let what_to_do = "install them in the image first, or build without --base";
     let lacks = |what: &str, why: &str| {
-        format!("`DIR/base.img`: lacks what the packages need: {what}: {why}: {what_to_do}")
+        format!("`DIR/base.img`: lacks required packages: {what}: {why}: {what_to_do}")
     };
-    let chosen = "packages cannot be chosen (run again with --update)";
+    let chosen = "cannot resolve the packages (run again with --update)";
     assert_eq!(
         refused("absent | not-there", &stock),
         lacks("absent or not-there", &format!("{chosen}: absent or not-there: not in {lock}"))
@@ -186,17 +186,17 @@ fn what_cannot_be_added_is_named_in_one_line() {
     let said = refused("gone", &stock);
     assert!(said.contains("gone 1: cannot be fetched from `file://DIR/pool/gone.deb`"), "{said}");
     let said = refused("brakes", &stock);
-    assert!(said.contains("lacks what the packages need: brakes: it cannot be installed in it"), "{said}");
+    assert!(said.contains("lacks required packages: brakes: cannot install them"), "{said}");
     assert!(said.contains("brakes: error: no road"), "{said}");
 
     let mut others = archive.stock();
     others.suites[0].distribution = "another".to_owned();
     assert_eq!(
         refused("motors", &others),
-        lacks("motors", "no archive is known of `debian trixie`, which it is (known: another trixie)")
+        lacks("motors", "its release `debian trixie` is unknown: expected one of another trixie")
     );
     others.suites[0].distribution = "debian".to_owned();
     others.locks = dir.join("nowhere");
-    let none = format!("`nowhere/trixie-{}.lock`: there is none yet: run again with --update", processor());
+    let none = format!("`nowhere/trixie-{}.lock`: no such lock file: run again with --update", processor());
     assert_eq!(refused("motors", &others), lacks("motors", &none));
 }

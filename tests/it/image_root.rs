@@ -248,15 +248,15 @@ fn what_cannot_be_made_is_said_in_one_line() {
     }
     assert_eq!(
         said,
-        "error: `pi9` is no board: known: generic-amd64, generic-arm64, pi3, pi4, pi5
-error: `sid` is no suite: known: trixie
+        "error: unknown board `pi9`: expected one of generic-amd64, generic-arm64, pi3, pi4, pi5
+error: unknown suite `sid`: expected one of trixie
 error: `iso`: is no kind of image: known: img, img.xz, img.zst
 error: --size much: use a number with K, M or G
 error: `nurse` is no role of the product: known: robot, pc
 error: `DIR/custom.toml`: line 3: [system] hostnam: there is no such key: there are hostname, read_only
 error: `DIR/none.deb`: it is no .deb: it does not start like one
-error: `DIR/absent.deb`: cannot be read: No such file or directory (os error 2)
-error: `OTHER.deb`: is for amd64, the board is arm64: name the package for that one
+error: cannot read `DIR/absent.deb`: No such file or directory (os error 2)
+error: `OTHER.deb`: built for amd64, but the board is arm64: use the arm64 package
 "
     );
     assert!(sh(&dir, "ls -A out").is_empty(), "nothing half-made is left");

@@ -24,19 +24,22 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
     );
     assert_eq!(
         refused(&good, &foreign),
-        "`DIR/base.img`: is a system for arm64, and `DIR/robot_1.2_amd64.deb` is for amd64: take the package for arm64"
+        "`DIR/base.img`: the system is for arm64, but `DIR/robot_1.2_amd64.deb` is for amd64: use the package for arm64"
     );
     assert_eq!(
         refused(&good, &needy),
-        "`DIR/base.img`: lacks what the packages need: not-there or nor-this (<< 2), systemd (>= 258): it does \
-         not say of which distribution it is: install that in the image first, or make one without --base"
+        "`DIR/base.img`: lacks required packages: not-there or nor-this (<< 2), systemd (>= 258): it has no \
+         os-release: install them in the image first, or build without --base"
     );
     assert_eq!(
         refused(&good, &good),
         "`DIR/base.img`: `DIR/base.img`: it is no .deb: it does not start like one"
     );
     let same = bake(&good, std::slice::from_ref(&deb), None, &good).unwrap_err();
-    assert!(format!("{same:#}").ends_with("would be written over: name another file or folder"), "{same:#}");
+    assert!(
+        format!("{same:#}").ends_with("the output would overwrite it: name another file or folder"),
+        "{same:#}"
+    );
 
     let bytes = fs::read(&good).unwrap();
     let bad = |name: &str, change: &dyn Fn(&mut Vec<u8>)| {
@@ -56,7 +59,7 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
     assert_eq!(
         short,
         format!(
-            "`DIR/short.img`: is cut short: partition 2 ends at byte {}, the file at {}: fetch it again",
+            "`DIR/short.img`: truncated: partition 2 ends at byte {}, the file at {}: download it again",
             partition.end(),
             partition.at + (5 << 20)
         )
@@ -69,11 +72,11 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
     );
     assert_eq!(
         bad("other.img", &|b| b[at + 1024 + 0x38] = 0),
-        "`DIR/other.img`: has no partition with an ext4 file system among its 2: use an image whose system is on one"
+        "`DIR/other.img`: none of its 2 partitions has an ext4 file system: use an image whose root file system is ext4"
     );
     assert_eq!(
         bad("zip.img", &|b| b[..4].copy_from_slice(b"PK\x03\x04")),
-        "`DIR/zip.img`: is a zip: unpack it and name the image that was in it"
+        "`DIR/zip.img`: is a zip archive: unpack it and name the image inside"
     );
     assert!(bad("damaged.img", &|b| b[at + 1024 + 0x78] ^= 1).contains("corrupt superblock: checksum"));
 
@@ -122,7 +125,7 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
     );
     assert_eq!(
         debugfs("no-system.img", "rm /var/lib/dpkg/status"),
-        "`DIR/no-system.img`: has no Debian system in its root partition: `/var/lib/dpkg/status` is not there"
+        "`DIR/no-system.img`: no Debian system in its root partition: `/var/lib/dpkg/status` does not exist"
     );
 }
 
@@ -135,7 +138,7 @@ fn a_script_that_fails_and_a_full_disk_leave_nothing() {
         .unwrap();
     ok("sh", &["-euc", &format!("cd {}; dpkg-deb --build package bad.deb", dir.display())]);
     let said = refused(&base, &dir.join("bad.deb"));
-    assert!(said.starts_with("the packages were not installed: robot: error: no motors"), "{said}");
+    assert!(said.starts_with("cannot install the packages: robot: error: no motors"), "{said}");
     assert!(said.contains("exit status 3"), "{said}");
 
     let deb = package(&dir, "arm64", NEEDS, 3 << 20);

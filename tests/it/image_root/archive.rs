@@ -111,7 +111,7 @@ impl Distribution {
 fn an_archive_is_believed_as_far_as_its_signature_goes() {
     host::need(&TOOLS).unwrap();
     let tiny = Distribution::new("believed");
-    assert_eq!(tiny.said(&[]), "error: `image/tiny-arm64.lock`: there is none yet: run again with --update");
+    assert_eq!(tiny.said(&[]), "error: `image/tiny-arm64.lock`: no such lock file: run again with --update");
     tiny.publish(&["a"]);
     assert_eq!(
         tiny.said(&["--update"]),
@@ -149,7 +149,7 @@ fn an_archive_is_believed_as_far_as_its_signature_goes() {
         "a lock was written of what was not believed"
     );
 
-    let gone = "error: packages cannot be had: a mirror keeps only the newest version of each: run again with --update to take \
+    let gone = "error: cannot fetch the locked packages: a mirror keeps only the newest version of each: run again with --update to lock \
                 those: ";
     // Lock files of somebody else's folder, and then those of the checkout.
     let said = tiny.said(&["--update", "--locks", tiny.dir.join("locks").to_str().unwrap()]);
@@ -215,7 +215,7 @@ fn an_index_of_another_suite_or_another_day_is_refused() {
     let lock = tiny.dir.join("checkout/image/tiny-arm64.lock");
     assert!(!lock.exists(), "a lock was written of what was not believed");
 
-    let made = "error: packages cannot be had: ";
+    let made = "error: cannot fetch the locked packages: ";
     // The end of validity is still to come.
     let said = update(&format!("{OURS}Valid-Until: Sun, 13 Sep 2099 07:55:41 UTC\n"));
     assert!(said.starts_with(made), "{said}");
@@ -232,7 +232,7 @@ fn an_index_of_another_suite_or_another_day_is_refused() {
     fs::write(&lock, before.replace("Indices:\n tiny 1789199741\n", "")).unwrap();
     assert_eq!(
         update(&older),
-        "error: `image/tiny-arm64.lock`: is of Sat, 12 Sep 2026 07:55:41 UTC, and the archive has nothing since Fri, 11 Sep \
+        "error: `image/tiny-arm64.lock`: dated Sat, 12 Sep 2026 07:55:41 UTC, but the archive's newest index is of Fri, 11 Sep \
          2026 07:55:41 UTC: use another mirror, or remove the lock to go back"
     );
     assert!(!fs::read_to_string(&lock).unwrap().contains("Indices"), "the lock was changed");
