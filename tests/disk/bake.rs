@@ -185,7 +185,7 @@ fn two_runs_do_not_write_one_file() {
     let out = dir.join("out.img");
     let first = layout::Draft::new(&out, 10).unwrap();
     let error = layout::Draft::new(&out, 10).unwrap_err();
-    assert!(format!("{error:#}").ends_with("is being made by another run: wait for it"), "{error:#}");
+    assert!(format!("{error:#}").ends_with("another run is writing it: wait until it ends"), "{error:#}");
     // One that was killed leaves its draft behind, and no lock.
     let draft = out.with_added_extension("new");
     drop(first);
@@ -279,7 +279,7 @@ fn a_packed_image_is_unpacked_once_and_gives_the_same() {
         let whole = fs::read(&packed).unwrap();
         fs::write(&packed, &whole[..whole.len() / 2]).unwrap();
         let said = refused(&packed, &deb);
-        assert!(said.contains("is damaged or cut short: fetch it again"), "{said}");
+        assert!(said.contains("damaged or truncated: download it again"), "{said}");
     }
 }
 

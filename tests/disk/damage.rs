@@ -323,5 +323,5 @@ fn extents_that_lead_to_the_same_blocks_again_and_again_come_to_an_end() {
         let _ = tell.send(read.map(drop).map_err(|error| format!("{error:#}")));
     });
     let answer = answer.recv_timeout(Duration::from_secs(30)).expect("it comes to no end");
-    assert_eq!(answer.unwrap_err(), "`/etc/block-0`: shares its blocks with others: run `e2fsck -f` on it");
+    assert_eq!(answer.unwrap_err(), "`/etc/block-0`: shares blocks with other files: run `e2fsck -f` on it");
 }

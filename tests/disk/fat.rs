@@ -133,23 +133,23 @@ fn what_no_fat_can_hold_is_refused() {
         format!("{:#}", write(&tree, &path, 64 << 20).unwrap_err())
     };
     let file = || Kind::File(Content::bytes([]));
-    assert_eq!(said("a:b", file(), None), "`/a:b`: has a character in its name that no FAT can have");
-    assert_eq!(said("end.", file(), None), "`/end.`: ends in a dot or a space, which a FAT forgets");
+    assert_eq!(said("a:b", file(), None), "`/a:b`: a character in its name is not allowed on FAT");
+    assert_eq!(said("end.", file(), None), "`/end.`: ends in a dot or a space, which FAT drops");
     assert_eq!(
         said("readme", file(), Some("README")),
-        "`/readme`: differs from another name only in capital letters, which is nothing to a FAT: rename one"
+        "`/readme`: differs from another name only in case, which FAT ignores: rename one"
     );
     assert_eq!(
         said("link", Kind::Symlink("target".to_owned()), None),
-        "`/link`: is neither file nor folder, and a FAT knows nothing else: keep it on the root partition"
+        "`/link`: neither a file nor a folder, so FAT cannot store it: keep it on the root partition"
     );
     assert_eq!(
         said("large", Kind::File(Content::bytes(vec![0; 70 << 20])), None),
-        "`/large`: does not fit any more: make the boot partition larger"
+        "`/large`: does not fit: make the boot partition larger"
     );
     let tree = Tree::new(Node::new(Kind::Dir, 0o755, LEAP));
     assert_eq!(
         format!("{:#}", write(&tree, &path, 20 << 20).unwrap_err()),
-        "the boot partition has 20971520 bytes, which is too little for a FAT32: give it at least 34 MiB"
+        "the boot partition has 20971520 bytes, which is too small for FAT32: give it at least 34 MiB"
     );
 }

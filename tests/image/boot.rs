@@ -115,7 +115,7 @@ fn what_is_no_image_is_refused() {
             &["--board", "pi4", "--on-board"],
             "the emulator has no machine that is a pi4: test without --on-board",
         ),
-        (&other, &[], "is damaged or cut short: fetch it again"),
+        (&other, &[], "damaged or truncated: download it again"),
         (&zeros, &[], "has no partition table: is it a raw image, and whole?"),
         (&absent, &[], "cannot be read: No such file or directory"),
     ] {

@@ -50,10 +50,10 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
         refused(&path, &deb)
     };
     let at = partition.at as usize;
-    assert_eq!(bad("empty.img", &|b| b.clear()), "`DIR/empty.img`: is too short for a disk image");
+    assert_eq!(bad("empty.img", &|b| b.clear()), "`DIR/empty.img`: too short for a disk image");
     assert_eq!(
         bad("noise.img", &|b| b[510] = 0),
-        "`DIR/noise.img`: has no partition table (neither MBR nor GPT): name an image of a whole disk"
+        "`DIR/noise.img`: no partition table (neither MBR nor GPT): name an image of a whole disk"
     );
     let short = bad("short.img", &|b| b.truncate(at + (5 << 20)));
     assert_eq!(
@@ -67,7 +67,7 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
     assert_eq!(
         bad("extended.img", &|b| b[446 + 32 + 4..446 + 48]
             .copy_from_slice(&[5, 0, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0])),
-        "`DIR/extended.img`: has an extended partition, whose layout is not known here: use an image with at most four \
+        "`DIR/extended.img`: extended partitions are not supported: use an image with at most four \
          partitions"
     );
     assert_eq!(
@@ -94,7 +94,7 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
     fs::write(&path, packed).unwrap();
     assert_eq!(
         refused(&path, &deb),
-        "`DIR/large.img.xz`: wants too much memory: pack it again with `xz -9` or less: needed memory too big for \
+        "`DIR/large.img.xz`: needs too much memory: compress it again with `xz -9` or lower: needed memory too big for \
          mem_limit_kb"
     );
 
@@ -104,8 +104,8 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
         ok("debugfs", &["-w", "-R", request, &format!("{}?offset={at}", path.display())]);
         refused(&path, &deb)
     };
-    let dirty = "the root file system (partition 2): was not unmounted in order, its journal has to be replayed: run \
-                 `e2fsck -f` on it, or shut the machine down in order before its card is copied";
+    let dirty = "the root file system (partition 2): was not unmounted cleanly: run `e2fsck -f` \
+                 on it, or shut the machine down before you copy its card";
     assert_eq!(debugfs("dirty.img", "feature +needs_recovery"), format!("`DIR/dirty.img`: {dirty}"));
     assert_eq!(debugfs("open.img", "ssv state 0"), format!("`DIR/open.img`: {dirty}"));
     assert_eq!(debugfs("orphans.img", "ssv last_orphan 12"), format!("`DIR/orphans.img`: {dirty}"));
@@ -115,13 +115,13 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
     );
     assert_eq!(
         debugfs("casefold.img", "feature +casefold +encrypt"),
-        "`DIR/casefold.img`: the root file system (partition 2): has features that are not kept here (encrypt, \
-         casefold): make it without them (`mke2fs -O ^encrypt,^casefold`)"
+        "`DIR/casefold.img`: the root file system (partition 2): unsupported features (encrypt, casefold): create it \
+         again without them (`mke2fs -O ^encrypt,^casefold`)"
     );
     assert_eq!(
         debugfs("immutable.img", "sif /usr/bin/tool flags 0x80010"),
-        "`DIR/immutable.img`: the root file system: `/usr/bin/other-name`: is marked `i` (lsattr), which would be lost: \
-         take that away with chattr"
+        "`DIR/immutable.img`: the root file system: `/usr/bin/other-name`: has the attributes `i` (lsattr), which would be \
+         lost: remove them with chattr"
     );
     assert_eq!(
         debugfs("no-system.img", "rm /var/lib/dpkg/status"),
@@ -145,7 +145,7 @@ fn a_script_that_fails_and_a_full_disk_leave_nothing() {
     let full = Full::of(&dir, "1m");
     let out = full.0.join("out.img");
     let error = format!("{:#}", bake(&base, &[deb], None, &out).unwrap_err());
-    assert!(error.starts_with(&format!("`{}`: cannot be written", out.display())), "{error}");
+    assert!(error.starts_with(&format!("cannot write `{}`", out.display())), "{error}");
     assert!(error.ends_with("No space left on device (os error 28)"), "{error}");
     assert_eq!(fs::read_dir(&full.0).unwrap().count(), 0, "nothing is left");
 }

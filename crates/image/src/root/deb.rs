@@ -232,7 +232,7 @@ mod tests {
         });
         let data = package_of(&archive("control", |_| ()), "data.tar.xz", &packed(&long[..512], 2 << 20));
         let error = unpack("name", &data).expect_err("a name");
-        assert_eq!(format!("{error:#}"), "an extension is longer than 1048576 bytes");
+        assert_eq!(format!("{error:#}"), "extension header longer than 1048576 bytes");
         let large = archive("control", |header| header.set_size(3 << 30));
         let deb = package_of(b"", "control.tar.xz", &packed(&large[..512], 80 << 20));
         let error = unpack("script", &deb).expect_err("a script");
