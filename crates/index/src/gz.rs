@@ -1,5 +1,5 @@
-//! gzip: each piece is a member, and members in a row are the whole (RFC 1952). How long a member is stands in its head,
-//! in a field of its own that readers pass over.
+//! gzip: each piece is a member, and concatenated members form the whole file (RFC 1952). A member's length
+//! is stored in an extra field of its header, which readers ignore.
 
 use std::io::{self, Read, Write};
 use std::ops::Range;
@@ -7,24 +7,25 @@ use std::ops::Range;
 use flate2::read::MultiGzDecoder;
 use flate2::{Compression, GzBuilder};
 
-/// What the field is called, and how long it is.
+/// ID and length of the extra field.
 const FIELD: [u8; 4] = [b'S', b'Z', 4, 0];
-/// A head's bytes up to the field's length: a magic number, deflate, a flag that says "further fields", no time.
+/// The header up to the length of the extra fields: magic number, deflate, the flag for extra fields, no
+/// time.
 const BEGIN: [u8; 8] = [0x1f, 0x8b, 8, 4, 0, 0, 0, 0];
-/// Where the length of the member is.
+/// Position of the member's length.
 const LENGTH: Range<usize> = 16..20;
 
-/// An index with a million packages. What says that it has more is damaged, or meant to fill the memory.
+/// Enough for a million packages. A larger one is damaged, or an attempt to fill the memory.
 const LARGEST: u64 = 1 << 30;
 
-/// The whole content.
+/// Decompresses the whole file.
 pub fn unpack(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let said = lengths(bytes).iter().fold(0, |sum: usize, length| sum.saturating_add(*length));
-    // Nothing of it is believed: deflate makes a byte of 1032 at most.
-    let mut text = Vec::with_capacity(said.min(bytes.len().saturating_mul(1032)).min(LARGEST as usize));
+    let announced = lengths(bytes).iter().fold(0, |sum: usize, length| sum.saturating_add(*length));
+    // The announced length is not trusted: deflate expands by a factor of at most 1032.
+    let mut text = Vec::with_capacity(announced.min(bytes.len().saturating_mul(1032)).min(LARGEST as usize));
     MultiGzDecoder::new(bytes).take(LARGEST + 1).read_to_end(&mut text)?;
     if text.len() as u64 > LARGEST {
-        return Err(io::Error::other(format!("unpacks to more than {LARGEST} bytes")));
+        return Err(io::Error::other(format!("unpacks to more than the limit of {LARGEST} bytes")));
     }
     Ok(text)
 }
@@ -39,7 +40,8 @@ pub(crate) fn member(text: &[u8]) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The members that were made here, and how long the content of each is; none when there is anything else.
+/// Returns the members written by this module, with their uncompressed sizes; empty if there is anything
+/// else.
 pub(crate) fn members(bytes: &[u8]) -> Vec<(Range<usize>, usize)> {
     let mut members = Vec::new();
     let mut start = 0;
@@ -68,7 +70,7 @@ fn number(bytes: &[u8]) -> usize {
 mod tests {
     use super::{member, unpack};
 
-    /// Two hundred of them would be 800 GB.
+    /// Two hundred such members would take 800 GB.
     #[test]
     fn a_member_is_not_as_long_as_it_says() {
         let mut bytes = member(b"text").expect("gzip");

@@ -1,4 +1,4 @@
-//! Kinds of index: where an entry ends, and the few things in it that an index is kept by.
+//! Kinds of index: where an entry ends, and the fields that an index is sorted and searched by.
 
 use std::str;
 
@@ -11,11 +11,11 @@ pub enum Kind {
     Packages,
     /// dnf's `primary`.
     Primary,
-    /// dnf's other lists, whose packages stand in the order of `primary`.
+    /// dnf's other lists, in the order of `primary`.
     Further,
 }
 
-/// What an entry is about.
+/// The package of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Row<'a> {
     pub name: &'a str,
@@ -25,7 +25,7 @@ pub(crate) struct Row<'a> {
 }
 
 impl Kind {
-    /// What every entry begins with, where something else stands before the first one.
+    /// Returns the start of every entry, if something else precedes the first one.
     pub(crate) fn begin(self) -> Option<&'static [u8]> {
         match self {
             Kind::Packages => None,
@@ -33,7 +33,7 @@ impl Kind {
         }
     }
 
-    /// What every entry ends with.
+    /// Returns the end of every entry.
     pub(crate) fn end(self) -> &'static [u8] {
         match self {
             Kind::Packages => b"\n\n",
@@ -41,7 +41,7 @@ impl Kind {
         }
     }
 
-    /// The package's file, by which the entries are sorted.
+    /// Returns the package path, by which entries are sorted.
     pub(crate) fn place(self, entry: &[u8]) -> &[u8] {
         match self {
             Kind::Packages => between(entry, b"\nFilename: ", b'\n'),
@@ -50,7 +50,7 @@ impl Kind {
         }
     }
 
-    /// Whether a piece ends behind this entry: by the hash of the package, for one of so many as [`PIECE`] says.
+    /// Returns whether a piece ends after this entry: the package's hash selects one in [`PIECE`].
     pub(crate) fn is_edge(self, entry: &[u8]) -> bool {
         let hash = match self {
             Kind::Packages => between(entry, b"\nSHA256: ", b'\n'),
@@ -64,7 +64,7 @@ impl Kind {
         number.is_some_and(|number| number % PIECE == 0)
     }
 
-    /// What it is about.
+    /// Returns the package of an entry.
     pub(crate) fn row(self, entry: &[u8]) -> Row<'_> {
         match self {
             Kind::Packages => paragraph(entry),
@@ -78,11 +78,11 @@ impl Kind {
     }
 }
 
-/// How many entries a piece has, on average: few enough that one is compressed in no time, and enough that they
-/// compress nearly as well as all of them.
+/// Average number of entries per piece: few enough to compress quickly, and enough to compress nearly as well
+/// as the whole.
 const PIECE: u32 = 128;
 
-/// The fields of a paragraph, read in one pass.
+/// Reads the fields of a paragraph in one pass.
 fn paragraph(entry: &[u8]) -> Row<'_> {
     let mut row = Row { name: "", version: "", processor: "", phase: None };
     let mut rest = entry;
@@ -113,7 +113,7 @@ fn paragraph(entry: &[u8]) -> Row<'_> {
     row
 }
 
-/// What stands between a mark and the next such byte; nothing when there is no such mark.
+/// Returns the bytes between a mark and the next `end` byte; empty without the mark.
 fn between<'a>(entry: &'a [u8], mark: &[u8], end: u8) -> &'a [u8] {
     let Some(at) = memmem::find(entry, mark) else { return b"" };
     let rest = &entry[at + mark.len()..];

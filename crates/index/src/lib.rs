@@ -1,11 +1,11 @@
-//! The indices of a repository: takes one as it was published, with its compressed forms, changes entries, makes the
-//! next one. What did not change is neither parsed nor compressed again: an index is kept in pieces, and the compressed
-//! form of a piece whose entries stayed is taken over as it is.
+//! The indices of a repository: reads a published index with its compressed forms, changes entries, and packs
+//! the next version. An index is divided into pieces, and a piece whose entries are unchanged is neither
+//! parsed nor compressed again.
 //!
-//! Where a piece ends is a matter of the entry there and of nothing else, so the same entries make the same bytes, in
-//! whatever order they came. What stands in a field is the toolchain's business.
+//! The end of a piece depends only on the entry there, so the same entries give the same bytes, regardless of
+//! the order in which they were added. This crate does not interpret the fields.
 //!
-//! A crate of its own, because it is the part of `cargo xtask` that is optimized in a debug build.
+//! It is a crate of its own so that debug builds can optimize it.
 
 mod gz;
 mod kind;

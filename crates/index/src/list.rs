@@ -1,4 +1,5 @@
-//! An index as a list of entries: those that were published are ranges of its text, new ones their own bytes.
+//! An index as a list of entries. Published entries are ranges of the published text; new ones have their own
+//! bytes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,11 +8,11 @@ use memchr::memmem;
 
 use crate::kind::{Kind, Row};
 
-/// The entries of an index, sorted by the files of their packages.
+/// The entries of an index, sorted by the paths of their packages.
 #[derive(Clone)]
 pub struct List {
     pub(crate) kind: Kind,
-    /// The text as it was published; lists that began as the same one share it.
+    /// The published text, shared by lists that started from it.
     pub(crate) text: Arc<Vec<u8>>,
     pub(crate) entries: Vec<Entry>,
 }
@@ -23,7 +24,7 @@ pub(crate) enum Entry {
 }
 
 impl List {
-    /// The list of a text as it was published.
+    /// Reads a list from a published text.
     pub fn read(kind: Kind, text: Vec<u8>) -> List {
         let text = Arc::new(text);
         let begin = kind.begin().map_or(Some(0), |begin| memmem::find(&text, begin));
@@ -37,42 +38,42 @@ impl List {
         List { kind, text, entries }
     }
 
-    /// One without entries.
+    /// Creates an empty list.
     pub fn empty(kind: Kind) -> List {
         List { kind, text: Arc::default(), entries: Vec::new() }
     }
 
-    /// How many there are.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// An entry, with what ends it.
+    /// Returns an entry with its terminator.
     pub fn get(&self, i: usize) -> &[u8] {
         self.bytes(&self.entries[i])
     }
 
-    /// The file of an entry's package.
+    /// Returns the package path of an entry.
     pub fn place(&self, i: usize) -> &[u8] {
         self.kind.place(self.get(i))
     }
 
-    /// The files of all packages.
+    /// Returns all package paths.
     pub fn places(&self) -> Vec<&[u8]> {
         self.entries.iter().map(|entry| self.kind.place(self.bytes(entry))).collect()
     }
 
-    /// Where the entry of this file is, or would be.
+    /// Returns the position of the entry with this package path, or where it would be inserted.
     pub fn find(&self, place: &[u8]) -> Result<usize, usize> {
         self.entries.binary_search_by(|entry| self.kind.place(self.bytes(entry)).cmp(place))
     }
 
-    /// Where the entries of a version are.
+    /// Returns the positions of a version's entries.
     pub fn positions(&self, name: &str, version: &str) -> Vec<usize> {
         let is_meant = |i: &usize| {
             let row = self.kind.row(self.get(*i));
@@ -81,24 +82,24 @@ impl List {
         (0..self.len()).filter(is_meant).collect()
     }
 
-    /// Puts an entry in.
+    /// Inserts an entry.
     pub fn insert(&mut self, i: usize, entry: &[u8]) {
         self.entries.insert(i, Entry::New(entry.into()));
     }
 
-    /// Puts an entry in the place of another one.
+    /// Replaces an entry.
     pub fn replace(&mut self, i: usize, entry: &[u8]) {
         if self.get(i) != entry {
             self.entries[i] = Entry::New(entry.into());
         }
     }
 
-    /// Takes an entry out.
+    /// Removes an entry.
     pub fn remove(&mut self, i: usize) {
         self.entries.remove(i);
     }
 
-    /// Whether another list began as the same one, and has the same entries.
+    /// Returns whether another list started from the same text and has the same entries.
     pub fn is(&self, other: &List) -> bool {
         Arc::ptr_eq(&self.text, &other.text) && self.entries == other.entries
     }

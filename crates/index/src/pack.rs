@@ -1,5 +1,5 @@
-//! An index as it is published: takes a [`List`] and the compressed forms of before, makes its text and its compressed
-//! forms, of which those pieces are made anew that changed.
+//! Packs an index for publishing: takes a [`List`] and the previously published compressed forms, and returns
+//! the text and its new compressed forms. Only changed pieces are compressed.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -17,25 +17,25 @@ pub enum Form {
     Xz,
 }
 
-/// An index as it is published.
+/// A packed index.
 #[derive(Debug)]
 pub struct Packed {
-    /// The index itself.
+    /// The uncompressed text.
     pub text: Vec<u8>,
-    /// Its compressed forms, in the order in which they were asked for.
+    /// Its compressed forms, in the requested order.
     pub forms: Vec<Vec<u8>>,
-    /// How many pieces each of them was made of, and how many of those were made anew.
+    /// For each form, the number of pieces and how many of them were compressed now.
     pub pieces: Vec<[usize; 2]>,
 }
 
-/// A range of the text; as it was in the published text, when it was there as a whole.
+/// A range of the text, and its range in the published text if it is unchanged.
 struct Piece {
     range: Range<usize>,
     published: Option<(usize, usize)>,
 }
 
 impl List {
-    /// The text, between a head and a tail, and its compressed forms; of each form, what was published of it.
+    /// Packs the text between a head and a tail. Each form comes with its previously published bytes.
     pub fn pack(&self, head: &[u8], tail: &[u8], forms: &[(Form, &[u8])]) -> io::Result<Packed> {
         let length: usize = self.entries.iter().map(|entry| self.bytes(entry).len()).sum();
         let mut text = Vec::with_capacity(head.len() + length + tail.len());
@@ -46,7 +46,7 @@ impl List {
         for (i, entry) in self.entries.iter().enumerate() {
             let bytes = self.bytes(entry);
             text.extend_from_slice(bytes);
-            // A piece is as it was while its entries were one behind the other.
+            // A piece is unchanged if its entries were adjacent before.
             let is_first =
                 pieces.last().map_or(0, |piece: &Piece| piece.range.end) + bytes.len() == text.len();
             published = match (entry, published) {
@@ -71,7 +71,7 @@ impl List {
                     scope.spawn(move || self.form(*form, before, text, pieces))
                 })
                 .collect();
-            let died = || Err(io::Error::other("a compressor's thread died"));
+            let died = || Err(io::Error::other("a compressor thread panicked"));
             jobs.into_iter().map(|job| job.join().unwrap_or_else(|_| died())).collect()
         });
         let (forms, pieces) = results.into_iter().collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
@@ -85,14 +85,14 @@ impl List {
         text: &[u8],
         pieces: &[Piece],
     ) -> io::Result<(Vec<u8>, [usize; 2])> {
-        // Of each compressed piece: its place, its length without padding, that of its content.
-        let found: Vec<(Range<usize>, usize, usize)> = match form {
+        // Range, unpadded size and uncompressed size of each compressed piece.
+        let compressed: Vec<(Range<usize>, usize, usize)> = match form {
             Form::Gz => gz::members(before).into_iter().map(|(range, length)| (range, 0, length)).collect(),
             Form::Xz => xz::blocks(before).into_iter().map(|f| (f.range, f.unpadded, f.length)).collect(),
         };
         let mut known = HashMap::new();
         let mut start = 0;
-        for (range, unpadded, length) in found {
+        for (range, unpadded, length) in compressed {
             known.insert((start, start + length), (range, unpadded));
             start += length;
         }
@@ -130,7 +130,7 @@ impl List {
     }
 }
 
-/// Ends a piece at the end of the text, if there is anything in it.
+/// Ends a piece at the end of the text, unless it is empty.
 fn cut(pieces: &mut Vec<Piece>, text: &[u8], published: Option<(usize, usize)>) {
     let start = pieces.last().map_or(0, |piece| piece.range.end);
     if text.len() > start {

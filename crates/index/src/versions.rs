@@ -1,4 +1,4 @@
-//! What an index offers, for people: takes lists, makes every version that is there, once.
+//! Lists every version that an index offers, once.
 
 use crate::kind::Row;
 use crate::list::List;
@@ -6,28 +6,28 @@ use crate::list::List;
 /// A version of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version<'a> {
-    /// Name of the package.
+    /// Package name.
     pub name: &'a str,
-    /// Its version.
+    /// Package version.
     pub version: &'a str,
-    /// The processors that it is for.
+    /// The processors it is built for.
     pub processors: Vec<&'a str>,
-    /// To how many of a hundred machines it is offered, if not to all.
+    /// Percentage of machines it is offered to, if it is phased.
     pub phase: Option<&'a str>,
 }
 
-/// The versions of lists, sorted by name and version as texts.
+/// Returns the versions in the lists, sorted by name and version as text.
 pub fn versions<'a>(lists: impl IntoIterator<Item = &'a List>) -> Vec<Version<'a>> {
     let mut seen: Vec<&List> = Vec::new();
     let mut rows: Vec<Row<'a>> = Vec::new();
     for list in lists {
-        // What is for every processor makes the indices of several the same.
+        // Indices of several processors are equal if all packages are for any processor.
         if !seen.iter().any(|other| other.is(list)) {
             rows.extend(list.rows());
             seen.push(list);
         }
     }
-    // Each list is nearly in this order, which a stable sort makes use of.
+    // The lists are nearly sorted, which makes a stable sort fast.
     rows.sort();
     let mut versions: Vec<Version<'a>> = Vec::with_capacity(rows.len());
     for row in rows {

@@ -1,5 +1,6 @@
-//! xz: each piece is a block of one stream, because apt reads no second one. A stream is a head, blocks, an index that
-//! says how long each is, and a foot; all but the blocks is written here, after "The .xz File Format" 1.2.
+//! xz: each piece is a block of a single stream, because apt does not read a second one. A stream has a
+//! header, blocks, an index of their sizes, and a footer. This module writes all but the blocks, according to
+//! "The .xz File Format" 1.2.
 
 use std::io::{self, Write};
 use std::ops::Range;
@@ -7,22 +8,22 @@ use std::ops::Range;
 use flate2::Crc;
 use lzma_rust2::{XzOptions, XzWriter};
 
-/// How long a stream's head is, and its foot.
+/// Size of a stream's header and of its footer.
 const EDGE: usize = 12;
 const FOOT: &[u8; 2] = b"YZ";
 
-/// A block, and how long it is without padding.
+/// A block and its unpadded size.
 pub(crate) struct Block {
     pub bytes: Vec<u8>,
     pub(crate) unpadded: usize,
 }
 
-/// What is found in a stream.
+/// A block in a stream.
 pub(crate) struct Found {
-    /// Where the block is, with its padding.
+    /// Range of the block, with padding.
     pub(crate) range: Range<usize>,
     pub(crate) unpadded: usize,
-    /// How long its content is.
+    /// Uncompressed size.
     pub(crate) length: usize,
 }
 
@@ -35,8 +36,7 @@ pub(crate) fn block(text: &[u8]) -> io::Result<Block> {
     Ok(Block { bytes: stream[range.clone()].to_vec(), unpadded: *unpadded })
 }
 
-/// A stream of such blocks: their bytes one after the other, and of each its length without padding and that of its
-/// content.
+/// Returns a stream of the concatenated blocks. `lengths` has the unpadded and the uncompressed size of each.
 pub(crate) fn joined(blocks: &[u8], lengths: &[(usize, usize)]) -> io::Result<Vec<u8>> {
     let empty = stream(b"")?;
     let head = &empty[..EDGE];
@@ -53,7 +53,7 @@ pub(crate) fn joined(blocks: &[u8], lengths: &[(usize, usize)]) -> io::Result<Ve
     Ok([head, blocks, &index, &crc(&foot), &foot, FOOT].concat())
 }
 
-/// The blocks of a stream as it is made here; none when it is anything else.
+/// Returns the blocks of a stream written by this module; empty if it is anything else.
 pub(crate) fn blocks(stream: &[u8]) -> Vec<Found> {
     find(stream).unwrap_or_default()
 }
@@ -81,7 +81,7 @@ fn find(stream: &[u8]) -> Option<Vec<Found>> {
 }
 
 fn stream(text: &[u8]) -> io::Result<Vec<u8>> {
-    // An index of many versions of few packages packs well however little one tries.
+    // The fastest preset is enough: an index with many versions of few packages compresses well.
     let mut writer = XzWriter::new(Vec::new(), XzOptions::with_preset(0))?;
     writer.write_all(text)?;
     writer.finish()
@@ -93,7 +93,7 @@ fn crc(bytes: &[u8]) -> [u8; 4] {
     crc.sum().to_le_bytes()
 }
 
-/// Seven bits a byte, the lowest first, and a bit that says that there are more.
+/// Writes a variable-length integer: seven bits per byte, the lowest first.
 fn write_number(out: &mut Vec<u8>, mut number: usize) {
     while number >= 0x80 {
         out.push((number & 0x7f) as u8 | 0x80);

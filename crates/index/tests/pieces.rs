@@ -1,4 +1,5 @@
-//! Indices that grow: what is compressed piece by piece is what others read, and the same as if it were made at once.
+//! Growing indices: piecewise compression gives what others can read, and the same bytes as packing
+//! everything at once.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -28,13 +29,13 @@ fn one_entry_among_ten_thousand_makes_one_piece_anew() {
     more.insert(place.clone(), entry);
     same(&grown, &made(Kind::Packages, &more, None));
 
-    // And taken out again, everything is as it was.
+    // After removing the entries again, everything is as before.
     let mut list = List::read(Kind::Packages, grown.text.clone());
     list.remove(list.find(place.as_bytes()).unwrap());
     let back = pack(&list, &grown, "", "");
     assert!(back.pieces.iter().all(|[_, fresh]| (1..=2).contains(fresh)), "{:?}", back.pieces);
     same(&back, &packed);
-    // A phase of before, set again, changes nothing at all.
+    // Setting a phase to its current value changes nothing.
     let mut list = List::read(Kind::Packages, back.text.clone());
     list.replace(7, list.get(7).to_vec().as_slice());
     assert_eq!(pack(&list, &back, "", "").pieces, [[pieces, 0], [pieces, 0]]);
@@ -79,7 +80,7 @@ fn compressed_forms_of_others_are_made_anew() {
     let all: BTreeMap<String, String> = (0..1_000).map(|i| paragraph(i, 1)).collect();
     let packed = made(Kind::Packages, &all, None);
     let list = List::read(Kind::Packages, packed.text.clone());
-    // As earlier versions of the toolchain wrote it, cut short, of another index, and nothing of the kind.
+    // Written by an older version, truncated, of another index, and invalid.
     let mut whole = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     std::io::Write::write_all(&mut whole, &packed.text).unwrap();
     let whole = whole.finish().unwrap();
@@ -109,12 +110,12 @@ fn versions_are_there_once_with_all_their_processors() {
     let lists =
         [both, arm].map(|entries| List::read(Kind::Packages, made(Kind::Packages, &entries, None).text));
     let rpm = List::read(Kind::Primary, made(Kind::Primary, &[rpm(2, 9)].into(), Some((HEAD, TAIL))).text);
-    let shown: Vec<String> = versions(lists.iter().chain([&rpm]))
+    let lines: Vec<String> = versions(lists.iter().chain([&rpm]))
         .iter()
         .map(|v| format!("{} {} {} {:?}", v.name, v.version, v.processors.join(","), v.phase))
         .collect();
     assert_eq!(
-        shown,
+        lines,
         [
             "load-00000 1 all None",
             "load-00001 1 all None",
@@ -152,7 +153,7 @@ fn rpm(number: u32, version: u32) -> (String, String) {
     (place, text)
 }
 
-/// Sixty-four digits that look like chance.
+/// Sixty-four hexadecimal digits that look random.
 fn hash(number: u32, version: u32) -> String {
     let mut state = u64::from(number) << 8 | u64::from(version);
     (0..4)
@@ -170,7 +171,7 @@ fn insert(list: &mut List, place: &str, entry: &str) {
     }
 }
 
-/// An index that is made at once.
+/// Packs an index at once.
 fn made(kind: Kind, entries: &BTreeMap<String, String>, edges: Option<(&str, &str)>) -> Packed {
     let mut list = List::empty(kind);
     for (i, (place, entry)) in entries.iter().enumerate() {
@@ -182,7 +183,7 @@ fn made(kind: Kind, entries: &BTreeMap<String, String>, edges: Option<(&str, &st
     pack(&list, &nothing, head, tail)
 }
 
-/// Packs, and reads it as others do.
+/// Packs a list and reads it back with other tools.
 fn pack(list: &List, before: &Packed, head: &str, tail: &str) -> Packed {
     let forms = [(Form::Gz, &before.forms[0][..]), (Form::Xz, &before.forms[1][..])];
     let packed = list.pack(head.as_bytes(), tail.as_bytes(), &forms).unwrap();
@@ -191,7 +192,7 @@ fn pack(list: &List, before: &Packed, head: &str, tail: &str) -> Packed {
     MultiGzDecoder::new(&packed.forms[0][..]).read_to_end(&mut text).unwrap();
     assert_eq!(text, packed.text);
     text.clear();
-    // One stream, and nothing behind it.
+    // A single stream with nothing after it.
     let mut rest = &packed.forms[1][..];
     XzReader::new(&mut rest, false).read_to_end(&mut text).unwrap();
     assert_eq!((text, rest.len()), (packed.text.clone(), 0));
