@@ -86,9 +86,9 @@ fn a_full_disk_is_said_and_leaves_no_half_package() {
     assert_eq!(
         said,
         format!(
-            "error: `{deb}`: cannot be written: No space left on device (os error 28)
+            "error: cannot write `{deb}`: No space left on device (os error 28)
 {deb}
-error: `{deb}`: cannot be written: Read-only file system (os error 30)
+error: cannot write `{deb}`: Read-only file system (os error 30)
 "
         )
     );
