@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-/// How much of a file is read at once.
+/// Bytes of a file read at once.
 const CHUNK: usize = 1 << 20;
 
 /// Writes bytes as hexadecimal digits.
@@ -22,7 +22,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 
 /// Returns the checksum of a file.
 pub fn sha256_file(path: &Path) -> Result<String> {
-    let unreadable = || format!("`{}`: cannot be read", path.display());
+    let unreadable = || format!("cannot read `{}`", path.display());
     let mut file = File::open(path).with_context(unreadable)?;
     let (mut digest, mut buffer) = (Sha256::new(), vec![0; CHUNK]);
     loop {

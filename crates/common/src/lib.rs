@@ -1,4 +1,4 @@
-//! What the stages of the toolchain share, and that knows nothing of any of them.
+//! Helpers shared by the stages of the toolchain; they depend on none of them.
 
 pub mod checksum;
 pub mod glob;

@@ -1,4 +1,4 @@
-//! The same work on many items, side by side.
+//! Runs the same work on many items in parallel.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,18 +6,18 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 
-/// Returns how many threads can run at once here.
+/// Returns how many threads can run at once on this machine.
 pub fn processors() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// Works on each item and returns the results in the items' order. After a failure no further item is begun; of several
-/// failures, the one of the earliest item is returned.
+/// Runs `work` on each item and returns the results in the items' order. After a failure, no further item is
+/// started. If several fail, the error of the earliest item is returned.
 pub fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
     each_with(items, processors(), || (), |(), item| work(item))
 }
 
-/// As [`each`], on at most that many threads, each with a state of its own, such as a buffer.
+/// Like [`each`], on at most `threads` threads, each with its own state, such as a buffer.
 pub fn each_with<T: Sync, R: Send, S>(
     items: &[T],
     threads: usize,

@@ -19,20 +19,20 @@ use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use structured_zstd::decoding::{FrameDecoder, StreamingDecoder};
 
-/// A package's control archive: scripts, and checksums of its files.
+/// Limit for a package's control archive: scripts and checksums of its files.
 pub const CONTROL: u64 = 64 << 20;
-/// A package's files.
+/// Limit for a package's files.
 pub const FILES: u64 = 8 << 30;
-/// An image of a card.
+/// Limit for an image of a memory card.
 pub const IMAGE: u64 = 256 << 30;
-/// A kernel, or an initramfs with its modules.
+/// Limit for a kernel, or an initramfs with its modules.
 pub const KERNEL: u64 = 1 << 30;
 
-/// What is kept in memory of that which was unpacked, to be repeated: as much as `xz -9` and `zstd --ultra` ask for, and no
-/// more than `zstd` gives without being told.
+/// Limit for a decompressor's dictionary: what `xz -9` and `zstd --ultra` need, and what `zstd` accepts by
+/// default.
 const DICTIONARY: u64 = 128 << 20;
 
-/// A stream that is an error once more has come of it than it may have.
+/// A stream that fails when it yields more than its limit.
 #[derive(Debug)]
 pub struct Bounded<R> {
     input: R,
@@ -40,22 +40,22 @@ pub struct Bounded<R> {
     left: u64,
 }
 
-/// Bounds a stream that is not packed.
+/// Limits an uncompressed stream.
 pub fn bound<R: Read>(input: R, most: u64) -> Bounded<R> {
     Bounded { input, most, left: most }
 }
 
-/// Unpacks xz.
+/// Decompresses xz.
 pub fn xz<R: Read>(packed: R, most: u64) -> Bounded<XzReader<R>> {
     bound(XzReader::new_mem_limit(packed, true, (DICTIONARY >> 10) as u32 + 1024), most)
 }
 
-/// Unpacks gzip.
+/// Decompresses gzip.
 pub fn gzip<R: Read>(packed: R, most: u64) -> Bounded<MultiGzDecoder<R>> {
     bound(MultiGzDecoder::new(packed), most)
 }
 
-/// Unpacks zstd.
+/// Decompresses zstd.
 pub fn zstd<R: Read>(packed: R, most: u64) -> io::Result<Bounded<StreamingDecoder<R, FrameDecoder>>> {
     let mut decoder = FrameDecoder::new();
     decoder.set_max_window_size(DICTIONARY).map_err(io::Error::other)?;
@@ -73,7 +73,7 @@ impl<R: Read> Read for Bounded<R> {
         if buffer.is_empty() || self.input.read(&mut [0])? == 0 {
             return Ok(0);
         }
-        let why = format!("unpacks to more than {} bytes, and no more is read", self.most);
+        let why = format!("unpacks to more than the limit of {} bytes", self.most);
         Err(io::Error::new(io::ErrorKind::FileTooLarge, why))
     }
 }
@@ -84,7 +84,7 @@ mod tests {
 
     use super::{gzip, xz, zstd};
 
-    /// Zeros of four times the bound, in a few kilobytes.
+    /// Zeros of four times the limit, in a few kilobytes.
     #[test]
     fn a_stream_ends_where_it_may_become_no_more() {
         let zeros = vec![0; 4 << 20];
@@ -111,7 +111,7 @@ mod tests {
         for mut stream in open((4 << 20) - 1) {
             let mut whole = Vec::new();
             let error = stream.read_to_end(&mut whole).expect_err("too much");
-            assert_eq!(error.to_string(), "unpacks to more than 4194303 bytes, and no more is read");
+            assert_eq!(error.to_string(), "unpacks to more than the limit of 4194303 bytes");
             assert_eq!(whole.len(), (4 << 20) - 1);
         }
     }

@@ -31,10 +31,7 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
         "`DIR/base.img`: lacks required packages: not-there or nor-this (<< 2), systemd (>= 258): it has no \
          os-release: install them in the image first, or build without --base"
     );
-    assert_eq!(
-        refused(&good, &good),
-        "`DIR/base.img`: `DIR/base.img`: it is no .deb: it does not start like one"
-    );
+    assert_eq!(refused(&good, &good), "`DIR/base.img`: `DIR/base.img`: not a .deb: no ar header");
     let same = bake(&good, std::slice::from_ref(&deb), None, &good).unwrap_err();
     assert!(
         format!("{same:#}").ends_with("the output would overwrite it: name another file or folder"),

@@ -236,7 +236,7 @@ mod tests {
         let large = archive("control", |header| header.set_size(3 << 30));
         let deb = package_of(b"", "control.tar.xz", &packed(&large[..512], 80 << 20));
         let error = unpack("script", &deb).expect_err("a script");
-        assert_eq!(format!("{error:#}"), "unpacks to more than 67108864 bytes, and no more is read");
+        assert_eq!(format!("{error:#}"), "unpacks to more than the limit of 67108864 bytes");
     }
 
     /// Compresses the start, followed by zeros.
