@@ -103,21 +103,21 @@ fn what_is_no_image_is_refused() {
         (
             &good,
             &[][..],
-            "its name does not say what board it is for: add --board, of generic-amd64, generic-arm64, pi3, pi4, pi5",
+            "cannot tell its board from its name: add --board with one of generic-amd64, generic-arm64, pi3, pi4, pi5",
         ),
         (
             &good,
             &["--board", "pi9"],
-            "`pi9` is no board here: known: generic-amd64, generic-arm64, pi3, pi4, pi5",
+            "unknown board `pi9`: expected one of generic-amd64, generic-arm64, pi3, pi4, pi5",
         ),
         (
             &good,
             &["--board", "pi4", "--on-board"],
-            "the emulator has no machine that is a pi4: test without --on-board",
+            "the emulator has no model of a pi4: test without --on-board",
         ),
         (&other, &[], "damaged or truncated: download it again"),
-        (&zeros, &[], "has no partition table: is it a raw image, and whole?"),
-        (&absent, &[], "cannot be read: No such file or directory"),
+        (&zeros, &[], "no partition table: name a complete raw image"),
+        (&absent, &[], "cannot read `"),
     ] {
         let tested = command().args(["image", "--test"]).arg(file).args(arguments).output().unwrap();
         let complaint = String::from_utf8_lossy(&tested.stderr);
@@ -127,6 +127,6 @@ fn what_is_no_image_is_refused() {
     // An image with faults: each has a line.
     let tested = command().args(["image", "--board", "pi4", "--test"]).arg(&good).output().unwrap();
     let complaint = String::from_utf8_lossy(&tested.stderr).into_owned();
-    assert!(complaint.contains("\n  boot partition: `fixup4.dat` is not there\n"), "{complaint}");
+    assert!(complaint.contains("\n  boot partition: `fixup4.dat` does not exist\n"), "{complaint}");
     assert_eq!(tested.status.code(), Some(1));
 }

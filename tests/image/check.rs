@@ -57,62 +57,70 @@ fn every_fault_is_found_and_named() {
     let packed = |files: &[(&str, &[u8])]| Some(initramfs(files));
     let (init, foreign) = (("init", &b"#!/bin/sh\n"[..]), elf(62));
     let cases: [Case<'_>; 21] = [
-        ("/boot/firmware/start4.elf", None, &["boot partition: `start4.elf` is not there"]),
-        ("/boot/firmware/vmlinuz-6.1", None, &["boot partition: `vmlinuz-6.1` is not there"]),
-        ("/boot/firmware/vmlinuz-6.1", text("MZ"), &["boot partition: `vmlinuz-6.1` is no kernel for arm64"]),
-        ("/boot/firmware/initrd.img-6.1", None, &["boot partition: `initrd.img-6.1` is not there"]),
-        ("/boot/firmware/board.dtb", None, &["boot partition: device tree `board.dtb` is not there"]),
-        ("/boot/firmware/board.dtb", text("dtb"), &["boot partition: `board.dtb` is no whole device tree"]),
+        ("/boot/firmware/start4.elf", None, &["boot partition: `start4.elf` does not exist"]),
+        ("/boot/firmware/vmlinuz-6.1", None, &["boot partition: `vmlinuz-6.1` does not exist"]),
+        (
+            "/boot/firmware/vmlinuz-6.1",
+            text("MZ"),
+            &["boot partition: `vmlinuz-6.1` is not a kernel for arm64"],
+        ),
+        ("/boot/firmware/initrd.img-6.1", None, &["boot partition: `initrd.img-6.1` does not exist"]),
+        ("/boot/firmware/board.dtb", None, &["boot partition: device tree `board.dtb` does not exist"]),
+        (
+            "/boot/firmware/board.dtb",
+            text("dtb"),
+            &["boot partition: `board.dtb` is not a complete device tree"],
+        ),
         (
             "/boot/firmware/config.txt",
             text("kernel=vmlinuz-6.1\ninitramfs initrd.img-6.1\ndtoverlay=w1-gpio,pin=4\n"),
-            &["boot partition: `overlays/w1-gpio.dtbo` is not there"],
+            &["boot partition: `overlays/w1-gpio.dtbo` does not exist"],
         ),
         (
             "/boot/firmware/config.txt",
             text("include config.txt\n"),
-            &["boot partition: `config.txt`: includes files without an end"],
+            &["boot partition: `config.txt`: endless includes"],
         ),
         (
             "/boot/firmware/config.txt",
             None,
             &[
-                "boot partition: there is neither `config.txt` nor a file in `loader/entries/`: nothing can start from it",
+                "boot partition: neither `config.txt` nor a file in `loader/entries/` exists, so no machine can start from it",
             ],
         ),
         (
             "/boot/firmware/cmdline.txt",
             text("root=/dev/mmcblk0p2\nquiet"),
             &[
-                "boot partition: `cmdline.txt`: more than one line of 1024 characters",
-                "boot partition: `cmdline.txt`: does not say `root=PARTUUID=1234abcd-02`, which is this card's root",
-                "boot partition: `cmdline.txt`: does not say `rootwait`: a card is not there at once",
+                "boot partition: `cmdline.txt`: must be one line of at most 1024 characters",
+                "boot partition: `cmdline.txt`: lacks `root=PARTUUID=1234abcd-02`, the root partition of this card",
+                "boot partition: `cmdline.txt`: lacks `rootwait`, because a card appears late",
             ],
         ),
         (
             "/boot/firmware/initrd.img-6.1",
             packed(&[init, BUILT_IN]),
-            &["`initrd.img-6.1`: the module `sdhci-iproc` is not there, so the board finds no card"],
+            &["`initrd.img-6.1`: module `sdhci-iproc` is missing, so the board cannot find the card"],
         ),
         (
             "/boot/firmware/initrd.img-6.1",
             packed(&[init, MODULE, BUILT_IN, ("usr/lib/libkmod.so.2", &foreign)]),
-            &["`initrd.img-6.1`: `usr/lib/libkmod.so.2` is a program for another processor than arm64"],
+            &["`initrd.img-6.1`: `usr/lib/libkmod.so.2` is not a program for arm64"],
         ),
         (
             "/boot/firmware/initrd.img-6.1",
             text("\u{1f}nothing"),
-            &["`initrd.img-6.1`: is packed in a way that is not known here: gzip, xz and zstd are"],
+            &["`initrd.img-6.1`: unsupported compression: expected gzip, xz or zstd"],
         ),
         (
             "/usr/lib/modules/6.1/modules.dep",
             None,
-            &["`initrd.img-6.1`: its modules are of 6.1, and root's of 6.2"],
+            &["`initrd.img-6.1`: its modules are for kernel 6.1, but those of the root file system for 6.2"],
         ),
         (
             "/usr/lib/systemd/systemd",
             Some(foreign.clone()),
-            &["root: `/usr/lib/systemd/systemd` is no program for arm64"],
+            &["root: `/usr/lib/systemd/systemd` is not a program for arm64"],
         ),
         (
             "/var/lib/dpkg/status",
@@ -121,35 +129,35 @@ fn every_fault_is_found_and_named() {
                     + &status("b", "install ok installed", "amd64"))
                     .into(),
             ),
-            &["root: the package a is `install ok half-configured`", "root: the package b is for amd64"],
+            &["root: package a is `install ok half-configured`", "root: package b is for amd64"],
         ),
         (
             "/etc/shadow",
             text("root::20000::::::\npi:$6$x$y:20000::::::\n"),
             &[
-                "root: `/etc/shadow`: root gets in without a password",
+                "root: `/etc/shadow`: root can log in without a password",
                 "root: `/etc/shadow`: pi has a password",
             ],
         ),
         (
             "/etc/fstab",
             text("PARTUUID=deadbeef-02 / ext4\n"),
-            &["root: `/etc/fstab`: `PARTUUID=deadbeef-02` is no partition of this card"],
+            &["root: `/etc/fstab`: `PARTUUID=deadbeef-02` is not a partition of this card"],
         ),
         (
             "/etc/machine-id",
             text("00112233445566778899aabbccddeeff\n"),
-            &["root: `/etc/machine-id` is set, so every card would be the same machine"],
+            &["root: `/etc/machine-id` is set, so all cards would have the same identity"],
         ),
         (
             "/etc/ssh/ssh_host_ed25519_key",
             text("key"),
-            &["root: `/etc/ssh/ssh_host_ed25519_key` is there, and would be the same on every card"],
+            &["root: `/etc/ssh/ssh_host_ed25519_key` exists, so all cards would share it"],
         ),
         (
             "/var/lib/systemd/random-seed",
             text("seed"),
-            &["root: `/var/lib/systemd/random-seed` is there, and would be the same on every card"],
+            &["root: `/var/lib/systemd/random-seed` exists, so all cards would share it"],
         ),
     ];
     let folder = Scratch::new("faults");
@@ -175,33 +183,33 @@ fn what_a_boot_loader_of_uefi_does_not_find_is_named() {
         (
             "/boot/firmware/EFI/BOOT/BOOTX64.EFI",
             None,
-            &["boot partition: `EFI/BOOT/BOOTX64.EFI` is not there"],
+            &["boot partition: `EFI/BOOT/BOOTX64.EFI` does not exist"],
         ),
         (
             entry,
             None,
             &[
-                "boot partition: there is neither `config.txt` nor a file in `loader/entries/`: nothing can start from it",
+                "boot partition: neither `config.txt` nor a file in `loader/entries/` exists, so no machine can start from it",
             ],
         ),
         (
             entry,
             Some(ENTRY.replace("initrd ", "#initrd ").into()),
-            &["boot partition: `loader/entries/6.1.conf`: says no `initrd`"],
+            &["boot partition: `loader/entries/6.1.conf`: no `initrd` in it"],
         ),
         (
             entry,
             Some(ENTRY.replace("abcd-02 rootwait", "abcd-03").into()),
             &[
-                "boot partition: `loader/entries/6.1.conf`: does not say `root=PARTUUID=1234abcd-02`, which is this card's root",
-                "boot partition: `loader/entries/6.1.conf`: does not say `rootwait`: a card is not there at once",
+                "boot partition: `loader/entries/6.1.conf`: lacks `root=PARTUUID=1234abcd-02`, the root partition of this card",
+                "boot partition: `loader/entries/6.1.conf`: lacks `rootwait`, because a card appears late",
             ],
         ),
-        ("/boot/firmware/vmlinuz-6.1", None, &["boot partition: `vmlinuz-6.1` is not there"]),
+        ("/boot/firmware/vmlinuz-6.1", None, &["boot partition: `vmlinuz-6.1` does not exist"]),
         (
             "/boot/firmware/vmlinuz-6.1",
             Some(vec![0; 4000]),
-            &["boot partition: `vmlinuz-6.1` is no kernel for amd64"],
+            &["boot partition: `vmlinuz-6.1` is not a kernel for amd64"],
         ),
     ];
     let folder = Scratch::new("uefi");
@@ -236,7 +244,7 @@ fn what_is_broken_is_said_and_never_panics() {
     file.write_all_at(&[byte[0] ^ 1], table).unwrap();
     assert_eq!(
         found("a table"),
-        ["boot file system: its two tables differ"]
+        ["boot file system: its two allocation tables differ"]
             .map(|fault| format!("`{}`: partition 1: {fault}", path.display()))
     );
     file.write_all_at(&byte, table).unwrap();
@@ -250,9 +258,9 @@ fn what_is_broken_is_said_and_never_panics() {
     }
     assert_eq!(faults(&Card::open(&path).unwrap(), &needs()), [""; 0]);
     file.set_len(size / 2).unwrap();
-    assert!(found("cut short")[0].ends_with("behind the file's end"));
+    assert!(found("cut short")[0].ends_with("beyond the end of the file"));
     file.set_len(100).unwrap();
     let refused = format!("{:#}", Card::open(&path).unwrap_err());
-    assert!(refused.ends_with("has no partition table: is it a raw image, and whole?"), "{refused}");
+    assert!(refused.ends_with("no partition table: name a complete raw image"), "{refused}");
     assert!(format!("{:#}", Card::open(&folder.0).unwrap_err()).ends_with("name a raw image"));
 }
