@@ -119,7 +119,7 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
     let stand_ins =
         other.as_ref().map(|lock| lock.solve(&suite.stand_in_wish())).transpose()?.unwrap_or_default();
     let key = key(workspace, recipe, &lock, &chosen, &stand_ins)?;
-    let disk = u32::from_str_radix(&key[..8], 16).context("the key is hexadecimal")?;
+    let disk = u32::from_str_radix(&key[..8], 16).context("invalid cache key")?;
     let place = Place::take(&cache.join("roots"), &format!("{}-{}-{}", board.name, suite.name, &key[..16]))?;
     let tar = place.tar.clone();
     let packages: Vec<Package> = chosen.iter().copied().cloned().collect();

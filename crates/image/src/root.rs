@@ -111,7 +111,7 @@ pub fn make(plan: &Plan, out: &Path) -> Result<Made> {
     let words = [PROGRAM, "inside", PLAN];
     let room = enter::start(&words, plan.emulator.as_deref(), Stdio::piped())?;
     let Room { mut child, input, answer } = room;
-    let errors = child.stderr.take().context("stderr is piped")?;
+    let errors = child.stderr.take().context("no pipe for the stderr of the child")?;
     let (input_result, report, last) = thread::scope(|scope| {
         let last = scope.spawn(|| pass_on(errors));
         let input_result = scope.spawn(|| give(plan, &program, BufWriter::with_capacity(1 << 20, input)));

@@ -176,7 +176,7 @@ fn curl(list: &[&Wanted], drafts: &Path) -> Result<String> {
         .stderr(Stdio::piped())
         .spawn()
         .context("cannot start `curl`: apt-get install curl")?;
-    let mut input = child.stdin.take().context("stdin is piped")?;
+    let mut input = child.stdin.take().context("no pipe for the stdin of the child")?;
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         if std::io::stderr().is_terminal() {

@@ -151,7 +151,7 @@ fn verified(signed: &[u8], keyring: &Path) -> Result<String> {
         .stderr(Stdio::piped())
         .spawn()
         .context("cannot start `gpgv`: apt-get install gpgv")?;
-    let mut input = child.stdin.take().context("stdin is piped")?;
+    let mut input = child.stdin.take().context("no pipe for the stdin of the child")?;
     let ended = std::thread::scope(|scope| {
         scope.spawn(move || input.write_all(signed));
         child.wait_with_output()

@@ -153,7 +153,7 @@ impl Run<'_> {
         let enter::Room { mut child, input, answer: output } =
             enter::start(&words, emulator, Stdio::piped())?;
         let input = BufWriter::with_capacity(1 << 20, input);
-        let mut complaints = child.stderr.take().context("stderr is piped")?;
+        let mut complaints = child.stderr.take().context("no pipe for the stderr of the child")?;
         let (written, answer, complaint) = std::thread::scope(|scope| {
             let complaint = scope.spawn(move || {
                 let mut text = Vec::new();

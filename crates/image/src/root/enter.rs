@@ -59,8 +59,8 @@ pub(crate) fn start<W: AsRef<OsStr>>(words: &[W], emulator: Option<&Path>, error
         .stderr(errors)
         .spawn()
         .context("cannot start `unshare`: apt-get install util-linux")?;
-    let mut input = child.stdin.take().context("stdin is piped")?;
-    let mut answer = BufReader::new(child.stdout.take().context("stdout is piped")?);
+    let mut input = child.stdin.take().context("no pipe for the stdin of the child")?;
+    let mut answer = BufReader::new(child.stdout.take().context("no pipe for the stdout of the child")?);
     let mut ready = String::new();
     answer.read_line(&mut ready)?;
     ensure!(
