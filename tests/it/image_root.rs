@@ -247,9 +247,9 @@ fn what_cannot_be_made_is_said_in_one_line() {
         said,
         "error: unknown board `pi9`: expected one of generic-amd64, generic-arm64, pi3, pi4, pi5
 error: unknown suite `sid`: expected one of trixie
-error: `iso`: is no kind of image: known: img, img.xz, img.zst
-error: --size much: use a number with K, M or G
-error: `nurse` is no role of the product: known: robot, pc
+error: unknown image format `iso`: expected one of img, img.xz, img.zst
+error: invalid --size `much`: expected a number with K, M or G
+error: unknown role `nurse`: expected one of robot, pc
 error: `DIR/custom.toml`: line 3: [system] hostnam: there is no such key: there are hostname, read_only
 error: `DIR/none.deb`: not a .deb: no ar header
 error: cannot read `DIR/absent.deb`: No such file or directory (os error 2)

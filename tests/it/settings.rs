@@ -331,7 +331,7 @@ fn what_cannot_be_set_is_refused_with_what_can() {
             2,
             "error: invalid value 'host' for '--set <KEY=VALUE>': expected KEY=VALUE",
         ),
-        (&["--set", "x=1"], 1, "error: `--only` and `--set` are about one product: name it"),
+        (&["--set", "x=1"], 1, "error: `--only` and `--set` require a single product: name it"),
     ] {
         let output = run(&mut xtask(&[&["render", "--out", out], options].concat()));
         let error = String::from_utf8(output.stderr).unwrap();

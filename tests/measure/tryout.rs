@@ -21,7 +21,7 @@ fn a_shell_appears_in_a_machine_with_the_gateway_running() {
         quickest = quickest.min(begin.elapsed());
         assert!(lines(&shown, "rovi-gateway.service").ends_with(" active"), "{shown}");
         assert!(lines(&shown, "rovi-nav.service").ends_with(" inactive"), "{shown}");
-        assert!(shown.contains("`exit` or Ctrl-D takes the machine away"), "{shown}");
+        assert!(shown.contains("`exit` or Ctrl-D removes the machine"), "{shown}");
         person.type_line(
             "systemctl is-active rovi-gateway; su - op -c 'systemctl start rovi-nav && echo st''arted'",
         );

@@ -72,8 +72,7 @@ fn fill(out: &Path, left: u32) {
 fn says_so(output: &Output) {
     let said = both(output);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    let ends =
-        ": No space left on device (os error 28): the published state is unchanged: make room and run it again\n";
+    let ends = ": No space left on device (os error 28): the published state is unchanged: make room and run it again\n";
     // Another test's run may have to be waited for, and that is said before.
     let errors: Vec<&str> =
         said.lines().filter(|line| !line.starts_with("waiting for another run")).collect();

@@ -46,7 +46,7 @@ fn what_is_no_key_to_sign_with_is_refused_in_one_line_and_nothing_is_published()
     fs::create_dir(dir.join("repo")).unwrap();
     put("repo/served", good.as_bytes());
     for (name, says) in [
-        ("missing", "make one with `cargo xtask key new FILE`"),
+        ("missing", "create one with `cargo xtask key new FILE`"),
         ("empty", "no line `-----BEGIN PGP PRIVATE KEY BLOCK-----`"),
         ("text", "no line `-----BEGIN PGP PRIVATE KEY BLOCK-----`"),
         ("bytes", "not a key to sign with"),
@@ -56,7 +56,7 @@ fn what_is_no_key_to_sign_with_is_refused_in_one_line_and_nothing_is_published()
         ("huge", "longer than any key"),
         ("open", "run `chmod 600 "),
         ("folder", "not a file"),
-        ("repo/served", "in the folder that is served"),
+        ("repo/served", "is in the published folder"),
         ("public", "no line `-----BEGIN PGP PRIVATE KEY BLOCK-----`"),
         ("ed", "not an RSA key"),
         ("pass", "has a passphrase"),
@@ -94,7 +94,7 @@ fn a_key_comes_from_the_environment_and_is_never_shown() {
     command.current_dir(root()).env("CARGO_MANIFEST_DIR", root().join("xtask")).arg("repo");
     command.arg("--dist").arg(dir.join("none")).arg("--out").arg(dir.join("repo"));
     let output = run(command.env_remove("REPO_KEY"));
-    assert!(both(&output).contains("no key: nothing would vouch"), "{}", both(&output));
+    assert!(both(&output).contains("no key to sign the packages with"), "{}", both(&output));
     assert_eq!(output.status.code(), Some(1));
     let text = fs::read_to_string(key()).unwrap();
     let output = run(command.env("REPO_KEY", &text));
@@ -104,7 +104,7 @@ fn a_key_comes_from_the_environment_and_is_never_shown() {
     assert!(secret.len() > 20 && secret.iter().all(|line| !shown.contains(line)));
     // A key is not replaced, and not made where it would be published.
     let output = run(support::command::xtask(&["key", "new", "--name", "A <a@b.c>"]).arg(key()));
-    assert!(both(&output).contains("is there already"), "{}", both(&output));
+    assert!(both(&output).contains("already exists"), "{}", both(&output));
     let output = run(&mut support::command::xtask(&["key", "new", "--name", "A <a@b.c>", "key.asc"]));
     assert!(both(&output).contains("is in the checkout"), "{}", both(&output));
     let output = run(
@@ -150,7 +150,7 @@ fn what_cannot_be_published_is_said_in_one_line() {
     says(&["--description", "/dev/null"], 1, "not a description of a repository");
     says(&["--description", "catalog"], 1, "not a description of a repository");
     says(&["--description", "Cargo.toml"], 1, "`Cargo.toml`: ");
-    says(&["--key", key().to_str().unwrap()], 1, "is there twice");
+    says(&["--key", key().to_str().unwrap()], 1, "given twice");
 
     // Whatever has to be refused is refused before the first file is written, so that all of this may be said again.
     packages(&given, "wind", &["1.1.0"]);

@@ -19,7 +19,9 @@ Command=cat >$RUNTIME_DIRECTORY/command.$$
 /// The product's package, as anybody would make it.
 fn package() -> &'static Path {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
-    &BUILT.get_or_init(|| dist(&["--format", "deb", "--catalog", "tests/machine/alert/catalog.toml"], "alert"))[0]
+    &BUILT
+        .get_or_init(|| dist(&["--format", "deb", "--catalog", "tests/machine/alert/catalog.toml"], "alert"))
+        [0]
 }
 
 /// With the receivers running, and msmtp as the mail system: set-gid, and its settings closed to everybody else.
