@@ -46,7 +46,7 @@ fn what_is_no_key_to_sign_with_is_refused_in_one_line_and_nothing_is_published()
     fs::create_dir(dir.join("repo")).unwrap();
     put("repo/served", good.as_bytes());
     for (name, says) in [
-        ("missing", "create one with `cargo xtask key new FILE`"),
+        ("missing", "make one with `cargo xtask key new FILE`"),
         ("empty", "no line `-----BEGIN PGP PRIVATE KEY BLOCK-----`"),
         ("text", "no line `-----BEGIN PGP PRIVATE KEY BLOCK-----`"),
         ("bytes", "not a key to sign with"),

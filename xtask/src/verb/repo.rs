@@ -90,7 +90,7 @@ fn keys(files: &[PathBuf], out: &Path, moment: Moment) -> Result<Vec<Key>> {
     if files.is_empty() {
         bail!(
             "no key to sign the packages with: name one with --key FILE, put one into {VARIABLE}, or \
-             create one with `cargo xtask key new FILE`"
+             make one with `cargo xtask key new FILE`"
         );
     }
     secret::keep()?;
