@@ -1,4 +1,4 @@
-//! Static checks: a sample without a fault, then one fault after the other, and what is said of it.
+//! Static checks: a valid sample, then one fault at a time with its message.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -11,7 +11,7 @@ use trial::check::faults;
 
 use crate::sample::{BUILT_IN, ENTRY, MODULE, Sample, elf, initramfs, needs, needs_of_uefi, status};
 
-/// A folder of its own, gone when the test is.
+/// A temporary folder, removed when it is dropped.
 pub(crate) struct Scratch(pub(crate) PathBuf);
 
 impl Scratch {
@@ -44,11 +44,11 @@ fn an_initramfs_may_be_packed_and_follow_another() {
     let mut early = initramfs(&[("kernel/x86/microcode", b"")]);
     early.resize(early.len().next_multiple_of(512), 0);
     early.extend(gzip.finish().unwrap());
-    let found = Sample::new().put("/boot/firmware/initrd.img-6.1", early).faults(&folder.0, &needs());
-    assert_eq!(found, [""; 0]);
+    let reported = Sample::new().put("/boot/firmware/initrd.img-6.1", early).faults(&folder.0, &needs());
+    assert_eq!(reported, [""; 0]);
 }
 
-/// A path, what is there instead of what should be, and what is said.
+/// A path, its faulty content, and the expected messages.
 type Case<'a> = (&'a str, Option<Vec<u8>>, &'a [&'a str]);
 
 #[test]
@@ -223,7 +223,7 @@ fn what_a_boot_loader_of_uefi_does_not_find_is_named() {
     }
 }
 
-/// What a card with a bad sector, or a download that was cut short, looks like.
+/// A card with a bad sector, or a truncated download.
 #[test]
 fn what_is_broken_is_said_and_never_panics() {
     let folder = Scratch::new("broken");
@@ -232,12 +232,12 @@ fn what_is_broken_is_said_and_never_panics() {
     let size = file.metadata().unwrap().len();
     let boot = Card::open(&path).unwrap().partitions()[0].start;
     let found = |why: &str| {
-        let found = faults(&Card::open(&path).unwrap(), &needs());
-        assert!(!found.is_empty(), "{why}");
-        assert!(found.iter().all(|fault| !fault.contains('\n')), "{found:?}");
-        found
+        let messages = faults(&Card::open(&path).unwrap(), &needs());
+        assert!(!messages.is_empty(), "{why}");
+        assert!(messages.iter().all(|fault| !fault.contains('\n')), "{messages:?}");
+        messages
     };
-    // One table of the two.
+    // One of the two tables.
     let mut byte = [0];
     let table = boot + 32 * 512 + 12;
     file.read_exact_at(&mut byte, table).unwrap();
@@ -248,7 +248,7 @@ fn what_is_broken_is_said_and_never_panics() {
             .map(|fault| format!("`{}`: partition 1: {fault}", path.display()))
     );
     file.write_all_at(&byte, table).unwrap();
-    // Every field of the first sector of either file system, and of the table of partitions.
+    // Every field of the first sector of both file systems, and of the partition table.
     let root = Card::open(&path).unwrap().partitions()[1].start;
     for at in (446..510).chain(boot..boot + 90).chain(root + 1024..root + 1024 + 264) {
         file.read_exact_at(&mut byte, at).unwrap();

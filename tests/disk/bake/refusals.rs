@@ -1,4 +1,4 @@
-//! Images and packages that do not go together: what is said, and that nothing is left.
+//! Images and packages that do not fit together: the errors, and that nothing is left behind.
 
 use std::fs;
 use std::path::PathBuf;
@@ -77,11 +77,11 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
     );
     assert!(bad("damaged.img", &|b| b[at + 1024 + 0x78] ^= 1).contains("corrupt superblock: checksum"));
 
-    // A few bytes that would like to have 1.5 GiB of memory to be unpacked.
+    // A few bytes that would need 1.5 GiB of memory to decompress.
     ok("sh", &["-euc", &format!("cd {}; head -c 100000 base.img | xz -T1 >large.img.xz", dir.display())]);
     let path = dir.join("large.img.xz");
     let mut packed = fs::read(&path).unwrap();
-    // The head of the first block ends with its checksum; before that, one byte is the size of the dictionary.
+    // The first block header ends with its checksum; the byte before it is the dictionary size.
     assert_eq!(packed[14..16], [0x21, 1]);
     packed[16] = 37;
     let end = 12 + usize::from(packed[12]) * 4;
@@ -134,9 +134,9 @@ fn a_script_that_fails_and_a_full_disk_leave_nothing() {
     fs::write(dir.join("package/DEBIAN/postinst"), "#!/bin/sh\necho 'robot: error: no motors' >&2\nexit 3\n")
         .unwrap();
     ok("sh", &["-euc", &format!("cd {}; dpkg-deb --build package bad.deb", dir.display())]);
-    let said = refused(&base, &dir.join("bad.deb"));
-    assert!(said.starts_with("cannot install the packages: robot: error: no motors"), "{said}");
-    assert!(said.contains("exit status 3"), "{said}");
+    let error = refused(&base, &dir.join("bad.deb"));
+    assert!(error.starts_with("cannot install the packages: robot: error: no motors"), "{error}");
+    assert!(error.contains("exit status 3"), "{error}");
 
     let deb = package(&dir, "arm64", NEEDS, 3 << 20);
     let full = Full::of(&dir, "1m");
@@ -147,7 +147,7 @@ fn a_script_that_fails_and_a_full_disk_leave_nothing() {
     assert_eq!(fs::read_dir(&full.0).unwrap().count(), 0, "nothing is left");
 }
 
-/// A small disk.
+/// A small file system.
 struct Full(PathBuf);
 
 impl Full {
