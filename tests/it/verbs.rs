@@ -1,11 +1,11 @@
-//! The command line of `cargo xtask`: what a person reads when something is not as it should be.
+//! The command line of `cargo xtask`: its help and its error messages.
 
 use std::fs;
 
 use support::command::{ok, run, xtask};
 use support::scratch::scratch;
 
-/// Exit status and standard error, without the directory of the test.
+/// Returns exit status and standard error, with the test's directory replaced.
 fn failure(args: &[&str], dir: &std::path::Path) -> (Option<i32>, String) {
     let output = run(&mut xtask(args));
     (output.status.code(), String::from_utf8(output.stderr).unwrap().replace(dir.to_str().unwrap(), "DIR"))
