@@ -105,7 +105,7 @@ fn an_ordinary_user_makes_the_same_image_as_root_does() {
         }
         let outputs =
             sh(&account.home, "ls out/* .cache/rovi-services/image/roots/*.tar 2>/dev/null || true");
-        assert_eq!(outputs, "", "something half-outputs has its name");
+        assert_eq!(outputs, "", "a partial output has its final name");
     }
     let make = |update: &[&str]| run(&mut command(update));
     let mut output = make(&[]);
@@ -129,7 +129,7 @@ fn an_ordinary_user_makes_the_same_image_as_root_does() {
         let name = sh(&roots, &format!("ls *.{kind}"));
         let (name, place) = (roots.join(name.trim()), own.join(name.trim()));
         if place.exists() && kind == "tar" {
-            assert_eq!(sums(&[&name, &place]).len(), 1, "root and an ordinary user name different roots");
+            assert_eq!(sums(&[&name, &place]).len(), 1, "root and a regular user built different roots");
         } else if !place.exists() {
             fs::copy(name, &place).unwrap();
         }

@@ -1,17 +1,17 @@
-//! Packed bytes that somebody else made: readers that end in an error before the memory is full, because a kilobyte may
-//! unpack to a terabyte. Everything that is unpacked is bounded:
+//! Decompresses untrusted data: readers fail before the memory is full, because a kilobyte may unpack to a terabyte.
+//! Everything has a limit:
 //!
 //! | what | at most | where |
 //! |---|---|---|
 //! | `Packages.xz` of an archive | what its signed release says, and 256 MiB | `debian/archive/index.rs` |
 //! | a package's control archive | [`CONTROL`] | `debian/deb.rs`, `image/root/deb.rs` |
 //! | a package's files | [`FILES`] | `image/root/deb.rs` |
-//! | an image to put packages into, or to boot | [`IMAGE`] | `disk/pack.rs` |
-//! | a kernel to boot, an initramfs to look into | [`KERNEL`] | `trial/boot/unpack.rs`, `trial/check/initramfs.rs` |
+//! | an image to install packages into, or to boot | [`IMAGE`] | `disk/pack.rs` |
+//! | a kernel to boot, an initramfs to check | [`KERNEL`] | `trial/boot/unpack.rs`, `trial/check/initramfs.rs` |
 //! | an index of our own repository | 1 GiB | the crate `repo-index` |
 //!
-//! What is fetched is bounded by `debian/archive/fetch.rs`, what a file system or a tar may hold by `disk/ext4/read.rs`,
-//! `trial/card/volume.rs` and `disk/tree/tar.rs`.
+//! `debian/archive/fetch.rs` limits downloads. `disk/ext4/read.rs`, `trial/card/volume.rs` and `disk/tree/tar.rs` limit
+//! the contents of file systems and tars.
 
 use std::io::{self, Read};
 

@@ -46,8 +46,8 @@ impl Place {
         if !self.tar.exists() || !about.exists() {
             return Ok(None);
         }
-        let made = serde_json::from_slice(&fs::read(&about)?);
-        let made = made.with_context(|| format!("`{}`", about.display()))?;
+        let parsed = serde_json::from_slice(&fs::read(&about)?);
+        let made = parsed.with_context(|| format!("`{}`", about.display()))?;
         // Marks the root as used today. If that fails, the root is only rebuilt earlier.
         let _ = File::options().write(true).open(&self.tar).and_then(|f| f.set_modified(SystemTime::now()));
         Ok(Some(made))

@@ -53,17 +53,20 @@ pub fn files(workspace: &Workspace, board: &Board, suite: &Suite, disk: &str) ->
 }
 
 fn file(source: &Path, folder: &Path, variables: &Value) -> Result<Written> {
-    let shown = source.display();
-    let inner = source.strip_prefix(folder)?.to_str().with_context(|| format!("`{shown}`: is not UTF-8"))?;
+    let display = source.display();
+    let inner = source
+        .strip_prefix(folder)?
+        .to_str()
+        .with_context(|| format!("`{display}`: the file name is not UTF-8"))?;
     if source.is_symlink() {
         let content = Content::Link(fs::read_link(source)?);
         return Ok(Written { path: format!("/{inner}"), mode: 0o777, content });
     }
-    let text = fs::read_to_string(source).with_context(|| format!("`{shown}`"))?;
-    // What git keeps of permissions is whether somebody may run it.
+    let text = fs::read_to_string(source).with_context(|| format!("`{display}`"))?;
+    // git only records whether a file is executable.
     let mode = if fs::metadata(source)?.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 };
     let (inner, text) = match inner.strip_suffix(".j2") {
-        Some(inner) => (inner, rendered(&text, variables).with_context(|| format!("`{shown}`"))?),
+        Some(inner) => (inner, rendered(&text, variables).with_context(|| format!("`{display}`"))?),
         None => (inner, text),
     };
     Ok(Written { path: format!("/{inner}"), mode, content: Content::Text(text) })

@@ -154,11 +154,11 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
         board.name,
         chosen.len()
     );
-    let made = root::make(&plan, &draft);
-    if made.is_err() {
+    let result = root::make(&plan, &draft);
+    if result.is_err() {
         place.forget()?;
     }
-    let mut made = made?;
+    let mut made = result?;
     made.steps.insert(0, ("fetch".to_owned(), fetching));
     place.keep(&made)?;
     Ok(Base { tar, disk, epoch: lock.date, packages, made, cached: false, fetched })

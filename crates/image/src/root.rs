@@ -121,9 +121,9 @@ pub fn make(plan: &Plan, out: &Path) -> Result<Made> {
     });
     let status = child.wait()?;
     let Some(report) = report? else { bail!("cannot build the root file system: {last} ({status})") };
-    let made: Result<Made, String> =
+    let result: Result<Made, String> =
         serde_json::from_str(&report).context("invalid report from the sandbox")?;
-    let made = made.map_err(|error| anyhow!("cannot build the root file system: {error}"))?;
+    let made = result.map_err(|error| anyhow!("cannot build the root file system: {error}"))?;
     input_result?;
     ensure!(status.success(), "the build in the sandbox ended early: {status}");
     Ok(made)

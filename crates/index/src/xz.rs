@@ -29,8 +29,8 @@ pub(crate) struct Found {
 
 pub(crate) fn block(text: &[u8]) -> io::Result<Block> {
     let stream = stream(text)?;
-    let found = blocks(&stream);
-    let [Found { range, unpadded, .. }] = &found[..] else {
+    let blocks = blocks(&stream);
+    let [Found { range, unpadded, .. }] = &blocks[..] else {
         return Err(io::Error::other("the compressor made more than one block"));
     };
     Ok(Block { bytes: stream[range.clone()].to_vec(), unpadded: *unpadded })
@@ -70,14 +70,14 @@ fn find(stream: &[u8]) -> Option<Vec<Found>> {
     }
     let mut reader = &index[1..];
     let count = read_number(&mut reader)?;
-    let (mut found, mut at) = (Vec::new(), EDGE);
+    let (mut blocks, mut at) = (Vec::new(), EDGE);
     for _ in 0..count {
         let (unpadded, length) = (read_number(&mut reader)?, read_number(&mut reader)?);
         let end = at.checked_add(unpadded.checked_next_multiple_of(4)?)?;
-        found.push(Found { range: at..end, unpadded, length });
+        blocks.push(Found { range: at..end, unpadded, length });
         at = end;
     }
-    (at == start).then_some(found)
+    (at == start).then_some(blocks)
 }
 
 fn stream(text: &[u8]) -> io::Result<Vec<u8>> {

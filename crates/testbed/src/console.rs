@@ -16,7 +16,7 @@ impl Console {
     pub(crate) fn connect(&self) -> io::Result<[Stdio; 2]> {
         let (reader, writer) = io::pipe()?;
         let console = self.clone();
-        // Ends when the last process closes the other end, so nobody needs to join it.
+        // Ends when the last process closes the other end, so no join is needed.
         thread::Builder::new().name("console".to_owned()).spawn(move || console.collect(reader))?;
         Ok([writer.try_clone()?.into(), writer.into()])
     }

@@ -152,7 +152,7 @@ impl Bench<'_> {
         let numbers = stderr.trim_end().lines().last().unwrap_or_default().split(' ');
         let numbers: Vec<f64> = numbers.filter_map(|number| number.parse().ok()).collect();
         let [clock, user, system] = numbers[..] else {
-            anyhow::bail!("nobody stderr how long it took: {stderr}")
+            anyhow::bail!("cannot read the measured time: {stderr}")
         };
         Ok(Took { clock, processor: user + system })
     }
