@@ -1,4 +1,4 @@
-//! Packages into an image that somebody else made: what it is afterwards, and what is refused.
+//! Installs packages into existing images and checks the results, and refused input.
 
 mod refusals;
 
@@ -22,13 +22,14 @@ use crate::others::{Other, both, command, ok};
 
 const NEEDS: &str = "Depends: systemd-sysusers (>= 250) | other, systemd\n";
 
-/// Bakes where nothing is known of any distribution.
+/// Bakes without any known distribution.
 fn bake(image: &Path, debs: &[PathBuf], size: Option<u64>, out: &Path) -> Result<Baked> {
     let nothing = Stock { suites: Vec::new(), locks: PathBuf::new(), update: None, cache: PathBuf::new() };
     bake::bake(image, debs, &nothing, size, out)
 }
 
-/// An image of the system, with something before its first partition that no partition table speaks of.
+/// Writes an image of the system with data before its first partition that the partition table does not
+/// cover.
 fn base(dir: &Path) -> PathBuf {
     let path = dir.join("base.img");
     layout::write(&system(), &layout(), &path).unwrap();
@@ -51,12 +52,12 @@ pub(crate) fn sum(path: &Path) -> Vec<u8> {
     Sha256::digest(fs::read(path).unwrap()).to_vec()
 }
 
-/// Bakes what must be refused; the line.
+/// Bakes input that must be refused; returns the error.
 fn refused(base: &Path, deb: &Path) -> String {
     refused_by(base, |out| bake(base, &[deb.to_owned()], None, out))
 }
 
-/// The same, where more is known.
+/// Like `refused`, with another way to bake.
 pub(crate) fn refused_by(base: &Path, bake: impl FnOnce(&Path) -> Result<Baked>) -> String {
     let out = base.with_file_name("refused.img");
     let error = format!("{:#}", bake(&out).unwrap_err());
@@ -123,9 +124,9 @@ fn an_image_gets_packages_and_keeps_all_else() {
     assert_eq!(seen["/usr/bin/tool"].links, 2);
     let capability = other.attribute(seen["/usr/bin/tool"].inode, "security.capability", &dir);
     assert_eq!(capability, [1, 0, 0, 2, 0, 4, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    let given = &is.get("/usr/share/robot/data").unwrap().xattrs["security.capability"];
-    assert_eq!(given, &capability, "a capability of the image's root, not of a namespace's");
-    // And nothing else has changed.
+    let written = &is.get("/usr/share/robot/data").unwrap().xattrs["security.capability"];
+    assert_eq!(written, &capability, "a capability of the image's root, not of a namespace's");
+    // Nothing else has changed.
     for path in [
         "/etc/copied",
         "/etc/robot.conf",
@@ -172,7 +173,7 @@ fn edited(tree: &Tree) -> disk::tree::Node {
     node
 }
 
-/// With what is on the boot partition, which a root partition does not have.
+/// Adds the contents of the boot partition, which a root partition lacks.
 fn with_boot(mut tree: Tree) -> Tree {
     let path = "/boot/firmware/config.txt";
     tree.insert(path, system().get(path).unwrap().clone()).unwrap();
@@ -185,8 +186,8 @@ fn two_runs_do_not_write_one_file() {
     let out = dir.join("out.img");
     let first = layout::Draft::new(&out, 10).unwrap();
     let error = layout::Draft::new(&out, 10).unwrap_err();
-    assert!(format!("{error:#}").ends_with("is being made by another run: wait for it"), "{error:#}");
-    // One that was killed leaves its draft behind, and no lock.
+    assert!(format!("{error:#}").ends_with("another run is writing it: wait until it ends"), "{error:#}");
+    // An interrupted run leaves its draft behind, but no lock.
     let draft = out.with_added_extension("new");
     drop(first);
     assert!(!draft.exists() && !out.exists());
@@ -228,26 +229,26 @@ fn a_root_that_is_too_small_grows_in_either_partition_table() {
     let out = dir.join("gpt-grown.img");
     bake(&gpt, std::slice::from_ref(&deb), None, &out).unwrap();
     assert_grown(&gpt, &out, &dir);
-    let said = both(&command("sfdisk").arg("--verify").arg(&out).output().unwrap());
-    assert!(said.contains("No errors detected"), "{said}");
+    let report = both(&command("sfdisk").arg("--verify").arg(&out).output().unwrap());
+    assert!(report.contains("No errors detected"), "{report}");
 
-    // A size that was asked for.
+    // A requested size.
     let out = dir.join("asked.img");
     let size = 1 << 30;
     assert_eq!(bake(&base, std::slice::from_ref(&deb), Some(size), &out).unwrap().size, size);
     assert_eq!((fs::metadata(&out).unwrap().len(), root(&out).1.end()), (size, size));
     let error = bake(&base, &[deb], Some(50 << 20), &dir.join("no.img")).unwrap_err();
-    assert!(format!("{error:#}").contains("an image can grow and not shrink"), "{error:#}");
+    assert!(format!("{error:#}").contains("an image can grow but not shrink"), "{error:#}");
 }
 
-/// Asserts that only the root partition's size has changed, and that all is well in it.
+/// Asserts that only the size of the root partition has changed, and that it is valid.
 fn assert_grown(base: &Path, out: &Path, dir: &Path) {
     let (_, partition) = root(out);
     assert!(partition.size > root(base).1.size);
     assert!(Other::checked(out, partition.at).paths(dir).contains_key("/usr/share/robot/data"));
     let dump = |image: &Path| {
-        let said = ok("sfdisk", &["--json", image.to_str().unwrap()]);
-        let mut json: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let table = ok("sfdisk", &["--json", image.to_str().unwrap()]);
+        let mut json: serde_json::Value = serde_json::from_str(&table).unwrap();
         let table = json["partitiontable"].as_object_mut().unwrap();
         for key in ["device", "lastlba"] {
             table.remove(key);
@@ -275,15 +276,15 @@ fn a_packed_image_is_unpacked_once_and_gives_the_same() {
         let packed = dir.join(packed);
         bake(&packed, std::slice::from_ref(&deb), None, &out).unwrap();
         assert!(sum(&out) == sum(&plain), "{}", packed.display());
-        // One that is cut short.
+        // A truncated image.
         let whole = fs::read(&packed).unwrap();
         fs::write(&packed, &whole[..whole.len() / 2]).unwrap();
-        let said = refused(&packed, &deb);
-        assert!(said.contains("is damaged or cut short: fetch it again"), "{said}");
+        let error = refused(&packed, &deb);
+        assert!(error.contains("damaged or truncated: download it again"), "{error}");
     }
 }
 
-/// The room that packages are installed in is made in `/tmp`, which has mounts of its own on some machines.
+/// Packages are installed in a sandbox in `/tmp`, which has its own mounts on some machines.
 #[test]
 fn what_is_mounted_below_tmp_does_not_matter() {
     let dir = scratch("bake-below-tmp");
@@ -298,7 +299,7 @@ fn what_is_mounted_below_tmp_does_not_matter() {
     result.unwrap();
 }
 
-/// What the next test kills: not a test of its own.
+/// Run and killed by the next test; not a test of its own.
 #[test]
 #[ignore = "is run by another one"]
 fn bake_for_another_test() {
@@ -321,16 +322,16 @@ fn killed_at_any_moment_there_is_a_whole_image_or_none() {
     let begun = std::time::Instant::now();
     assert!(run().wait().unwrap().success());
     let whole = begun.elapsed();
-    let wanted = sum(&out);
+    let expected = sum(&out);
     for part in 1..=6 {
         fs::remove_file(&out).unwrap();
         let mut child = run();
-        // Not waiting for anything, but looking at what there is at a moment.
+        // Not a wait for an event: the run is interrupted at this moment.
         std::thread::sleep(whole * part / 7);
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(!out.exists() || sum(&out) == wanted, "after {part} sevenths");
+        assert!(!out.exists() || sum(&out) == expected, "after {part} sevenths");
         assert!(run().wait().unwrap().success(), "what was left does not matter");
-        assert!(sum(&out) == wanted);
+        assert!(sum(&out) == expected);
     }
 }

@@ -1,5 +1,5 @@
-//! Disks that are damaged, or made to do harm: whoever reads them says so in one line. Nothing panics, comes to no end, or
-//! fills the memory.
+//! Damaged and malicious disks: reading them gives a one-line error. Nothing panics, loops forever or fills
+//! the memory.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -26,10 +26,10 @@ const SECTOR: u64 = 512;
 const BLOCK: usize = 4096;
 const DISK: u64 = 4 << 20;
 
-/// Numbers that arithmetic goes wrong with.
+/// Numbers that break careless arithmetic.
 const WORDS: [u32; 8] = [0, 1, 0xff, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_fff0, u32::MAX];
 
-/// What somebody is told of an error: one line.
+/// Returns an error's text, which must be one line.
 #[track_caller]
 fn one_line<T>(result: Result<T>) -> Option<T> {
     result.map_err(|error| assert!(!format!("{error:#}").contains('\n'), "{error:#}")).ok()
@@ -44,7 +44,8 @@ fn no_number_of_a_gpt_is_believed() {
     let numbers = powers.chain([0, 3, 33, 34, 100, last - 1, last, last + 1, u64::MAX / SECTOR, u64::MAX]);
     let (mut read, mut refused) = (0, 0);
     for number in numbers.flat_map(|number: u64| [number, number.wrapping_sub(1), number.wrapping_neg()]) {
-        // Where the header, its copy and the entries are, what may be used, and where each partition begins and ends.
+        // Positions of the header, its backup and the entries, the usable range, and the bounds of each
+        // partition.
         for field in [24, 32, 40, 48, 72, 512 + 32, 512 + 40, 512 + 128 + 32, 512 + 128 + 40] {
             let mut table = gpt();
             table[field..field + 8].copy_from_slice(&number.to_le_bytes());
@@ -95,7 +96,7 @@ fn gpt() -> Vec<u8> {
     table
 }
 
-/// What fits a table's numbers are the checksums: who makes one to do harm knows how to.
+/// Updates the checksums, as an attacker would.
 fn sign(table: &mut [u8]) {
     let sum = |bytes: &[u8]| {
         let mut crc = Crc::new();
@@ -109,7 +110,7 @@ fn sign(table: &mut [u8]) {
     table[16..20].copy_from_slice(&header);
 }
 
-/// The rest of the first sector, which says that the disk has a GPT.
+/// The rest of the first sector, with a protective MBR.
 fn protective() -> Vec<u8> {
     let mut rest = vec![0; 66];
     rest[4] = 0xee;
@@ -118,7 +119,7 @@ fn protective() -> Vec<u8> {
     rest
 }
 
-/// An image with both file systems, whose checksums nobody looks at, and where there is something in it.
+/// An image with both file systems without checksums, and its non-zero ranges.
 struct Image {
     path: PathBuf,
     file: File,
@@ -130,7 +131,7 @@ struct Image {
 fn image() -> &'static Image {
     static MADE: OnceLock<Image> = OnceLock::new();
     MADE.get_or_init(|| {
-        // It is there for all tests of this run, and the folder of the tests goes with the next build.
+        // Shared by all tests of this run; cargo removes the folder with the next build.
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("damage-{}.img", std::process::id()));
         layout::write(&system(), &layout(), &path).unwrap();
         let file = File::options().read(true).write(true).open(&path).unwrap();
@@ -152,9 +153,9 @@ fn without_checksums(file: &File, at: u64) {
 }
 
 impl Image {
-    /// Changes some bytes, reads all of it in every way that there is, and changes them back.
+    /// Changes some bytes, reads everything in every way, and restores the bytes.
     fn changed(&self, at: u64, bytes: &[u8]) {
-        // One change at a time, whichever test makes it.
+        // One change at a time, from any test.
         static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
         let _turn = TURN.lock().unwrap();
         let mut before = vec![0; bytes.len()];
@@ -192,7 +193,7 @@ impl Image {
     }
 }
 
-/// Reads an ext4 with all that its files hold.
+/// Reads an ext4 with all file contents.
 fn everything(file: Arc<File>, at: u64, size: u64) -> Result<Tree> {
     let fs = Ext4::open(file, at, size)?;
     let (_, _, _, _) = (fs.identity()?, fs.used()?, fs.free(), fs.has("/var/lib/dpkg/status"));
@@ -241,7 +242,7 @@ proptest! {
         let dir = scratch("damage-tar");
         let path = dir.join("tar");
         fs::write(&path, tar).unwrap();
-        // Its errors quote what is in it.
+        // Error texts quote names from the tar.
         if let Ok(tree) = Tree::from_tar(&path) {
             let length = fs::metadata(&path).unwrap().len();
             for (_, _, node) in tree.iter() {
@@ -253,7 +254,7 @@ proptest! {
     }
 }
 
-/// A tar with paths and numbers in every way to write them: in the header, in extensions of both kinds.
+/// A tar with paths and numbers in every encoding: in the header, and in both kinds of extensions.
 fn tar() -> &'static [u8] {
     static MADE: OnceLock<Vec<u8>> = OnceLock::new();
     MADE.get_or_init(|| {
@@ -297,7 +298,7 @@ fn extents_that_lead_to_the_same_blocks_again_and_again_come_to_an_end() {
     let find =
         |bytes: &[u8], text: &[u8]| bytes.windows(text.len()).position(|window| window == text).unwrap();
     let places: Vec<usize> = marks.iter().map(|mark| find(&bytes, mark.as_bytes()) / BLOCK).collect();
-    // The first file's only extent, in its inode, becomes the root of them.
+    // Turns the first file's only extent into the root of the extents.
     let extent = [[0, 0, 0, 0, 1, 0, 0, 0].as_slice(), &(places[0] as u32).to_le_bytes()].concat();
     let inode = find(&bytes, &extent) - 12;
     let head = |entries: u16, most: u16, depth: u16| {
@@ -323,5 +324,5 @@ fn extents_that_lead_to_the_same_blocks_again_and_again_come_to_an_end() {
         let _ = tell.send(read.map(drop).map_err(|error| format!("{error:#}")));
     });
     let answer = answer.recv_timeout(Duration::from_secs(30)).expect("it comes to no end");
-    assert_eq!(answer.unwrap_err(), "`/etc/block-0`: shares its blocks with others: run `e2fsck -f` on it");
+    assert_eq!(answer.unwrap_err(), "`/etc/block-0`: shares blocks with other files: run `e2fsck -f` on it");
 }

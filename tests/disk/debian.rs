@@ -1,4 +1,4 @@
-//! A small system of another processor, and a package for it.
+//! A small system for another processor, and a package for it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::others::{both, command};
 
 pub(crate) const EPOCH: i64 = 1_760_000_000;
 
-/// What a system's list says of a package.
+/// Returns a paragraph of the dpkg status file.
 fn paragraph(name: &str, version: &str, rest: &str) -> String {
     format!(
         "Package: {name}\nStatus: install ok installed\nMaintainer: A <a@example.org>\nArchitecture: arm64\n\
@@ -18,7 +18,7 @@ fn paragraph(name: &str, version: &str, rest: &str) -> String {
     )
 }
 
-/// The system.
+/// Returns the system.
 pub(crate) fn system() -> Tree {
     let mut tree = Tree::new(Node::new(Kind::Dir, 0o755, EPOCH));
     for path in [
@@ -62,18 +62,18 @@ pub(crate) fn system() -> Tree {
     let null = Kind::Char(disk::tree::Device { major: 1, minor: 3 });
     tree.insert("/dev/null", Node::new(null, 0o666, EPOCH)).unwrap();
     let tool = tree.get_mut("/usr/bin/tool").unwrap();
-    // A capability with a line feed among its bytes.
+    // A capability that contains a line feed.
     let capability = [1, 0, 0, 2, 0, 4, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0].to_vec();
     tool.xattrs.insert("security.capability".to_owned(), capability);
     (tool.uid, tool.gid) = (0, 42);
     let changed = tree.get_mut("/usr/share/changed-by-a-script").unwrap();
-    // More than there are in a namespace.
+    // Outside the range of a namespace.
     (changed.uid, changed.gid) = (1234, 70_000);
     changed.xattrs.insert("user.kept".to_owned(), b"yes".to_vec());
     tree
 }
 
-/// The same for this machine's processor, with a dpkg of its own that runs: the host's.
+/// Returns the system for this machine's processor, with a working dpkg copied from the host.
 pub(crate) fn native() -> Tree {
     let mut tree = system();
     let mut put = |path: &str, kind: Kind, mode: u16| {
@@ -94,8 +94,8 @@ pub(crate) fn native() -> Tree {
     }
     let programs = "for name in sh dpkg dpkg-deb dpkg-split tar rm cat diff ldconfig start-stop-daemon; do
         path=$(command -v $name); echo $path; ldd $path 2>/dev/null | grep -o '/[^ ]*' || :; done | sort -u";
-    let found = command("sh").args(["-euc", programs]).output().unwrap();
-    for path in String::from_utf8(found.stdout).unwrap().lines() {
+    let output = command("sh").args(["-euc", programs]).output().unwrap();
+    for path in String::from_utf8(output.stdout).unwrap().lines() {
         let inner = if path.starts_with("/usr/") { path.to_owned() } else { format!("/usr{path}") };
         put(&inner, Kind::File(Content::bytes(fs::read(path).unwrap())), 0o755);
     }
@@ -108,19 +108,19 @@ pub(crate) fn native() -> Tree {
     tree
 }
 
-/// Debian's name of this machine's processor.
+/// Returns Debian's name for this machine's processor.
 pub(crate) fn processor() -> String {
-    let said = command("dpkg").arg("--print-architecture").output().unwrap();
-    String::from_utf8(said.stdout).unwrap().trim().to_owned()
+    let output = command("dpkg").arg("--print-architecture").output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// A layout for it.
+/// Returns a layout for the system.
 pub(crate) fn layout() -> Layout {
     Layout { disk: 0x524f_5649, seed: [7; 32], epoch: EPOCH, boot_size: None, size: None, free: 4 << 20 }
 }
 
-/// A package whose scripts do what scripts do: they make a file, read one, and change one. `control` goes into its
-/// control file, `size` is of a file in it.
+/// Builds a package whose scripts create, read and change a file. `control` is added to its control file, and
+/// `size` is the size of a file in it.
 pub(crate) fn package(dir: &Path, architecture: &str, control: &str, size: usize) -> PathBuf {
     let root = dir.join("package");
     let _ = fs::remove_dir_all(&root);

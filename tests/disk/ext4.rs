@@ -1,4 +1,4 @@
-//! The root partition, as e2fsprogs see it.
+//! The root partition, checked with e2fsprogs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -17,7 +17,7 @@ use crate::others::{Other, Seen};
 use crate::shape::{things, tree};
 
 const EPOCH: i64 = 1_760_000_000;
-/// Files begin somewhere in a disk.
+/// A file system starts somewhere on a disk.
 const AT: u64 = 1 << 20;
 
 fn identity() -> Identity {
@@ -32,7 +32,7 @@ fn identity() -> Identity {
     }
 }
 
-/// Writes a tree as small as it goes.
+/// Writes a tree at its smallest size.
 fn write(tree: &Tree, path: &Path) -> u64 {
     let size = ext4::smallest(tree, &identity(), 0).unwrap();
     let file = File::create(path).unwrap();
@@ -41,7 +41,7 @@ fn write(tree: &Tree, path: &Path) -> u64 {
     size
 }
 
-/// What e2fsprogs must see of a node.
+/// Returns what e2fsprogs must report for a node.
 fn expected(node: &Node, links: u32) -> Seen {
     let (kind, size, device, target) = match &node.kind {
         Kind::Dir => (0o040_000, 0, None, None),
@@ -66,7 +66,7 @@ fn expected(node: &Node, links: u32) -> Seen {
     }
 }
 
-/// Asserts that e2fsprogs see that tree, and that it is read back here as well.
+/// Asserts that e2fsprogs report the same tree, and that it can be read back.
 fn assert_written(tree: &Tree, path: &Path, size: u64, dir: &Path) {
     let other = Other::checked(path, AT);
     let seen = other.paths(dir);
@@ -79,25 +79,25 @@ fn assert_written(tree: &Tree, path: &Path, size: u64, dir: &Path) {
     let mut inodes: BTreeMap<Id, u32> = BTreeMap::new();
     let mut files = Vec::new();
     for (path, id, node) in tree.iter() {
-        let found = &seen[path];
-        let mut wanted = expected(node, links[&id]);
-        (wanted.inode, wanted.blocks) = (found.inode, found.blocks);
+        let reported = &seen[path];
+        let mut expected_node = expected(node, links[&id]);
+        (expected_node.inode, expected_node.blocks) = (reported.inode, reported.blocks);
         if matches!(node.kind, Kind::Dir) {
-            (wanted.links, wanted.size) = (found.links, found.size);
+            (expected_node.links, expected_node.size) = (reported.links, reported.size);
         }
         if matches!(&node.kind, Kind::Symlink(target) if target.len() >= 60) {
-            // Its target is content.
-            wanted.target = None;
+            // Long targets are stored as content.
+            expected_node.target = None;
         }
-        assert_eq!(found, &wanted, "{path:?}");
-        assert_eq!(*inodes.entry(id).or_insert(found.inode), found.inode, "{path:?} is a hard link");
+        assert_eq!(reported, &expected_node, "{path:?}");
+        assert_eq!(*inodes.entry(id).or_insert(reported.inode), reported.inode, "{path:?} is a hard link");
         for (name, value) in &node.xattrs {
-            assert_eq!(&other.attribute(found.inode, name, dir), value, "{path:?}: {name}");
+            assert_eq!(&other.attribute(reported.inode, name, dir), value, "{path:?}: {name}");
         }
         if let Kind::File(content) = &node.kind {
             let there: u64 = content.ranges(4096).iter().map(|(from, to)| (to - from).div_ceil(4096)).sum();
-            assert!(found.blocks <= (there + 8) * 8, "{path:?}: holes take no room: {found:?}");
-            files.push((found.inode, content));
+            assert!(reported.blocks <= (there + 8) * 8, "{path:?}: holes take no room: {reported:?}");
+            files.push((reported.inode, content));
         }
     }
     assert_eq!(inodes.values().collect::<BTreeSet<_>>().len(), inodes.len(), "no two nodes are one");
@@ -110,7 +110,7 @@ fn assert_written(tree: &Tree, path: &Path, size: u64, dir: &Path) {
     assert_same(tree, &Ext4::open(file, AT, size).unwrap().tree().unwrap());
 }
 
-/// Asserts that two trees are one, holes and all; times of access are nobody's.
+/// Asserts that two trees are equal, including holes but not access times.
 pub(crate) fn assert_same(one: &Tree, other: &Tree) {
     let names = |tree: &Tree| -> Vec<String> {
         tree.iter().map(|(path, ..)| path.to_owned()).filter(|path| path != "/lost+found").collect()
@@ -166,7 +166,7 @@ fn large_folders_and_large_files_are_what_others_read() {
     file.set_len(150 << 20).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&file, b"the end", (150 << 20) - 7).unwrap();
     let file = Arc::new(File::open(&source).unwrap());
-    // More than an extent can hold, and more than 32 bits can count.
+    // More than one extent can hold, and more than 32 bits can address.
     let dense = Content::stored(file, 0, 150 << 20);
     tree.insert("/dense", Node::new(Kind::File(dense), 0o600, EPOCH)).unwrap();
     let pieces = [0, 4096 * 7, 5 << 30].map(|at| disk::tree::Piece {
@@ -187,7 +187,7 @@ fn large_folders_and_large_files_are_what_others_read() {
 #[test]
 fn mke2fs_and_this_make_one_tree_of_one_folder() {
     let dir = scratch("disk-oracle");
-    let made = "
+    let script = "
         mkdir -p root/etc root/usr/bin root/deep/er/still 'root/white space'
         for i in $(seq 40); do echo $i >root/etc/file-$i; done
         cp /bin/sh root/usr/bin/sh; chmod 4755 root/usr/bin/sh; ln root/usr/bin/sh root/usr/bin/dash
@@ -203,20 +203,20 @@ fn mke2fs_and_this_make_one_tree_of_one_folder() {
             --file=root.tar .
         truncate -s 64M other.img
         E2FSPROGS_FAKE_TIME=1760000000 mke2fs -q -t ext4 -b 4096 -O ^orphan_file,^resize_inode -E root_owner=0:0 -d root other.img";
-    let output = crate::others::command("sh").current_dir(&*dir).args(["-euc", made]).output().unwrap();
+    let output = crate::others::command("sh").current_dir(&*dir).args(["-euc", script]).output().unwrap();
     assert!(output.status.success(), "{}", crate::others::both(&output));
     let ours = Tree::from_tar(&dir.join("root.tar")).unwrap();
     let other = Arc::new(File::open(dir.join("other.img")).unwrap());
     let theirs = Ext4::open(other, 0, 64 << 20).unwrap();
     let mut theirs = without_lost(theirs.tree().unwrap());
-    // Its own root is as old as the file system.
+    // mke2fs gives the root its own time.
     theirs.get_mut("/").unwrap().modified = ours.get("/").unwrap().modified;
-    // A tar without holes has zeros in their place.
+    // A tar without holes contains zeros instead.
     assert_same(&ours, &theirs);
     let path = dir.join("ours.img");
     let size = write(&ours, &path);
     assert_written(&ours, &path, size, &dir);
-    // And their tree, holes and all, is written as it is.
+    // Their tree is written unchanged, including holes.
     let path = dir.join("theirs.img");
     let size = write(&theirs, &path);
     assert_written(&theirs, &path, size, &dir);
@@ -237,7 +237,7 @@ proptest! {
     ) {
         let (disk, used) = damaged_one();
         let (mut damaged, size) = (disk.clone(), disk.len());
-        // Without checksums, all of it is believed.
+        // Without checksums, all data is trusted.
         if !checked {
             damaged[1024 + 0x65] &= !4;
         }
@@ -245,7 +245,7 @@ proptest! {
         let end = (at + bytes.len()).min(size);
         damaged[at..end].copy_from_slice(&bytes[..end - at]);
         let file = nameless(&damaged);
-        // Whatever it says of itself, reading it comes to an end.
+        // Reading must end, whatever the data says.
         if let Ok(fs) = Ext4::open(file, 0, size as u64) {
             let _ = fs.identity();
             let _ = fs.used();
@@ -260,7 +260,7 @@ proptest! {
     }
 }
 
-/// A small file system with something of everything.
+/// A small file system with every kind of node.
 fn damaged_one() -> &'static (Vec<u8>, Vec<usize>) {
     static MADE: OnceLock<(Vec<u8>, Vec<usize>)> = OnceLock::new();
     MADE.get_or_init(|| {
@@ -273,7 +273,7 @@ fn damaged_one() -> &'static (Vec<u8>, Vec<usize>) {
         let path = dir.join("disk.img");
         write(&tree, &path);
         let disk = fs::read(&path).unwrap()[AT as usize..].to_vec();
-        // Beyond the boot block, where there is something.
+        // Offsets of non-zero data beyond the boot block.
         let used = (1024..disk.len()).filter(|at| disk[*at] != 0).collect();
         (disk, used)
     })

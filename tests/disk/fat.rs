@@ -1,4 +1,4 @@
-//! The boot partition, as dosfstools and mtools see it.
+//! The boot partition, checked with dosfstools and mtools.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -27,12 +27,12 @@ fn write(tree: &Tree, path: &Path, size: u64) -> anyhow::Result<()> {
     fat::write(tree, &identity(), size, &file, 0)
 }
 
-/// Asserts that others find nothing wrong, and the same in it.
+/// Asserts that other tools find no errors and the same contents.
 fn assert_read(tree: &Tree, path: &Path, dir: &Path) {
     let output = command("fsck.fat").arg("-n").arg(path).output().unwrap();
-    let said = both(&output);
-    // It has no more to say than its version and how much is in use.
-    assert!(output.status.success() && said.lines().count() == 2, "fsck.fat: {said}");
+    let report = both(&output);
+    // Only its version and the usage.
+    assert!(output.status.success() && report.lines().count() == 2, "fsck.fat: {report}");
     let out = dir.join("out");
     let _ = fs::remove_dir_all(&out);
     fs::create_dir(&out).unwrap();
@@ -40,14 +40,14 @@ fn assert_read(tree: &Tree, path: &Path, dir: &Path) {
         let words = ["-s", "-n", "-m", "-i", path.to_str().unwrap(), "::/*", out.to_str().unwrap()];
         ok("mcopy", &words);
     }
-    let mut found = BTreeMap::new();
+    let mut files = BTreeMap::new();
     for entry in walkdir::WalkDir::new(&out).min_depth(1) {
         let entry = entry.unwrap();
         let name = format!("/{}", entry.path().strip_prefix(&out).unwrap().to_str().unwrap());
         let bytes = entry.file_type().is_file().then(|| fs::read(entry.path()).unwrap());
-        found.insert(name, bytes);
+        files.insert(name, bytes);
     }
-    let wanted: BTreeMap<String, Option<Vec<u8>>> = tree
+    let expected: BTreeMap<String, Option<Vec<u8>>> = tree
         .iter()
         .filter(|(path, ..)| *path != "/")
         .map(|(path, _, node)| match &node.kind {
@@ -55,14 +55,14 @@ fn assert_read(tree: &Tree, path: &Path, dir: &Path) {
             _ => (path.to_owned(), None),
         })
         .collect();
-    assert_eq!(found.keys().collect::<BTreeSet<_>>(), wanted.keys().collect::<BTreeSet<_>>());
-    assert!(found == wanted, "what files hold differs");
+    assert_eq!(files.keys().collect::<BTreeSet<_>>(), expected.keys().collect::<BTreeSet<_>>());
+    assert!(files == expected, "what files hold differs");
 }
 
 type Things = Vec<(Index, String, Option<Vec<u8>>)>;
 
 fn things() -> impl Strategy<Value = Things> {
-    // mtools reads no more than what DOS did: no letters beyond those that Europe writes with.
+    // mtools only reads characters of DOS code pages.
     let name = "[a-zA-Z0-9äöüß +,;=\\[\\]_.~-]{1,60}";
     vec((any::<Index>(), name, proptest::option::of(vec(any::<u8>(), 0..20_000))), 0..60)
 }
@@ -125,7 +125,7 @@ fn a_firmware_s_folder_is_what_others_read() {
 fn what_no_fat_can_hold_is_refused() {
     let dir = scratch("fat-refused");
     let path = dir.join("boot.img");
-    let said = |name: &str, kind: Kind, other: Option<&str>| {
+    let error = |name: &str, kind: Kind, other: Option<&str>| {
         let mut tree = Tree::new(Node::new(Kind::Dir, 0o755, LEAP));
         for name in other.into_iter().chain([name]) {
             tree.insert(&format!("/{name}"), Node::new(kind.clone(), 0o644, LEAP)).unwrap();
@@ -133,23 +133,23 @@ fn what_no_fat_can_hold_is_refused() {
         format!("{:#}", write(&tree, &path, 64 << 20).unwrap_err())
     };
     let file = || Kind::File(Content::bytes([]));
-    assert_eq!(said("a:b", file(), None), "`/a:b`: has a character in its name that no FAT can have");
-    assert_eq!(said("end.", file(), None), "`/end.`: ends in a dot or a space, which a FAT forgets");
+    assert_eq!(error("a:b", file(), None), "`/a:b`: a character in its name is not allowed on FAT");
+    assert_eq!(error("end.", file(), None), "`/end.`: ends in a dot or a space, which FAT drops");
     assert_eq!(
-        said("readme", file(), Some("README")),
-        "`/readme`: differs from another name only in capital letters, which is nothing to a FAT: rename one"
+        error("readme", file(), Some("README")),
+        "`/readme`: differs from another name only in case, which FAT ignores: rename one"
     );
     assert_eq!(
-        said("link", Kind::Symlink("target".to_owned()), None),
-        "`/link`: is neither file nor folder, and a FAT knows nothing else: keep it on the root partition"
+        error("link", Kind::Symlink("target".to_owned()), None),
+        "`/link`: neither a file nor a folder, so FAT cannot store it: keep it on the root partition"
     );
     assert_eq!(
-        said("large", Kind::File(Content::bytes(vec![0; 70 << 20])), None),
-        "`/large`: does not fit any more: make the boot partition larger"
+        error("large", Kind::File(Content::bytes(vec![0; 70 << 20])), None),
+        "`/large`: does not fit: make the boot partition larger"
     );
     let tree = Tree::new(Node::new(Kind::Dir, 0o755, LEAP));
     assert_eq!(
         format!("{:#}", write(&tree, &path, 20 << 20).unwrap_err()),
-        "the boot partition has 20971520 bytes, which is too little for a FAT32: give it at least 34 MiB"
+        "the boot partition has 20971520 bytes, which is too small for FAT32: give it at least 34 MiB"
     );
 }

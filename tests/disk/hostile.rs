@@ -1,5 +1,5 @@
-//! An image or a package from somebody who means harm: what its scripts try, as root and as an ordinary user, and that
-//! they get nothing of the machine that the image is made on.
+//! A malicious image or package: what its scripts try as root and as a regular user, and that they gain no
+//! access to the host.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -21,7 +21,7 @@ use crate::debian::{EPOCH, layout, native, processor};
 use crate::others::{both, command};
 use crate::supply::Archive;
 
-/// What a script tries, each line with what came of it.
+/// The script tries one thing per line and prints the result.
 const ATTACK: &str = include_str!("attack.pl");
 const TRIED: [&str; 16] = [
     "the builder's secret",
@@ -43,11 +43,11 @@ const TRIED: [&str; 16] = [
 ];
 const KEY: &str = "a-key-that-nobody-else-has";
 
-/// Who makes an image: folder, home, and what only the builder may see.
+/// The user who builds an image: folder, home, and data only this user may see.
 struct Builder {
     dir: PathBuf,
     account: Option<Account>,
-    /// The root of the system that it is made on, where that is not this machine's.
+    /// Root of another system to build on, or `None` for the host.
     host: Option<PathBuf>,
     listener: TcpListener,
 }
@@ -62,24 +62,25 @@ impl Builder {
         Builder { dir, account, host, listener }
     }
 
-    /// A file on this machine that must not be there afterwards.
+    /// Files on the host that must not exist afterwards.
     fn traces(&self) -> [PathBuf; 3] {
         let name = format!("hostile-{}-{}", std::process::id(), self.account.is_some());
         ["/tmp", "/var/tmp", support::command::root().to_str().unwrap()]
             .map(|folder| Path::new(folder).join(&name))
     }
 
-    /// The script, for any place.
+    /// Returns the script for any place.
     fn attack(&self) -> String {
         let traces = self.traces().map(|path| path.display().to_string()).join(" ");
         let secret = self.dir.join("secret").display().to_string();
         let port = self.listener.local_addr().unwrap().port();
-        // The number of a system call.
+        // The number of the system call `keyctl`.
         let keyctl = if cfg!(target_arch = "x86_64") { 250 } else { 219 };
         format!("perl - '{secret}' '{port}' '{KEY}' {keyctl} {traces} <<'END'\n{ATTACK}END\n")
     }
 
-    /// What bakes as this builder, with a key in the environment, one in the session's keyring, and a secret file left open.
+    /// Returns a command that bakes as this user, with a key in the environment, one in the session keyring,
+    /// and an open secret file.
     fn command(&self, base: &Tree, deb: &Path) -> Command {
         let image = self.dir.join("base.img");
         layout::write(base, &layout(), &image).unwrap();
@@ -124,12 +125,12 @@ impl Builder {
     }
 }
 
-/// What the tests run as somebody: not a test of its own.
+/// Run by other tests as another user; not a test of its own.
 #[test]
 #[ignore = "is run by another one"]
 fn bake_for_another_test() {
     let [dir, deb] = ["BAKE_DIR", "BAKE_DEB"].map(|name| PathBuf::from(std::env::var_os(name).unwrap()));
-    // An archive of one package, if there is one.
+    // An archive of one package, if it exists.
     let stock = match dir.join("archive").exists() {
         true => Archive::found(&dir.join("archive")).stock(),
         false => Stock { suites: Vec::new(), locks: PathBuf::new(), update: None, cache: PathBuf::new() },
@@ -137,8 +138,8 @@ fn bake_for_another_test() {
     bake(&dir.join("base.img"), &[deb], &stock, None, &dir.join("out.img")).unwrap();
 }
 
-/// Makes another system's root the only one, with this machine's accounts, processes and the folders where traces would be,
-/// and runs a command there. (In a mere chroot, the kernel makes no user namespace.)
+/// Makes another system's root the root file system, with the host's accounts and processes and the folders
+/// of traces, and runs a command there. (In a chroot, the kernel refuses to create a user namespace.)
 const ANOTHER_SYSTEM: &str = "root=$1 checkout=$2; shift 2
     mount -t tmpfs none /run
     mkdir /run/upper /run/work /run/root
@@ -169,7 +170,7 @@ fn on_another_system(inner: &Command, root: &Path) -> Command {
     command
 }
 
-/// Runs a test as root and as an ordinary user, on this machine and on Debian 13.
+/// Runs a test as root and as a regular user, on this host and on Debian 13.
 fn as_root_and_as_somebody(name: &str, test: impl Fn(&Builder)) {
     testbed::host::need(&[
         ("perl", "perl-base"),
@@ -178,7 +179,7 @@ fn as_root_and_as_somebody(name: &str, test: impl Fn(&Builder)) {
         ("useradd", "passwd"),
     ])
     .unwrap();
-    // What makes an image, and what these tests ask of every machine.
+    // Requirements of an image build and of these tests.
     let tools = ["curl", "gpgv", "keyutils", "perl-base", "uidmap"].into_iter();
     let tools: Vec<&str> = tools.chain(crate::others::NEEDED.map(|(_, package)| package)).collect();
     let younger = testbed::Machine::on(testbed::Suite::Trixie).with(&tools).root().unwrap();
@@ -189,22 +190,22 @@ fn as_root_and_as_somebody(name: &str, test: impl Fn(&Builder)) {
     }
 }
 
-/// Asserts that everything was tried there and nothing came of it.
+/// Asserts that everything was tried in that place and refused.
 fn assert_in_vain(tree: &Tree, place: &str) {
-    let said = String::from_utf8(tree.read("/etc/attack").expect("it was tried")).unwrap();
-    let said: BTreeSet<String> = said.lines().map(str::to_owned).collect();
+    let results = String::from_utf8(tree.read("/etc/attack").expect("it was tried")).unwrap();
+    let results: BTreeSet<String> = results.lines().map(str::to_owned).collect();
     let mut expected: BTreeSet<String> = TRIED.iter().map(|what| format!("{what}: refused")).collect();
     expected.insert(format!("{place} the image"));
-    assert_eq!(said, expected);
+    assert_eq!(results, expected);
 }
 
-/// A system with what the script needs.
+/// Returns a system with the programs that the script needs.
 fn system() -> Tree {
     let mut tree = native();
     let programs = "for name in perl mount umount bash; do
         path=$(command -v $name); echo $path; ldd $path | grep -o '/[^ ]*' || :; done | sort -u";
-    let found = command("sh").args(["-euc", programs]).output().unwrap();
-    for path in String::from_utf8(found.stdout).unwrap().lines() {
+    let output = command("sh").args(["-euc", programs]).output().unwrap();
+    for path in String::from_utf8(output.stdout).unwrap().lines() {
         let inner = if path.starts_with("/usr/") { path.to_owned() } else { format!("/usr{path}") };
         put(&mut tree, &inner, &fs::read(path).unwrap(), 0o755);
     }
@@ -215,7 +216,7 @@ fn put(tree: &mut Tree, path: &str, bytes: &[u8], mode: u16) {
     tree.insert(path, Node::new(Kind::File(Content::bytes(bytes.to_vec())), mode, EPOCH)).unwrap();
 }
 
-/// A package with a script.
+/// Builds a package with a script.
 fn package(dir: &Path, control: &str, postinst: &str) -> PathBuf {
     let root = dir.join("robot");
     let _ = fs::remove_dir_all(&root);
@@ -242,7 +243,7 @@ fn a_package_that_means_harm_gets_nothing_of_this_machine() {
     });
 }
 
-/// A system that has a package already, which tries it when it is upgraded or removed.
+/// Returns a system with an installed package that runs the script when it is upgraded or removed.
 fn system_with(name: &str, builder: &Builder) -> Tree {
     let mut base = system();
     let status = String::from_utf8(base.read("/var/lib/dpkg/status").unwrap()).unwrap();
@@ -266,13 +267,13 @@ fn scripts_of_an_image_run_in_it_alone_and_get_nothing_of_this_machine() {
         for name in ["robot", "rival"] {
             assert_in_vain(&builder.bake(&system_with(name, builder), &deb).unwrap(), "inside of");
         }
-        // Without a shell that it could run in, it does not run at all.
+        // Without a shell, the script cannot run at all.
         let mut base = system_with("robot", builder);
         for shell in ["sh", "dash", "bash"] {
             base.remove(&format!("/usr/bin/{shell}"));
         }
-        let said = builder.bake(&base, &deb).unwrap_err();
-        assert!(said.contains("the packages were not installed"), "{said}");
+        let error = builder.bake(&base, &deb).unwrap_err();
+        assert!(error.contains("cannot install the packages"), "{error}");
     });
 }
 
@@ -314,7 +315,7 @@ fn what_a_package_starts_is_nobodys_and_ends_with_the_builder() {
     });
 }
 
-/// Who processes belong to that have been started with that word.
+/// Returns the owners of processes that were started with this argument.
 fn owners(word: &str) -> Vec<u32> {
     let numbers =
         fs::read_dir("/proc").unwrap().filter_map(|e| e.unwrap().file_name().to_str()?.parse().ok());
@@ -330,7 +331,7 @@ fn owner(number: u32) -> Option<u32> {
     status.lines().find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().next()?.parse().ok())
 }
 
-/// Waits for something, as long as a busy machine may take.
+/// Polls until there is a value, as long as a busy machine may take.
 fn until<T>(there: impl Fn() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {

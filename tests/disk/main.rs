@@ -1,5 +1,5 @@
-//! Disks: what is written must be what others read, and what is refused must be said. The others are e2fsprogs,
-//! dosfstools, mtools, sfdisk, bmaptool, xz and zstd.
+//! Disks: other tools must be able to read what we write, and refused input must be reported. The tools are
+//! e2fsprogs, dosfstools, mtools, sfdisk, bmaptool, xz and zstd.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod bake;

@@ -1,4 +1,4 @@
-//! Programs of other people, and what they say of a file system.
+//! Runs other file system tools and parses their output.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +20,7 @@ pub(crate) const NEEDED: [(&str, &str); 11] = [
     ("keyctl", "keyutils"),
 ];
 
-/// A command whose program is there, found where root's programs are as well.
+/// Returns a command for a program, which may be in root's `PATH`.
 pub(crate) fn command(program: &str) -> Command {
     static READY: OnceLock<()> = OnceLock::new();
     READY.get_or_init(|| testbed::host::need(&NEEDED).unwrap());
@@ -30,7 +30,7 @@ pub(crate) fn command(program: &str) -> Command {
     command
 }
 
-/// Runs a program that must succeed; what it said.
+/// Runs a program that must succeed; returns its output.
 pub(crate) fn ok(program: &str, words: &[&str]) -> String {
     let output = command(program).args(words).output().unwrap();
     assert!(output.status.success(), "{program} {words:?}: {}", both(&output));
@@ -41,11 +41,11 @@ pub(crate) fn both(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// What debugfs knows of a path.
+/// What debugfs reports for a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) inode: u32,
-    /// Type and permissions, as a number in octal.
+    /// Type and permissions, in octal.
     pub(crate) mode: u32,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
@@ -53,20 +53,20 @@ pub(crate) struct Seen {
     pub(crate) modified: (i64, u32),
     pub(crate) links: u32,
     pub(crate) size: u64,
-    /// Of a device.
+    /// Device numbers.
     pub(crate) device: Option<(u32, u32)>,
-    /// Of a symbolic link.
+    /// Target of a symlink.
     pub(crate) target: Option<String>,
     pub(crate) blocks: u64,
 }
 
-/// An ext4 in a file, from there on, as e2fsprogs see it.
+/// An ext4 in a file, from an offset on, as e2fsprogs see it.
 pub(crate) struct Other {
     name: String,
 }
 
 impl Other {
-    /// One that e2fsck finds nothing wrong with.
+    /// Opens an ext4 after a successful e2fsck.
     pub(crate) fn checked(file: &Path, at: u64) -> Other {
         let name = format!("{}?offset={at}", file.display());
         let output = command("e2fsck").args(["-fn", &name]).output().unwrap();
@@ -81,13 +81,13 @@ impl Other {
         output.stdout
     }
 
-    /// Every path but `lost+found`.
+    /// Returns every path except `lost+found`.
     pub(crate) fn paths(&self, dir: &Path) -> BTreeMap<String, Seen> {
-        let mut found: BTreeMap<String, u32> = BTreeMap::from([("/".to_owned(), 2)]);
+        let mut inodes: BTreeMap<String, u32> = BTreeMap::from([("/".to_owned(), 2)]);
         let mut folders = vec![("/".to_owned(), 2)];
         while let Some((folder, inode)) = folders.pop() {
             let listed = self.ask(&format!("ls -p <{inode}>\n"), dir);
-            // Names have no slash, whatever else they have.
+            // Names contain no slash.
             let start = listed.iter().position(|byte| *byte == b'/').unwrap();
             let fields: Vec<&[u8]> = listed[start..].split(|byte| *byte == b'/').collect();
             for entry in fields.chunks(7).filter(|entry| entry.len() == 7) {
@@ -100,17 +100,17 @@ impl Other {
                 if entry[2].starts_with(b"04") {
                     folders.push((path.clone(), number));
                 }
-                found.insert(path, number);
+                inodes.insert(path, number);
             }
         }
-        let requests: String = found.values().map(|inode| format!("stat <{inode}>\n")).collect();
-        let said = String::from_utf8_lossy(&self.ask(&requests, dir)).into_owned();
-        let stats: Vec<&str> = said.split("debugfs: stat ").skip(1).collect();
-        assert_eq!(stats.len(), found.len());
-        found.into_iter().zip(stats).map(|((path, _), stat)| (path, seen(stat))).collect()
+        let requests: String = inodes.values().map(|inode| format!("stat <{inode}>\n")).collect();
+        let output = String::from_utf8_lossy(&self.ask(&requests, dir)).into_owned();
+        let stats: Vec<&str> = output.split("debugfs: stat ").skip(1).collect();
+        assert_eq!(stats.len(), inodes.len());
+        inodes.into_iter().zip(stats).map(|((path, _), stat)| (path, seen(stat))).collect()
     }
 
-    /// What a file holds.
+    /// Returns the contents of files.
     pub(crate) fn content(&self, inodes: &[u32], dir: &Path) -> Vec<Vec<u8>> {
         let place = |inode: &u32| dir.join(format!("content-{inode}"));
         let requests: String =
@@ -119,7 +119,7 @@ impl Other {
         inodes.iter().map(|inode| fs::read(place(inode)).unwrap()).collect()
     }
 
-    /// An attribute; its name is a plain word.
+    /// Returns an extended attribute; its name must be a plain word.
     pub(crate) fn attribute(&self, inode: u32, name: &str, dir: &Path) -> Vec<u8> {
         let place = dir.join("attribute");
         let _ = fs::remove_file(&place);
@@ -128,7 +128,7 @@ impl Other {
     }
 }
 
-/// The words of `stat`.
+/// Parses the output of `stat`.
 fn seen(text: &str) -> Seen {
     let after = |word: &str| text.split_once(word).map(|(_, rest)| rest.trim_start());
     let number = |word: &str| -> i64 {
@@ -164,7 +164,7 @@ fn seen(text: &str) -> Seen {
     Seen {
         inode: number("Inode:") as u32,
         mode: kind | u32::from_str_radix(mode, 8).unwrap(),
-        // Large numbers are shown as negative ones.
+        // Large numbers are printed as negative ones.
         uid: number("User:") as u32,
         gid: number("Group:") as u32,
         modified: (seconds, extra >> 2),

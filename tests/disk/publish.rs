@@ -1,4 +1,4 @@
-//! Whole disks, and what is published of them.
+//! Whole disks and their published files.
 
 use std::fs;
 
@@ -21,8 +21,8 @@ fn a_disk_is_what_others_read_and_the_same_in_another_folder() {
     layout::write(&system(), &other, &two).unwrap();
     assert!(fs::read(&one).unwrap() != fs::read(&two).unwrap(), "identifiers come from the seed");
 
-    let said = ok("sfdisk", &["--json", one.to_str().unwrap()]);
-    let table: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let json = ok("sfdisk", &["--json", one.to_str().unwrap()]);
+    let table: serde_json::Value = serde_json::from_str(&json).unwrap();
     let table = &table["partitiontable"];
     assert_eq!((table["label"].as_str(), table["id"].as_str()), (Some("dos"), Some("0x524f5649")));
     let [boot, root] = written.partitions;
@@ -38,7 +38,7 @@ fn a_disk_is_what_others_read_and_the_same_in_another_folder() {
     let image = format!("{}@@{}", one.display(), boot.at);
     assert_eq!(ok("mtype", &["-i", &image, "::/config.txt"]), "arm_64bit=1\n");
 
-    // One of a given size, and one that is too small.
+    // A disk of a given size, and one that is too small.
     let mut sized = layout();
     sized.size = Some(256 << 20);
     assert_eq!(layout::write(&system(), &sized, &two).unwrap().size, 256 << 20);
@@ -47,7 +47,7 @@ fn a_disk_is_what_others_read_and_the_same_in_another_folder() {
     let error = format!("{:#}", layout::write(&system(), &sized, &two).unwrap_err());
     assert!(
         error.starts_with(&format!(
-            "{} bytes are too few for this image: give more, or no size",
+            "{} bytes are too small for this image: give a larger size, or none",
             boot.end() + (1 << 20)
         )),
         "{error}"
@@ -59,7 +59,7 @@ fn others_unpack_what_is_packed_and_it_is_the_same_twice() {
     let dir = scratch("disk-packed");
     let image = dir.join("disk.img");
     layout::write(&system(), &layout(), &image).unwrap();
-    // One piece and a bit of another.
+    // One piece and part of another.
     fs::OpenOptions::new().write(true).open(&image).unwrap().set_len(25 << 20).unwrap();
     let packed = ["disk.img.xz", "disk.img.zst", "again.xz", "again.zst"].map(|name| dir.join(name));
     pack::write_xz(&image, &packed[0]).unwrap();
@@ -81,16 +81,16 @@ fn a_block_map_is_what_bmaptool_reads_and_leaves_nothing_to_chance() {
     let [boot, root] = layout::write(&system(), &layout(), &image).unwrap().partitions;
     let describe = |name: &str| dir.join(name).display().to_string();
     bmap::write(&image, &dir.join("disk.bmap")).unwrap();
-    // It checks every range's checksum and the map's own.
-    let said = ok(
+    // bmaptool verifies the checksum of every range and of the map.
+    let output = ok(
         "bmaptool",
         &["copy", "--bmap", &describe("disk.bmap"), &describe("disk.img"), &describe("flashed")],
     );
-    assert!(!said.contains("ERROR") && said.contains("synchronizing"), "{said}");
+    assert!(!output.contains("ERROR") && output.contains("synchronizing"), "{output}");
     let bytes = fs::read(&image).unwrap();
     assert!(fs::read(dir.join("flashed")).unwrap() == bytes);
 
-    // A card that had something else on it, and keeps that where nothing is mapped.
+    // A card with old data, which unmapped blocks keep.
     let card = dir.join("card");
     let mut parts = vec![0xff; bytes.len()];
     let map = fs::read_to_string(dir.join("disk.bmap")).unwrap();

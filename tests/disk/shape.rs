@@ -1,4 +1,4 @@
-//! Trees of any shape, for properties.
+//! Random trees for property tests.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use proptest::sample::Index;
 
 const BLOCK: u64 = 4096;
 
-/// One thing in a tree: in which of the folders before it, under which name.
+/// A node: its parent among the earlier folders, and its name.
 #[derive(Debug, Clone)]
 pub(crate) struct Thing {
     folder: Index,
@@ -25,7 +25,7 @@ pub(crate) struct Thing {
 enum What {
     Dir,
     File(Vec<u8>),
-    /// Blocks that are there, by number, of a file of that many.
+    /// Numbers of the blocks with data, and the number of all blocks.
     Sparse(Vec<u64>, u64),
     Symlink(String),
     Hard(Index),
@@ -48,7 +48,7 @@ fn thing() -> impl Strategy<Value = Thing> {
     ];
     (
         any::<Index>(),
-        // Anything but a slash and a zero byte; shells, line feeds, umlauts.
+        // Any characters except a slash and a zero byte.
         "[^/\\x00]{1,40}",
         what(),
         0_u16..0o10000,
@@ -81,7 +81,7 @@ fn what() -> impl Strategy<Value = What> {
     ]
 }
 
-/// The tree of these; names that are taken or none are left out.
+/// Builds the tree, without nodes whose names are taken or invalid.
 pub(crate) fn tree(things: &[Thing]) -> Tree {
     let mut tree = Tree::new(Node::new(Kind::Dir, 0o755, 1_700_000_000));
     let (mut folders, mut files) = (vec!["/".to_owned()], Vec::<String>::new());

@@ -1,4 +1,4 @@
-//! Packages into an image that lacks what they need: it comes from the image's own suite, and is installed in the image.
+//! Installs packages into an image that lacks their dependencies, which come from the image's own suite.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,7 +14,7 @@ use crate::bake::{refused_by, sum, tree};
 use crate::debian::{EPOCH, layout, native, package, processor};
 use crate::others::{both, command};
 
-/// An archive in a folder, and the lock of what is in it.
+/// An archive in a folder, and its lock.
 pub(crate) struct Archive<'a> {
     dir: &'a Path,
     lock: String,
@@ -29,14 +29,14 @@ impl<'a> Archive<'a> {
         Archive { dir, lock }
     }
 
-    /// One that was made before.
+    /// Opens an existing archive.
     pub(crate) fn found(dir: &'a Path) -> Archive<'a> {
         let lock =
             fs::read_to_string(dir.join("locks").join(format!("trixie-{}.lock", processor()))).unwrap();
         Archive { dir, lock }
     }
 
-    /// One package more, with a script that runs when it is configured.
+    /// Adds a package with a script that runs when it is configured.
     pub(crate) fn put(&mut self, name: &str, fields: &str, script: &str) -> PathBuf {
         let root = self.dir.join(name);
         fs::create_dir_all(root.join("DEBIAN")).unwrap();
@@ -83,7 +83,7 @@ fn a_base_that_lacks_a_dependency_gets_it() {
     let dir = scratch("supply");
     let (base, mut archive) = (base(&dir), Archive::new(&dir));
     archive.put("motors", "Depends: wheels, gone | dpkg\n", "");
-    // What only a script that runs in its own system finds, and what must not stay.
+    // Works only if the script runs inside its own system; some results must not stay.
     archive.put(
         "wheels",
         "Pre-Depends: axle\n",
@@ -122,7 +122,7 @@ fn a_base_that_lacks_a_dependency_gets_it() {
     assert!(tree.get("/dev/null").is_some(), "what cannot be made in a namespace stays");
 }
 
-/// The other test, where that is mounted; what it says, and whether it passed.
+/// Runs the other test with such a mount; returns its output and whether it passed.
 fn supplied_with(mount: &str) -> (String, bool) {
     let here = format!("mount {mount}; exec \"$0\" --exact supply::a_base_that_lacks_a_dependency_gets_it");
     let mut again = command("unshare");
@@ -131,20 +131,20 @@ fn supplied_with(mount: &str) -> (String, bool) {
     (both(&output), output.status.success())
 }
 
-/// As binfmt_misc is on most machines: in a namespace it cannot be taken away alone.
+/// As on most machines with binfmt_misc: a namespace cannot unmount it separately.
 #[test]
 fn a_base_gets_it_on_a_machine_with_mounts_below_proc() {
-    let (said, passed) = supplied_with("-t binfmt_misc none /proc/sys/fs/binfmt_misc");
-    assert!(passed && said.contains(" 1 passed"), "{said}");
+    let (output, passed) = supplied_with("-t binfmt_misc none /proc/sys/fs/binfmt_misc");
+    assert!(passed && output.contains(" 1 passed"), "{output}");
 }
 
-/// As some containers do it: processes of its own cannot be had there.
+/// As in some containers, which do not allow a new `/proc`.
 #[test]
 fn a_container_that_hides_a_part_of_proc_is_told_what_to_do() {
-    let (said, passed) = supplied_with("-t tmpfs none /proc/sys/fs");
+    let (output, passed) = supplied_with("-t tmpfs none /proc/sys/fs");
     assert!(
-        !passed && said.contains("cannot mount `/proc` in a user namespace: this container masks"),
-        "{said}"
+        !passed && output.contains("cannot mount `/proc` in a user namespace: this container masks"),
+        "{output}"
     );
 }
 
@@ -162,11 +162,11 @@ fn what_cannot_be_added_is_named_in_one_line() {
         refused_by(&base, |out| bake(&base, &[robot], stock, None, out))
     };
     let lock = format!("`locks/trixie-{}.lock`", processor());
-    let what_to_do = "install that in the image first, or make one without --base";
+    let what_to_do = "install them in the image first, or build without --base";
     let lacks = |what: &str, why: &str| {
-        format!("`DIR/base.img`: lacks what the packages need: {what}: {why}: {what_to_do}")
+        format!("`DIR/base.img`: lacks required packages: {what}: {why}: {what_to_do}")
     };
-    let chosen = "packages cannot be chosen (run again with --update)";
+    let chosen = "cannot resolve the packages (run again with --update)";
     assert_eq!(
         refused("absent | not-there", &stock),
         lacks("absent or not-there", &format!("{chosen}: absent or not-there: not in {lock}"))
@@ -175,28 +175,28 @@ fn what_cannot_be_added_is_named_in_one_line() {
         refused("young", &stock),
         lacks("young", &format!("{chosen}: young needs systemd (>= 258): not in {lock}"))
     );
-    // Of the same length: only its hash tells.
+    // With the same length, so that only the hash differs.
     let mut bytes = fs::read(&replaced).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&replaced, bytes).unwrap();
-    let said = refused("replaced", &stock);
-    assert!(said.contains("replaced 1: is not what its hash says: `file://DIR/pool/replaced.deb`"), "{said}");
-    assert!(said.ends_with(what_to_do), "{said}");
+    let error = refused("replaced", &stock);
+    assert!(error.contains("replaced 1: wrong hash: `file://DIR/pool/replaced.deb`"), "{error}");
+    assert!(error.ends_with(what_to_do), "{error}");
     fs::remove_file(gone).unwrap();
-    let said = refused("gone", &stock);
-    assert!(said.contains("gone 1: cannot be fetched from `file://DIR/pool/gone.deb`"), "{said}");
-    let said = refused("brakes", &stock);
-    assert!(said.contains("lacks what the packages need: brakes: it cannot be installed in it"), "{said}");
-    assert!(said.contains("brakes: error: no road"), "{said}");
+    let error = refused("gone", &stock);
+    assert!(error.contains("cannot fetch gone 1 from `file://DIR/pool/gone.deb`"), "{error}");
+    let error = refused("brakes", &stock);
+    assert!(error.contains("lacks required packages: brakes: cannot install them"), "{error}");
+    assert!(error.contains("brakes: error: no road"), "{error}");
 
     let mut others = archive.stock();
     others.suites[0].distribution = "another".to_owned();
     assert_eq!(
         refused("motors", &others),
-        lacks("motors", "no archive is known of `debian trixie`, which it is (known: another trixie)")
+        lacks("motors", "its release `debian trixie` is unknown: expected one of another trixie")
     );
     others.suites[0].distribution = "debian".to_owned();
     others.locks = dir.join("nowhere");
-    let none = format!("`nowhere/trixie-{}.lock`: there is none yet: run again with --update", processor());
+    let none = format!("`nowhere/trixie-{}.lock`: no such lock file: run again with --update", processor());
     assert_eq!(refused("motors", &others), lacks("motors", &none));
 }

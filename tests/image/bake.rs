@@ -1,4 +1,4 @@
-//! A real system that lacks what our packages need: it gets it from its own suite, and boots.
+//! A real system without our packages' dependencies gets them from its own suite and boots.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -13,7 +13,8 @@ use support::made;
 use crate::boot::boots;
 use crate::check::Scratch;
 
-/// What is taken away: its scripts make a user, and it stands on others whose scripts want to run in their own system.
+/// Packages to remove: scripts of these create a user and depend on others whose scripts must run in their
+/// own system.
 const LACKING: [&str; 5] =
     ["rovi-services", "polkitd", "libpolkit-agent-1-0", "libpolkit-gobject-1-0", "xml-core"];
 
@@ -39,7 +40,7 @@ fn a_system_without_polkit_gets_it_and_boots() {
     boots(&image, &[], "virt");
 }
 
-/// Writes an image without those packages; its root.
+/// Writes an image without those packages; returns its root.
 fn without(image: &Path, out: &Path) -> Tree {
     let mut tree = root(image);
     let status = status(&tree);
@@ -71,7 +72,7 @@ fn without(image: &Path, out: &Path) -> Tree {
             text.split_inclusive('\n').filter(|line| !line.starts_with("polkitd:")).collect()
         });
     }
-    // Everything before that partition is copied, and there is nothing behind it.
+    // Everything before that partition is copied; nothing follows it.
     let (fs, at) = opened(image);
     let file = File::create(out).unwrap();
     io::copy(&mut File::open(image).unwrap().take(at), &mut &file).unwrap();

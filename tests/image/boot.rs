@@ -1,4 +1,4 @@
-//! A finished image boots, and everything that is asked on it is answered as expected.
+//! A finished image boots, and all probes are answered as expected.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -17,14 +17,14 @@ fn a_robot_boots_from_the_image_for_a_pi_4() {
     boots(made::pi4(), &[], "virt");
 }
 
-/// Its kernel comes from another part of the archive, and takes a root of its own.
+/// Its kernel comes from another pocket and needs its own root.
 #[test]
 fn a_robot_boots_from_the_image_for_a_pi_5() {
     made::emulator();
     boots(&made::image("pi5"), &[], "virt");
 }
 
-/// The one board that the emulator has, with its own device tree and card slot.
+/// The only board with an emulator model, with its own device tree and card slot.
 #[test]
 #[ignore = "a board that is emulated whole: five minutes"]
 fn a_robot_boots_on_a_pi_3() {
@@ -32,7 +32,7 @@ fn a_robot_boots_on_a_pi_3() {
     boots(&made::image("pi3"), &["--on-board"], "raspi3b");
 }
 
-/// Without an emulator of programs, where this machine is one of that kind.
+/// Runs without emulation if the host has the same processor.
 #[test]
 #[ignore = "two boots of a PC through its firmware, and the making of its root: five minutes"]
 fn a_robot_starts_from_a_stick_in_a_pc() {
@@ -53,7 +53,8 @@ fn robots_boot_on_other_machines() {
     boots(&made::image("generic-arm64"), &[], "virt");
 }
 
-/// Nothing of it is known but the card; and once more, from the kernel that the first boot has brought onto it.
+/// Boots through the firmware, which only knows the card, and once more from a kernel installed on first
+/// boot.
 fn starts_by_firmware(board: &str, machine: &str) {
     made::firmware();
     let options = Options { board: None, products: vec!["rovi".to_owned()], next: None, on_board: true };
@@ -76,10 +77,9 @@ pub(crate) fn boots(image: &Path, arguments: &[&str], machine: &str) {
     };
     let before = state();
     let tested = command().args(["image", "rovi", "--test"]).arg(image).args(arguments).output().unwrap();
-    let (said, complaint) =
-        (String::from_utf8_lossy(&tested.stdout), String::from_utf8_lossy(&tested.stderr));
-    assert!(tested.status.success(), "{said}{complaint}");
-    let report: Value = serde_json::from_str(&said).unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&tested.stdout), String::from_utf8_lossy(&tested.stderr));
+    assert!(tested.status.success(), "{stdout}{stderr}");
+    let report: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((&report["machine"], &report["good"]), (&machine.into(), &true.into()), "{report:#}");
     let asked: Vec<&str> =
         report["answers"].as_array().unwrap().iter().filter_map(|a| a["probe"].as_str()).collect();
@@ -89,7 +89,7 @@ pub(crate) fn boots(image: &Path, arguments: &[&str], machine: &str) {
     assert_eq!(state(), before, "the image itself was written to");
 }
 
-/// What cannot be tested is refused in one line, before anything is booted.
+/// Input that cannot be tested is refused in one line before anything boots.
 #[test]
 fn what_is_no_image_is_refused() {
     let folder = Scratch::new("refused");
@@ -103,30 +103,30 @@ fn what_is_no_image_is_refused() {
         (
             &good,
             &[][..],
-            "its name does not say what board it is for: add --board, of generic-amd64, generic-arm64, pi3, pi4, pi5",
+            "cannot tell its board from its name: add --board with one of generic-amd64, generic-arm64, pi3, pi4, pi5",
         ),
         (
             &good,
             &["--board", "pi9"],
-            "`pi9` is no board here: known: generic-amd64, generic-arm64, pi3, pi4, pi5",
+            "unknown board `pi9`: expected one of generic-amd64, generic-arm64, pi3, pi4, pi5",
         ),
         (
             &good,
             &["--board", "pi4", "--on-board"],
-            "the emulator has no machine that is a pi4: test without --on-board",
+            "the emulator has no model of a pi4: test without --on-board",
         ),
-        (&other, &[], "is damaged or cut short: fetch it again"),
-        (&zeros, &[], "has no partition table: is it a raw image, and whole?"),
-        (&absent, &[], "cannot be read: No such file or directory"),
+        (&other, &[], "damaged or truncated: download it again"),
+        (&zeros, &[], "no partition table: name a complete raw image"),
+        (&absent, &[], "cannot read `"),
     ] {
         let tested = command().args(["image", "--test"]).arg(file).args(arguments).output().unwrap();
         let complaint = String::from_utf8_lossy(&tested.stderr);
         let lines: Vec<&str> = complaint.lines().filter(|line| line.starts_with("error: ")).collect();
         assert!(!tested.status.success() && lines.len() == 1 && lines[0].contains(expected), "{complaint}");
     }
-    // An image with faults: each has a line.
+    // Every fault of an image has its own line.
     let tested = command().args(["image", "--board", "pi4", "--test"]).arg(&good).output().unwrap();
     let complaint = String::from_utf8_lossy(&tested.stderr).into_owned();
-    assert!(complaint.contains("\n  boot partition: `fixup4.dat` is not there\n"), "{complaint}");
+    assert!(complaint.contains("\n  boot partition: `fixup4.dat` does not exist\n"), "{complaint}");
     assert_eq!(tested.status.code(), Some(1));
 }

@@ -1,7 +1,7 @@
-//! The current is cut: while a card boots for the first time, and while a package is upgraded on it. It boots again and
-//! finishes what it had begun.
+//! Power loss: during a card's first boot, and during a package upgrade. The machine boots again and finishes
+//! what it started.
 //!
-//! A moment is a number of lines on the console and a part of a second, from a seed that is printed.
+//! A moment is a number of console lines plus part of a second, from a seed that is printed.
 
 use std::fs::File;
 use std::process::Command;
@@ -14,18 +14,19 @@ use trial::boot::emulator::Event;
 use trial::boot::{Options, Phase, Trial};
 use workspace::Workspace;
 
-/// Lines that a console has from a first boot, and from the upgrade of a package.
+/// Console lines of a first boot, and of a package upgrade.
 const BOOT_LINES: u64 = 130;
 const UPGRADE_LINES: u64 = 12;
 
-/// What the upgrade begins with, on the console.
+/// First console line of the upgrade.
 const UPGRADE: &str = "boot-test: upgrade";
 
 const LONGEST: Duration = Duration::from_secs(600);
 
 #[test]
 fn a_card_survives_three_cuts() {
-    // Always about the same moments, the last of them while the files of a package come, which has gone wrong before.
+    // Always about the same moments; the last one is while the package's files are written, which once
+    // failed.
     let mut moments = Moments::new(seed().unwrap_or(252_133_042));
     let trial = card();
     cut(&trial, Phase::Boot, &mut moments);
@@ -34,8 +35,7 @@ fn a_card_survives_three_cuts() {
     finishes(&trial, Phase::Upgrade, &moments);
 }
 
-/// A file system that has noticed a mistake of its own is mounted all the same, and stays as it is, unless somebody mends it
-/// before.
+/// A file system with a detected error is mounted but stays damaged unless it is repaired first.
 #[test]
 fn what_a_cut_has_broken_is_mended_by_the_next_boot() {
     testbed::host::need(&[("/usr/sbin/debugfs", "e2fsprogs")]).unwrap();
@@ -43,14 +43,14 @@ fn what_a_cut_has_broken_is_mended_by_the_next_boot() {
     let root = mbr::read(&File::open(trial.card()).unwrap()).unwrap().partitions[1];
     let debugfs = |request: &str| {
         let place = format!("{}?offset={}", trial.card().display(), root.at);
-        let made = Command::new("/usr/sbin/debugfs").args(["-w", "-R", request, &place]).output().unwrap();
-        let said = String::from_utf8_lossy(&made.stderr).into_owned();
-        assert_eq!(said.lines().count(), 1, "not its version alone: {said}");
-        String::from_utf8(made.stdout).unwrap()
+        let output = Command::new("/usr/sbin/debugfs").args(["-w", "-R", request, &place]).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(stderr.lines().count(), 1, "not its version alone: {stderr}");
+        String::from_utf8(output.stdout).unwrap()
     };
     let has_errors = || debugfs("show_super_stats -h").contains("clean with errors\n");
     let is_found = || debugfs("ls -p /lost+found").contains("/#");
-    // A file that no folder has any more, and the mark that the kernel sets when it finds such a thing.
+    // A file without a folder, and the flag that the kernel sets when it finds one.
     debugfs("unlink /usr/share/zoneinfo/Africa/Abidjan");
     debugfs("set_super_value state 3");
     assert!(has_errors() && !is_found());
@@ -59,8 +59,8 @@ fn what_a_cut_has_broken_is_mended_by_the_next_boot() {
     assert!(report.good, "{report}");
 }
 
-/// Each card's first boot is cut, and then the upgrade in the boot that finishes it; the last boot finishes that and answers
-/// every question.
+/// Power is cut in each card's first boot, and then in the upgrade during the boot that finishes it. The last
+/// boot finishes the upgrade and answers every probe.
 #[test]
 #[ignore = "sixty cuts: half an hour"]
 fn cards_survive_thirty_cuts_each_way() {
@@ -76,7 +76,7 @@ fn cards_survive_thirty_cuts_each_way() {
             finishes(&trial, Phase::Upgrade, &moments);
         }
     };
-    // Side by side: most of a boot takes one processor.
+    // In parallel, because a boot mostly uses one processor.
     std::thread::scope(|scope| (0..2).map(|n| scope.spawn(move || cards(n))).for_each(drop));
 }
 
@@ -92,7 +92,7 @@ fn finishes(trial: &Trial, phase: Phase, moments: &Moments) {
     assert!(report.good, "seed {}: {report}", moments.seed);
 }
 
-/// Boots the card and pulls its plug.
+/// Boots the card and cuts the power.
 fn cut(trial: &Trial, phase: Phase, moments: &mut Moments) {
     let (lines, rest) = moments.next(if phase == Phase::Boot { BOOT_LINES } else { UPGRADE_LINES });
     let mut machine = trial.start(phase).unwrap();
@@ -105,7 +105,7 @@ fn cut(trial: &Trial, phase: Phase, moments: &mut Moments) {
                 counting |= line.contains(UPGRADE);
                 counted += u64::from(counting);
             }
-            // A boot that is over sooner than the moment: after its end is a moment, too.
+            // The boot ended before the moment; the end counts as a moment too.
             Event::Report(line) if line.contains("\"end\"") => break,
             Event::Report(_) => {}
             Event::Ended | Event::OutOfTime => {
@@ -119,12 +119,12 @@ fn cut(trial: &Trial, phase: Phase, moments: &mut Moments) {
     machine.kill();
 }
 
-/// What somebody wants to see again.
+/// The seed to reproduce a run.
 fn seed() -> Option<u64> {
     std::env::var("POWER_CUT_SEED").ok()?.parse().ok()
 }
 
-/// Where it is cut, again the same with the same seed in `POWER_CUT_SEED`.
+/// The moments of power loss; `POWER_CUT_SEED` reproduces them.
 struct Moments {
     seed: u64,
     state: u64,
@@ -136,7 +136,7 @@ impl Moments {
     }
 
     fn next(&mut self, lines: u64) -> (u64, Duration) {
-        // Knuth's multiplier; the upper bits are the good ones.
+        // Knuth's multiplier; the upper bits are the random ones.
         self.state =
             self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let bits = self.state >> 33;

@@ -1,5 +1,5 @@
-//! What a machine with UEFI starts from stays right when its kernels change: the scripts that an image has for it, run as
-//! the kernel's package runs them, over a folder that stands for the machine.
+//! UEFI machines keep booting the right kernel when kernels change. The image's scripts run as the kernel
+//! package runs them, on a folder that represents the machine.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ use crate::check::Scratch;
 const COMES: &str = "/etc/initramfs/post-update.d/z60-boot-partition";
 const GOES: &str = "/etc/kernel/postrm.d/z60-boot-partition";
 
-/// A partition with room for everything.
+/// A partition with enough space.
 const ROOM: &str = "mount --bind /boot/firmware /boot/firmware";
 
 #[test]
@@ -42,7 +42,7 @@ fn a_boot_partition_has_the_kernels_that_are_installed() {
     ]);
     assert_eq!(machine.partition(), expected);
 
-    // The next one comes beside it, with words that somebody has changed, and a younger loader.
+    // A second kernel, with changed parameters and a newer boot loader.
     machine.kernel("6.2", "new");
     machine.write("etc/kernel/cmdline", &format!("{words}\nquiet\n"));
     machine.write("usr/lib/systemd/boot/efi/systemd-bootx64.efi", "younger loader");
@@ -53,7 +53,7 @@ fn a_boot_partition_has_the_kernels_that_are_installed() {
     expected.insert("vmlinuz-6.2".to_owned(), "new kernel".to_owned());
     assert_eq!(machine.partition(), expected);
 
-    // A new initramfs of the same kernel, where the current was cut before.
+    // A new initramfs for the same kernel, after a power loss during the previous one.
     machine.kernel("6.2", "newer");
     machine.write("boot/firmware/new/file", "the beginning of an initr");
     machine.run(ROOM, COMES, &["6.2", "/boot/initrd.img-6.2"]);
@@ -61,7 +61,7 @@ fn a_boot_partition_has_the_kernels_that_are_installed() {
     expected.insert("vmlinuz-6.2".to_owned(), "newer kernel".to_owned());
     assert_eq!(machine.partition(), expected);
 
-    // The younger one goes, because it was no good: the older one must be what is started.
+    // The newer kernel is removed because it failed: the older one must boot.
     fs::remove_file(machine.0.0.join("boot/vmlinuz-6.2")).unwrap();
     machine.run(ROOM, GOES, &["6.2", "/boot/vmlinuz-6.2"]);
     expected.retain(|path, _| !path.contains("6.2"));
@@ -75,12 +75,12 @@ fn a_boot_partition_that_is_full_or_absent_is_said_and_left_as_it_is() {
     machine.run(ROOM, COMES, &["6.1"]);
     let before = machine.partition();
     machine.kernel("6.2", &"large ".repeat(1 << 16));
-    // Room for the kernel alone, and what is there is still there afterwards.
+    // Space for the kernel only; existing files must remain.
     let full = "mkdir /run/copy && cp -a /boot/firmware/. /run/copy && mount -t tmpfs -o size=512k tmpfs /boot/firmware \
                 && cp -a /run/copy/. /boot/firmware && trap 'cp -a /boot/firmware/. /run/copy' EXIT";
     let ended = machine.ended(full, COMES, &["6.2"]);
-    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-    assert!(!ended.status.success() && said.contains("No space left on device"), "{said}");
+    let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(!ended.status.success() && stderr.contains("No space left on device"), "{stderr}");
     let after = files_in(&machine.0.0.join("run/copy"));
     let entries = |tree: &BTreeMap<String, String>| -> Vec<String> {
         tree.keys().filter(|path| path.contains(".conf") || path.contains("new")).cloned().collect()
@@ -100,7 +100,7 @@ fn a_boot_partition_that_is_full_or_absent_is_said_and_left_as_it_is() {
     assert_eq!(machine.partition(), before);
 }
 
-/// A folder with what the scripts read and write, which runs.
+/// A folder with the files that the scripts read and write.
 struct Robot(Scratch);
 
 impl Robot {
@@ -143,7 +143,7 @@ impl Robot {
         assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
     }
 
-    /// In a namespace where its folders lie over the host's.
+    /// Runs a script in a mount namespace in which the folder's contents cover the host's.
     fn ended(&self, before: &str, script: &str, arguments: &[&str]) -> Output {
         let folders = ["boot", "run", "etc", "usr/lib/systemd"];
         let binds = folders.map(|folder| format!("mount --bind \"$0/{folder}\" /{folder}"));

@@ -1,4 +1,4 @@
-//! Finished images: what is looked for in them, and that they boot, also after the current was cut.
+//! Finished images: static checks, boot tests, and boots after a power loss.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod bake;

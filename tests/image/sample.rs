@@ -1,4 +1,4 @@
-//! A small image that has everything which is looked for, to take something away from.
+//! A small image with everything that the checks expect, to remove parts from.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ impl Sample {
         sample
     }
 
-    /// One for a machine with UEFI, whose boot loader reads an entry.
+    /// A sample for a UEFI machine, whose boot loader reads an entry.
     pub(crate) fn uefi() -> Sample {
         let mut sample = Sample::new();
         for name in ["start4.elf", "config.txt", "cmdline.txt", "board.dtb"] {
@@ -53,7 +53,7 @@ impl Sample {
         sample
     }
 
-    /// A file, and the folders that it is in.
+    /// Adds a file and its parent folders.
     pub(crate) fn put(&mut self, path: &str, content: impl Into<Vec<u8>>) -> &mut Sample {
         for (at, _) in path.match_indices('/').skip(1) {
             if self.0.get(&path[..at]).is_none() {
@@ -73,7 +73,7 @@ impl Sample {
         path
     }
 
-    /// Everything that is found.
+    /// Returns all reported faults.
     pub(crate) fn faults(&self, folder: &Path, needs: &Needs) -> Vec<String> {
         faults(&Card::open(&self.write(folder)).unwrap(), needs)
     }
@@ -97,7 +97,7 @@ pub(crate) fn needs_of_uefi() -> Needs {
     }
 }
 
-/// What a boot loader starts.
+/// An entry of the boot loader.
 pub(crate) const ENTRY: &str = "title Debian\nversion 6.1\nlinux /vmlinuz-6.1\ninitrd /initrd.img-6.1\n\
     options root=PARTUUID=1234abcd-02 rootwait\n";
 
@@ -106,7 +106,7 @@ pub(crate) const MODULE: (&str, &[u8]) =
 pub(crate) const BUILT_IN: (&str, &[u8]) =
     ("usr/lib/modules/6.1/modules.builtin", b"kernel/fs/ext4/ext4.ko\n");
 
-/// An archive as the kernel unpacks it, not packed any further.
+/// Returns an uncompressed archive in the kernel's format.
 pub(crate) fn initramfs(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = Vec::new();
     for (name, content) in files.iter().chain([&("TRAILER!!!", &b""[..])]) {
@@ -122,7 +122,7 @@ pub(crate) fn initramfs(files: &[(&str, &[u8])]) -> Vec<u8> {
     archive
 }
 
-/// The header of a program for a processor.
+/// Returns an ELF header for a processor.
 pub(crate) fn elf(machine: u16) -> Vec<u8> {
     let mut header = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0];
     header.extend(machine.to_le_bytes());

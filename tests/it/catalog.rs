@@ -1,5 +1,5 @@
-//! Catalogs that a person could write: each directory `tests/cases/bad-*` holds one and the whole text of what is
-//! said about it, each `tests/cases/good-*` one that is accepted and rendered. Adding a case needs no Rust.
+//! Valid and invalid catalogs. Each directory `tests/cases/bad-*` contains a catalog and its complete error text, each
+//! `tests/cases/good-*` one that is accepted and rendered. Adding a case needs no Rust.
 //!
 //! `UPDATE=1 cargo test --test it catalog` rewrites the expected texts; read the difference before you commit it.
 
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use catalog::model::Product;
 
-/// The programs that a catalog of the cases can pack.
+/// The programs that catalogs of the cases can package.
 pub(crate) const PROGRAMS: [&str; 3] = ["notify-helper", "rovi", "run_stack"];
 
 #[test]
@@ -46,7 +46,7 @@ fn good_catalogs_are_accepted() {
     }
 }
 
-/// Nobody writes it, but a program may; it took half a minute.
+/// A program may generate this; it once took half a minute.
 #[test]
 fn a_long_chain_of_defaults_is_followed_quickly() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../catalog/rovi.toml");
@@ -63,13 +63,13 @@ fn a_long_chain_of_defaults_is_followed_quickly() {
     assert!(took < 5.0, "{took} s");
 }
 
-/// Seconds that the processor has given this thread: how much others want does not count.
+/// Returns this thread's processor time, which does not depend on other load.
 fn used() -> f64 {
     let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     used.tv_sec as f64 + used.tv_nsec as f64 / 1e9
 }
 
-/// A case with a directory `tree` says the whole of what is rendered of it; `UPDATE=1` rewrites it.
+/// A case with a directory `tree` contains the complete rendered files; `UPDATE=1` rewrites them.
 #[test]
 fn what_is_rendered_of_a_case_is_known() {
     let trees: Vec<PathBuf> = cases("good-").into_iter().filter(|case| case.join("tree").is_dir()).collect();
@@ -93,7 +93,7 @@ fn read(case: &Path) -> Result<Product, catalog::finding::Findings> {
     catalog::read("catalog.toml", &text, &PROGRAMS.map(str::to_owned), &[])
 }
 
-/// `error: catalog.toml:LINE: where: what: what to do`, lower case, without a full stop.
+/// `error: catalog.toml:LINE: where: what: what to do`, in lower case, without a final period.
 fn is_message(line: &str) -> bool {
     let rest = line.strip_prefix("error: catalog.toml:").and_then(|rest| rest.split_once(": "));
     rest.is_some_and(|(number, text)| {
@@ -101,7 +101,8 @@ fn is_message(line: &str) -> bool {
     })
 }
 
-/// The lines that differ, as `diff -U0` shows them: the texts are short, so the longest common part is found plainly.
+/// Returns the differing lines in the format of `diff -U0`. The texts are short, so a simple algorithm is
+/// enough.
 pub(crate) fn difference(old: &str, new: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     let mut common = vec![vec![0; new.len() + 1]; old.len() + 1];

@@ -1,5 +1,5 @@
-//! An image of another processor is made on this machine: `dpkg --root=DIR --force-script-chrootless` runs our scripts
-//! here, and they must change the image alone.
+//! Building an image for another processor runs our maintainer scripts on the host (`dpkg --root=DIR
+//! --force-script-chrootless`). They must only change the image.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use support::command::{dist, sh};
 use support::scratch::scratch;
 
-/// What of ours could be on this machine: other tests may change everything else meanwhile.
+/// Traces of our packages on the host; other tests may change everything else.
 const TRACES: &str = "getent passwd rovi || true; getent group rovi rovi-ops || true; find /etc /run /usr/lib -xdev -name '*rovi*' || true";
 
 #[test]
@@ -31,12 +31,12 @@ fn services_of_users_go_into_an_image_and_nobody_has_them_yet() {
     image_with(&dir, "mycroft-services");
     let links = "find image/etc/systemd -type l 2>/dev/null || true";
     assert_eq!(sh(&dir, links), "");
-    // What somebody enables there is enabled by systemctl, which needs nothing but the image.
+    // To enable a unit, systemctl only needs the image.
     let enable = "systemctl --root=image --global enable mycroft.service 2>&1; readlink image/etc/systemd/user/*.wants/*";
     assert!(sh(&dir, enable).ends_with("/usr/lib/systemd/user/mycroft.service\n"));
 }
 
-/// An image in which that package is configured, without a call of this machine's systemctl.
+/// Returns an image with the package configured, without a call of the host's systemctl.
 fn image_with(dir: &Path, package: &str) -> PathBuf {
     let image = dir.join("image");
     for path in ["var/lib/dpkg/info", "var/lib/dpkg/updates", "etc"] {
@@ -48,8 +48,8 @@ fn image_with(dir: &Path, package: &str) -> PathBuf {
     let calls = dir.join("calls");
     fs::write(&recorder, format!("#!/bin/sh\necho \"$0 $*\" >>{}\nexit 1\n", calls.display())).unwrap();
     fs::set_permissions(&recorder, fs::Permissions::from_mode(0o755)).unwrap();
-    // The recorder takes the real one's place, by whatever path it is called, for this command alone. It must work,
-    // or the test would prove nothing: it is called once on purpose.
+    // For this command only, a recorder replaces the real systemctl at every path. It is called once on
+    // purpose, because otherwise the test would prove nothing.
     let install = format!(
         "mount --bind {recorder} \"$(command -v systemctl)\"
          systemctl is-recorded || true

@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: what an integrator and CI get from it.
+//! `cargo xtask dist`: the packages and files that integrators and CI get.
 
 mod faults;
 
@@ -44,7 +44,7 @@ fn a_bill_of_materials_names_what_is_linked_and_nothing_else() {
     let deb = dist.package("rovi-services", "amd64.deb");
     let bill: Value =
         serde_json::from_slice(&fs::read(format!("{}.cdx.json", deb.display())).unwrap()).unwrap();
-    // What cargo says that it linked for that processor; programs and macros that ran during the build are not in it.
+    // What cargo linked for that processor, without build programs and macros.
     let built = ok(Command::new(env!("CARGO")).current_dir(root()).args([
         "build",
         "--locked",
@@ -140,7 +140,7 @@ fn both_formats_hold_the_same_files() {
             dist.package("rovi-services", "aarch64.rpm").display()
         ),
     );
-    // Each has its own way to carry copyright, changelog and what its lint tool is told.
+    // Copyright, changelog and lint overrides differ between the formats.
     let own = |line: &&str| {
         !["/usr/share/doc/", "/usr/share/lintian/", "/usr/share/licenses/"].iter().any(|p| line.contains(p))
     };
@@ -159,14 +159,14 @@ fn the_programs_are_small_and_need_no_library() {
         for (program, most) in [
             ("rovi/run_stack", 700_000),
             ("rovi/notify-helper", 700_000),
-            // With a reader of TOML that knows lines.
+            // Contains a TOML parser that records line numbers.
             ("first-boot/first-boot", 850_000),
             ("rovi/rovi", 3_000_000),
         ] {
             let path = dir.join("usr/libexec").join(program);
             let bytes = fs::read(&path).unwrap();
             assert!(bytes.len() < most, "{program} for {machine}: {} bytes", bytes.len());
-            // Only one of them talks to the bus through a library; the others must not grow by it.
+            // Only one program contains a D-Bus library; the others must not.
             let has_library = bytes.windows(6).any(|w| w == b"zbus::");
             assert_eq!(has_library, program == "rovi/rovi", "{program} for {machine}");
             let headers = ok(Command::new("readelf").args(["-hlS", "--wide"]).arg(&path));
@@ -235,7 +235,7 @@ fn a_package_that_was_packed_before_is_taken_if_it_is_whole() {
     let first = sums("first");
     let before = kept();
     assert_eq!(before.len(), 2);
-    // A part of one, as a cut of the current leaves it; a week without use is another's end.
+    // A partial file, as after a power loss; the other file has not been used for a week.
     let half = before[0].1.len() / 2;
     fs::File::options().write(true).open(&before[0].0).unwrap().set_len(half).unwrap();
     fs::write(folder.join("old"), "").unwrap();

@@ -1,4 +1,4 @@
-//! What the repository says of itself.
+//! Consistency of the repository's own texts.
 
 mod commands;
 mod site;
@@ -9,7 +9,7 @@ use support::command::{ok, root, xtask};
 use support::pages::Page;
 use support::scratch::scratch;
 
-/// Files below a folder, with their text.
+/// Returns the files in a folder with their text.
 fn texts(folder: &str) -> Vec<(String, String)> {
     let list =
         support::command::sh(root(), &format!("git ls-files --cached --others --exclude-standard {folder}"));
@@ -26,10 +26,10 @@ fn the_toolchain_knows_no_products_name() {
         .collect();
     assert!(!products.is_empty());
     let files = texts("xtask crates/*/src units polkit env packaging programs/base/src/table.rs");
-    // The stand-in for ROS 2 has the paths of the product that it is for.
+    // The stand-in for ROS 2 contains paths of its product.
     for (path, text) in files.iter().filter(|(path, _)| path != "crates/testbed/src/ros.rs") {
         for (number, line) in text.lines().enumerate() {
-            // The repository's own name, its variables, and the name of a program are no product's.
+            // The repository's name, its variables and names of programs are allowed.
             let line = line
                 .replace("rovi-services", "")
                 .replace("ROVI_", "")
@@ -45,7 +45,7 @@ fn the_toolchain_knows_no_products_name() {
     }
 }
 
-/// Others would fail for who has changed nothing, and not fail again.
+/// Random cases would fail for people who changed nothing, and not be reproducible.
 #[test]
 fn every_property_test_draws_the_same_cases_in_every_run() {
     let files = texts("programs crates tests xtask");
@@ -75,7 +75,7 @@ fn the_catalog_in_the_readme_is_right() {
     ok(xtask(&["check", "--catalog"]).arg(dir.join("weather.toml")));
 }
 
-/// The one catalog that README.md shows.
+/// Returns the catalog in README.md.
 pub(crate) fn catalog_of_the_readme() -> String {
     let readme = Page::read("README.md");
     let blocks = readme.blocks().into_iter().filter(|block| block.fence == "toml weather.toml");
@@ -103,7 +103,7 @@ fn the_page_of_commands_names_every_verb_and_every_override() {
         let filters: Vec<&str> = text.lines().filter(|l| l.starts_with("    '")).collect();
         assert!(filters.len() <= 3, "{path}: more than three filters");
         for tag in filters.iter().flat_map(|f| {
-            // What follows the blank says of which files.
+            // The text after a space limits the tag to files.
             let tags = f.trim().trim_start_matches(['\'', '(']).split(' ').next().unwrap_or_default();
             tags.split(['|', ')']).filter(|w| !w.is_empty())
         }) {

@@ -1,4 +1,4 @@
-//! Catalogs of newcomers, in `examples/`: short, without a fault, and as the guide says.
+//! Catalogs for beginners in `examples/`: short, valid, and consistent with the guide.
 
 use std::fs;
 
@@ -21,7 +21,7 @@ fn every_example_is_short_and_becomes_packages_that_nobody_complains_of() {
             guide.contains(&format!("(../examples/{name})")) && guide.contains(&format!("in {lines} lines")),
             "{name}"
         );
-        // Units are verified, scripts and pages looked at, and no unit is more exposed than 2.5.
+        // Units, scripts and pages pass the checkers, and no unit's exposure is above 2.5.
         let catalog = file.to_str().unwrap();
         ok(&mut xtask(&["check", "--catalog", catalog]));
         let dir = scratch("example");
@@ -40,11 +40,11 @@ fn every_example_is_short_and_becomes_packages_that_nobody_complains_of() {
             assert!(output.status.success(), "{deb}");
         }
     }
-    // A page has some seventy lines; the guide is one.
+    // The guide must fit on one page of about seventy lines.
     assert!(guide.lines().count() <= 70, "the guide has {} lines", guide.lines().count());
 }
 
-/// What it tells a newcomer to type is what a newcomer can type.
+/// The commands in the guide work.
 #[test]
 fn the_guide_says_what_works() {
     let guide = fs::read_to_string(root().join("docs/catalog.md")).unwrap();

@@ -1,12 +1,12 @@
-//! The house: which crate may depend on which.
+//! The allowed dependencies between crates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use support::command::{ok, root};
 
-/// From the ground up. A crate depends on crates of the floors below its own, never on one of its own floor or above.
-/// Tests may depend on anything; nothing depends on them but other tests.
+/// The layers, from the bottom up. A crate may only depend on crates of lower layers. Tests may depend on
+/// anything; only other tests may depend on them.
 const FLOORS: [&[&str]; 8] = [
     &["base", "common", "repo-index", "testbed", "workspace"],
     &["catalog", "first-boot", "notify-helper", "rovi", "run_stack"],
@@ -21,8 +21,7 @@ const FLOORS: [&[&str]; 8] = [
 /// Crates that only tests may use.
 const FOR_TESTS: [&str; 2] = ["support", "tests"];
 
-/// Each crate of the workspace, with those that it depends on: the ones it is built from, and the further ones of its
-/// tests.
+/// Returns each crate of the workspace with its dependencies, and with the additional ones of its tests.
 fn read_crates() -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
     let mut cargo = std::process::Command::new(env!("CARGO"));
     let text =
@@ -66,7 +65,7 @@ fn dependencies_point_down() {
     assert_eq!(faults, [""; 0]);
 }
 
-/// Only the executor talks to the bus, and nothing else on a machine links a library for it.
+/// Only the executor uses D-Bus; no other program on a machine links a library for it.
 #[test]
 fn only_rovi_links_a_library_for_the_bus() {
     for program in ["first-boot", "notify-helper", "run_stack"] {

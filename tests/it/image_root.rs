@@ -1,5 +1,5 @@
-//! `cargo xtask image`, the way from locked packages to an image: as an ordinary user, twice the same, and what is said
-//! when something is not there or not what it should be.
+//! `cargo xtask image`, from locked packages to an image: as a regular user, reproducibly, and the errors for
+//! missing or invalid input.
 
 mod archive;
 
@@ -16,7 +16,7 @@ use testbed::host;
 
 const BOARD: &str = "pi4";
 
-/// What images are made with, beside cargo.
+/// Requirements of an image build other than cargo.
 const TOOLS: [(&str, &str); 9] = [
     ("curl", "curl"),
     ("gpgv", "gpgv"),
@@ -29,7 +29,7 @@ const TOOLS: [(&str, &str); 9] = [
     ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
 ];
 
-/// A copy of what is in the checkout, somewhere else.
+/// Copies the checkout's files that a build needs.
 pub(crate) fn copy_of_checkout(to: &Path) {
     let list = "git ls-files --cached --others --exclude-standard -z image catalog programs/*/src/main.rs programs/*/*.1 programs/*/completions repository.toml";
     sh(
@@ -65,7 +65,7 @@ fn an_ordinary_user_makes_the_same_image_as_root_does() {
     fs::create_dir_all(&files).unwrap();
     copy_of_checkout(&checkout);
     fs::copy(program(), account.home.join("xtask")).unwrap();
-    // What was fetched by an earlier run is not fetched again; the root is made anew.
+    // Downloads of an earlier run are reused; the root is rebuilt.
     fs::create_dir_all(cache().join("files")).unwrap();
     sh(
         &cache().join("files"),
@@ -90,7 +90,8 @@ fn an_ordinary_user_makes_the_same_image_as_root_does() {
         command.args(&theirs).args(update).env("CARGO_MANIFEST_DIR", &checkout).env("LC_ALL", "C.UTF-8");
         command
     };
-    // First it is killed, while packages come, are unpacked or are set up; the next run knows nothing of that.
+    // First it is interrupted while packages are fetched, unpacked or configured; the next run is not
+    // affected.
     for seconds in [2, 9] {
         let mut killed = command(&[]).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         thread::sleep(Duration::from_secs(seconds));
@@ -102,34 +103,35 @@ fn an_ordinary_user_makes_the_same_image_as_root_does() {
             assert!(begun.elapsed() < Duration::from_secs(10), "still at work: {}", own());
             thread::sleep(Duration::from_millis(50));
         }
-        let made = sh(&account.home, "ls out/* .cache/rovi-services/image/roots/*.tar 2>/dev/null || true");
-        assert_eq!(made, "", "something half-made has its name");
+        let outputs =
+            sh(&account.home, "ls out/* .cache/rovi-services/image/roots/*.tar 2>/dev/null || true");
+        assert_eq!(outputs, "", "a partial output has its final name");
     }
     let make = |update: &[&str]| run(&mut command(update));
-    let mut said = make(&[]);
-    if both(&said).contains("again with --update") {
-        // A mirror keeps only the newest packages: when those of the checkout are gone, these are of today.
-        said = make(&["--update"]);
+    let mut output = make(&[]);
+    if both(&output).contains("again with --update") {
+        // A mirror keeps only the newest packages. If the locked ones are gone, use today's.
+        output = make(&["--update"]);
     }
-    assert!(said.status.success(), "{}", both(&said));
+    assert!(output.status.success(), "{}", both(&output));
     assert_eq!(mounts(), before, "something is still mounted");
-    // Everything is this user's: no file of another identity is left that only root could remove.
+    // All files belong to this user; root is not needed to remove any of them.
     let foreign = sh(&account.home, &format!("find . ! -user {} -print", account.name));
     assert_eq!(foreign, "");
     let left = sh(&files.join("../roots"), "ls -A | grep -v -E '^[^.]+[.](tar|json|lock)$' || true");
     assert_eq!(left, "", "left over");
 
-    // The same root is root's from now on, for every other test.
+    // Root and all other tests use this root from now on.
     let own = cache().join("roots");
     fs::create_dir_all(&own).unwrap();
     let roots = files.join("../roots");
     for kind in ["json", "tar"] {
-        let made = sh(&roots, &format!("ls *.{kind}"));
-        let (made, place) = (roots.join(made.trim()), own.join(made.trim()));
+        let name = sh(&roots, &format!("ls *.{kind}"));
+        let (name, place) = (roots.join(name.trim()), own.join(name.trim()));
         if place.exists() && kind == "tar" {
-            assert_eq!(sums(&[&made, &place]).len(), 1, "root and an ordinary user made different roots");
+            assert_eq!(sums(&[&name, &place]).len(), 1, "root and a regular user built different roots");
         } else if !place.exists() {
-            fs::copy(made, &place).unwrap();
+            fs::copy(name, &place).unwrap();
         }
     }
     sh(&cache().join("files"), &format!("cp --no-clobber --target-directory=. {}/*", files.display()));
@@ -154,7 +156,8 @@ fn an_ordinary_user_makes_the_same_image_as_root_does() {
     assert!(seconds < 12.0, "{seconds} s with everything in the cache, unoptimized");
 }
 
-/// Whenever it is killed: under the image's name is the one from before or nothing, and the next run makes it again.
+/// Interrupted at any time, it leaves the previous image or none under the image's name, and the next run
+/// rebuilds it.
 fn killed_while_it_is_written(mut command: Command, out: &Scratch, image: &Path) {
     let whole = sums(&[image]);
     fs::remove_file(image).unwrap();
@@ -173,16 +176,13 @@ fn killed_while_it_is_written(mut command: Command, out: &Scratch, image: &Path)
     fs::remove_file(image).unwrap();
     let mut full = in_two_megabytes(out, &words("rovi", out));
     full.args(command.get_args().skip_while(|word| *word != "--locks"));
-    let said = failure(out, &mut full);
-    assert!(
-        said.starts_with("error: `DIR/") && said.contains("cannot be written") && said.lines().count() == 1,
-        "{said}"
-    );
+    let stderr = failure(out, &mut full);
+    assert!(stderr.starts_with("error: cannot write `DIR/") && stderr.lines().count() == 1, "{stderr}");
     ok(&mut command);
     assert_eq!(sh(out, "ls -A | grep -E '[.]new$' || true"), "", "left over");
 }
 
-/// What lies beside an image, and what it says.
+/// Checks the files beside an image and their contents.
 fn looks_right(out: &Scratch, printed: &str) {
     let name = format!("rovi-{BOARD}-0.1.0");
     let mut expected: Vec<String> = ["img", "img.bmap", "cdx.json", "sha256", "report.json"]
@@ -201,7 +201,7 @@ fn looks_right(out: &Scratch, printed: &str) {
     assert!(report["packages"].as_array().unwrap().len() > 150, "{report}");
     let modules: Vec<&str> =
         report["modules"].as_array().unwrap().iter().map(|m| m.as_str().unwrap()).collect();
-    // What its card slot hangs on, found in the device tree: a list by hand had missed the regulator.
+    // What the card slot depends on, from the device tree: a hand-written list lacked the regulator.
     for module in ["sdhci_iproc", "fixed", "gpio_regulator"] {
         assert!(modules.iter().any(|m| m.replace('-', "_") == module), "{module} is not in {modules:?}");
     }
@@ -214,7 +214,7 @@ fn sums(paths: &[&Path]) -> std::collections::BTreeSet<String> {
     paths.iter().map(sum).collect()
 }
 
-/// What the program says when it fails, with the test's folder shortened.
+/// Returns the program's error output, with the test's folder replaced.
 fn failure(dir: &Path, command: &mut Command) -> String {
     let output = run(command);
     assert_eq!(output.status.code(), Some(1), "{}", both(&output));
@@ -228,7 +228,7 @@ fn what_cannot_be_made_is_said_in_one_line() {
     let deb = dist().package("rovi-services_", "amd64.deb").display().to_string();
     fs::write(dir.join("custom.toml"), "config_version = 1\n[system]\nhostnam = \"a\"\n").unwrap();
     fs::write(dir.join("none.deb"), "").unwrap();
-    let mut said = String::new();
+    let mut errors = String::new();
     for args in [
         ["--board", "pi9", "", ""],
         ["--board", "pi4", "--suite", "sid"],
@@ -244,25 +244,25 @@ fn what_cannot_be_made_is_said_in_one_line() {
         let here = dir.to_str().unwrap();
         let args = args.iter().filter(|word| !word.is_empty()).map(|word| word.replace("DIR", here));
         command.arg("image").arg("rovi").args(args).arg("--out").arg(dir.join("out"));
-        said.push_str(&failure(&dir, command.env("CARGO_MANIFEST_DIR", root())).replace(&deb, "OTHER.deb"));
+        errors.push_str(&failure(&dir, command.env("CARGO_MANIFEST_DIR", root())).replace(&deb, "OTHER.deb"));
     }
     assert_eq!(
-        said,
-        "error: `pi9` is no board: known: generic-amd64, generic-arm64, pi3, pi4, pi5
-error: `sid` is no suite: known: trixie
-error: `iso`: is no kind of image: known: img, img.xz, img.zst
-error: --size much: use a number with K, M or G
-error: `nurse` is no role of the product: known: robot, pc
+        errors,
+        "error: unknown board `pi9`: expected one of generic-amd64, generic-arm64, pi3, pi4, pi5
+error: unknown suite `sid`: expected one of trixie
+error: unknown image format `iso`: expected one of img, img.xz, img.zst
+error: invalid --size `much`: expected a number with K, M or G
+error: unknown role `nurse`: expected one of robot, pc
 error: `DIR/custom.toml`: line 3: [system] hostnam: unknown key: expected one of hostname, read_only
-error: `DIR/none.deb`: it is no .deb: it does not start like one
-error: `DIR/absent.deb`: cannot be read: No such file or directory (os error 2)
-error: `OTHER.deb`: is for amd64, the board is arm64: name the package for that one
+error: `DIR/none.deb`: not a .deb: no ar header
+error: cannot read `DIR/absent.deb`: No such file or directory (os error 2)
+error: `OTHER.deb`: built for amd64, but the board is arm64: use the arm64 package
 "
     );
     assert!(sh(&dir, "ls -A out").is_empty(), "nothing half-made is left");
 }
 
-/// The program in mounts of its own, with a folder that is full soon.
+/// Returns the program in its own mount namespace with a small file system.
 fn in_two_megabytes(folder: &Path, words: &[String]) -> Command {
     let mut command = Command::new("unshare");
     let script = "mount -t tmpfs -o size=2m tmpfs \"$1\" && shift && exec \"$@\"";
@@ -278,14 +278,11 @@ fn a_disk_without_room_for_the_packages_is_said_in_one_line() {
     let files = dir.join("cache/rovi-services/image/files");
     fs::create_dir_all(&files).unwrap();
     let mut command = in_two_megabytes(&files, &words("rovi", &dir.join("out")));
-    let said = failure(&dir, command.env("XDG_CACHE_HOME", dir.join("cache")));
+    let stderr = failure(&dir, command.env("XDG_CACHE_HOME", dir.join("cache")));
     assert!(
-        said.starts_with("error: `DIR/cache/rovi-services/image/files`: ") && said.lines().count() == 1,
-        "{said}"
+        stderr.starts_with("error: `DIR/cache/rovi-services/image/files`: ") && stderr.lines().count() == 1,
+        "{stderr}"
     );
-    assert!(
-        said.contains(" MB have to be fetched, and there is room for 0.0 MB: make room on that disk"),
-        "{said}"
-    );
+    assert!(stderr.contains(" MB of downloads, only for 0.0 MB: free up space on that disk"), "{stderr}");
     assert_eq!(sh(&dir, "find . -name '*.img' -o -name '*.tar'"), "");
 }

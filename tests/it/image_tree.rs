@@ -1,5 +1,5 @@
-//! A root that `cargo xtask image` makes, package by package and file by file against the one that mmdebstrap makes of the
-//! same packages. What may differ is in `image_tree/allowed.txt`, each line with its reason.
+//! Compares a root from `cargo xtask image` with one from mmdebstrap, package by package and file by file.
+//! `image_tree/allowed.txt` lists the allowed differences with their reasons.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +11,7 @@ use support::scratch::scratch;
 use workspace::Workspace;
 use xtask::bench::image::Pair;
 
-/// A tar that mmdebstrap made earlier, for who works on the list.
+/// A tar built by mmdebstrap earlier, to save time when editing the list.
 const THEIRS: &str = "MMDEBSTRAP_TAR";
 
 /// A line of the list.
@@ -48,25 +48,25 @@ fn the_tree_is_the_one_that_mmdebstrap_makes() {
     };
     let (ours, theirs) = (Tree::from_tar(&base.tar).unwrap(), Tree::from_tar(&theirs).unwrap());
     assert_eq!(packages(&ours), packages(&theirs), "packages, versions and states");
-    let found = differences(&ours, &theirs);
+    let different = differences(&ours, &theirs);
     let allowed = allowed();
     let fits = |a: &Allowed, what: &str, path: &str| {
         (a.what == "any" || a.what == what) && matches(&a.pattern, path)
     };
-    let not_allowed: Vec<String> = found
+    let not_allowed: Vec<String> = different
         .iter()
         .filter(|(what, path)| !allowed.iter().any(|a| fits(a, what, path)))
         .map(|(what, path)| format!("{what} {path}"))
         .collect();
-    let (count, shown) = (not_allowed.len(), &not_allowed[..not_allowed.len().min(60)]);
-    assert!(count == 0, "{count} differences that nobody allowed:\n{}", shown.join("\n"));
+    let (count, first) = (not_allowed.len(), &not_allowed[..not_allowed.len().min(60)]);
+    assert!(count == 0, "{count} differences that nobody allowed:\n{}", first.join("\n"));
     for a in &allowed {
-        let used = found.iter().any(|(what, path)| fits(a, what, path));
+        let used = different.iter().any(|(what, path)| fits(a, what, path));
         assert!(used, "`{} {}` allows what does not happen any more: take it out", a.what, a.pattern);
     }
 }
 
-/// Every package with version and state.
+/// Returns every package with version and state.
 fn packages(tree: &Tree) -> BTreeSet<String> {
     let status = text(tree, "/var/lib/dpkg/status");
     let paragraphs = status.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty());
@@ -84,16 +84,16 @@ fn packages(tree: &Tree) -> BTreeSet<String> {
     packages
 }
 
-/// What is not the same, and where. Times are not compared: ours are never younger than the archive's state.
+/// Returns the differences. Times are not compared, because ours are limited to the archive's time.
 fn differences(ours: &Tree, theirs: &Tree) -> Vec<(&'static str, String)> {
     let (own, other) = (Names::of(ours), Names::of(theirs));
     let paths: BTreeSet<&str> = ours.iter().chain(theirs.iter()).map(|(path, ..)| path).collect();
     let names = |names: &BTreeMap<u32, String>| names.values().cloned().collect::<BTreeSet<_>>();
     assert_eq!(names(&own.users), names(&other.users), "accounts");
     assert_eq!(names(&own.groups), names(&other.groups), "groups");
-    let mut found = Vec::new();
+    let mut different = Vec::new();
     for path in paths {
-        let mut differs = |what| found.push((what, path.to_owned()));
+        let mut differs = |what| different.push((what, path.to_owned()));
         match (ours.get(path), theirs.get(path)) {
             (Some(_), None) => differs("only-ours"),
             (None, Some(_)) => differs("only-theirs"),
@@ -116,7 +116,7 @@ fn differences(ours: &Tree, theirs: &Tree) -> Vec<(&'static str, String)> {
             (None, None) => {}
         }
     }
-    found
+    different
 }
 
 fn kind(node: &Node) -> std::mem::Discriminant<Kind> {
@@ -131,7 +131,7 @@ fn same(a: &Node, b: &Node) -> bool {
     }
 }
 
-/// Numbers of accounts go by the order in which packages were configured; their names say who it is.
+/// User IDs depend on the order of configuration, so owners are compared by name.
 struct Names {
     users: BTreeMap<u32, String>,
     groups: BTreeMap<u32, String>,
@@ -166,7 +166,7 @@ fn text(tree: &Tree, path: &str) -> String {
     }
 }
 
-/// `*` stands for anything.
+/// `*` matches any text.
 fn matches(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(text) = text.strip_prefix(start) else { return false };

@@ -1,5 +1,5 @@
-//! Nothing that a catalog holds changes anything but its own field: arbitrary text in every field is either refused,
-//! or read back by the readers of the rendered files exactly as it was written. And nothing makes xtask panic.
+//! Values of a catalog only affect their own fields. Arbitrary text in any field is either rejected, or
+//! programs that read the rendered files get exactly that text. xtask never panics.
 
 mod expect;
 mod family;
@@ -18,7 +18,7 @@ use support::draw_cases;
 
 use fields::{FIELDS, Values};
 
-/// Text that has gone wrong somewhere before.
+/// Texts that caused errors before.
 const SEEDS: [&str; 62] = [
     "",
     " ",
@@ -84,7 +84,7 @@ const SEEDS: [&str; 62] = [
     "ü🤖 “x”",
 ];
 
-/// Text of any kind: ordinary words, words of [`SEEDS`], all of Unicode, and very long.
+/// Arbitrary text: ordinary words, words from [`SEEDS`], any Unicode, and very long text.
 fn text() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         3 => "[ -~]{0,12}".prop_map(String::from),
@@ -93,7 +93,7 @@ fn text() -> impl Strategy<Value = String> {
     ];
     prop_oneof![
         8 => vec(part.clone(), 1..4).prop_map(|parts| parts.concat()),
-        // The places where the text must begin in a certain way to get any further.
+        // Prefixes that fields require before they accept more.
         6 => (select(&["/", "/srv/", "%t/", "https://a.b/", "man:", "x ", "SIGRTMIN+", "char-", "/dev/", "/home/"][..]), part)
             .prop_map(|(start, rest)| format!("{start}{rest}")),
         1 => (1_usize..6_000, select(&["x", "ü", "x ", "\\", "\"", "%%"][..])).prop_map(|(n, x)| x.repeat(n)),
@@ -110,7 +110,7 @@ static ORDINARY: LazyLock<Tree> = LazyLock::new(|| {
     read(&values.catalog()).unwrap_or_else(|faults| panic!("ordinary values do not fit:\n{faults}"))
 });
 
-/// Gives each field its text; those that refuse it get their ordinary value back.
+/// Sets each field to its text; fields that reject it get their default value back.
 fn check(texts: &[String]) {
     let mut values = Values::of(texts);
     let tree = loop {
@@ -134,12 +134,12 @@ fn ordinary_values_are_read_back() {
 fn text_that_has_gone_wrong_before_stays_in_its_field() {
     for seed in SEEDS {
         check(&FIELDS.map(|_| seed.to_owned()));
-        // Where a value has to begin in its own way, what follows may still go wrong.
+        // The text after a required prefix may still cause errors.
         check(&FIELDS.map(|(_, value)| format!("{value}{seed}")));
     }
 }
 
-/// systemd gives up a unit with a line of 1 MiB.
+/// systemd rejects a unit with a line of 1 MiB.
 #[test]
 fn no_line_is_too_long() {
     let long = ["web-description", "argument", "variable-value", "why"];
@@ -171,7 +171,7 @@ proptest! {
     }
 }
 
-/// The good cases, and a piece of a bad one.
+/// The valid cases, and part of an invalid one.
 fn catalogs() -> &'static [String] {
     static CATALOGS: LazyLock<Vec<String>> = LazyLock::new(|| {
         let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
@@ -182,7 +182,7 @@ fn catalogs() -> &'static [String] {
     &CATALOGS
 }
 
-/// A change of a catalog's lines.
+/// A change to a catalog's lines.
 #[derive(Debug, Clone)]
 enum Change {
     Delete(usize),

@@ -1,4 +1,4 @@
-//! What distributions' lint tools say of the packages: nothing but what is overridden with a reason.
+//! The packages pass the distributions' lint tools, except for overrides with a reason.
 
 use std::fs;
 use std::process::Command;
@@ -11,8 +11,8 @@ use testbed::{Machine, Suite};
 const LINTIAN: &str =
     "lintian --pedantic -I -E --fail-on pedantic,info,experimental,warning,error --allow-root";
 
-/// Lintian up to 2.116 wants an init script beside every unit. Later ones do not know the tag any more and refuse an
-/// override of it, so it cannot be in the package: these services are safe under systemd alone.
+/// Up to version 2.116, lintian requires an init script for every unit. Later versions do not know the tag
+/// and reject an override of it, so the package cannot contain one. These services only run under systemd.
 const WITHDRAWN: &str = "package-supports-alternative-init-but-no-init.d-script";
 
 #[test]
@@ -25,7 +25,8 @@ fn lintian_says_nothing() {
     assert_eq!(complaints(&both(&output)), "");
 }
 
-/// What lintian says, but for words that it reads out of machine code: a misspelled word of ours stands in our sources.
+/// Lintian's output, without words that it finds in machine code: spelling mistakes of ours would be in our
+/// sources.
 fn complaints(said: &str) -> String {
     let is_machine_code = |line: &&str| {
         let mut words =
@@ -48,7 +49,7 @@ fn complaints(said: &str) -> String {
     said.lines().filter(|line| !is_machine_code(line)).map(|line| format!("{line}\n")).collect()
 }
 
-/// How lintian is asked: for everything that it can say.
+/// Options with which lintian reports everything.
 pub(crate) fn options() -> Vec<String> {
     let known = run(Command::new("lintian-explain-tags").arg(WITHDRAWN)).status.success();
     let words = LINTIAN.split(' ').skip(1).map(str::to_owned);
@@ -67,8 +68,8 @@ fn rpmlint_says_nothing_of_the_signed_packages() {
         let file = package["file"].as_str().unwrap();
         fs::copy(dist().dir.join(file), product.join(file)).unwrap();
     }
-    // Packages are published signed; a key of this test's own does here. rpmlint asks rpm's ordinary database for it,
-    // which for this test is one in its own home.
+    // Published packages are signed; this test uses its own key. rpmlint looks for it in rpm's default
+    // database, which is in the home of this test.
     sh(
         &dir,
         "export HOME=$PWD GNUPGHOME=$PWD/gpg

@@ -1,4 +1,4 @@
-//! The integration tests: the real programs, black box; and catalogs, good and bad.
+//! The integration tests: black-box tests of the real programs, and valid and invalid catalogs.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod catalog;

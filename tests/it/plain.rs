@@ -1,4 +1,4 @@
-//! The names of files, what is in them, and what is in packages, as the toolchain shows them in an error.
+//! Untrusted names and contents of files and packages in the toolchain's error messages.
 
 use std::fs;
 

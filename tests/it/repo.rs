@@ -1,5 +1,5 @@
-//! `cargo xtask repo` and `cargo xtask key`, black box: what is published, what others make of it, what happens when it
-//! is killed, and what it says to bad input.
+//! Black-box tests of `cargo xtask repo` and `cargo xtask key`: the published files, other tools that read
+//! them, interrupted runs, and invalid input.
 
 mod full;
 mod grow;
@@ -17,7 +17,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use support::command::{ok, root, xtask};
 
-/// A key, made once: that takes seconds.
+/// A key, created once because it takes seconds.
 fn key() -> &'static Path {
     static KEY: OnceLock<PathBuf> = OnceLock::new();
     KEY.get_or_init(|| {
@@ -29,7 +29,7 @@ fn key() -> &'static Path {
     })
 }
 
-/// The toolchain itself, without cargo in front of it.
+/// Returns the path of the toolchain's program, to run it without cargo.
 fn toolchain() -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| drop(ok(&mut xtask(&["repo", "--help"]))));
@@ -37,16 +37,16 @@ fn toolchain() -> PathBuf {
     test.ancestors().nth(2).unwrap().join("xtask")
 }
 
-/// `cargo xtask repo`, from a folder with packages into another one.
+/// Returns `cargo xtask repo` with folders for input and output.
 fn repo(dist: &Path, out: &Path) -> Command {
     let mut command = Command::new(toolchain());
-    // As cargo would say it.
+    // cargo would set this.
     command.current_dir(root()).env("CARGO_MANIFEST_DIR", root().join("xtask"));
     command.arg("repo").arg("--key").arg(key()).arg("--dist").arg(dist).arg("--out").arg(out);
     command
 }
 
-/// Packages of nothing but a text, a .deb and an .rpm each, and their manifest, as `dist` would leave them.
+/// Creates packages with only a text file, a .deb and an .rpm each, and their manifest, as `dist` would.
 fn packages(dist: &Path, name: &str, versions: &[&str]) {
     fs::create_dir_all(dist).unwrap();
     let (deb, rpm) = templates();
@@ -71,13 +71,13 @@ fn packages(dist: &Path, name: &str, versions: &[&str]) {
     fs::write(dist.join("manifest.json"), json!({ "packages": listed }).to_string()).unwrap();
 }
 
-/// The packages that bring keys and sources, small and without a program.
+/// The packages with keys and sources, which are small and contain no program.
 fn templates() -> (&'static [u8], &'static [u8]) {
     static MADE: OnceLock<(Vec<u8>, Vec<u8>)> = OnceLock::new();
     let (deb, rpm) = MADE.get_or_init(|| {
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("repo-templates");
         let _ = fs::remove_dir_all(&out);
-        // From a folder without packages: only these are published.
+        // Without other packages, only these are published.
         ok(&mut repo(&out.join("nothing"), &out));
         let deb = "apt/pool/stable/r/rovi-services-repository/rovi-services-repository_1.0.0_all.deb";
         let rpm = "rpm/stable/packages/rovi-services-repository-1.0.0-1.noarch.rpm";

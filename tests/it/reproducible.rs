@@ -1,4 +1,4 @@
-//! The same input gives the same bytes: another directory, another day, another user's cache of nothing.
+//! The same input gives the same bytes: in another directory, on another day, and with an empty cache.
 
 use std::fs;
 use std::process::Command;
@@ -12,7 +12,7 @@ fn another_directory_on_another_day_gives_the_same_bytes() {
     let dir = scratch("elsewhere-with-a-longer-name");
     let copy = dir.join("checkout");
     fs::create_dir_all(&copy).unwrap();
-    // Files of today, whatever day the checkout is from.
+    // Sets the time of all files to today.
     sh(
         root(),
         &format!(
@@ -20,8 +20,8 @@ fn another_directory_on_another_day_gives_the_same_bytes() {
             copy.display()
         ),
     );
-    // The toolchain is built from that copy's files already, so it is told where it is instead of being built once more;
-    // the programs are.
+    // The toolchain is already built from the same sources, so it is told the path instead of being built
+    // again. The programs are built again.
     let stdout = ok(Command::new(program())
         .current_dir(&copy)
         .env("CARGO_TARGET_DIR", dir.join("target"))

@@ -1,4 +1,4 @@
-//! `cargo xtask render --only --set`: units for one site, to look at and to put somewhere; nothing is installed.
+//! `cargo xtask render --only --set`: units for one site. Nothing is installed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use support::scratch::scratch;
 
 use crate::catalog::{PROGRAMS, difference};
 
-/// A host and runners, as the systems have them that generate their own units.
+/// A host and runners like those of systems that generate their own units.
 const RIVER: &str = r#"
 [product]
 name = "river"
@@ -79,7 +79,7 @@ services = ["host"]
 verbs = ["restart"]
 "#;
 
-/// What is rendered of these services with these settings: path and text.
+/// Renders these services with these settings; returns paths and texts.
 fn rendered(only: &[&str], settings: &[&str]) -> BTreeMap<String, String> {
     let product = product(settings).unwrap_or_else(|faults| panic!("{faults}"));
     let only: Vec<String> = only.iter().map(|name| (*name).to_owned()).collect();
@@ -112,12 +112,12 @@ fn a_part_has_what_its_services_need_and_no_rules() {
     assert_eq!(names, expected);
     let both = rendered(&["runner", "host"], &[]);
     assert!(both.contains_key(HOST) && both.contains_key("root/etc/river/.env.runner"), "{both:?}");
-    // The same bytes as in the package, where nothing is set.
+    // Without settings, the files are those of the package.
     let whole = rendered(&[], &[]);
     assert!(whole.contains_key("root/usr/share/polkit-1/rules.d/50-river.rules"));
     assert!(host.iter().all(|(path, text)| whole[path] == *text));
 
-    // And as a person types it: the files are there, their paths are printed, and nothing else is.
+    // On the command line: the files are written, and only their paths are printed.
     let dir = scratch("part");
     let (catalog, out) = (dir.join("river.toml"), dir.join("out"));
     fs::write(&catalog, RIVER).unwrap();
@@ -130,11 +130,12 @@ fn a_part_has_what_its_services_need_and_no_rules() {
     assert_eq!(file, rendered(&["host"], &["host.config=/srv/x.toml"])[expected[0]]);
 }
 
-/// What `init service` of the systems that have one can be told, in their words, and what it comes to.
+/// The options of `init service` in other systems, and their equivalents.
 #[test]
 fn every_option_of_other_generators_has_its_setting() {
     let plain = rendered(&[], &[]);
-    // --config for both, --host-config, --runner-config, --python-path, --working-dir, and PATH as --capture-env has it.
+    // --config for both, --host-config, --runner-config, --python-path, --working-dir, and PATH as captured
+    // by --capture-env.
     for (settings, expected) in [
         (
             &["config=/srv/river.toml"][..],
@@ -149,7 +150,7 @@ fn every_option_of_other_generators_has_its_setting() {
                 ),
             ][..],
         ),
-        // What is said of one wins, wherever it stands.
+        // The setting for one service wins, in any order.
         (
             &["host.config=/srv/host.toml", "config=/etc/river/runner.toml"],
             &[(
@@ -212,7 +213,7 @@ fn every_option_of_other_generators_has_its_setting() {
     }
 }
 
-/// The same with the catalogs of those systems, as docs/commands.md has it: each setting, and the lines that it makes.
+/// The catalogs of those systems in docs/commands.md: each setting, and the lines it changes.
 #[test]
 fn the_systems_that_generate_units_have_their_options_here() {
     for name in ["hakuriver", "kohakuriver"] {
@@ -248,7 +249,7 @@ fn the_systems_that_generate_units_have_their_options_here() {
     }
 }
 
-/// Lines that went and came, in their order.
+/// Returns removed and added lines in order.
 fn changes(old: &str, new: &str) -> String {
     let lines = difference(old, new);
     let changed: Vec<&str> = lines.lines().filter(|line| !line.starts_with(' ')).collect();
@@ -314,7 +315,7 @@ fn what_cannot_be_set_is_refused_with_what_can() {
     let refused = part::select(&river, render(&river, &[]), &["hots".to_owned()]).unwrap_err();
     assert_eq!(refused, "unknown service \"hots\": expected \"host\" or \"runner\"");
 
-    // On the command line: the usual statuses, one line, and nothing written.
+    // On the command line: the documented statuses, one line, and no files.
     let dir = scratch("refused");
     let (catalog, out) = (dir.join("river.toml"), dir.join("out"));
     fs::write(&catalog, RIVER).unwrap();
@@ -331,7 +332,7 @@ fn what_cannot_be_set_is_refused_with_what_can() {
             2,
             "error: invalid value 'host' for '--set <KEY=VALUE>': expected KEY=VALUE",
         ),
-        (&["--set", "x=1"], 1, "error: `--only` and `--set` are about one product: name it"),
+        (&["--set", "x=1"], 1, "error: `--only` and `--set` require a single product: name it"),
     ] {
         let output = run(&mut xtask(&[&["render", "--out", out], options].concat()));
         let error = String::from_utf8(output.stderr).unwrap();

@@ -1,11 +1,11 @@
-//! The command line of `cargo xtask`: what a person reads when something is not as it should be.
+//! The command line of `cargo xtask`: its help and its error messages.
 
 use std::fs;
 
 use support::command::{ok, run, xtask};
 use support::scratch::scratch;
 
-/// Exit status and standard error, without the directory of the test.
+/// Returns exit status and standard error, with the test's directory replaced.
 fn failure(args: &[&str], dir: &std::path::Path) -> (Option<i32>, String) {
     let output = run(&mut xtask(args));
     (output.status.code(), String::from_utf8(output.stderr).unwrap().replace(dir.to_str().unwrap(), "DIR"))
@@ -34,20 +34,17 @@ fn a_file_that_is_no_catalog_gets_one_clear_line() {
     let missing = failure(&["check", "--catalog", &path("none.toml")], &dir);
     assert_eq!(
         missing,
-        (
-            Some(1),
-            "error: `DIR/none.toml`: cannot be read: No such file or directory (os error 2)\n".to_owned()
-        )
+        (Some(1), "error: cannot read `DIR/none.toml`: No such file or directory (os error 2)\n".to_owned())
     );
     let folder = failure(&["check", "--catalog", &path("")], &dir);
     assert_eq!(folder, (Some(1), "error: `DIR/`: is a directory: name the file in it\n".to_owned()));
     let latin = failure(&["check", "--catalog", &path("latin1.toml")], &dir);
     assert_eq!(
         latin,
-        (Some(1), "error: `DIR/latin1.toml`: is not UTF-8 at byte 5: save it as UTF-8\n".to_owned())
+        (Some(1), "error: `DIR/latin1.toml`: invalid UTF-8 at byte 5: save it as UTF-8\n".to_owned())
     );
     let huge = failure(&["check", "--catalog", &path("huge.toml")], &dir);
-    assert_eq!(huge, (Some(1), "error: `DIR/huge.toml`: is longer than 1048576 bytes, which no catalog is: name the right file\n".to_owned()));
+    assert_eq!(huge, (Some(1), "error: `DIR/huge.toml`: larger than 1048576 bytes, the limit for a catalog: name the right file\n".to_owned()));
     let empty = failure(&["check", "--catalog", &path("empty.toml")], &dir);
     assert_eq!(
         empty,
@@ -65,12 +62,12 @@ fn an_unknown_product_or_target_is_a_usage_error_that_lists_the_known_ones() {
     let (status, said) = failure(&["render", "nothing-here"], &dir);
     assert_eq!(status, Some(1));
     assert!(
-        said.starts_with("error: `nothing-here` is no product here: known: ") && said.contains("rovi"),
+        said.starts_with("error: unknown product `nothing-here`: expected one of ") && said.contains("rovi"),
         "{said}"
     );
     let (status, said) = failure(&["dist", "--target", "sparc-sun-solaris"], &dir);
     assert_eq!(status, Some(2));
-    assert!(said.contains("known: x86_64-unknown-linux-musl, aarch64-unknown-linux-musl"), "{said}");
+    assert!(said.contains("expected one of x86_64-unknown-linux-musl, aarch64-unknown-linux-musl"), "{said}");
 }
 
 #[test]
@@ -140,5 +137,5 @@ fn what_systemd_does_not_understand_or_finds_exposed_fails_the_check() {
                 SystemCallFilter = \"\", RestrictNamespaces = false, RestrictAddressFamilies = \"\"";
     let (status, said) = check("bare.toml", bare);
     assert_eq!(status, Some(1));
-    assert!(said.contains("weather-reader.service: is more exposed than 25 tenths"), "{said}");
+    assert!(said.contains("weather-reader.service: exposure is above 25 tenths"), "{said}");
 }

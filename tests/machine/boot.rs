@@ -292,7 +292,7 @@ fn a_panicking_test_prints_journal_and_console() -> Result<()> {
     assert_eq!(output.status.code(), Some(101));
     for part in [
         "# echo out; echo err >&2; exit 3\nstatus 3 after",
-        "--- stdout\nout\n--- stderr\nerr\n--- journal, its end\n",
+        "--- stdout\nout\n--- stderr\nerr\n--- end of the journal\n",
         "--- journal of the trixie machine\n",
         "a line in the journal",
         "--- console of the trixie machine\n",

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what is promised in numbers, in few rounds.
+//! `cargo xtask bench`: the promised numbers, with few rounds.
 
 use std::process::Command;
 
@@ -7,8 +7,8 @@ use support::command::{both, ok, run, xtask};
 
 use crate::alone;
 
-/// Runs a bench until what it shows is enough: both sides take turns, but a machine with other work can still hit one of
-/// them, so more opinions are heard, each of more rounds.
+/// Runs a bench until its result is good enough, with more rounds each time. The sides take turns, but other
+/// load can still affect only one of them.
 #[track_caller]
 fn shows(bench: &str, rounds: &[u32], enough: impl Fn(&Value) -> bool) {
     let _turn = alone();
@@ -25,7 +25,7 @@ fn shows(bench: &str, rounds: &[u32], enough: impl Fn(&Value) -> bool) {
     panic!("{}\nwhat else the machine does:\n{}", shown.join("\n"), busy.join("\n"));
 }
 
-/// The first row of a bench that begins like this.
+/// Returns the first row of a bench with this prefix.
 fn row<'r>(report: &'r Value, what: &str) -> &'r Value {
     let rows = report["rows"].as_array().unwrap();
     rows.iter().find(|row| row["what"].as_str().unwrap().starts_with(what)).unwrap()
@@ -56,14 +56,14 @@ fn notify_helper_is_as_quick_as_a_service_that_says_it_itself() {
             let row = row(report, what);
             (row["ours"].as_f64().unwrap(), row["theirs"].as_f64().unwrap())
         };
-        // A machine that is elsewhere for a tenth of a second makes one of them the worst, and not the slower one.
+        // A pause of the host makes one value the worst without making that side slower.
         let never_later = ["shell loop, median", "shell loop, nine of ten"].map(sides);
         let (ours, theirs) = sides("sdnotify in the service, median");
         never_later.iter().all(|(ours, theirs)| ours <= theirs) && ours - theirs <= 15.0
     });
 }
 
-/// All of it takes a minute, nearly all of which is the making of ten thousand packages and of the other side's repositories.
+/// Takes a minute, mostly for creating ten thousand packages and the other tools' repositories.
 #[test]
 fn one_version_into_ten_thousand_costs_a_fifth_of_what_others_take() {
     shows("repo", &[3, 3, 3], |report| {
@@ -81,6 +81,6 @@ fn a_bench_is_a_table_and_an_unknown_one_is_refused() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "error: `bash` is no bench: known: dist, image, notify, repo, run_stack, status\n"
+        "error: unknown bench `bash`: expected one of dist, image, notify, repo, run_stack, status\n"
     );
 }

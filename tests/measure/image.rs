@@ -1,4 +1,4 @@
-//! What a person waits for who has changed a package and wants a card with it.
+//! The waiting time for an image after a package was changed.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,15 +8,15 @@ use testbed::host;
 
 use crate::alone;
 
-/// Twice what `cargo xtask bench image` promises: seconds are those of a machine, and one of CI has been half as fast as
-/// itself on another day. Reading, installing or summing up once more than needed is found all the same.
+/// Twice what `cargo xtask bench image` promises, because machines differ, and CI is sometimes half as fast.
+/// It still detects an unnecessary extra read, installation or checksum.
 const AGAIN: Duration = Duration::from_secs(6);
 const INTO: Duration = Duration::from_secs(4);
 
 #[test]
 fn an_image_is_made_again_in_seconds_and_so_do_packages_get_into_one() {
     let _turn = alone();
-    // From now on its root is kept, and only packages are new.
+    // Caches the root, so that only packages are new.
     let image = made::pi4().to_str().unwrap();
     let (folder, locks) = (Path::new(env!("CARGO_TARGET_TMPDIR")).join("measured-image"), made::locks());
     let target = "aarch64-unknown-linux-musl";
@@ -30,7 +30,7 @@ fn an_image_is_made_again_in_seconds_and_so_do_packages_get_into_one() {
         begin.elapsed()
     };
     let (mut again, mut into) = (Duration::MAX, Duration::MAX);
-    // Later ones may be quicker than the first, which finds nothing in memory, and the host's other work passes.
+    // Later runs may be faster, with a warm page cache and less other load.
     for _ in 0..6 {
         again = again.min(time(&[], "again"));
         into = into.min(time(&["--base", image], "into"));

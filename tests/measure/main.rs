@@ -1,5 +1,5 @@
-//! What is measured. A binary of its own, because cargo runs one after the other: beside a test that builds or boots, no
-//! figure says anything.
+//! Measurements. They are a separate binary, because cargo runs binaries one after another: numbers are
+//! meaningless while other tests build or boot.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ mod bench;
 mod image;
 mod tryout;
 
-/// For a test as long as it holds this: nor do these run beside each other.
+/// Held by a test while it measures, so that these do not run in parallel either.
 fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,4 +1,4 @@
-//! `cargo xtask try`, as a person at a terminal sees it.
+//! `cargo xtask try` on a terminal.
 
 use std::io::{BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -13,7 +13,7 @@ use crate::alone;
 fn a_shell_appears_in_a_machine_with_the_gateway_running() {
     let _turn = alone();
     let (mut quickest, mut bound) = (Duration::MAX, Duration::from_secs(3));
-    // The first one may have to make root and packages; later ones may be slow for the host's other work.
+    // The first run may have to build root and packages; others may be slow because of other load.
     for _ in 0..6 {
         let begin = Instant::now();
         let mut person = Person::at("try rovi");
@@ -21,7 +21,7 @@ fn a_shell_appears_in_a_machine_with_the_gateway_running() {
         quickest = quickest.min(begin.elapsed());
         assert!(lines(&shown, "rovi-gateway.service").ends_with(" active"), "{shown}");
         assert!(lines(&shown, "rovi-nav.service").ends_with(" inactive"), "{shown}");
-        assert!(shown.contains("`exit` or Ctrl-D takes the machine away"), "{shown}");
+        assert!(shown.contains("`exit` or Ctrl-D removes the machine"), "{shown}");
         person.type_line(
             "systemctl is-active rovi-gateway; su - op -c 'systemctl start rovi-nav && echo st''arted'",
         );
@@ -48,12 +48,12 @@ fn it_may_be_another_suite_without_the_stand_ins() {
     assert!(person.child.wait().unwrap().success());
 }
 
-/// The last line that names a unit.
+/// Returns the last line that names a unit.
 fn lines<'s>(shown: &'s str, unit: &str) -> &'s str {
     shown.lines().rfind(|line| line.contains(unit)).unwrap_or_default().trim_end()
 }
 
-/// Somebody at a terminal.
+/// A person at a terminal.
 struct Person {
     child: Child,
     screen: BufReader<std::process::ChildStdout>,
@@ -76,7 +76,7 @@ impl Person {
         Person { child, screen }
     }
 
-    /// Everything on the screen until that text; the machine's own bounds end a wait that is in vain.
+    /// Reads the screen until a text appears; the machine's own limits end the wait.
     fn read_until(&mut self, text: &str) -> String {
         let mut shown = Vec::new();
         while !shown.ends_with(text.as_bytes()) {

@@ -1,4 +1,4 @@
-//! Benches: what they find, and how it is shown. Each is a module of its name.
+//! Benches: their results and how they are printed. Each is a module of that name.
 
 pub mod dist;
 pub mod image;
@@ -11,38 +11,38 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Our side against the other one.
+/// A comparison of our program with another.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// Our program.
+    /// Name of our program.
     pub ours: String,
-    /// What it replaces.
+    /// Name of what it replaces.
     pub theirs: String,
-    /// How it was measured.
+    /// Method of measurement.
     pub how: String,
-    /// What was measured.
+    /// The measured quantities.
     pub rows: Vec<Row>,
-    /// What the numbers do not say.
+    /// Limits of the comparison.
     pub notes: Vec<String>,
 }
 
-/// One quantity of both sides.
+/// A measured quantity of both sides.
 #[derive(Debug, Serialize)]
 pub struct Row {
-    /// What it is.
+    /// Name of the quantity.
     pub what: String,
-    /// In which unit.
+    /// Unit of measurement.
     pub unit: &'static str,
-    /// Our side.
+    /// Our value.
     pub ours: f64,
-    /// The other one.
+    /// The other value.
     pub theirs: f64,
-    /// Ours divided by theirs.
+    /// Our value divided by the other.
     pub ratio: f64,
 }
 
 impl Row {
-    /// A row with its ratio.
+    /// Creates a row and computes its ratio.
     pub fn new(what: &str, unit: &'static str, ours: f64, theirs: f64) -> Row {
         Row { what: what.to_owned(), unit, ours, theirs, ratio: ours / theirs }
     }

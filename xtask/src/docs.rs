@@ -1,4 +1,4 @@
-//! The pages: what is made from catalogs and from the schema, the links between pages, and the site.
+//! The documentation pages: generated parts, links between pages, and the site.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,16 +18,16 @@ pub mod site;
 /// The folder of the site's pages.
 pub const FOLDER: &str = "docs";
 
-/// Pages outside of that folder.
+/// Pages outside that folder.
 const ROOT_PAGES: [&str; 5] =
     ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
 
 /// A page: its path in the checkout and its text.
 #[derive(Debug)]
 pub struct Page {
-    /// The path from the root of the checkout.
+    /// Path in the checkout.
     pub path: PathBuf,
-    /// Its Markdown.
+    /// Text in Markdown.
     pub text: String,
 }
 
@@ -49,8 +49,8 @@ pub fn read_pages(workspace: &Workspace) -> Result<Vec<Page>> {
     paths.into_iter().map(read).collect()
 }
 
-/// Compares what is generated in the pages with its sources, and follows every link; with `UPDATE=1` in the environment
-/// it rewrites what is generated.
+/// Checks that generated parts of pages are current and that links work. With `UPDATE=1` in the environment,
+/// rewrites the generated parts.
 pub fn check(workspace: &Workspace, products: &[Product]) -> Result<()> {
     compare(workspace, Path::new(reference::PAGE), &reference::render(), "the catalog's schema")?;
     for page in read_pages(workspace)? {
@@ -59,7 +59,7 @@ pub fn check(workspace: &Workspace, products: &[Product]) -> Result<()> {
     link::check(workspace)
 }
 
-/// Compares a page with what it would be if it were made now, or rewrites it.
+/// Compares a page with its generated version, or rewrites it.
 fn compare(workspace: &Workspace, page: &Path, expected: &str, source: &str) -> Result<()> {
     let path = workspace.path("").join(page);
     if fs::read_to_string(&path).is_ok_and(|text| text == expected) {

@@ -1,4 +1,4 @@
-//! The command line of the toolchain: a verb each, and what they are measured by.
+//! The command line of the toolchain, with its subcommands and benches.
 
 pub mod bench;
 pub mod docs;

@@ -1,4 +1,4 @@
-//! `cargo xtask VERB`: the table of verbs.
+//! `cargo xtask`: the table of subcommands.
 
 use std::process::ExitCode;
 
@@ -63,7 +63,8 @@ fn main() -> ExitCode {
             ExitCode::from(78)
         }
         Err(error) => {
-            // What a program has said in a root or on a console has several lines: none of them looks like one of ours.
+            // Output of programs in a root or on a console has several lines; indent them, so that none looks
+            // like an error of ours.
             let text = format!("{error:#}");
             for (number, line) in text.lines().enumerate() {
                 let start = match number {

@@ -1,5 +1,5 @@
-//! A key in the environment: takes it out of there before anything else happens, because whatever this program starts would
-//! inherit it, and whoever is the same user could read it in `/proc` for as long as this runs.
+//! Removes a key from the environment before anything else runs. Otherwise child processes would inherit it,
+//! and other processes of the same user could read it from `/proc`.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -13,22 +13,20 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::stdio::dup2_stdin;
 
-/// Holds a key where there is no file for it.
+/// Environment variable that holds a key when there is no file.
 pub const VARIABLE: &str = "REPO_KEY";
 
-/// Begins this program anew without the variable, if there is one: only then it is gone. The text becomes its standard
-/// input for `words` more on the command line, where it is wanted; returns when there is nothing to hide.
+/// Restarts this program without the variable, which is the only way to remove it from `/proc`. Its value
+/// becomes standard input, and `words` are appended to the command line. Returns if the variable is not set.
 pub fn hide(words: Option<&[&str]>) -> Result<()> {
     let Some(text) = std::env::var_os(VARIABLE) else { return Ok(()) };
     let mut again = Command::new("/proc/self/exe");
     let mut own = std::env::args_os();
     again.arg0(own.next().unwrap_or_default()).args(own).env_remove(VARIABLE);
     if let Some(words) = words.filter(|_| !text.is_empty()) {
-        again
-            .args(words)
-            .stdin(in_memory(&text).with_context(|| format!("{VARIABLE}: cannot be passed on"))?);
+        again.args(words).stdin(in_memory(&text).with_context(|| format!("cannot pass on {VARIABLE}"))?);
     }
-    Err(again.exec()).with_context(|| format!("{VARIABLE}: cannot be hidden: leave it unset"))
+    Err(again.exec()).with_context(|| format!("cannot hide {VARIABLE}: leave it unset"))
 }
 
 fn in_memory(text: &OsStr) -> io::Result<Stdio> {
@@ -38,16 +36,16 @@ fn in_memory(text: &OsStr) -> io::Result<Stdio> {
     Ok(file.into())
 }
 
-/// Reads all of standard input, and closes it: nobody else gets to read it.
+/// Reads and closes standard input, so that no child process can read it.
 pub fn read() -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let said = "standard input: cannot be read";
-    io::stdin().read_to_end(&mut bytes).context(said)?;
-    dup2_stdin(File::open("/dev/null").context(said)?).context(said)?;
+    let error_text = "cannot read standard input";
+    io::stdin().read_to_end(&mut bytes).context(error_text)?;
+    dup2_stdin(File::open("/dev/null").context(error_text)?).context(error_text)?;
     Ok(bytes)
 }
 
-/// From now on the memory of this program is nobody's to look into, but root's.
+/// Prevents other processes, except root's, from reading this program's memory.
 pub fn keep() -> Result<()> {
     Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
 }

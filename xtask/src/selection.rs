@@ -1,4 +1,4 @@
-//! Which products a verb is about: takes names and files, reads and validates their catalogs.
+//! Reads and validates the catalogs that a subcommand works on.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use package::collision;
 use package::extra::extras;
 use workspace::Workspace;
 
-/// Longest catalog that is read: a hundred times the largest one there is.
+/// Maximum size of a catalog: a hundred times the largest one.
 const LONGEST: u64 = 1 << 20;
 
 /// Which products a verb is about.
@@ -26,17 +26,17 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Whether it names exactly one product.
+    /// Returns whether exactly one product is selected.
     pub fn is_one(&self) -> bool {
         self.products.len() + self.catalog.len() == 1
     }
 
-    /// Reads and validates every selected catalog, and what they are together.
+    /// Reads and validates every selected catalog, individually and together.
     pub fn read(&self, workspace: &Workspace) -> Result<Vec<Product>> {
         self.read_with(workspace, &[])
     }
 
-    /// The products of an image: those that were asked for, first, and those of every image.
+    /// Returns the products of an image: the selected ones first, then those in every image.
     pub fn of_image(&self, workspace: &Workspace) -> Result<Vec<Product>> {
         let defaults = image::Defaults::read(workspace)?;
         let mut selection = self.clone();
@@ -48,7 +48,7 @@ impl Selection {
         selection.read(workspace)
     }
 
-    /// As [`Selection::read`], with what a site has otherwise.
+    /// Like [`Selection::read`], with a site's settings applied.
     pub fn read_with(&self, workspace: &Workspace, settings: &[Setting]) -> Result<Vec<Product>> {
         let known = workspace.products()?;
         let mut files: Vec<(String, PathBuf)> = Vec::new();
@@ -56,46 +56,46 @@ impl Selection {
         for name in if all { &known } else { &self.products } {
             if !known.contains(name) {
                 bail!(
-                    "`{name}` is no product here: known: {}; for a catalog elsewhere use --catalog FILE",
+                    "unknown product `{name}`: expected one of {}; for a catalog elsewhere use --catalog FILE",
                     known.join(", ")
                 );
             }
-            let shown = format!("catalog/{name}.toml");
-            files.push((shown.clone(), workspace.path(&shown)));
+            let display_path = format!("catalog/{name}.toml");
+            files.push((display_path.clone(), workspace.path(&display_path)));
         }
         files.extend(self.catalog.iter().map(|path| (path.display().to_string(), path.clone())));
         let programs = workspace.programs()?;
         let (mut products, mut faults) = (Vec::new(), Vec::new());
-        for (shown, path) in &files {
-            match catalog::read(shown, &read(path)?, &programs, settings) {
+        for (display_path, path) in &files {
+            match catalog::read(display_path, &read(path)?, &programs, settings) {
                 Ok(product) => products.push(product),
-                Err(found) => faults.push(found),
+                Err(product_faults) => faults.push(product_faults),
             }
         }
         if !faults.is_empty() {
             return Err(Faults(faults).into());
         }
-        let shown: Vec<&str> = files.iter().map(|(shown, _)| shown.as_str()).collect();
-        collision::check(&shown, &products, &extras(workspace)?)?;
+        let display_path: Vec<&str> = files.iter().map(|(display_path, _)| display_path.as_str()).collect();
+        collision::check(&display_path, &products, &extras(workspace)?)?;
         Ok(products)
     }
 }
 
-/// Text of a file that a person named.
+/// Reads a file that a person named.
 fn read(path: &Path) -> Result<String> {
-    let shown = path.display();
-    let meta = fs::metadata(path).with_context(|| format!("`{shown}`: cannot be read"))?;
+    let display = path.display();
+    let meta = fs::metadata(path).with_context(|| format!("cannot read `{display}`"))?;
     if meta.is_dir() {
-        bail!("`{shown}`: is a directory: name the file in it");
+        bail!("`{display}`: is a directory: name the file in it");
     }
     if meta.len() > LONGEST {
-        bail!("`{shown}`: is longer than {LONGEST} bytes, which no catalog is: name the right file");
+        bail!("`{display}`: larger than {LONGEST} bytes, the limit for a catalog: name the right file");
     }
-    let bytes = fs::read(path).with_context(|| format!("`{shown}`: cannot be read"))?;
+    let bytes = fs::read(path).with_context(|| format!("cannot read `{display}`"))?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text),
         Err(error) => {
-            bail!("`{shown}`: is not UTF-8 at byte {}: save it as UTF-8", error.utf8_error().valid_up_to())
+            bail!("`{display}`: invalid UTF-8 at byte {}: save it as UTF-8", error.utf8_error().valid_up_to())
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The verbs of `cargo xtask`, one file each: parse, call the stages, say what was made.
+//! The subcommands of `cargo xtask`, one file each: they parse arguments, call the stages and print the
+//! results.
 
 pub mod bench;
 pub mod check;

@@ -1,6 +1,6 @@
-//! Verdicts of the programs that will read what is rendered: takes a [`Tree`], asks systemd, shellcheck and mandoc.
+//! Checks rendered files with the programs that will read them: systemd, shellcheck and mandoc.
 //!
-//! systemd-analyze exits 0 on unknown keys and bad values, so anything that it prints is a failure.
+//! systemd-analyze exits with 0 for unknown keys and invalid values, so any output is a failure.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,14 +15,14 @@ use package::tree::Tree;
 use testbed::host;
 use xshell::{Shell, cmd};
 
-/// Highest exposure, in tenths, that a hardened service may have.
+/// Maximum exposure, in tenths, of a hardened service.
 const EXPOSURE: &str = "25";
 
-/// Units that every unit depends on without saying so.
+/// Units that every unit depends on implicitly.
 const IMPLIED: [&str; 5] =
     ["sysinit.target", "basic.target", "shutdown.target", "multi-user.target", "default.target"];
 
-/// Checks a product's rendered files; `dir` is a scratch directory.
+/// Checks a product's rendered files in a scratch directory.
 pub fn verify(product: &Product, tree: &Tree, dir: &Path) -> Result<()> {
     host::need(&[("systemd-analyze", "systemd"), ("shellcheck", "shellcheck"), ("mandoc", "mandoc")])?;
     Stage::write(tree, product.release().epoch, dir)?;
@@ -43,7 +43,7 @@ pub fn verify(product: &Product, tree: &Tree, dir: &Path) -> Result<()> {
         unit(&sh, *manager, &format!("{}-alert@.service", product.name), true, &root)?;
     }
     if product.alerts.contains(&Manager::System) {
-        // A mail system needs what hardening takes away.
+        // A mail system needs what hardening forbids.
         unit(&sh, Manager::System, &format!("{}-alert-mail@.service", product.name), false, &root)?;
     }
     for path in tree.0.keys() {
@@ -69,7 +69,7 @@ fn unit(sh: &Shell, manager: Manager, unit: &str, hardened: bool, root: &Path) -
     let folder = manager.name();
     let scope = format!("--{folder}");
     let path = format!("/usr/lib/systemd/{folder}/{unit}");
-    // A user's manager cannot look into another root.
+    // A user manager cannot check units in another root.
     if manager == Manager::System {
         quiet(&path, cmd!(sh, "systemd-analyze verify --root={root} {scope} --man=no {path}"))?;
         if hardened {
@@ -78,11 +78,11 @@ fn unit(sh: &Shell, manager: Manager, unit: &str, hardened: bool, root: &Path) -
                 "systemd-analyze security --offline=true --root={root} --threshold={EXPOSURE} --no-pager {unit}"
             );
             if let Err(error) = analysis.quiet().ignore_stderr().read() {
-                bail!("{path}: is more exposed than {EXPOSURE} tenths: {error}");
+                bail!("{path}: exposure is above {EXPOSURE} tenths: {error}");
             }
         }
     } else {
-        // It looks for the programs on this machine: they are named where their stand-ins are.
+        // It looks up programs on this machine, so the paths are replaced by those of stand-ins.
         let folder = root.with_file_name("user");
         fs::create_dir_all(&folder)?;
         let place = format!("{}/", root.display());
@@ -103,7 +103,7 @@ fn unit(sh: &Shell, manager: Manager, unit: &str, hardened: bool, root: &Path) -
     Ok(())
 }
 
-/// What the units name but the package does not bring: programs, and units of others.
+/// Creates what the units refer to but the package does not contain: programs, and units of others.
 fn stand_ins(product: &Product, root: &Path) -> Result<()> {
     let mut files: BTreeSet<String> =
         product.programs.iter().map(|p| format!("{}/{p}", product.program_dir)).collect();
@@ -124,14 +124,14 @@ fn stand_ins(product: &Product, root: &Path) -> Result<()> {
         let r = &s.relations;
         [&r.after, &r.before, &r.wants, &r.requires, &r.part_of, &r.on_failure].into_iter().flatten()
     });
-    // The notice of the product's own is there.
+    // The product's own alert unit exists.
     for unit in named.map(String::as_str).filter(|unit| !unit.contains('%')).chain(IMPLIED) {
         let path = root.join("usr/lib/systemd/system").join(unit);
         if !path.exists() {
             fs::create_dir_all(path.parent().unwrap_or(root))?;
             let body = match unit.rsplit_once('.') {
                 Some((_, "service")) => "[Service]\nExecStart=/bin/sh\n".to_owned(),
-                // The place of a mount is in its name.
+                // A mount unit's name is its path.
                 Some((name, "mount")) => {
                     format!("[Mount]\nWhat=/dev/null\nWhere=/{}\n", name.replace('-', "/"))
                 }
@@ -143,12 +143,12 @@ fn stand_ins(product: &Product, root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Runs a checker; whatever it says is a failure.
+/// Runs a checker; any output is a failure.
 fn quiet(what: &str, command: xshell::Cmd<'_>) -> Result<()> {
     let output = command.quiet().ignore_status().output()?;
-    let said = [output.stdout, output.stderr].concat();
-    if !said.is_empty() || !output.status.success() {
-        bail!("{what}: {}: {}", output.status, String::from_utf8_lossy(&said).trim_end());
+    let messages = [output.stdout, output.stderr].concat();
+    if !messages.is_empty() || !output.status.success() {
+        bail!("{what}: {}: {}", output.status, String::from_utf8_lossy(&messages).trim_end());
     }
     Ok(())
 }

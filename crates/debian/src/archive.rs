@@ -1,5 +1,5 @@
-//! A distribution's archive: its signed indices become a [`Universe`] of packages, and files that a lock names come
-//! into the cache.
+//! A distribution's archive: its signed indices become a [`Universe`] of packages, and files named by a lock
+//! are fetched into the cache.
 
 pub mod fetch;
 pub mod index;
@@ -10,9 +10,9 @@ pub mod version;
 
 use self::package::Package;
 
-/// All packages that there are to choose from, of one architecture.
+/// All available packages for one processor.
 #[derive(Debug, Clone, Default)]
 pub struct Universe {
-    /// In no order; several versions of a name are told apart by pocket and version.
+    /// Unordered; a name may have several versions, distinguished by pocket and version.
     pub packages: Vec<Package>,
 }

@@ -1,5 +1,5 @@
-//! A .deb's last touch: takes what cargo-deb made, adds the `md5sums` of its files, by which `dpkg --verify` and
-//! `debsums` find a damaged card. cargo-deb left them out in 3.0. And what a .deb says of itself.
+//! Reads and completes .deb files. It adds the `md5sums` that cargo-deb 3.0 leaves out; `dpkg --verify` and
+//! `debsums` use them to find a damaged card.
 
 use std::io::{Read, Write};
 
@@ -13,16 +13,17 @@ const MAGIC: &[u8] = b"!<arch>\n";
 const HEAD: usize = 60;
 const SUMS: &str = "md5sums";
 
-/// The same package with `md5sums` in its control archive, for this processor: cargo-deb knows no `all`.
+/// Returns the package with `md5sums` and this architecture, because cargo-deb cannot write `all`.
 pub fn complete(deb: &[u8], architecture: &str) -> Result<Vec<u8>> {
     with_fields(deb, &[("Architecture: ", architecture)])
 }
 
-/// The same package with other values of these fields of its control file (`"Version: "`), and with fresh `md5sums`.
+/// Returns the package with these fields of the control file replaced (`"Version: "`), and with new
+/// `md5sums`.
 pub fn with_fields(deb: &[u8], fields: &[(&str, &str)]) -> Result<Vec<u8>> {
-    let members = members(deb).context("cargo-deb made no ar archive")?;
+    let members = members(deb).context("cargo-deb did not write an ar archive")?;
     let find = |name: &str| {
-        members.iter().find(|m| m.name == name).with_context(|| format!("cargo-deb made no {name}"))
+        members.iter().find(|m| m.name == name).with_context(|| format!("cargo-deb did not write {name}"))
     };
     let sums = sums(&unxz(find("data.tar.xz")?.bytes, unpack::FILES)?)?;
     let control = unxz(find("control.tar.xz")?.bytes, unpack::CONTROL)?;
@@ -40,17 +41,17 @@ pub fn with_fields(deb: &[u8], fields: &[(&str, &str)]) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// The control file of a package.
+/// Returns the control file of a package.
 pub fn control(deb: &[u8]) -> Result<String> {
-    let bytes = control_file(deb, "control")?.context("it has no control file")?;
+    let bytes = control_file(deb, "control")?.context("no control file in it")?;
     String::from_utf8(bytes).context("its control file is not UTF-8")
 }
 
-/// A file of a package's control archive, if there is one of that name.
+/// Returns a file of the control archive, if it exists.
 pub fn control_file(deb: &[u8], name: &str) -> Result<Option<Vec<u8>>> {
-    let members = members(deb).context("it is no .deb")?;
+    let members = members(deb).context("not a .deb")?;
     let archive =
-        members.iter().find(|m| m.name.starts_with("control.tar")).context("it has no control.tar")?;
+        members.iter().find(|m| m.name.starts_with("control.tar")).context("no control.tar in it")?;
     let tar = match archive.name {
         "control.tar.xz" => unxz(archive.bytes, unpack::CONTROL)?,
         "control.tar.gz" => {
@@ -59,7 +60,7 @@ pub fn control_file(deb: &[u8], name: &str) -> Result<Option<Vec<u8>>> {
             out
         }
         "control.tar" => archive.bytes.to_vec(),
-        other => bail!("its `{other}` is packed in a way that is not read here: pack it with xz or gzip"),
+        other => bail!("unsupported compression of its `{other}`: use xz or gzip"),
     };
     for entry in tar::Archive::new(tar.as_slice()).entries()? {
         let mut entry = entry?;
@@ -72,30 +73,30 @@ pub fn control_file(deb: &[u8], name: &str) -> Result<Option<Vec<u8>>> {
     Ok(None)
 }
 
-/// A file of a package's outer archive.
+/// A member of a package's ar archive.
 pub struct Member<'a> {
-    /// Its name.
+    /// Name of the member.
     pub name: &'a str,
     head: &'a [u8],
-    /// What it holds.
+    /// Content of the member.
     pub bytes: &'a [u8],
 }
 
-/// The files of a package's outer archive.
+/// Returns the members of a package's ar archive.
 pub fn members(deb: &[u8]) -> Result<Vec<Member<'_>>> {
-    let mut rest = deb.strip_prefix(MAGIC).context("it does not start like one")?;
+    let mut rest = deb.strip_prefix(MAGIC).context("no ar header")?;
     let mut members = Vec::new();
     while let Some((head, body)) = rest.split_at_checked(HEAD) {
         let name = std::str::from_utf8(&head[..16])?.trim_end().trim_end_matches('/');
         let size: usize = std::str::from_utf8(&head[48..58])?.trim_end().parse()?;
-        ensure!(size <= body.len(), "`{name}` is cut short");
+        ensure!(size <= body.len(), "`{name}` is truncated");
         members.push(Member { name, head, bytes: &body[..size] });
         rest = body.get(size + size % 2..).unwrap_or_default();
     }
     Ok(members)
 }
 
-/// `md5sum`'s lines for every file of a data archive.
+/// Returns `md5sum` lines for every file of a data archive.
 fn sums(tar: &[u8]) -> Result<String> {
     let mut sums = String::new();
     for entry in tar::Archive::new(tar).entries()? {
@@ -111,7 +112,8 @@ fn sums(tar: &[u8]) -> Result<String> {
     Ok(sums)
 }
 
-/// A control archive with fresh sums, dated and owned like its first file, and fields of its control file changed.
+/// Returns the control archive with new checksums and changed fields. New files get the date and owner of the
+/// first one.
 fn with_control(tar: &[u8], sums: &[u8], fields: &[(&str, &str)]) -> Result<Vec<u8>> {
     let mut builder = tar::Builder::new(Vec::new());
     let mut model = None;
@@ -145,11 +147,11 @@ fn with_control(tar: &[u8], sums: &[u8], fields: &[(&str, &str)]) -> Result<Vec<
     Ok(builder.into_inner()?)
 }
 
-/// A control file with another value of a field.
+/// Returns a control file with a field replaced.
 fn replaced(control: &[u8], field: &str, value: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(control.len());
     for line in control.split_inclusive(|byte| *byte == b'\n') {
-        // cargo-deb writes the field even when there is nothing in it.
+        // cargo-deb writes this field even when it is empty.
         if line == b"Depends: \n" {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Debian's packages, control files and archives.
+//! Debian packages, control files and archives.
 
 pub mod archive;
 pub mod deb;

@@ -1,4 +1,4 @@
-//! A paragraph of a Debian control file or index: takes its text, gives its fields.
+//! A paragraph of a Debian control file or index, and access to its fields.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use std::fmt::Write;
 pub struct Stanza<'a>(pub &'a str);
 
 impl<'a> Stanza<'a> {
-    /// The value of a field, with its further lines.
+    /// Returns the value of a field, with its continuation lines.
     pub fn field(self, name: &str) -> Option<&'a str> {
         let mut rest = self.0;
         loop {
@@ -23,7 +23,7 @@ impl<'a> Stanza<'a> {
         }
     }
 
-    /// The same paragraph with one field set in place of an earlier one, or without it.
+    /// Returns the paragraph with a field replaced, added or removed.
     pub fn with(self, name: &str, value: Option<&str>) -> String {
         let mut text = String::new();
         let mut rest = self.0;
@@ -42,7 +42,7 @@ impl<'a> Stanza<'a> {
     }
 }
 
-/// Where the first field ends: before the next line that does not continue it.
+/// Returns the end of the first field: the start of the next line that does not continue it.
 fn field_end(text: &str) -> usize {
     let mut from = 0;
     while let Some(newline) = text[from..].find('\n') {
@@ -54,7 +54,7 @@ fn field_end(text: &str) -> usize {
     text.len()
 }
 
-/// The paragraphs of an index.
+/// Iterates over the paragraphs of an index.
 pub fn stanzas(index: &str) -> impl Iterator<Item = Stanza<'_>> {
     index.split("\n\n").map(|text| text.trim_matches('\n')).filter(|text| !text.is_empty()).map(Stanza)
 }

@@ -1,5 +1,5 @@
-//! Block maps, by which bmaptool flashes only what is used. Everything that has to be zero counts as used: a card
-//! is not empty, and a journal or a table that still has an earlier system's bytes would be believed.
+//! Writes block maps, by which bmaptool flashes only the used blocks. Blocks that must be zero count as used:
+//! a card is not empty, and old bytes in a journal or a table could be taken for valid data.
 
 use std::fmt::Write;
 use std::fs::File;
@@ -18,25 +18,26 @@ use crate::layout::Draft;
 use crate::{fat, mbr, pack};
 
 const BLOCK: u64 = 4096;
-/// Stands where the checksum of the map itself goes while that is computed.
+/// Placeholder for the map's own checksum while that is computed.
 const NO_CHECKSUM: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// Ranges of blocks, the last one included.
+/// Ranges of blocks, end included.
 type Ranges = Vec<(u64, u64)>;
 
-/// Writes the map of a disk image beside it.
+/// Writes the block map of a disk image.
 pub fn write(image: &Path, out: &Path) -> Result<()> {
-    let shown = image.display();
-    let file = Arc::new(File::open(image).with_context(|| format!("`{shown}`: cannot be read"))?);
+    let display = image.display();
+    let file = Arc::new(File::open(image).with_context(|| format!("cannot read `{display}`"))?);
     let size = file.metadata()?.len();
-    let ranges = ranges(&file, size).with_context(|| format!("`{shown}`"))?;
-    let sums = sums(&file, size, &ranges).with_context(|| format!("`{shown}`: cannot be read"))?;
+    let ranges = ranges(&file, size).with_context(|| format!("`{display}`"))?;
+    let sums = sums(&file, size, &ranges).with_context(|| format!("cannot read `{display}`"))?;
     let draft = Draft::new(out, 0)?;
     draft.file.write_all_at(text(size, &ranges, &sums).as_bytes(), 0)?;
     draft.keep()
 }
 
-/// What is used of a disk: all that is in no partition, and of the partitions what their file systems use.
+/// Returns the used blocks of a disk: everything outside the partitions, and what the file systems in them
+/// use.
 fn ranges(file: &Arc<File>, size: u64) -> Result<Ranges> {
     let mut partitions = mbr::read(file)?.partitions;
     partitions.sort_by_key(|partition| partition.at);
@@ -61,7 +62,7 @@ fn ranges(file: &Arc<File>, size: u64) -> Result<Ranges> {
     Ok(ranges)
 }
 
-/// What is used of a partition; of one whose file system is not known here, all of it.
+/// Returns the used blocks of a partition; all of them if its file system is unknown.
 fn inside(file: &Arc<File>, partition: &mbr::Partition) -> Result<Vec<(u64, u64)>> {
     if ext4::is_there(file, partition.at) {
         return Ext4::open(file.clone(), partition.at, partition.size)?.used();
@@ -69,29 +70,30 @@ fn inside(file: &Arc<File>, partition: &mbr::Partition) -> Result<Vec<(u64, u64)
     Ok(fat::used(file, partition.at, partition.size)?.unwrap_or_else(|| vec![(0, partition.size)]))
 }
 
-/// A checksum a range; each processor takes the next one.
+/// Computes a checksum for each range, in parallel.
 fn sums(file: &File, size: u64, ranges: &Ranges) -> io::Result<Vec<String>> {
     let next = AtomicUsize::new(0);
     let mut sums = vec![String::new(); ranges.len()];
-    let found: io::Result<Vec<Vec<(usize, String)>>> = std::thread::scope(|scope| {
+    let checksums: io::Result<Vec<Vec<(usize, String)>>> = std::thread::scope(|scope| {
         let work = || {
-            let mut found = Vec::new();
+            let mut checksums = Vec::new();
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some((from, to)) = ranges.get(number) else { return Ok(found) };
-                found.push((number, pack::Sum::of_part(file, from * BLOCK, ((to + 1) * BLOCK).min(size))?));
+                let Some((from, to)) = ranges.get(number) else { return Ok(checksums) };
+                checksums
+                    .push((number, pack::Sum::of_part(file, from * BLOCK, ((to + 1) * BLOCK).min(size))?));
             }
         };
         let threads: Vec<_> = (0..parallel::processors()).map(|_| scope.spawn(work)).collect();
         threads.into_iter().map(|thread| thread.join().expect("a checksum does not panic")).collect()
     });
-    for (number, sum) in found?.into_iter().flatten() {
+    for (number, sum) in checksums?.into_iter().flatten() {
         sums[number] = sum;
     }
     Ok(sums)
 }
 
-/// The map, in the form of bmaptool's version 2.0.
+/// Formats the map for bmaptool, version 2.0.
 fn text(size: u64, ranges: &Ranges, sums: &[String]) -> String {
     let mapped: u64 = ranges.iter().map(|(from, to)| to - from + 1).sum();
     let mut text = format!(

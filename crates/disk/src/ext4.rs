@@ -1,7 +1,7 @@
-//! The root partition: takes a tree, writes an ext4 file system into a part of a file; and reads one back as a tree.
+//! Writes a tree as an ext4 file system into part of a file, and reads one back.
 //!
-//! The layout is made by `mkext4`, whose version is pinned because its bytes are ours. What files hold is copied here,
-//! by several threads, to where that layout has it.
+//! `mkext4` computes the layout; its version is pinned because it determines every byte. This module copies
+//! file contents to their places, with several threads.
 
 mod read;
 
@@ -18,52 +18,52 @@ use mkext4::{FsBuilder, InodeCount, InodeHandle, Meta, Options, ROOT, SparseSeg,
 pub use self::read::{Ext4, is_there};
 use super::tree::{self, Content, Id, Kind, Node, Time, Tree};
 
-/// Bytes of a block.
+/// Block size in bytes.
 pub const BLOCK: u64 = 4096;
-/// What one thread copies at once.
+/// Bytes a thread copies at once.
 const CHUNK: usize = 1 << 20;
-/// `mke2fs` makes one for so many bytes.
+/// The default of `mke2fs`.
 const BYTES_PER_INODE: u64 = 16 * 1024;
 const INODE: u64 = 256;
-/// What the smallest file systems have beside files.
+/// Space that even an empty file system needs.
 const JOURNAL_AND_MORE: u64 = 24 << 20;
-/// Made by every file system for itself.
+/// Every file system creates its own.
 const LOST_AND_FOUND: &str = "/lost+found";
 
-/// What a file system is beside its files.
+/// Properties of a file system other than its files.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    /// Its name.
+    /// Volume label.
     pub label: String,
-    /// Its UUID.
+    /// UUID.
     pub uuid: [u8; 16],
-    /// How names are spread in large folders.
+    /// Seed for the hash of folder indexes.
     pub hash_seed: [u32; 4],
-    /// When it was made.
+    /// Creation time in seconds since 1970.
     pub epoch: i64,
-    /// Percentage of blocks that only root may use.
+    /// Percentage of blocks reserved for root.
     pub reserved: u8,
-    /// How many files there may be at least.
+    /// Minimum number of inodes.
     pub inodes: u32,
-    /// Blocks of the journal; those that its size asks for if there is no number.
+    /// Number of journal blocks; `None` means the default for the size.
     pub journal: Option<u32>,
 }
 
-/// A file system that is laid out, and not yet written.
+/// The layout of a file system that is not yet written.
 pub struct Plan<'tree> {
     layout: mkext4::Layout,
     files: Vec<(InodeHandle, &'tree Content, &'tree str)>,
 }
 
-/// Lays out a file system of that many bytes.
+/// Lays out a file system of `size` bytes.
 pub fn plan<'tree>(tree: &'tree Tree, identity: &Identity, size: u64) -> Result<Plan<'tree>> {
     let builder = Builder::declare(tree, identity, size)?;
     let layout = builder.fs.seal().with_context(|| format!("the root file system has {size} bytes"))?;
     Ok(Plan { layout, files: builder.files })
 }
 
-/// How many bytes a file system for a tree has at least, with so much left free. It is tried, because the exact number
-/// depends on how everything is laid out.
+/// Returns the minimum size of a file system for a tree with `free` bytes left. It tries sizes, because the
+/// exact number depends on the layout.
 pub fn smallest(tree: &Tree, identity: &Identity, free: u64) -> Result<u64> {
     let mut size = estimate(tree) + free;
     size += (size / BYTES_PER_INODE).max(tree.iter().count() as u64 * 5 / 4) * INODE;
@@ -73,13 +73,15 @@ pub fn smallest(tree: &Tree, identity: &Identity, free: u64) -> Result<u64> {
         size = size.next_multiple_of(1 << 20);
         match Builder::declare(tree, identity, size)?.fs.seal() {
             Ok(_) => return Ok(size),
-            Err(error) if tries == 8 => return Err(error).context("the root file system fits nowhere"),
+            Err(error) if tries == 8 => {
+                return Err(error).context("cannot find a size for the root file system");
+            }
             Err(_) => (size, tries) = (size + size / 16, tries + 1),
         }
     }
 }
 
-/// How many bytes files, folders and attributes take.
+/// Estimates the bytes that files, folders and attributes take.
 fn estimate(tree: &Tree) -> u64 {
     let mut data = 0;
     let mut names: HashMap<&str, u64> = HashMap::new();
@@ -97,16 +99,16 @@ fn estimate(tree: &Tree) -> u64 {
             data += if node.xattrs.is_empty() { 0 } else { BLOCK };
         }
     }
-    // A folder that is split for its index is full by three quarters.
+    // Folders that were split for their index are about three quarters full.
     let folders: u64 = names.values().map(|bytes| (bytes * 3 / 2).next_multiple_of(BLOCK) + BLOCK).sum();
     data + folders
 }
 
 impl Plan<'_> {
-    /// Writes it into a file from there on; what is not written must be zero already.
+    /// Writes the file system at an offset of a file that must contain zeros there.
     pub fn write(&self, file: &File, at: u64) -> Result<()> {
         let writer = self.layout.writer(Part(file, at)).map_err(simplify)?;
-        // It would copy what files hold one after the other.
+        // mkext4's own writer would copy contents one after the other.
         drop(writer);
         let threads = parallel::processors().min(4);
         parallel::each_with(
@@ -115,7 +117,7 @@ impl Plan<'_> {
             || vec![0; CHUNK],
             |buffer, (handle, content, path)| {
                 copy(content, &self.layout.extents(*handle), file, at, buffer)
-                    .with_context(|| format!("`{path}`: cannot be copied"))
+                    .with_context(|| format!("cannot copy `{path}`"))
             },
         )?;
         Ok(())
@@ -132,13 +134,13 @@ struct Builder<'tree> {
 
 impl<'tree> Builder<'tree> {
     fn declare(tree: &'tree Tree, identity: &Identity, size: u64) -> Result<Builder<'tree>> {
-        let nodes = u32::try_from(tree.iter().count()).context("more files than an ext4 can have")?;
+        let nodes = u32::try_from(tree.iter().count()).context("more files than ext4 supports")?;
         let inodes = (size / BYTES_PER_INODE).max(identity.inodes.max(nodes + nodes / 4).into());
         let mut options = Options::new(size, identity.uuid, identity.epoch);
         options.label = (!identity.label.is_empty()).then(|| identity.label.clone());
         options.hash_seed = identity.hash_seed;
         options.reserved_percent = identity.reserved;
-        options.inodes = InodeCount::Exact(u32::try_from(inodes).context("larger than an ext4 can be")?);
+        options.inodes = InodeCount::Exact(u32::try_from(inodes).context("larger than ext4 supports")?);
         options.journal_blocks = identity.journal.filter(|blocks| u64::from(*blocks) * 4 <= size / BLOCK);
         let mut builder = Builder {
             fs: FsBuilder::new(options)?,
@@ -148,7 +150,7 @@ impl<'tree> Builder<'tree> {
             epoch: identity.epoch,
         };
         for (path, id, node) in tree.iter() {
-            builder.add(path, id, node).with_context(|| format!("`{path}`: cannot be put into an ext4"))?;
+            builder.add(path, id, node).with_context(|| format!("cannot add `{path}` to the file system"))?;
         }
         Ok(builder)
     }
@@ -158,7 +160,7 @@ impl<'tree> Builder<'tree> {
         if path == LOST_AND_FOUND {
             return Ok(());
         }
-        ensure!(tree::parent(path) != LOST_AND_FOUND, "a repair has put it there: move or remove it");
+        ensure!(tree::parent(path) != LOST_AND_FOUND, "left there by e2fsck: move or remove it");
         if path == "/" {
             self.fs.set_meta(ROOT, meta)?;
             return self.attributes(ROOT, node);
@@ -225,19 +227,19 @@ impl<'tree> Builder<'tree> {
         Ok(())
     }
 
-    /// What nothing is known of happened when the file system was made.
+    /// Unknown times become the creation time of the file system.
     fn meta(&self, node: &Node) -> Meta {
         let stamp = |time: Time| (time.seconds, time.nanoseconds);
-        let made = (self.epoch, 0);
+        let created = (self.epoch, 0);
         let mut meta = Meta::new(node.mode, node.uid, node.gid, stamp(node.modified));
         meta.atime = Some(node.past.map_or(meta.mtime, |past| stamp(past.accessed)));
-        meta.ctime = Some(node.past.map_or(made, |past| stamp(past.changed)));
-        meta.crtime = Some(node.past.map_or(made, |past| stamp(past.born)));
+        meta.ctime = Some(node.past.map_or(created, |past| stamp(past.changed)));
+        meta.crtime = Some(node.past.map_or(created, |past| stamp(past.born)));
         meta
     }
 }
 
-/// Copies what a file holds to where the layout has its blocks, in their order.
+/// Copies a file's content to its blocks, in order.
 fn copy(
     content: &Content,
     extents: &[(u64, u64)],
@@ -263,7 +265,7 @@ fn copy(
     Ok(())
 }
 
-/// The part of a file that the file system is in, from there on.
+/// The part of a file that holds the file system, from an offset on.
 struct Part<'a>(&'a File, u64);
 
 impl RegionSink for Part<'_> {
@@ -276,7 +278,7 @@ impl RegionSink for Part<'_> {
     }
 }
 
-/// What went wrong with the disk is said by the disk.
+/// Reports I/O errors as they are, without mkext4's wrapping.
 fn simplify(error: mkext4::Error) -> anyhow::Error {
     match error {
         mkext4::Error::Io(error) => error.into(),

@@ -1,5 +1,5 @@
-//! The boot partition: takes a tree, writes a FAT32 file system into a part of a file. Every file lies in one piece, and
-//! nothing comes from a clock.
+//! Writes a tree as a FAT32 file system into part of a file. Every file is contiguous, and nothing depends on
+//! the clock.
 
 mod name;
 
@@ -15,33 +15,33 @@ use self::name::Names;
 use super::tree::{self, Content, Kind, Time, Tree};
 
 const SECTOR: u64 = 512;
-/// Sectors before the first table: the boot sector, its copy and what is known of free space.
+/// Reserved sectors: the boot sector, its backup and the free space information.
 const RESERVED: u64 = 32;
 const COPY_AT: u64 = 6;
 const TABLES: u64 = 2;
-/// With fewer clusters it would be a FAT16 to whoever reads it.
+/// With fewer clusters, readers would treat it as FAT16.
 const FEWEST_CLUSTERS: u64 = 65525;
 const END: u32 = 0x0fff_ffff;
 const ENTRY: usize = 32;
 const CHUNK: usize = 1 << 20;
-/// Tables that are read are no longer: those of a card of 2 TB are.
+/// Limit for a table that is read; that of a 2 TB card has this size.
 const LARGEST_TABLE: u64 = 256 << 20;
-/// 1980-01-01 and the end of 2107.
+/// From 1980-01-01 to the end of 2107.
 const FIRST_SECOND: i64 = 315_532_800;
 const LAST_SECOND: i64 = 4_354_819_199;
 
-/// What a file system is beside its files.
+/// Properties of a file system other than its files.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    /// Its name, up to eleven capital letters, digits, `-` and `_`.
+    /// Label of up to eleven capital letters, digits, `-` and `_`.
     pub label: String,
-    /// Its number.
+    /// Volume serial number.
     pub serial: u32,
-    /// Sectors before its partition.
+    /// Number of sectors before the partition.
     pub hidden: u32,
 }
 
-/// Bytes of the smallest FAT32 that there is room in for a tree, with so much left free.
+/// Returns the size of the smallest FAT32 for a tree, with `free` bytes left.
 pub fn smallest(tree: &Tree, free: u64) -> u64 {
     let least = (RESERVED + FEWEST_CLUSTERS + 16) * SECTOR + TABLES * FEWEST_CLUSTERS * 4 + SECTOR;
     let size = |kind: &Kind| match kind {
@@ -49,11 +49,11 @@ pub fn smallest(tree: &Tree, free: u64) -> u64 {
         _ => 8192,
     };
     let files: u64 = tree.iter().map(|(_, _, node)| size(&node.kind)).sum();
-    // Two tables of four bytes each for every cluster.
+    // Two tables with four bytes per cluster.
     least.max((files + free) / 127 * 128 + (1 << 20)).next_multiple_of(1 << 20)
 }
 
-/// Writes it into a file from there on; what is not written must be zero already.
+/// Writes the file system at an offset of a file that must contain zeros there.
 pub fn write(tree: &Tree, identity: &Identity, size: u64, file: &File, at: u64) -> Result<()> {
     let label = label(&identity.label)?;
     let mut shape = Shape::choose(size)?;
@@ -61,8 +61,8 @@ pub fn write(tree: &Tree, identity: &Identity, size: u64, file: &File, at: u64) 
         Writer { file, at, shape: &shape, table: vec![0x0fff_fff8, END], entries: HashMap::new() };
     let root = writer.reserve(entries(tree, "/", true)?)?;
     writer.entries.insert("/".to_owned(), Folder::new(root));
-    let made = tree.get("/").map_or((0x21, 0), |node| stamp(node.modified));
-    writer.entry("/", Entry { name: label, attributes: 8, time: made, ..Entry::default() })?;
+    let created = tree.get("/").map_or((0x21, 0), |node| stamp(node.modified));
+    writer.entry("/", Entry { name: label, attributes: 8, time: created, ..Entry::default() })?;
     for (path, _, node) in tree.iter().filter(|(path, ..)| *path != "/") {
         writer.add(tree, path, &node.kind, node.modified).with_context(|| format!("`{path}`"))?;
     }
@@ -76,8 +76,7 @@ pub fn write(tree: &Tree, identity: &Identity, size: u64, file: &File, at: u64) 
     Ok(())
 }
 
-/// Ranges of bytes that are in use by the FAT32 that is in that part of a file, from its beginning; none if there is no
-/// FAT32, or one that does not fit there.
+/// Returns the byte ranges in use by the FAT32 in a part of a file; `None` if there is no valid one.
 pub fn used(file: &File, at: u64, size: u64) -> io::Result<Option<Vec<(u64, u64)>>> {
     let mut sector = [0; SECTOR as usize];
     file.read_exact_at(&mut sector, at)?;
@@ -110,14 +109,14 @@ pub fn used(file: &File, at: u64, size: u64) -> io::Result<Option<Vec<(u64, u64)
     Ok(Some(used))
 }
 
-/// How many bytes the entries of a folder need, and so how long it is.
+/// Returns the size of a folder's entries in bytes.
 fn entries(tree: &Tree, folder: &str, root: bool) -> Result<u64> {
     let inside = tree.below(folder).filter(|(path, ..)| tree::parent(path) == folder);
     let slots: usize = inside.map(|(path, ..)| 1 + name::slots(tree::name(path))).sum();
     Ok(((slots + if root { 1 } else { 2 }) * ENTRY) as u64)
 }
 
-/// Where what is.
+/// Offsets and sizes of the file system's parts.
 struct Shape {
     sectors: u64,
     cluster: u64,
@@ -127,13 +126,11 @@ struct Shape {
 }
 
 impl Shape {
-    /// The largest clusters that make enough of them: the firmware of a board reads those quicker.
+    /// Chooses the largest clusters that still give enough of them, because board firmware reads those
+    /// faster.
     fn choose(size: u64) -> Result<Shape> {
         let sectors = size / SECTOR;
-        ensure!(
-            sectors <= u32::MAX.into(),
-            "the boot partition has {size} bytes: a FAT32 has less than 2 TiB"
-        );
+        ensure!(sectors <= u32::MAX.into(), "the boot partition has {size} bytes: FAT32 is limited to 2 TiB");
         for cluster in [8, 4, 2, 1] {
             let mut table = 0;
             loop {
@@ -148,7 +145,7 @@ impl Shape {
                 table = needed;
             }
         }
-        bail!("the boot partition has {size} bytes, which is too little for a FAT32: give it at least 34 MiB")
+        bail!("the boot partition has {size} bytes, which is too small for FAT32: give it at least 34 MiB")
     }
 
     fn cluster_bytes(&self) -> u64 {
@@ -160,7 +157,7 @@ impl Shape {
     }
 }
 
-/// A folder while it is filled.
+/// A folder being filled.
 struct Folder {
     cluster: u32,
     names: Names,
@@ -173,7 +170,7 @@ impl Folder {
     }
 }
 
-/// What an entry says.
+/// Fields of a folder entry.
 #[derive(Default)]
 struct Entry {
     name: [u8; 11],
@@ -208,13 +205,10 @@ impl Writer<'_> {
                 (0x10, cluster, 0)
             }
             Kind::File(content) => {
-                let size =
-                    u32::try_from(content.size()).context("is larger than 4 GiB, which no FAT can hold")?;
+                let size = u32::try_from(content.size()).context("larger than 4 GiB, the limit of FAT")?;
                 (0x20, self.store(content)?, size)
             }
-            _ => bail!(
-                "is neither file nor folder, and a FAT knows nothing else: keep it on the root partition"
-            ),
+            _ => bail!("neither a file nor a folder, so FAT cannot store it: keep it on the root partition"),
         };
         let folder = self.entries.get_mut(&parent).context("no folder")?;
         let name = tree::name(path);
@@ -240,14 +234,11 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A chain of clusters, one after the other.
+    /// Reserves a contiguous chain of clusters.
     fn reserve(&mut self, bytes: u64) -> Result<u32> {
         let count = bytes.div_ceil(self.shape.cluster_bytes()).max(1);
         let first = self.table.len() as u64;
-        ensure!(
-            first - 2 + count <= self.shape.clusters,
-            "does not fit any more: make the boot partition larger"
-        );
+        ensure!(first - 2 + count <= self.shape.clusters, "does not fit: make the boot partition larger");
         for next in first + 1..first + count {
             self.table.push(next as u32);
         }
@@ -271,7 +262,7 @@ impl Writer<'_> {
         Ok(cluster)
     }
 
-    /// Writes folders and tables; says how many clusters are in use.
+    /// Writes folders and tables; returns the number of used clusters.
     fn finish(self) -> io::Result<u64> {
         for folder in self.entries.values() {
             self.file.write_all_at(&folder.bytes, self.at + self.shape.place(folder.cluster))?;
@@ -292,7 +283,7 @@ fn label(label: &str) -> Result<[u8; 11]> {
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"-_".contains(&byte));
     ensure!(
         fits && !label.is_empty(),
-        "`{label}`: cannot be a FAT's label: use up to eleven capital letters, digits, `-` and `_`"
+        "invalid FAT label `{label}`: use up to eleven capital letters, digits, `-` and `_`"
     );
     let mut name = [b' '; 11];
     name[..label.len()].copy_from_slice(label.as_bytes());
@@ -308,14 +299,14 @@ fn boot_sector(shape: &Shape, identity: &Identity, label: &[u8; 11]) -> [u8; 512
     put(13, &[shape.cluster as u8]);
     put(14, &(RESERVED as u16).to_le_bytes());
     put(16, &[TABLES as u8]);
-    // A fixed disk, and the geometry that everybody claims.
+    // A fixed disk with the usual geometry.
     put(21, &[0xf8]);
     put(24, &63_u16.to_le_bytes());
     put(26, &255_u16.to_le_bytes());
     put(28, &identity.hidden.to_le_bytes());
     put(32, &(shape.sectors as u32).to_le_bytes());
     put(36, &(shape.table as u32).to_le_bytes());
-    // The root's first cluster, then where free space is told and where this sector's copy is.
+    // First cluster of the root folder, then the sectors of the free space information and of the backup.
     put(44, &2_u32.to_le_bytes());
     put(48, &1_u16.to_le_bytes());
     put(50, &(COPY_AT as u16).to_le_bytes());
@@ -339,7 +330,7 @@ fn information(shape: &Shape) -> [u8; 512] {
     sector
 }
 
-/// Date and time, as FAT has them: from 1980 to 2107, in steps of two seconds.
+/// Returns date and time in FAT's format: from 1980 to 2107, in steps of two seconds.
 fn stamp(time: Time) -> (u16, u16) {
     let seconds = time.seconds.clamp(FIRST_SECOND, LAST_SECOND) as u64;
     let (year, month, day) = Date::from_epoch(seconds).parts();

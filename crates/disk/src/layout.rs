@@ -1,5 +1,5 @@
-//! A disk: takes a tree and a layout, writes an image file. The same tree and layout are the same bytes, and the file
-//! has its name only when it is whole.
+//! Writes a disk image from a tree and a layout. The same input gives the same bytes, and the file appears
+//! under its name only when it is complete.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,46 +14,46 @@ use sha2::{Digest, Sha256};
 use super::tree::Tree;
 use super::{ext4, fat, mbr};
 
-/// Partitions begin at multiples of this, which suits every card.
+/// Alignment of partitions, which suits every card.
 const ALIGNMENT: u64 = 4 << 20;
-/// The folder of a tree that is the boot partition.
+/// Folder of the tree that becomes the boot partition.
 pub const BOOT: &str = "/boot/firmware";
-/// Names of the partitions' file systems.
+/// Labels of the file systems.
 const LABELS: [&str; 2] = ["BOOT", "root"];
 
-/// What a disk is, beside its files.
+/// Properties of a disk other than its files.
 #[derive(Debug, Clone)]
 pub struct Layout {
-    /// The number in the partition table, by which the system in the tree names its partitions.
+    /// Disk identifier, by which the system in the tree names its partitions.
     pub disk: u32,
-    /// What all other identifiers are derived from: a hash of what the image is made of.
+    /// Seed of all other identifiers: a hash of the image's contents.
     pub seed: [u8; 32],
-    /// When it was made, in seconds since 1970.
+    /// Creation time in seconds since 1970.
     pub epoch: i64,
-    /// Bytes of the boot partition; what is needed if there is no number.
+    /// Size of the boot partition in bytes; `None` means as small as possible.
     pub boot_size: Option<u64>,
-    /// Bytes of the whole image; what is needed if there is no number.
+    /// Size of the image in bytes; `None` means as small as possible.
     pub size: Option<u64>,
-    /// Bytes that are left free on the root partition if no size is given.
+    /// Free bytes on the root partition if no size is given.
     pub free: u64,
 }
 
-/// A disk that was written.
+/// A finished disk image.
 #[derive(Debug, Clone)]
 pub struct Disk {
-    /// The file.
+    /// Path of the image.
     pub path: PathBuf,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Boot, then root.
+    /// Boot and root partition.
     pub partitions: [mbr::Partition; 2],
 }
 
 impl Layout {
-    /// The root file system's UUID.
+    /// Returns the UUID of the root file system.
     pub fn root_uuid(&self) -> [u8; 16] {
         let mut uuid: [u8; 16] = self.derived("root")[..16].try_into().unwrap_or_default();
-        // A random one, as everybody's.
+        // Marks it as a random (version 4) UUID.
         uuid[6] = uuid[6] & 0x0f | 0x40;
         uuid[8] = uuid[8] & 0x3f | 0x80;
         uuid
@@ -78,9 +78,9 @@ impl Layout {
     }
 }
 
-/// Writes a disk.
+/// Writes a disk image.
 pub fn write(tree: &Tree, layout: &Layout, out: &Path) -> Result<Disk> {
-    let files = tree.subtree(BOOT).context("the boot partition has no folder")?;
+    let files = tree.subtree(BOOT).context("no folder for the boot partition")?;
     let mut rest = tree.clone();
     for path in files.iter().map(|(path, ..)| path).filter(|path| *path != "/") {
         rest.remove(&format!("{BOOT}{path}"));
@@ -99,8 +99,8 @@ pub fn write(tree: &Tree, layout: &Layout, out: &Path) -> Result<Disk> {
     };
     let root = mbr::Partition { number: 2, content: mbr::LINUX, at: boot.end(), size: root_size };
     let plan = ext4::plan(&rest, &identity, root.size).with_context(|| match layout.size {
-        Some(size) => format!("{size} bytes are too few for this image: give more, or no size"),
-        None => "the root partition cannot be laid out".to_owned(),
+        Some(size) => format!("{size} bytes are too small for this image: give a larger size, or none"),
+        None => "cannot lay out the root partition".to_owned(),
     })?;
     let draft = Draft::new(out, root.end())?;
     let serial = fat::Identity {
@@ -108,7 +108,7 @@ pub fn write(tree: &Tree, layout: &Layout, out: &Path) -> Result<Disk> {
         serial: u32::from_le_bytes(layout.derived("boot")[..4].try_into().unwrap_or_default()),
         hidden: (boot.at / 512) as u32,
     };
-    let full = || format!("`{}`: cannot be written", out.display());
+    let full = || format!("cannot write `{}`", out.display());
     fat::write(&files, &serial, boot.size, &draft.file, boot.at).with_context(full)?;
     plan.write(&draft.file, root.at).with_context(full)?;
     draft.file.write_all_at(&mbr::sector(layout.disk, &[boot, root])?, 0).with_context(full)?;
@@ -116,18 +116,18 @@ pub fn write(tree: &Tree, layout: &Layout, out: &Path) -> Result<Disk> {
     Ok(Disk { path: out.to_owned(), size: root.end(), partitions: [boot, root] })
 }
 
-/// Bytes that are left out of a file if they are zero.
+/// Runs of zeros of at least this size become holes.
 pub const HOLE: usize = 64 << 10;
-/// What is read at once.
+/// Bytes read at once.
 const CHUNK: usize = 1 << 20;
 static ZEROS: [u8; HOLE] = [0; HOLE];
 
-/// What of a part of a file is not a hole: reading holes would fill the memory with zeros.
+/// Returns the ranges of a file that are not holes, because reading holes would fill the memory with zeros.
 pub(super) fn data(file: &File, from: u64, to: u64) -> io::Result<Vec<(u64, u64)>> {
     let mut ranges = Vec::new();
     let mut at = from;
     while at < to {
-        // No other reader goes by this position.
+        // No other reader uses this file offset.
         let start = match seek(file, SeekFrom::Data(at)) {
             Ok(start) => start.min(to),
             Err(Errno::NXIO) => break,
@@ -141,7 +141,7 @@ pub(super) fn data(file: &File, from: u64, to: u64) -> io::Result<Vec<(u64, u64)
     Ok(ranges)
 }
 
-/// Gives a part of a file in chunks, with the place of each; its holes as zeros that are not read.
+/// Passes a part of a file to a function in chunks with their offsets, holes as zeros without reading them.
 pub fn read(
     file: &File,
     from: u64,
@@ -167,49 +167,49 @@ pub fn read(
     Ok(())
 }
 
-/// Writes no more than [`HOLE`] bytes into a file of zeros.
+/// Writes at most [`HOLE`] bytes into a file of zeros.
 pub fn put(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
     if *bytes == ZEROS[..bytes.len()] { Ok(()) } else { file.write_all_at(bytes, at) }
 }
 
-/// A file that is not whole yet: it lies beside its place under another name, and is removed unless it is kept.
+/// An unfinished file. It has a temporary name beside its final path and is removed unless it is kept.
 #[derive(Debug)]
 pub struct Draft {
-    /// To be written.
+    /// The file to write.
     pub file: File,
     place: PathBuf,
     path: PathBuf,
 }
 
 impl Draft {
-    /// A new file of zeros that will be at that place.
+    /// Creates a file of zeros that can later be moved to `place`.
     pub fn new(place: &Path, size: u64) -> Result<Draft> {
-        let shown = place.display();
-        ensure!(place.file_name().is_some(), "`{shown}`: is no name of a file");
+        let display = place.display();
+        ensure!(place.file_name().is_some(), "`{display}`: not a file name");
         let path = place.with_added_extension("new");
         if let Ok(earlier) = File::open(&path) {
-            // The lock of a run that was killed is gone.
-            ensure!(earlier.try_lock().is_ok(), "`{shown}`: is being made by another run: wait for it");
+            // An interrupted run no longer holds its lock.
+            ensure!(earlier.try_lock().is_ok(), "`{display}`: another run is writing it: wait until it ends");
             let _ = fs::remove_file(&path);
         }
         let file = File::options().read(true).write(true).create_new(true).open(&path);
-        let file = file.with_context(|| format!("`{shown}`: cannot be made"))?;
-        file.lock().with_context(|| format!("`{shown}`: cannot be locked"))?;
+        let file = file.with_context(|| format!("cannot create `{display}`"))?;
+        file.lock().with_context(|| format!("cannot lock `{display}`"))?;
         let draft = Draft { file, place: place.to_owned(), path };
-        draft.file.set_len(size).with_context(|| format!("`{shown}`: cannot have {size} bytes"))?;
+        draft.file.set_len(size).with_context(|| format!("cannot resize `{display}` to {size} bytes"))?;
         Ok(draft)
     }
 
-    /// Gives it its name.
+    /// Moves the file to its final path.
     pub fn keep(self) -> Result<()> {
         fs::rename(&self.path, &self.place)
-            .with_context(|| format!("`{}`: cannot be made", self.place.display()))
+            .with_context(|| format!("cannot create `{}`", self.place.display()))
     }
 }
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        // There is nothing under this name any more once it was kept.
+        // After `keep`, this name no longer exists.
         let _ = fs::remove_file(&self.path);
     }
 }

@@ -1,4 +1,4 @@
-//! Partition tables and file systems: written, read, compressed.
+//! Partition tables and file systems: reading, writing and compression.
 
 pub mod bmap;
 pub mod ext4;

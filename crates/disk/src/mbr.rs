@@ -1,4 +1,4 @@
-//! The partition table: written as an MBR, because the ROM of older boards reads nothing else; read as MBR or GPT.
+//! Partition tables. Writes an MBR, because the ROM of older boards reads nothing else; reads MBR and GPT.
 
 mod gpt;
 
@@ -12,61 +12,61 @@ const SECTOR: u64 = 512;
 const TABLE_AT: usize = 446;
 const ENTRY: usize = 16;
 const SIGNATURE_AT: usize = 440;
-/// Says to whoever knows no GPT that the disk is full.
+/// Marks the disk as full for programs that do not know GPT.
 const PROTECTIVE: u8 = 0xee;
 const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
 
-/// FAT32 that is addressed by blocks, and Linux.
+/// Partition type of a FAT32 with LBA addressing.
 pub const FAT32: u8 = 0x0c;
-/// See [`FAT32`].
+/// Partition type of a Linux file system.
 pub const LINUX: u8 = 0x83;
 
 /// The partitions of a disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// How they are written down.
+    /// Format of the table.
     pub kind: Kind,
-    /// In the order of the table.
+    /// Partitions in table order.
     pub partitions: Vec<Partition>,
 }
 
-/// How partitions are written down.
+/// Formats of a partition table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// In the first sector; PARTUUIDs are this number and the partition's.
+    /// In the first sector. A PARTUUID consists of this disk identifier and the partition number.
     Mbr(u32),
-    /// In the first and last sectors.
+    /// In the first and last sectors of the disk.
     Gpt,
 }
 
-/// A part of a disk.
+/// A partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Partition {
-    /// Its number, from 1 on.
+    /// Partition number, from 1.
     pub number: u32,
-    /// What an MBR says that it holds; 0 in a GPT.
+    /// MBR partition type; 0 in a GPT.
     pub content: u8,
-    /// First byte.
+    /// Offset in bytes.
     pub at: u64,
-    /// How many bytes.
+    /// Size in bytes.
     pub size: u64,
 }
 
 impl Partition {
-    /// Its first byte that is not its own any more.
+    /// Returns the offset of the first byte after the partition.
     pub fn end(&self) -> u64 {
         self.at + self.size
     }
 }
 
-/// The first sector of a disk with these partitions, the first of which is booted from.
+/// Returns an MBR with these partitions, the first one bootable.
 pub fn sector(signature: u32, partitions: &[Partition]) -> Result<[u8; 512]> {
     let mut sector = [0; 512];
     sector[SIGNATURE_AT..SIGNATURE_AT + 4].copy_from_slice(&signature.to_le_bytes());
     for partition in partitions {
         let at = TABLE_AT + ENTRY * (partition.number as usize - 1);
         sector[at] = if partition.number == 1 { 0x80 } else { 0 };
-        // Cylinders, heads and sectors say that the place is beyond what they can say.
+        // The CHS address says that the location is beyond its range.
         for place in [at + 1, at + 5] {
             sector[place..place + 3].copy_from_slice(&[0xfe, 0xff, 0xff]);
         }
@@ -78,16 +78,16 @@ pub fn sector(signature: u32, partitions: &[Partition]) -> Result<[u8; 512]> {
     Ok(sector)
 }
 
-/// The partitions of a disk image.
+/// Reads the partition table of a disk image.
 pub fn read(file: &File) -> Result<Table> {
     let mut sector = [0; 512];
     match file.read_exact_at(&mut sector, 0) {
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => bail!("is too short for a disk image"),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => bail!("too short for a disk image"),
         read => read?,
     }
     ensure!(
         sector[510..] == [0x55, 0xaa],
-        "has no partition table (neither MBR nor GPT): name an image of a whole disk"
+        "no partition table (neither MBR nor GPT): name an image of a whole disk"
     );
     let entries: Vec<&[u8]> = sector[TABLE_AT..510].chunks(ENTRY).collect();
     if entries.iter().any(|entry| entry[4] == PROTECTIVE) {
@@ -102,7 +102,7 @@ pub fn read(file: &File) -> Result<Table> {
         }
         ensure!(
             !EXTENDED.contains(&entry[4]),
-            "has an extended partition, whose layout is not known here: use an image with at most four partitions"
+            "extended partitions are not supported: use an image with at most four partitions"
         );
         partitions.push(Partition { number, content: entry[4], at, size });
     }
@@ -113,10 +113,10 @@ pub fn read(file: &File) -> Result<Table> {
 }
 
 impl Table {
-    /// Makes a partition end further on, in the table of a disk of that many bytes.
+    /// Moves the end of a partition, in the table of a disk of `disk` bytes.
     pub fn grow(&mut self, file: &File, number: u32, end: u64, disk: u64) -> Result<()> {
         let partition = self.partitions.iter_mut().find(|partition| partition.number == number);
-        let partition = partition.with_context(|| format!("there is no partition {number}"))?;
+        let partition = partition.with_context(|| format!("no partition {number}"))?;
         partition.size = end - partition.at;
         match self.kind {
             Kind::Mbr(_) => {
@@ -128,7 +128,7 @@ impl Table {
         Ok(())
     }
 
-    /// What follows a partition on its disk: for a GPT, its second copy.
+    /// Returns the size of what follows the last partition: for a GPT, its backup.
     pub fn tail(&self) -> u64 {
         match self.kind {
             Kind::Mbr(_) => 0,
@@ -137,13 +137,13 @@ impl Table {
     }
 
     fn check(&self) -> Result<()> {
-        ensure!(!self.partitions.is_empty(), "has a partition table without partitions");
+        ensure!(!self.partitions.is_empty(), "no partitions in the partition table");
         let mut sorted = self.partitions.clone();
         sorted.sort_by_key(|partition| partition.at);
         for pair in sorted.windows(2) {
             ensure!(
                 pair[0].end() <= pair[1].at,
-                "has partitions that overlap: {} and {}",
+                "partitions {} and {} overlap",
                 pair[0].number,
                 pair[1].number
             );
@@ -152,10 +152,10 @@ impl Table {
     }
 }
 
-/// First sector and number of sectors, as an MBR has them.
+/// Returns start and length in sectors as an MBR stores them.
 fn numbers(partition: &Partition) -> Result<[u8; 8]> {
     let word = |bytes: u64| {
-        u32::try_from(bytes / SECTOR).map(u32::to_le_bytes).context("lies beyond what an MBR can say: 2 TiB")
+        u32::try_from(bytes / SECTOR).map(u32::to_le_bytes).context("beyond 2 TiB, the limit of an MBR")
     };
     let (at, size) = (word(partition.at)?, word(partition.size)?);
     let mut bytes = [0; 8];

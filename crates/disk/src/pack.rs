@@ -1,5 +1,5 @@
-//! What is published of a disk: compressed, with its checksum. Compression uses every processor, and how many there are
-//! changes nothing: a file is cut into pieces of one size.
+//! Compresses disk images and computes their checksums. Compression runs in parallel on pieces of a fixed
+//! size, so the result does not depend on the number of processors.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -16,13 +16,13 @@ use structured_zstd::encoding::{CompressionLevel, compress_to_vec};
 
 use crate::layout::{Draft, HOLE, put, read};
 
-/// What is compressed on its own: three dictionaries of xz.
+/// Size of a compressed piece: three dictionaries of xz.
 const PIECE: u64 = 24 << 20;
 const XZ_PRESET: u32 = 6;
 const ZSTD_LEVEL: i32 = 3;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// Writes `out`, an xz of the file.
+/// Compresses a file with xz.
 pub fn write_xz(file: &Path, out: &Path) -> Result<()> {
     let mut options = XzOptions::with_preset(XZ_PRESET);
     options.set_block_size(NonZeroU64::new(PIECE));
@@ -33,19 +33,19 @@ pub fn write_xz(file: &Path, out: &Path) -> Result<()> {
     })
 }
 
-/// Writes `out`, a zstd of the file.
+/// Compresses a file with zstd.
 pub fn write_zst(file: &Path, out: &Path) -> Result<()> {
     write_packed(file, out, |input, output| {
         in_pieces(input, output, |piece| compress_to_vec(piece, CompressionLevel::from_level(ZSTD_LEVEL)))
     })
 }
 
-/// The checksum of a file, as `sha256sum` prints it.
+/// Returns the checksum of a file as `sha256sum` prints it.
 pub fn sha256(file: &Path) -> Result<String> {
     Sum::default().finish(file)
 }
 
-/// A checksum on its way: of so many bytes from the start of a file.
+/// A partial checksum over the start of a file.
 #[derive(Debug, Clone, Default)]
 pub struct Sum {
     at: u64,
@@ -53,14 +53,14 @@ pub struct Sum {
 }
 
 impl Sum {
-    /// The checksum of a file that begins with those bytes.
+    /// Completes the checksum of a file whose start was already read.
     pub fn finish(self, file: &Path) -> Result<String> {
         let input = File::open(file);
         let sum = input.and_then(|input| self.up_to(&input, input.metadata()?.len()));
-        Ok(sum.with_context(|| format!("`{}`: cannot be read", file.display()))?.hex())
+        Ok(sum.with_context(|| format!("cannot read `{}`", file.display()))?.hex())
     }
 
-    /// The same, of all bytes up to there.
+    /// Continues the checksum up to `to`.
     pub fn up_to(mut self, file: &File, to: u64) -> io::Result<Sum> {
         read(file, self.at, to, |chunk, _| {
             self.hash.update(chunk);
@@ -70,7 +70,7 @@ impl Sum {
         Ok(self)
     }
 
-    /// That of a part of a file.
+    /// Returns the checksum of a part of a file.
     pub(super) fn of_part(file: &File, from: u64, to: u64) -> io::Result<String> {
         Ok(Sum { at: from, ..Sum::default() }.up_to(file, to)?.hex())
     }
@@ -80,24 +80,24 @@ impl Sum {
     }
 }
 
-/// Writes what a compressed image holds into a file whose holes are its zeros; says how long it is.
+/// Decompresses an image into a sparse file and returns its size.
 pub fn unpack(packed: &Path, out: &File) -> Result<u64> {
-    let shown = packed.display();
+    let display = packed.display();
     let mut input = BufReader::with_capacity(1 << 20, File::open(packed)?);
     let start = io::BufRead::fill_buf(&mut input)?.get(..6).unwrap_or_default().to_vec();
     let unpacked = match start.as_slice() {
         [0xfd, b'7', b'z', b'X', b'Z', 0] => sparse(unpack::xz(input, IMAGE), out),
         [0x1f, 0x8b, ..] => sparse(unpack::gzip(input, IMAGE), out),
         [a, b, c, d, ..] if [*a, *b, *c, *d] == ZSTD_MAGIC => sparse(unpack::zstd(input, IMAGE)?, out),
-        _ => bail!("`{shown}`: is neither xz, zstd nor gzip, whatever its name says"),
+        _ => bail!("`{display}`: not an xz, zstd or gzip file"),
     };
     unpacked.map_err(|error| {
         let why = match error.kind() {
-            io::ErrorKind::FileTooLarge => "cannot be unpacked",
-            io::ErrorKind::OutOfMemory => "wants too much memory: pack it again with `xz -9` or less",
-            _ => "is damaged or cut short: fetch it again",
+            io::ErrorKind::FileTooLarge => "cannot be decompressed",
+            io::ErrorKind::OutOfMemory => "needs too much memory: compress it again with `xz -9` or lower",
+            _ => "damaged or truncated: download it again",
         };
-        anyhow::Error::new(error).context(format!("`{shown}`: {why}"))
+        anyhow::Error::new(error).context(format!("`{display}`: {why}"))
     })
 }
 
@@ -106,16 +106,16 @@ fn write_packed(
     out: &Path,
     pack: impl FnOnce(&mut File, &mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<()> {
-    let mut input = File::open(file).with_context(|| format!("`{}`: cannot be read", file.display()))?;
+    let mut input = File::open(file).with_context(|| format!("cannot read `{}`", file.display()))?;
     let draft = Draft::new(out, 0)?;
     let mut output = BufWriter::with_capacity(1 << 20, draft.file.try_clone()?);
     pack(&mut input, &mut output)
         .and_then(|()| output.flush())
-        .with_context(|| format!("`{}`: cannot be written", out.display()))?;
+        .with_context(|| format!("cannot write `{}`", out.display()))?;
     draft.keep()
 }
 
-/// Packs as many pieces at once as there are processors, and writes them in their order.
+/// Compresses pieces in parallel and writes them in order.
 fn in_pieces(
     input: &mut impl Read,
     output: &mut impl Write,
@@ -139,7 +139,7 @@ fn in_pieces(
     }
 }
 
-/// Writes what is not zero, and leaves holes elsewhere.
+/// Writes non-zero data and leaves holes elsewhere.
 fn sparse(mut input: impl Read, out: &File) -> io::Result<u64> {
     let mut buffer = vec![0; 1 << 20];
     let mut at = 0;

@@ -1,5 +1,5 @@
-//! A root tree: an ordered map of absolute path to node, made from a tar or a file system, changed in memory, written
-//! as file systems. What files hold stays where it was read from.
+//! A root tree: a sorted map from absolute path to node. It is read from a tar or a file system, changed in
+//! memory, and written to file systems. File contents stay where they were read from.
 
 mod content;
 mod tar;
@@ -11,112 +11,112 @@ use anyhow::{Context, Result, bail, ensure};
 pub use self::content::{Content, Piece, Source};
 pub use self::tar::Extensions;
 
-/// All of a file system, or of a folder in it. Several paths may have one node: those are hard links.
+/// A file system, or a folder of one. Several paths may share a node; those are hard links.
 #[derive(Debug, Clone)]
 pub struct Tree {
     paths: BTreeMap<String, Id>,
     nodes: Vec<Node>,
 }
 
-/// A node of one tree.
+/// Identifies a node within its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(usize);
 
-/// What a path leads to.
+/// A file, folder, link or device.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// What it is.
+    /// Type and content.
     pub kind: Kind,
-    /// Permissions, without the type.
+    /// Permission bits.
     pub mode: u16,
-    /// Owner.
+    /// Owner's user ID.
     pub uid: u32,
-    /// Group.
+    /// Group ID.
     pub gid: u32,
-    /// When its content changed.
+    /// Modification time of the content.
     pub modified: Time,
-    /// When else something happened to it, where that is known: it is not in a tar.
+    /// Other timestamps, if known: a tar does not have them.
     pub past: Option<Past>,
-    /// Extended attributes by their full names, capabilities and access lists among them, as the kernel shows them.
+    /// Extended attributes by their full names as the kernel shows them, including capabilities and ACLs.
     pub xattrs: BTreeMap<String, Vec<u8>>,
 }
 
-/// What a node is.
+/// The type of a node.
 #[derive(Debug, Clone)]
 pub enum Kind {
-    /// A folder.
+    /// A directory.
     Dir,
-    /// A file with content.
+    /// A regular file.
     File(Content),
-    /// A symbolic link.
+    /// A symbolic link with its target.
     Symlink(String),
-    /// A device that is read byte by byte.
+    /// A character device.
     Char(Device),
-    /// A device that is read block by block.
+    /// A block device.
     Block(Device),
     /// A named pipe.
     Fifo,
-    /// A socket that nobody listens on.
+    /// A socket.
     Socket,
 }
 
-/// Numbers of a device.
+/// Device numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Device {
-    /// Its driver.
+    /// Major number.
     pub major: u32,
-    /// Which of the driver's.
+    /// Minor number.
     pub minor: u32,
 }
 
-/// A time stamp.
+/// A timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time {
     /// Seconds since 1970.
     pub seconds: i64,
-    /// Nanoseconds of the second.
+    /// Nanoseconds within the second.
     pub nanoseconds: u32,
 }
 
-/// What a file system knows beside the time of the last change of content.
+/// Timestamps other than the modification time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Past {
-    /// When it was read.
+    /// Access time.
     pub accessed: Time,
-    /// When anything of it changed.
+    /// Change time.
     pub changed: Time,
-    /// When it was made.
+    /// Creation time.
     pub born: Time,
 }
 
 impl Tree {
-    /// A tree of one folder, `/`.
+    /// Creates a tree with only the root folder.
     pub fn new(root: Node) -> Tree {
         Tree { paths: BTreeMap::from([("/".to_owned(), Id(0))]), nodes: vec![root] }
     }
 
-    /// What is at a path; symbolic links are not followed.
+    /// Returns the node at a path, without following symlinks.
     pub fn get(&self, path: &str) -> Option<&Node> {
         Some(&self.nodes[self.id(path)?.0])
     }
 
-    /// What is at a path, to be changed, under all of its names.
+    /// Returns the node at a path for modification. The change affects all of its names.
     pub fn get_mut(&mut self, path: &str) -> Option<&mut Node> {
         let id = self.id(path)?;
         Some(&mut self.nodes[id.0])
     }
 
-    /// Which node is at a path: the same for two paths that are hard links of each other.
+    /// Returns the ID of the node at a path; hard links share it.
     pub fn id(&self, path: &str) -> Option<Id> {
         self.paths.get(path).copied()
     }
 
-    /// Every path, folders before what is in them.
+    /// Iterates over all paths, parents first.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Id, &Node)> {
         self.paths.iter().map(|(path, id)| (path.as_str(), *id, &self.nodes[id.0]))
     }
 
-    /// What lies in a folder, however deep, without the folder itself.
+    /// Iterates over everything below a folder.
     pub fn below(&self, folder: &str) -> impl Iterator<Item = (&str, Id, &Node)> {
         let inside = inside(folder);
         let paths = self.paths.range(inside.clone()..);
@@ -129,7 +129,7 @@ impl Tree {
             .map(|(path, id)| (path.as_str(), *id, &self.nodes[id.0]))
     }
 
-    /// Puts a node into place, instead of what was there; a folder in the place of a folder keeps what is in it.
+    /// Inserts a node, replacing what is there; a folder that replaces a folder keeps its contents.
     pub fn insert(&mut self, path: &str, node: Node) -> Result<Id> {
         let folder = matches!(node.kind, Kind::Dir);
         self.make_room(path, folder)?;
@@ -143,15 +143,15 @@ impl Tree {
         Ok(id)
     }
 
-    /// Gives a node that is no folder one more name, instead of what was there.
+    /// Adds a hard link to a node that is not a folder, replacing what is there.
     pub fn link(&mut self, path: &str, id: Id) -> Result<()> {
-        ensure!(!matches!(self.nodes[id.0].kind, Kind::Dir), "`{path}`: is a hard link to a folder");
+        ensure!(!matches!(self.nodes[id.0].kind, Kind::Dir), "`{path}`: hard link to a folder");
         self.make_room(path, false)?;
         self.paths.insert(path.to_owned(), id);
         Ok(())
     }
 
-    /// Removes a path and what is below it; says whether there was something.
+    /// Removes a path with everything below it; returns whether it existed.
     pub fn remove(&mut self, path: &str) -> bool {
         let below: Vec<String> = self.below(path).map(|(path, ..)| path.to_owned()).collect();
         for path in &below {
@@ -160,10 +160,10 @@ impl Tree {
         path != "/" && self.paths.remove(path).is_some()
     }
 
-    /// A folder as a tree of its own, its path `/`.
+    /// Returns a folder as a tree of its own, with the folder as `/`.
     pub fn subtree(&self, folder: &str) -> Result<Tree> {
-        let root = self.get(folder).with_context(|| format!("`{folder}`: is not there"))?;
-        ensure!(matches!(root.kind, Kind::Dir), "`{folder}`: is no folder");
+        let root = self.get(folder).with_context(|| format!("`{folder}`: no such folder"))?;
+        ensure!(matches!(root.kind, Kind::Dir), "`{folder}`: not a folder");
         let mut tree = Tree::new(root.clone());
         let mut ids = BTreeMap::new();
         for (path, id, node) in self.below(folder) {
@@ -176,27 +176,27 @@ impl Tree {
         Ok(tree)
     }
 
-    /// What a file holds.
+    /// Reads the content of a file.
     pub fn read(&self, path: &str) -> Result<Vec<u8>> {
         match self.get(path).map(|node| &node.kind) {
-            Some(Kind::File(content)) => content.read().with_context(|| format!("`{path}`: cannot be read")),
-            Some(_) => bail!("`{path}`: is no file"),
-            None => bail!("`{path}`: is not there"),
+            Some(Kind::File(content)) => content.read().with_context(|| format!("cannot read `{path}`")),
+            Some(_) => bail!("`{path}`: not a regular file"),
+            None => bail!("`{path}`: no such file"),
         }
     }
 
-    /// Makes sure that something may be put there, and removes what was.
+    /// Checks that a node may be inserted there, and removes what it replaces.
     fn make_room(&mut self, path: &str, folder: bool) -> Result<()> {
         check(path)?;
         if path == "/" {
-            ensure!(folder, "`/`: is not a folder");
+            ensure!(folder, "`/`: must be a folder");
             return Ok(());
         }
         let parent = parent(path);
         match self.get(parent).map(|node| &node.kind) {
             Some(Kind::Dir) => {}
-            Some(_) => bail!("`{path}`: `{parent}` is no folder"),
-            None => bail!("`{path}`: there is no folder `{parent}`"),
+            Some(_) => bail!("`{path}`: `{parent}` is not a folder"),
+            None => bail!("`{path}`: no such folder `{parent}`"),
         }
         if !folder || !matches!(self.get(path).map(|node| &node.kind), Some(Kind::Dir)) {
             self.remove(path);
@@ -206,7 +206,7 @@ impl Tree {
 }
 
 impl Node {
-    /// A node of root's, changed at that time.
+    /// Creates a node owned by root with the given modification time.
     pub fn new(kind: Kind, mode: u16, modified: i64) -> Node {
         Node {
             kind,
@@ -220,7 +220,7 @@ impl Node {
     }
 }
 
-/// The folder that a path is in.
+/// Returns the parent folder of a path.
 pub fn parent(path: &str) -> &str {
     match path.rsplit_once('/') {
         Some(("", _)) | None => "/",
@@ -228,24 +228,24 @@ pub fn parent(path: &str) -> &str {
     }
 }
 
-/// The last part of a path.
+/// Returns the last component of a path.
 pub fn name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
-/// What the paths in a folder begin with.
+/// Returns the common prefix of all paths in a folder.
 fn inside(folder: &str) -> String {
     if folder == "/" { folder.to_owned() } else { format!("{folder}/") }
 }
 
-/// A path that stays in its tree.
+/// Checks that a path is absolute and stays inside the tree.
 fn check(path: &str) -> Result<()> {
-    let parts = path.strip_prefix('/').with_context(|| format!("`{path}`: is not absolute"))?;
+    let parts = path.strip_prefix('/').with_context(|| format!("`{path}`: not an absolute path"))?;
     if path != "/" {
         for part in parts.split('/') {
             ensure!(!part.is_empty() && part != "." && part != "..", "`{path}`: leads out of its tree");
-            ensure!(part.len() <= 255, "`{path}`: a name in it is longer than 255 bytes");
-            ensure!(!part.contains('\0'), "`{path}`: a name in it has a zero byte");
+            ensure!(part.len() <= 255, "`{path}`: file name longer than 255 bytes");
+            ensure!(!part.contains('\0'), "`{path}`: file name contains a zero byte");
         }
     }
     Ok(())

@@ -1,8 +1,8 @@
-//! Packages into an image that somebody else made: takes the image and .debs, writes another image. Nothing is mounted,
-//! and the image that was given is only read.
+//! Installs packages into an image that someone else made: takes an image and .debs, and writes another
+//! image. It mounts nothing and only reads the given image.
 //!
-//! The root file system becomes a tree, the packages are installed into it, and it is written again with the same
-//! identity into the same partition. Everything outside of that partition is copied as it is.
+//! The root file system becomes a tree, the packages are installed into it, and it is written back with the
+//! same identity into the same partition. Everything outside that partition is copied unchanged.
 
 mod base;
 mod changes;
@@ -28,28 +28,28 @@ pub use self::install::install;
 use self::needs::Needs;
 pub use self::supply::Stock;
 
-/// What is left free in a root partition that has to grow.
+/// Free space to leave in a root partition that has to grow.
 const FREE: u64 = 64 << 20;
-/// Partitions end at multiples of this.
+/// Partitions end at multiples of this size.
 const ALIGNMENT: u64 = 1 << 20;
 
-/// An image that was made.
+/// A finished image.
 #[derive(Debug, Clone)]
 pub struct Baked {
-    /// The file.
+    /// Path of the image file.
     pub path: PathBuf,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// By how many bytes the root partition had to grow.
+    /// Number of bytes by which the root partition grew.
     pub grown: u64,
-    /// The system in it.
+    /// The installed system.
     pub tree: Tree,
-    /// What is known of its checksum, because it stayed as it was.
+    /// The part of the checksum that is already known, because that part of the image is unchanged.
     pub sum: Sum,
 }
 
-/// Writes `out`: the image with the packages in it, of that many bytes if a size is given. What they need and the image
-/// lacks comes from the stock.
+/// Writes `out`: the image with the packages installed, `size` bytes long if a size is given. Packages that
+/// they depend on and the image lacks come from the stock.
 pub fn bake(
     image: &Path,
     debs: &[PathBuf],
@@ -59,23 +59,23 @@ pub fn bake(
 ) -> Result<Baked> {
     ensure!(
         !is_same(image, out),
-        "`{}`: would be written over: name another file or folder",
+        "`{}`: the output would overwrite it: name another file or folder",
         image.display()
     );
     let base = Base::open(image)?;
-    let shown = image.display();
+    let path = image.display();
     let (head, to) = (base.file.clone(), base.root.at);
-    // Meanwhile others mostly wait for dpkg.
+    // The checksum runs while the rest mostly waits for dpkg.
     let sum = thread::spawn(move || Sum::default().up_to(&head, to));
     let partition = base.root;
     let fs = Ext4::open(base.file.clone(), partition.at, partition.size)
-        .with_context(|| format!("`{shown}`: the root file system (partition {})", partition.number))?;
-    let mut tree = fs.tree().with_context(|| format!("`{shown}`: the root file system"))?;
-    let architecture = needs::architecture(&tree).with_context(|| format!("`{shown}`"))?;
-    let needs = Needs::read(&tree, debs, &architecture).with_context(|| format!("`{shown}`"))?;
+        .with_context(|| format!("`{path}`: the root file system (partition {})", partition.number))?;
+    let mut tree = fs.tree().with_context(|| format!("`{path}`: the root file system"))?;
+    let architecture = needs::architecture(&tree).with_context(|| format!("`{path}`"))?;
+    let needs = Needs::read(&tree, debs, &architecture).with_context(|| format!("`{path}`"))?;
     let epoch = newest(&tree);
     if !needs.missing.is_empty() {
-        supply::add(&mut tree, needs, &architecture, stock, epoch).with_context(|| format!("`{shown}`"))?;
+        supply::add(&mut tree, needs, &architecture, stock, epoch).with_context(|| format!("`{path}`"))?;
     }
     let remove = supply::suite(&tree, stock).map(|suite| suite.system.remove.clone()).unwrap_or_default();
     install(&mut tree, debs, &architecture, &remove, epoch)?;
@@ -89,22 +89,21 @@ pub fn bake(
         None => planned(before).or_else(|_| planned(ext4::smallest(&tree, &identity, FREE)?.max(before))),
     };
     let (plan, root) = planned.with_context(|| match size {
-        Some(size) => format!("{size} bytes are too few for this image: give more, or no size"),
-        None => format!("`{shown}`: the root file system cannot be written again"),
+        Some(size) => format!("{size} bytes are too small for this image: give a larger size, or none"),
+        None => format!("`{path}`: cannot write the root file system"),
     })?;
     let end = partition.end().max((partition.at + root).next_multiple_of(ALIGNMENT));
     let size = base.write(end, out, |file| plan.write(file, partition.at))?;
     let grown = end - partition.end();
-    let sum = sum
-        .join()
-        .expect("a checksum does not panic")
-        .with_context(|| format!("`{shown}`: cannot be read"))?;
-    // The partition table is another one then.
+    let sum =
+        sum.join().expect("a checksum does not panic").with_context(|| format!("cannot read `{path}`"))?;
+    // The partition table changes when the root partition grows.
     let sum = if grown > 0 { Sum::default() } else { sum };
     Ok(Baked { path: out.to_owned(), size, grown, tree, sum })
 }
 
-/// The youngest file: what is changed becomes as old as that, because a clock would make every image another one.
+/// The newest modification time in the tree. Changed files get this time, because the clock would make every
+/// image different.
 fn newest(tree: &Tree) -> i64 {
     tree.iter().map(|(_, _, node)| node.modified.seconds).max().unwrap_or_default()
 }
@@ -115,12 +114,12 @@ fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 impl Base {
-    /// How many bytes the root file system has in an image of that size, if one is given.
+    /// Returns the size of the root file system in an image of the given size.
     fn room(&self, size: Option<u64>) -> Result<Option<u64>> {
         let Some(size) = size else { return Ok(None) };
         ensure!(
             size >= self.size,
-            "{size} bytes are fewer than the image has ({}): an image can grow and not shrink",
+            "{size} bytes are less than the size of the image ({}): an image can grow but not shrink",
             self.size
         );
         let end = (size - self.table.tail()) / ALIGNMENT * ALIGNMENT;
@@ -132,19 +131,19 @@ impl Base {
         self.table.partitions.iter().all(|partition| partition.end() <= self.root.end())
     }
 
-    /// Copies everything but the root partition, which is written by `root` and ends there.
+    /// Copies everything except the root partition. `root` writes that one, and it ends at `end`.
     fn write(&self, end: u64, out: &Path, root: impl FnOnce(&File) -> Result<()>) -> Result<u64> {
         let grows = end > self.root.end();
         if grows && !self.is_last() {
             bail!(
-                "the root partition ({}) has to grow and another one lies behind it: use an image with more room in it",
+                "the root partition ({}) has to grow but another partition follows it: use an image with more free space",
                 self.root.number
             );
         }
         let tail = if grows { self.table.tail() } else { 0 };
         let size = self.size.max(end + tail);
         let draft = Draft::new(out, size)?;
-        let full = || format!("`{}`: cannot be written", out.display());
+        let full = || format!("cannot write `{}`", out.display());
         for (from, to) in [(0, self.root.at), (self.root.end(), self.size)] {
             copy(&self.file, &draft.file, from, to).with_context(full)?;
         }

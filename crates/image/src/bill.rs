@@ -1,5 +1,5 @@
-//! What is in an image, as a CycloneDX bill of materials: every package of the distribution by its lock, every one of
-//! ours by its file. Nothing in it depends on the day or the machine.
+//! Writes the CycloneDX bill of materials of an image: every distribution package as its lock names it, and
+//! every package of ours by its file. It does not depend on the date or the machine.
 
 use base::date::Date;
 use common::checksum::sha256;
@@ -9,17 +9,17 @@ use serde_json::{Value, json};
 /// One of our packages in an image.
 #[derive(Debug, Clone)]
 pub struct Own {
-    /// Its name.
+    /// Package name.
     pub name: String,
-    /// Its version.
+    /// Package version.
     pub version: String,
-    /// Debian's name of the processor.
+    /// Debian's name for the processor.
     pub architecture: String,
-    /// The hash of its file.
+    /// SHA-256 of the .deb.
     pub sha256: String,
 }
 
-/// The bill of an image.
+/// Returns the bill of materials of an image as JSON.
 pub fn bill(image: &str, suite: &str, epoch: u64, packages: &[Package], own: &[Own]) -> String {
     let mut packages: Vec<&Package> = packages.iter().collect();
     packages.sort_by(|a, b| a.name.cmp(&b.name));
@@ -41,7 +41,7 @@ pub fn bill(image: &str, suite: &str, epoch: u64, packages: &[Package], own: &[O
         "components": components,
         "dependencies": [{ "ref": image, "dependsOn": refs }],
     });
-    let mut text = serde_json::to_string_pretty(&bill).expect("a bill has only text keys");
+    let mut text = serde_json::to_string_pretty(&bill).expect("all keys are strings");
     text.push('\n');
     text
 }
@@ -69,7 +69,6 @@ fn ours(own: &Own) -> Value {
     })
 }
 
-/// A version in an address.
 fn escape(version: &str) -> String {
     version.replace('%', "%25").replace('+', "%2B").replace(':', "%3A")
 }

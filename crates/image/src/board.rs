@@ -1,5 +1,5 @@
-//! Boards and suites: takes `image/boards/*.toml` and `image/suites/*.toml`, makes what an image is made from. All that
-//! is known of a machine is in those files, and in the files that they name.
+//! Reads boards and suites from `image/boards/*.toml` and `image/suites/*.toml`. Everything the toolchain
+//! knows about a machine is in those files and in the files they name.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,49 +15,49 @@ use workspace::Workspace;
 
 use super::root::processor::Processor;
 
-/// A machine that cards are made for.
+/// A machine that images are built for.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Board {
-    /// The name of its file.
+    /// Name of the file without `.toml`.
     #[serde(skip)]
     pub name: String,
-    /// What it is.
+    /// Description for a person.
     pub description: String,
-    /// Debian's name of its processor.
+    /// Debian's name for its processor.
     pub architecture: String,
-    /// The suite that it gets.
+    /// The suite it uses by default.
     pub suite: String,
-    /// Packages that it needs.
+    /// Packages it needs.
     pub packages: Vec<String>,
-    /// Packages from pockets that give only what is asked of them: pocket, and patterns such as `linux-*`.
+    /// Packages from pockets that are used on request only: pocket name, and patterns such as `linux-*`.
     #[serde(default)]
     pub from: BTreeMap<String, Vec<String>>,
-    /// Folders of `image/files` with configuration.
+    /// Folders of `image/files` with its configuration.
     pub files: Vec<String>,
-    /// Consoles of the kernel, the last one for messages of the boot.
+    /// Kernel consoles; the last one gets the boot messages.
     pub console: Vec<String>,
-    /// Further words for the kernel.
+    /// Additional kernel parameters.
     #[serde(default)]
     pub command_line: Vec<String>,
-    /// Paths of packages that it has no use for; `*` stands for anything.
+    /// Paths in packages to leave out; `*` matches anything.
     #[serde(default)]
     pub leave_out: Vec<String>,
-    /// What is kept of those.
+    /// Exceptions to `leave_out`.
     #[serde(default)]
     pub keep: Vec<String>,
-    /// What its initramfs needs.
+    /// Requirements of its initramfs.
     pub initramfs: Initramfs,
 }
 
-/// What must be there before the root is mounted.
+/// Modules that must be present before the root file system is mounted.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Initramfs {
-    /// Device trees, by pattern of their names.
+    /// Patterns of device tree names.
     #[serde(default)]
     pub device_trees: Vec<String>,
-    /// Nodes in them that a root can be behind; whatever those depend on comes along.
+    /// Device tree nodes that a root file system can be behind. The modules of their suppliers are added.
     #[serde(default)]
     pub nodes: Vec<String>,
     /// Modules that no device tree names.
@@ -68,95 +68,95 @@ pub struct Initramfs {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Suite {
-    /// The name of its file.
+    /// Name of the file without `.toml`.
     #[serde(skip)]
     pub name: String,
-    /// The distribution's name as its systems have it in os-release.
+    /// The distribution's `ID` in os-release.
     pub distribution: String,
-    /// Where its packages are.
+    /// The package archive.
     pub archive: Archive,
-    /// What every system of it has.
+    /// Contents of every system of this release.
     pub system: System,
-    /// What works in the place of programs for another processor.
+    /// Host programs that replace programs for another processor during the build.
     pub stand_ins: StandIns,
 }
 
-/// Where packages come from.
+/// A package archive.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Archive {
-    /// The keys that sign it.
+    /// Keyring with the keys that sign it.
     pub keyring: PathBuf,
-    /// `main`, …
+    /// Components, such as `main`.
     pub components: Vec<String>,
-    /// Its parts, which may be on several mirrors.
+    /// Pockets, which may be on different mirrors.
     pub pocket: Vec<Pocket>,
 }
 
-/// A part of a suite's archive.
+/// A pocket of the archive, such as `trixie-security`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Pocket {
     /// Its name on the mirror.
     pub suite: String,
-    /// The mirror.
+    /// URL of the mirror.
     pub mirror: String,
-    /// Whether it gives only what a board asks of it.
+    /// Whether it provides only the packages that a board requests from it.
     #[serde(default)]
     pub on_request: bool,
 }
 
-/// What every system has.
+/// Contents of every system.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct System {
-    /// Packages beside everything essential.
+    /// Packages in addition to the essential ones.
     pub packages: Vec<String>,
-    /// Paths of packages that are left out; `*` stands for anything.
+    /// Paths in packages to leave out; `*` matches anything.
     pub leave_out: Vec<String>,
-    /// What is kept of those.
+    /// Exceptions to `leave_out`.
     pub keep: Vec<String>,
     /// Units to enable.
     pub enable: Vec<String>,
-    /// Paths to remove at the end; `*` stands for any part of a name.
+    /// Paths to remove at the end; `*` matches any part of a name.
     pub remove: Vec<String>,
 }
 
-/// Programs of this machine's processor, for while a root is made.
+/// Programs for the host's processor, used while a root file system is built.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StandIns {
-    /// Packages that bring them.
+    /// Packages that contain them.
     pub packages: Vec<String>,
-    /// Programs that lie over the root's own.
+    /// Programs that are mounted over those of the root file system.
     pub interpreters: Vec<String>,
-    /// Programs that stay the root's own.
+    /// Programs that are not replaced.
     pub never: Vec<String>,
-    /// Programs that answer yes to everything.
+    /// Programs replaced by `true`.
     pub answer_yes: Vec<String>,
-    /// Programs that lie over the root's own while its initramfs is made.
+    /// Programs that are also replaced while the initramfs is built.
     pub for_initramfs: Vec<String>,
 }
 
 impl Board {
-    /// The board of that name, or which ones there are.
+    /// Reads a board by name; an unknown name is an error that lists the known ones.
     pub fn read(workspace: &Workspace, name: &str) -> Result<Board> {
         let mut board: Board = read(&workspace.path("image/boards"), name, "board")?;
         board.name = name.to_owned();
         Ok(board)
     }
 
-    /// All of them.
+    /// Reads all boards.
     pub fn all(workspace: &Workspace) -> Result<Vec<Board>> {
         names(&workspace.path("image/boards"))?.iter().map(|name| Board::read(workspace, name)).collect()
     }
 
-    /// Whether its programs do not run on this machine as they are.
+    /// Returns whether the host cannot run the board's programs directly.
     pub fn is_foreign(&self) -> Result<bool> {
         Ok(Processor::find(&self.architecture)? != Processor::find_host()?)
     }
 
-    /// What its system is made of, with what products need.
+    /// Returns the packages to install: those of the suite, of the board, and what the products need.
     pub fn wish(&self, suite: &Suite, needs: &[Vec<Relation>]) -> Wish {
         let names = suite.system.packages.iter().chain(&self.packages);
         let mut packages: Vec<Vec<Relation>> = names.flat_map(|name| groups(name)).collect();
@@ -166,25 +166,25 @@ impl Board {
 }
 
 impl Suite {
-    /// The suite of that name, or which ones there are.
+    /// Reads a suite by name; an unknown name is an error that lists the known ones.
     pub fn read(workspace: &Workspace, name: &str) -> Result<Suite> {
         let mut suite: Suite = read(&workspace.path("image/suites"), name, "suite")?;
         suite.name = name.to_owned();
         Ok(suite)
     }
 
-    /// All of them.
+    /// Reads all suites.
     pub fn all(workspace: &Workspace) -> Result<Vec<Suite>> {
         names(&workspace.path("image/suites"))?.iter().map(|name| Suite::read(workspace, name)).collect()
     }
 
-    /// What works in the place of foreign programs.
+    /// Returns the packages that replace foreign programs during the build.
     pub fn stand_in_wish(&self) -> Wish {
         let packages = self.stand_ins.packages.iter().flat_map(|name| groups(name)).collect();
         self.wish(packages, Vec::new())
     }
 
-    /// What is added to a system that is there.
+    /// Returns the packages to add to an installed system.
     pub fn wish(&self, packages: Vec<Vec<Relation>>, there: Vec<Package>) -> Wish {
         Wish { packages, essential: false, on_request: self.on_request(&BTreeMap::new()), there }
     }
@@ -198,7 +198,7 @@ impl Suite {
 fn read<T: DeserializeOwned>(folder: &Path, name: &str, kind: &str) -> Result<T> {
     let known = names(folder)?;
     if !known.iter().any(|known| known == name) {
-        bail!("`{name}` is no {kind}: known: {}", known.join(", "));
+        bail!("unknown {kind} `{name}`: expected one of {}", known.join(", "));
     }
     let path = folder.join(format!("{name}.toml"));
     let text = fs::read_to_string(&path).with_context(|| format!("`{}`", path.display()))?;

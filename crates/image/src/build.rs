@@ -1,4 +1,5 @@
-//! Images: takes a board, products and their packages, or an image that there is, makes the files that are published.
+//! Builds images: takes a board, products and their packages, or an existing image, and writes the files to
+//! publish.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -23,45 +24,45 @@ use super::board::Suite;
 use super::report::{self, Report, Share, Step};
 use crate::{Base, FILES, Recipe, bake};
 
-/// The kinds of file that an image is published as.
+/// File formats an image can be published in.
 pub const FORMATS: [&str; 3] = ["img", "img.xz", "img.zst"];
 
-/// The file of the first boot, on that partition.
+/// Name of the first-boot file on the boot partition.
 const CONFIGURATION: &str = "custom.toml";
-/// Two kernels and their initramfs have room, as during an upgrade.
+/// Holds two kernels with their initramfs, as during an upgrade.
 const BOOT_SIZE: u64 = 256 << 20;
-/// What a small card still has, and what the first boot needs before it grows.
+/// Free space for a small card and for first boot, before the root file system grows.
 const FREE: u64 = 96 << 20;
 
-/// What to make.
+/// The image to build.
 #[derive(Debug)]
 pub struct Order<'a> {
-    /// The base.
+    /// The base root file system.
     pub recipe: Recipe<'a>,
-    /// What is in it; the first one gives it its name.
+    /// Products to install; the first one names the image.
     pub products: &'a [Product],
-    /// Their packages.
+    /// Packages of the products.
     pub debs: Vec<PathBuf>,
-    /// Bytes of the whole image; what is needed if there is no number.
+    /// Size of the whole image in bytes; `None` means as small as possible.
     pub size: Option<u64>,
-    /// Kinds of file.
+    /// Formats to write, from [`FORMATS`].
     pub formats: Vec<String>,
-    /// The text of the first boot's file.
+    /// Text of the first-boot file.
     pub configuration: Option<String>,
-    /// The folder that they are put into.
+    /// The output folder.
     pub out: PathBuf,
 }
 
-/// An image that was made.
+/// A finished image.
 #[derive(Debug)]
 pub struct Image {
-    /// Its files.
+    /// Paths of its files.
     pub paths: Vec<PathBuf>,
-    /// How.
+    /// Build times and sizes.
     pub report: Report,
 }
 
-/// Makes it from packages.
+/// Builds an image from packages.
 pub fn build(workspace: &Workspace, order: &Order<'_>) -> Result<Image> {
     let board = order.recipe.board;
     let mut work = Work::new(order)?;
@@ -94,11 +95,11 @@ pub fn build(workspace: &Workspace, order: &Order<'_>) -> Result<Image> {
     work.finish(folders, about, Some(bill), Sum::default())
 }
 
-/// Makes it from an image that there is.
+/// Installs packages into an existing image.
 pub fn bake(workspace: &Workspace, image: &Path, order: &Order<'_>) -> Result<Image> {
     ensure!(
         order.configuration.is_none(),
-        "--base: the file of the first boot is copied onto the card itself: leave --config and --role out"
+        "--base: cannot be combined with --config or --role: copy custom.toml onto the card instead"
     );
     let mut work = Work::new(order)?;
     let recipe = &order.recipe;
@@ -113,7 +114,6 @@ pub fn bake(workspace: &Workspace, image: &Path, order: &Order<'_>) -> Result<Im
     work.finish(report::folders(&baked.tree), report::About::default(), None, baked.sum)
 }
 
-/// A build on its way.
 struct Work<'a> {
     order: &'a Order<'a>,
     name: String,
@@ -125,22 +125,20 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     fn new(order: &'a Order<'a>) -> Result<Self> {
-        let product = order.products.first().context("an image needs a product")?;
+        let product = order.products.first().context("no product: an image needs at least one")?;
         let board = order.recipe.board;
         let name = format!("{}-{}-{}", product.name, board.name, product.release().version);
-        fs::create_dir_all(&order.out)
-            .with_context(|| format!("`{}`: cannot be made", order.out.display()))?;
+        fs::create_dir_all(&order.out).with_context(|| format!("cannot create `{}`", order.out.display()))?;
         let own = order.debs.iter().map(|deb| read_own(deb, &board.architecture)).collect::<Result<_>>()?;
         Ok(Work { order, name, own, begun: Instant::now(), last: Instant::now(), steps: Vec::new() })
     }
 
-    /// The image as a card has it. Where it is not asked for, it has a name that nobody takes for a finished one.
+    /// The uncompressed image. If it was not requested, its hidden name marks it as temporary.
     fn raw(&self) -> PathBuf {
         let hidden = if self.order.formats.iter().any(|format| format == "img") { "" } else { "." };
         self.order.out.join(format!("{hidden}{}.img", self.name))
     }
 
-    /// Compresses it, and writes what belongs beside it.
     fn finish(
         mut self,
         folders: Vec<Share>,
@@ -181,7 +179,7 @@ impl<'a> Work<'a> {
         let mut paths: Vec<PathBuf> = self.order.formats.iter().map(|format| place(format)).collect();
         let (formats, bill_path, sums) = (&self.order.formats, place("cdx.json"), place("sha256"));
         let text = thread::scope(|scope| {
-            // The longest file of all, beside what else is made of it.
+            // Checksumming the raw image takes longest, so it runs in parallel.
             let whole = formats.iter().any(|f| f == "img").then(|| scope.spawn(|| sum.finish(raw)));
             bmap::write(raw, &map)?;
             self.lap("block map");
@@ -198,7 +196,9 @@ impl<'a> Work<'a> {
                 output::replace(&bill_path, bill.as_bytes())?;
                 paths.push(bill_path);
             }
-            let whole = whole.map(|job| job.join().unwrap_or_else(|_| bail!("a thread died"))).transpose()?;
+            let whole = whole
+                .map(|job| job.join().unwrap_or_else(|_| bail!("the checksum thread panicked")))
+                .transpose()?;
             checksums(&paths, raw, whole)
         })?;
         output::replace(&sums, text.as_bytes())?;
@@ -207,7 +207,6 @@ impl<'a> Work<'a> {
         Ok(paths)
     }
 
-    /// Where the time went; a person at a terminal sees it as it goes.
     fn lap(&mut self, what: &str) {
         let seconds = self.last.elapsed().as_secs_f64();
         if std::io::stderr().is_terminal() {
@@ -218,7 +217,7 @@ impl<'a> Work<'a> {
     }
 }
 
-/// What everything in the image that has to be unique is derived from: what it is made of.
+/// Derives everything that must be unique in the image from its contents.
 fn layout(base: &Base, own: &[Own], order: &Order<'_>) -> Layout {
     let mut seed = Sha256::new().chain_update(base.disk.to_be_bytes());
     for own in own {
@@ -235,16 +234,16 @@ fn layout(base: &Base, own: &[Own], order: &Order<'_>) -> Layout {
     }
 }
 
-/// What a .deb says that it is; it must be for the board.
+/// Reads the identity of a .deb, which must match the board's processor.
 fn read_own(path: &Path, architecture: &str) -> Result<Own> {
-    let shown = path.display();
-    let bytes = fs::read(path).with_context(|| format!("`{shown}`: cannot be read"))?;
-    let control = deb::control(&bytes).with_context(|| format!("`{shown}`"))?;
+    let file = path.display();
+    let bytes = fs::read(path).with_context(|| format!("cannot read `{file}`"))?;
+    let control = deb::control(&bytes).with_context(|| format!("`{file}`"))?;
     let of = |field: &str| {
         Stanza(&control)
             .field(field)
             .map(str::to_owned)
-            .with_context(|| format!("`{shown}`: has no `{field}:`"))
+            .with_context(|| format!("`{file}`: has no `{field}:`"))
     };
     let own = Own {
         name: of("Package")?,
@@ -254,13 +253,13 @@ fn read_own(path: &Path, architecture: &str) -> Result<Own> {
     };
     ensure!(
         own.architecture == architecture || own.architecture == "all",
-        "`{shown}`: is for {}, the board is {architecture}: name the package for that one",
+        "`{file}`: built for {}, but the board is {architecture}: use the {architecture} package",
         own.architecture
     );
     Ok(own)
 }
 
-/// `sha256sum`'s lines; that of one file may be known.
+/// Returns lines in the format of `sha256sum`. The checksum of `known` may already be computed.
 fn checksums(paths: &[PathBuf], known: &Path, sum: Option<String>) -> Result<String> {
     let mut text = String::new();
     for path in paths {

@@ -1,5 +1,5 @@
-//! Roots that were made: takes the name of one, gives the right to make it, or what was made before. A root has its name
-//! when it is whole; what a run that was killed has left of one is removed by the next run, whatever that makes.
+//! The cache of base root file systems. A root gets its final name only when it is complete. What an
+//! interrupted run leaves behind is removed by the next run.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -10,66 +10,67 @@ use anyhow::{Context, Result};
 
 use super::root::Made;
 
-/// A root that was of no use for so long is removed: each is half a gigabyte, and there is one for every state of the
-/// packages.
+/// Unused roots are removed after this time. Each one takes half a gigabyte, and every state of the packages
+/// has its own.
 const KEPT: Duration = Duration::from_secs(30 * 86_400);
 
-/// The place of a root, which nobody else makes meanwhile.
+/// A locked cache entry.
 #[derive(Debug)]
 pub(super) struct Place {
-    /// The root.
+    /// Path of the root file system's tar.
     pub(super) tar: PathBuf,
     _turn: File,
 }
 
 impl Place {
-    /// Waits for whoever makes the same root, and tidies up.
+    /// Locks an entry, waiting for another run that builds the same root, and cleans up the cache.
     pub(super) fn take(roots: &Path, name: &str) -> Result<Place> {
-        fs::create_dir_all(roots).with_context(|| format!("`{}`: cannot be made", roots.display()))?;
+        fs::create_dir_all(roots).with_context(|| format!("cannot create `{}`", roots.display()))?;
         let tar = roots.join(format!("{name}.tar"));
-        // Locks stay for ever: who waits for one that is removed would have it for himself.
+        // Lock files are never removed: a run waiting for a removed one would hold a lock that others do not
+        // see.
         let turn = File::create(tar.with_extension("lock"))
-            .with_context(|| format!("`{}`: cannot be written", roots.display()))?;
+            .with_context(|| format!("cannot write to `{}`", roots.display()))?;
         if turn.try_lock().is_err() {
-            eprintln!("waiting for another run that makes the same root");
+            eprintln!("waiting for another run that builds the same root file system");
             turn.lock()?;
         }
         let place = Place { tar, _turn: turn };
-        place.tidy(roots).with_context(|| format!("`{}`: cannot be tidied up", roots.display()))?;
+        place.tidy(roots).with_context(|| format!("cannot clean up `{}`", roots.display()))?;
         Ok(place)
     }
 
-    /// What is known of the root, if there is one.
+    /// Returns the metadata of the cached root, if it is complete.
     pub(super) fn made(&self) -> Result<Option<Made>> {
         let about = self.tar.with_extension("json");
         if !self.tar.exists() || !about.exists() {
             return Ok(None);
         }
-        let made = serde_json::from_slice(&fs::read(&about)?);
-        let made = made.with_context(|| format!("`{}`", about.display()))?;
-        // It was of use today; where that cannot be noted, it is made again one day.
+        let parsed = serde_json::from_slice(&fs::read(&about)?);
+        let made = parsed.with_context(|| format!("`{}`", about.display()))?;
+        // Marks the root as used today. If that fails, the root is only rebuilt earlier.
         let _ = File::options().write(true).open(&self.tar).and_then(|f| f.set_modified(SystemTime::now()));
         Ok(Some(made))
     }
 
-    /// Where it is while it is made.
+    /// Path of the tar while it is being written.
     pub(super) fn draft(&self) -> PathBuf {
         draft(&self.tar)
     }
 
-    /// Gives it its name.
+    /// Moves the finished tar to its final name.
     pub(super) fn keep(&self, made: &Made) -> Result<()> {
         fs::write(self.tar.with_extension("json"), serde_json::to_vec(made)?)?;
         fs::rename(self.draft(), &self.tar)?;
         Ok(())
     }
 
-    /// Removes what there is of it while it is not whole.
+    /// Removes an unfinished tar.
     pub(super) fn forget(&self) -> io::Result<()> {
         forget(&self.draft())
     }
 
-    /// Removes what nobody makes any more, and what was of no use for long.
+    /// Removes unfinished tars and roots that have not been used for a long time.
     fn tidy(&self, roots: &Path) -> io::Result<()> {
         self.forget()?;
         for entry in fs::read_dir(roots)? {
@@ -78,7 +79,7 @@ impl Place {
             if lock.extension().is_none_or(|kind| kind != "lock") || tar == self.tar {
                 continue;
             }
-            // Whoever makes that root has its lock; nobody has while this one looks after it.
+            // Another run that builds this root holds its lock.
             let turn = File::open(&lock)?;
             if turn.try_lock().is_err() {
                 continue;
@@ -137,6 +138,6 @@ mod tests {
         left.sort();
         assert_eq!(left, [".busy.tar", "note.txt", "used.json", "used.tar"]);
         drop(busy);
-        fs::remove_dir_all(&roots).expect("nobody is in there");
+        fs::remove_dir_all(&roots).expect("removes the folder");
     }
 }

@@ -1,5 +1,5 @@
-//! Files of configuration: takes folders of `image/files`, gives what a root gets. A file that ends in `.j2` is a
-//! template; everything else is as it is.
+//! Reads configuration files from the folders of `image/files`. Files that end in `.j2` are templates; all
+//! others are copied.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,8 @@ use workspace::Workspace;
 use super::board::{Board, Suite};
 use super::root::{Content, Written};
 
-/// The files of a board; `disk` is the number in its partition table, by which a running system names partitions.
+/// Returns the files of a board. `disk` is the disk identifier by which the running system names its
+/// partitions.
 pub fn files(workspace: &Workspace, board: &Board, suite: &Suite, disk: &str) -> Result<Vec<Written>> {
     let pockets: Vec<Value> = suite
         .archive
@@ -39,7 +40,7 @@ pub fn files(workspace: &Workspace, board: &Board, suite: &Suite, disk: &str) ->
     let mut files = Vec::new();
     for name in &board.files {
         let folder = workspace.path("image/files").join(name);
-        ensure!(folder.is_dir(), "`image/files/{name}`: board {} names it and it is not there", board.name);
+        ensure!(folder.is_dir(), "`image/files/{name}`: no such folder, but board {} names it", board.name);
         for entry in WalkDir::new(&folder).sort_by_file_name() {
             let entry = entry?;
             if !entry.file_type().is_dir() {
@@ -52,17 +53,20 @@ pub fn files(workspace: &Workspace, board: &Board, suite: &Suite, disk: &str) ->
 }
 
 fn file(source: &Path, folder: &Path, variables: &Value) -> Result<Written> {
-    let shown = source.display();
-    let inner = source.strip_prefix(folder)?.to_str().with_context(|| format!("`{shown}`: is not UTF-8"))?;
+    let display = source.display();
+    let inner = source
+        .strip_prefix(folder)?
+        .to_str()
+        .with_context(|| format!("`{display}`: the file name is not UTF-8"))?;
     if source.is_symlink() {
         let content = Content::Link(fs::read_link(source)?);
         return Ok(Written { path: format!("/{inner}"), mode: 0o777, content });
     }
-    let text = fs::read_to_string(source).with_context(|| format!("`{shown}`"))?;
-    // What git keeps of permissions is whether somebody may run it.
+    let text = fs::read_to_string(source).with_context(|| format!("`{display}`"))?;
+    // git only records whether a file is executable.
     let mode = if fs::metadata(source)?.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 };
     let (inner, text) = match inner.strip_suffix(".j2") {
-        Some(inner) => (inner, rendered(&text, variables).with_context(|| format!("`{shown}`"))?),
+        Some(inner) => (inner, rendered(&text, variables).with_context(|| format!("`{display}`"))?),
         None => (inner, text),
     };
     Ok(Written { path: format!("/{inner}"), mode, content: Content::Text(text) })

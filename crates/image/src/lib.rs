@@ -1,7 +1,8 @@
-//! Images of memory cards: takes packages and a board, makes a file that a machine boots from.
+//! Builds disk images for memory cards: takes packages and a board, and writes an image that the machine
+//! boots from.
 //!
-//! Two layers: the base root of locked packages of the distribution, kept by a key of its content, and our own
-//! packages on it, which take a second.
+//! An image has two layers: a base root file system of locked distribution packages, cached by a hash of its
+//! inputs, and our own packages, which install in a second.
 
 pub mod bake;
 pub mod bill;
@@ -35,57 +36,58 @@ use self::lock::Lock;
 use self::root::processor::Processor;
 use self::root::{Made, Plan};
 
-/// Another number makes every base root anew: one more with each change of the code that changes what is in a root.
+/// Part of the cache key. Increase it with every code change that changes the contents of a root file system.
 const RECIPE: u32 = 2;
-/// The folder of the cache for what was fetched.
+/// Cache folder for downloads.
 const FILES: &str = "files";
 
-/// What images are of, from `image/image.toml`.
+/// Defaults for images, read from `image/image.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Defaults {
-    /// The product, when none is named.
+    /// The product to build if none is named.
     pub product: String,
-    /// Products in every image.
+    /// Products that every image contains.
     pub beside: Vec<String>,
 }
 
-/// The base root of an image.
+/// A base root file system.
 #[derive(Debug, Clone)]
 pub struct Base {
-    /// The system as a tar.
+    /// Path of the system's tar.
     pub tar: PathBuf,
-    /// The number in the partition table by which the system names its partitions: `PARTUUID={disk:08x}-02`.
+    /// Disk identifier in the partition table; the system names its partitions by it:
+    /// `PARTUUID={disk:08x}-02`.
     pub disk: u32,
-    /// Nothing in it is younger.
+    /// Newest modification time in the tar.
     pub epoch: u64,
-    /// What it is made of.
+    /// The packages it contains.
     pub packages: Vec<Package>,
-    /// How it was made, now or at some other time.
+    /// Details of the build that created it.
     pub made: Made,
-    /// Whether it was there.
+    /// Whether it came from the cache.
     pub cached: bool,
-    /// How many bytes had to be fetched.
+    /// Number of bytes fetched for it.
     pub fetched: u64,
 }
 
-/// What a base is made from.
+/// Inputs of a base root file system.
 #[derive(Debug)]
 pub struct Recipe<'a> {
     /// The board.
     pub board: &'a Board,
     /// The suite.
     pub suite: &'a Suite,
-    /// What the products need of the distribution.
+    /// Distribution packages that the products depend on.
     pub needs: Vec<Vec<Relation>>,
     /// The folder of the lock files.
     pub locks: PathBuf,
-    /// Whether the lock files are written anew: then what else they must have.
+    /// Whether to rewrite the lock files, and which packages they must then also contain.
     pub update: Option<Vec<Vec<Relation>>>,
 }
 
 impl Defaults {
-    /// Reads them.
+    /// Reads `image/image.toml`.
     pub fn read(workspace: &Workspace) -> Result<Defaults> {
         let path = workspace.path("image/image.toml");
         let text = fs::read_to_string(&path).with_context(|| format!("`{}`", path.display()))?;
@@ -93,14 +95,14 @@ impl Defaults {
     }
 }
 
-/// What products need of the distribution: not what they are to each other.
+/// Returns the distribution packages that products depend on, without dependencies among the products.
 pub fn needs(products: &[Product]) -> Vec<Vec<Relation>> {
     let depends = products.iter().flat_map(|product| manifest::depends(product, true));
     let groups = depends.flat_map(|field| groups(&field));
     groups.filter(|group| !group.iter().any(|r| products.iter().any(|p| p.package == r.name))).collect()
 }
 
-/// The base root of a recipe, made now if it is not in the cache.
+/// Returns the base root file system of a recipe from the cache, or builds it.
 pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
     let (board, suite) = (recipe.board, recipe.suite);
     let cache = cache()?;
@@ -117,7 +119,7 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
     let stand_ins =
         other.as_ref().map(|lock| lock.solve(&suite.stand_in_wish())).transpose()?.unwrap_or_default();
     let key = key(workspace, recipe, &lock, &chosen, &stand_ins)?;
-    let disk = u32::from_str_radix(&key[..8], 16).context("a key is hexadecimal")?;
+    let disk = u32::from_str_radix(&key[..8], 16).context("invalid cache key")?;
     let place = Place::take(&cache.join("roots"), &format!("{}-{}-{}", board.name, suite.name, &key[..16]))?;
     let tar = place.tar.clone();
     let packages: Vec<Package> = chosen.iter().copied().cloned().collect();
@@ -148,21 +150,21 @@ pub fn base(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<Base> {
         initramfs: board.initramfs.clone(),
     };
     eprintln!(
-        "making the root of {} with {} packages, once for this state of them",
+        "building the root file system of {} with {} packages; it is cached until they change",
         board.name,
         chosen.len()
     );
-    let made = root::make(&plan, &draft);
-    if made.is_err() {
+    let result = root::make(&plan, &draft);
+    if result.is_err() {
         place.forget()?;
     }
-    let mut made = made?;
+    let mut made = result?;
     made.steps.insert(0, ("fetch".to_owned(), fetching));
     place.keep(&made)?;
     Ok(Base { tar, disk, epoch: lock.date, packages, made, cached: false, fetched })
 }
 
-/// Puts the first boot's file where a person would copy it to.
+/// Adds the first-boot file at `path`, readable by root only.
 pub fn first_boot(tree: &mut Tree, path: &str, text: &str, epoch: u64) -> Result<()> {
     let modified = Time { seconds: i64::try_from(epoch)?, nanoseconds: 0 };
     let kind = Kind::File(Content::bytes(text.as_bytes()));
@@ -171,12 +173,12 @@ pub fn first_boot(tree: &mut Tree, path: &str, text: &str, epoch: u64) -> Result
     Ok(())
 }
 
-/// Where packages and roots are kept.
+/// Returns the cache folder for packages and root file systems.
 pub fn cache() -> Result<PathBuf> {
     Ok(tool::cache()?.join("image"))
 }
 
-/// Changes with everything that the root depends on.
+/// Hashes everything the root file system depends on.
 fn key(
     workspace: &Workspace,
     recipe: &Recipe<'_>,
@@ -201,7 +203,7 @@ fn key(
     Ok(sha256(parts.to_string().as_bytes()))
 }
 
-/// Packages that are there only because others need them; apt may remove those one day.
+/// Packages installed only as dependencies; apt may remove them later.
 fn automatic(recipe: &Recipe<'_>, chosen: &[&Package]) -> Vec<String> {
     let named: Vec<&String> = recipe.suite.system.packages.iter().chain(&recipe.board.packages).collect();
     let others = chosen.iter().filter(|p| !p.essential && !named.iter().any(|name| **name == p.name));
@@ -210,7 +212,7 @@ fn automatic(recipe: &Recipe<'_>, chosen: &[&Package]) -> Vec<String> {
     names
 }
 
-/// A program that runs another processor's programs and needs nothing else to do it.
+/// Finds a statically linked emulator for another processor.
 fn emulator(target: Processor) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&path).chain([PathBuf::from("/usr/bin")]).collect();
@@ -221,7 +223,7 @@ fn emulator(target: Processor) -> Option<PathBuf> {
         .find(|path| is_static(path))
 }
 
-/// Whether a program needs no loader: inside of a root, there is none for it.
+/// Returns whether a program needs no loader; the root file system has none for the host's processor.
 fn is_static(path: &Path) -> bool {
     fs::read(path).is_ok_and(|bytes| {
         let head = &bytes[..bytes.len().min(4096)];
@@ -229,7 +231,7 @@ fn is_static(path: &Path) -> bool {
     })
 }
 
-/// What the host must have beside this program, in one error.
+/// Checks that the host has the required programs and lists all missing packages in one error.
 pub fn prepare(foreign: Option<&str>) -> Result<()> {
     let mut missing = Vec::new();
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -261,7 +263,10 @@ pub fn prepare(foreign: Option<&str>) -> Result<()> {
         missing.push("qemu-user-static".to_owned());
     }
     if !missing.is_empty() {
-        bail!("programs are missing: run `apt-get install {}` as root, or its equivalent", missing.join(" "));
+        bail!(
+            "required programs are missing: as root run `apt-get install {}`, or the equivalent",
+            missing.join(" ")
+        );
     }
     Ok(())
 }

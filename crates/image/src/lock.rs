@@ -1,5 +1,5 @@
-//! Lock files: which version of which package, with its hash, images are made of. One for each suite and processor, for
-//! all boards and products, so that it changes only when somebody asks for it.
+//! Lock files: the packages an image is built from, with version and hash. There is one per suite and
+//! processor, for all boards and products, and only `--update` changes it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -18,33 +18,33 @@ use workspace::{Workspace, output};
 
 use super::board::{Board, Suite};
 
-/// What is written down of an archive.
+/// The locked state of an archive.
 #[derive(Debug, Clone)]
 pub struct Lock {
-    /// The file, as a person knows it.
+    /// Path of the file as messages show it.
     pub shown: String,
-    /// When the newest of its indices was signed: the time of everything that is made from it.
+    /// When the newest index was signed; used as the time of everything built from the lock.
     pub date: u64,
-    /// When each of them was signed, by pocket; earlier locks say nothing of that.
+    /// When each pocket's index was signed. Older lock files do not record it.
     pub indices: BTreeMap<String, u64>,
-    /// The packages.
+    /// The locked packages.
     pub packages: Vec<Package>,
 }
 
 impl Lock {
-    /// Reads that of a suite and a processor, in a folder of lock files.
+    /// Reads the lock of a suite and a processor from a folder of lock files.
     pub fn read(locks: &Path, suite: &Suite, architecture: &str) -> Result<Lock> {
         let path = file(locks, suite, architecture);
-        let shown = describe(&path);
+        let name = describe(&path);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(_) => bail!("`{shown}`: there is none yet: run again with --update"),
+            Err(_) => bail!("`{name}`: no such lock file: run again with --update"),
         };
-        Lock::parse(&shown, &text)
+        Lock::parse(&name, &text)
     }
 
-    fn parse(shown: &str, text: &str) -> Result<Lock> {
-        let damaged = || format!("`{shown}`: damaged: run again with --update");
+    fn parse(name: &str, text: &str) -> Result<Lock> {
+        let damaged = || format!("`{name}`: damaged: run again with --update");
         let mut paragraphs = stanzas(text);
         let head = paragraphs.next().with_context(damaged)?;
         let date = head.field("Date").and_then(|date| date.parse().ok()).with_context(damaged)?;
@@ -56,11 +56,11 @@ impl Lock {
             head.field("Indices").unwrap_or_default().lines().map(entry).collect();
         let indices = indices.with_context(damaged)?;
         let packages: Result<Vec<Package>> = paragraphs.map(|s| Package::read(s, None)).collect();
-        Ok(Lock { shown: shown.to_owned(), date, indices, packages: packages.with_context(damaged)? })
+        Ok(Lock { shown: name.to_owned(), date, indices, packages: packages.with_context(damaged)? })
     }
 
-    /// Writes it anew from what the archive has now: all that boards of this processor need, for any of the products,
-    /// and the stand-ins.
+    /// Rewrites the lock from the archive's current state: everything the boards of this processor need, for
+    /// all products, and the stand-ins.
     pub fn update(
         workspace: &Workspace,
         locks: &Path,
@@ -86,7 +86,7 @@ impl Lock {
         let date = indices.values().copied().max().unwrap_or_default();
         if let Some(lock) = before.filter(|lock| date < lock.date) {
             bail!(
-                "`{}`: is of {}, and the archive has nothing since {}: use another mirror, or remove the lock to go back",
+                "`{}`: dated {}, but the archive's newest index is of {}: use another mirror, or remove the lock to go back",
                 lock.shown,
                 format_timestamp(lock.date),
                 format_timestamp(date)
@@ -113,49 +113,49 @@ impl Lock {
         for package in kept.values() {
             let _ = write!(text, "\n{}", package.text());
         }
-        fs::create_dir_all(locks).with_context(|| format!("`{}`: cannot be made", locks.display()))?;
+        fs::create_dir_all(locks).with_context(|| format!("cannot create `{}`", locks.display()))?;
         let path = file(locks, suite, architecture);
         output::replace(&path, text.as_bytes())?;
         Lock::parse(&describe(&path), &text)
     }
 
-    /// The closure of a wish.
+    /// Returns the requested packages and all their dependencies.
     pub fn solve(&self, wish: &Wish) -> Result<Vec<&Package>> {
         let of = format!("`{}`", self.shown);
         solve(&self.packages, wish, &of)
-            .map_err(|fault| fault.context("packages cannot be chosen (run again with --update)"))
+            .map_err(|fault| fault.context("cannot resolve the packages (run again with --update)"))
     }
 }
 
-/// Brings packages into the cache; gives their files, in the same order, and how many bytes had to come.
+/// Fetches packages into the cache. Returns their paths in the same order, and the number of bytes fetched.
 pub fn files(suite: &Suite, packages: &[&Package], cache: &Path) -> Result<(Vec<PathBuf>, u64)> {
-    let mut wanted = Vec::new();
+    let mut downloads = Vec::new();
     for package in packages {
         let pocket = suite.archive.pocket.iter().find(|pocket| pocket.suite == package.pocket);
         let pocket = pocket.with_context(|| {
             format!(
-                "{}: is from {}, which the suite does not have: run again with --update",
+                "{}: from pocket {}, which the suite does not have: run again with --update",
                 package.name, package.pocket
             )
         })?;
-        wanted.push(Wanted {
+        downloads.push(Wanted {
             url: format!("{}/{}", pocket.mirror, package.filename),
             sha256: package.sha256.clone(),
             size: package.size,
             name: format!("{} {}", package.name, package.version),
         });
     }
-    let gone = "packages cannot be had: a mirror keeps only the newest version of each: run again with --update to take those";
-    let bytes = fetch(&wanted, cache)
+    let gone = "cannot fetch the locked packages: a mirror keeps only the newest version of each: run again with --update to lock those";
+    let bytes = fetch(&downloads, cache)
         .map_err(|error| if error.is::<Missing>() { error.context(gone) } else { error })?;
-    Ok((wanted.iter().map(|w| fetch::cached(cache, &w.sha256)).collect(), bytes))
+    Ok((downloads.iter().map(|w| fetch::cached(cache, &w.sha256)).collect(), bytes))
 }
 
 fn file(locks: &Path, suite: &Suite, architecture: &str) -> PathBuf {
     locks.join(format!("{}-{architecture}.lock", suite.name))
 }
 
-/// As a person knows it: the last folder says enough.
+/// The last folder and the file name, as messages show it.
 fn describe(path: &Path) -> String {
     let mut parts: Vec<_> = path.iter().rev().take(2).map(|part| part.to_string_lossy()).collect();
     parts.reverse();

@@ -1,24 +1,24 @@
-//! What a root is made without: dpkg's `path-exclude` and `path-include`.
+//! Path filters with the semantics of dpkg's `path-exclude` and `path-include`.
 
 use common::glob::matches;
 
-/// What a root is made without, as dpkg decides it.
+/// Paths to leave out of a root file system, as dpkg decides it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Filter<'a> {
-    /// What is left out.
+    /// Patterns to leave out.
     pub(crate) leave_out: &'a [String],
-    /// What is kept of that.
+    /// Patterns to keep among those.
     pub(crate) keep: &'a [String],
 }
 
 impl Filter<'_> {
-    /// Whether a path is left out.
+    /// Returns whether a path is left out.
     pub(crate) fn skips(&self, path: &str, folder_or_link: bool) -> bool {
         if !self.leave_out.iter().any(|pattern| matches(pattern, path)) {
             return false;
         }
         let kept = |pattern: &String| {
-            // A folder stays if something below it may be kept; dpkg looks no closer than this.
+            // A folder stays if something below it may be kept; dpkg compares the same prefix.
             let plain = pattern.split('*').next().unwrap_or_default().trim_end_matches('/');
             matches(pattern, path) || (folder_or_link && path.starts_with(plain))
         };

@@ -1,5 +1,5 @@
-//! What a build took and what is in the image: times, sizes, the biggest packages. One file beside the image for
-//! programs, a few lines for people.
+//! The build report: times, sizes and the largest packages. It is written as JSON beside the image and
+//! printed as a summary.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -9,73 +9,73 @@ use debian::archive::package::Package;
 use disk::tree::{Kind, Tree};
 use serde::Serialize;
 
-/// How many packages and folders a person gets to see.
+/// Number of packages and folders in the summary.
 const SHOWN: usize = 12;
 
-/// An account of one build.
+/// A report on one build.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// The image, without the ends of its files' names.
+    /// Name of the image without a file extension.
     pub image: String,
-    /// The board.
+    /// Name of the board.
     pub board: String,
-    /// What is known of it beyond its files.
+    /// Details that only a build from packages knows.
     #[serde(flatten)]
     pub about: About,
-    /// What took how many seconds, in order; the base's steps only when it was made in this run.
+    /// Build steps in order; the steps of the base only if this run built it.
     pub steps: Vec<Step>,
-    /// Seconds in all.
+    /// Total build time in seconds.
     pub seconds: f64,
-    /// Files that were made, and their bytes.
+    /// Output files and their sizes in bytes.
     pub files: BTreeMap<String, u64>,
-    /// Bytes of everything in the root file system.
+    /// Total size of the files in the root file system.
     pub content_bytes: u64,
-    /// Folders of the second level by what is in them, the biggest first.
+    /// Folders of the second level by size, largest first.
     pub folders: Vec<Share>,
 }
 
-/// What is known of an image that was made from packages; of somebody else's image, nothing of this is.
+/// Details of an image built from packages; empty for an image built with `--base`.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct About {
-    /// The suite.
+    /// Name of the suite.
     pub suite: String,
-    /// Whether the base root was there.
+    /// Whether the base root file system came from the cache.
     pub base_cached: bool,
-    /// What had to be fetched.
+    /// Number of bytes fetched.
     pub fetched_bytes: u64,
-    /// Packages by what they say that they install, the biggest first.
+    /// Packages by installed size, largest first.
     pub packages: Vec<Share>,
-    /// The kernel's version.
+    /// Kernel version.
     pub kernel: String,
-    /// Modules that the initramfs was asked to have.
+    /// Kernel modules requested for the initramfs.
     pub modules: Vec<String>,
 }
 
-/// A part of a build.
+/// A build step.
 #[derive(Debug, Clone, Serialize)]
 pub struct Step {
-    /// What it was.
+    /// Name of the step.
     pub what: String,
-    /// How long it took.
+    /// Duration in seconds.
     pub seconds: f64,
 }
 
-/// A part of an image.
+/// The share of a package or a folder in an image.
 #[derive(Debug, Clone, Serialize)]
 pub struct Share {
-    /// What it is.
+    /// Name of the package or folder.
     pub name: String,
-    /// Its bytes.
+    /// Size in bytes.
     pub bytes: u64,
 }
 
-/// Every package with the bytes that it says it installs.
+/// Returns every package with its `Installed-Size` in bytes.
 pub fn packages(packages: &[Package]) -> Vec<Share> {
     let bytes = |package: &Package| package.field("Installed-Size").and_then(|size| size.parse::<u64>().ok());
     sorted(packages.iter().map(|p| (p.name.clone(), bytes(p).unwrap_or_default() * 1024)).collect())
 }
 
-/// Every folder of the second level with the bytes below it; a file with two names counts once.
+/// Returns every folder of the second level with its total size. A file with several names counts once.
 pub fn folders(tree: &Tree) -> Vec<Share> {
     let mut shares: BTreeMap<String, u64> = BTreeMap::new();
     let mut seen = std::collections::BTreeSet::new();
@@ -101,9 +101,9 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let about = &self.about;
         let base = match (about.suite.is_empty(), about.base_cached) {
-            (true, _) => "into another image".to_owned(),
+            (true, _) => "into an existing image".to_owned(),
             (false, true) => "base from the cache".to_owned(),
-            (false, false) => format!("base made, {} fetched", megabytes(about.fetched_bytes)),
+            (false, false) => format!("base built, {} fetched", megabytes(about.fetched_bytes)),
         };
         writeln!(f, "{} in {:.1} s ({base})", self.image, self.seconds)?;
         let mut line = String::new();
@@ -116,7 +116,7 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "  {} in the root{}",
+            "  {} in the root file system{}",
             megabytes(self.content_bytes),
             match about.kernel.as_str() {
                 "" => String::new(),
@@ -127,8 +127,8 @@ impl fmt::Display for Report {
             if shares.is_empty() {
                 continue;
             }
-            let shown = shares.iter().take(SHOWN).map(|s| format!("{} {}", s.name, megabytes(s.bytes)));
-            writeln!(f, "  biggest {what}: {}", shown.collect::<Vec<_>>().join(", "))?;
+            let largest = shares.iter().take(SHOWN).map(|s| format!("{} {}", s.name, megabytes(s.bytes)));
+            writeln!(f, "  largest {what}: {}", largest.collect::<Vec<_>>().join(", "))?;
         }
         Ok(())
     }

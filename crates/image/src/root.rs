@@ -1,5 +1,6 @@
-//! The base root: takes the files of locked packages, makes one tar of a configured system that is the same on every
-//! day. The distribution's own scripts and dpkg configure it, in a user namespace; only unpacking is ours.
+//! Builds the base root file system: takes the files of locked packages and writes a reproducible tar of a
+//! configured system. This module unpacks the packages; the distribution's own scripts and dpkg configure
+//! them in a user namespace.
 
 mod chroot;
 mod database;
@@ -31,104 +32,104 @@ use self::processor::Processor;
 use super::board::Initramfs;
 use super::pattern::Filter;
 
-/// What a root is made of.
+/// Input of a root file system build.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
-    /// Debian's name of the processor.
+    /// Debian's name for the processor.
     pub architecture: String,
-    /// Nothing in the root is younger.
+    /// Newest allowed modification time.
     pub epoch: u64,
-    /// Packages in an order in which they can be installed.
+    /// Packages in installation order.
     pub packages: Vec<PathBuf>,
-    /// Packages with programs for this machine; none where the root's own run here.
+    /// Packages with programs for the host; empty if the host runs the root's own programs.
     pub stand_ins: Vec<PathBuf>,
-    /// Programs of those that lie over the root's own.
+    /// Programs of the stand-ins that are mounted over the root's own.
     pub interpreters: Vec<String>,
-    /// Programs of those that are not used.
+    /// Programs of the stand-ins that are not used.
     pub never: Vec<String>,
-    /// Programs that answer yes.
+    /// Programs replaced by `true`.
     pub answer_yes: Vec<String>,
-    /// Programs that lie over the root's own while its initramfs is made.
+    /// Programs that are also replaced while the initramfs is built.
     pub for_initramfs: Vec<String>,
-    /// What runs the root's own programs, where this machine's processor does not.
+    /// Emulator for the root's own programs, if the host cannot run them.
     pub emulator: Option<PathBuf>,
-    /// Configuration.
+    /// Configuration files.
     pub files: Vec<Written>,
-    /// Paths of packages that are left out.
+    /// Paths in packages to leave out.
     pub leave_out: Vec<String>,
-    /// What is kept of those.
+    /// Exceptions to `leave_out`.
     pub keep: Vec<String>,
     /// Units to enable.
     pub enable: Vec<String>,
     /// Paths to remove at the end.
     pub remove: Vec<String>,
-    /// Packages that nobody asked for by name.
+    /// Packages that apt marks as installed automatically.
     pub automatic: Vec<String>,
-    /// What the initramfs needs.
+    /// Requirements of the initramfs.
     pub initramfs: Initramfs,
 }
 
-/// A file of configuration.
+/// A configuration file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Written {
-    /// Where, from the root.
+    /// Absolute path in the root file system.
     pub path: String,
-    /// Its permissions.
+    /// File mode.
     pub mode: u32,
-    /// What is in it, or where it leads.
+    /// Text or link target.
     pub content: Content,
 }
 
-/// What a file of configuration is.
+/// Content of a configuration file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Content {
-    /// Text.
+    /// A regular file with this text.
     Text(String),
-    /// A symbolic link.
+    /// A symbolic link to this target.
     Link(PathBuf),
 }
 
-/// What came of it.
+/// Result of a root file system build.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Made {
-    /// What took how many seconds.
+    /// Duration of each step in seconds.
     pub steps: Vec<(String, f64)>,
-    /// The kernel's version.
+    /// Kernel version.
     pub kernel: String,
-    /// Modules that the initramfs was asked to have.
+    /// Kernel modules requested for the initramfs.
     pub modules: Vec<String>,
 }
 
-/// The program that makes a root, and its plan, in a room.
+/// The builder and its plan, inside the sandbox.
 const PROGRAM: &str = "/work/xtask";
 const PLAN: &str = "/work/plan.json";
 
-/// Makes a root by a plan, in a room, as a tar.
+/// Builds a root file system in a sandbox and writes it to `out` as a tar.
 pub fn make(plan: &Plan, out: &Path) -> Result<Made> {
-    let program = std::env::current_exe().context("this program does not know where it is")?;
+    let program = std::env::current_exe().context("cannot find the path of this program")?;
     let words = [PROGRAM, "inside", PLAN];
     let room = enter::start(&words, plan.emulator.as_deref(), Stdio::piped())?;
     let Room { mut child, input, answer } = room;
-    let errors = child.stderr.take().context("a child without errors")?;
-    let (given, report, last) = thread::scope(|scope| {
+    let errors = child.stderr.take().context("no pipe for the stderr of the child")?;
+    let (input_result, report, last) = thread::scope(|scope| {
         let last = scope.spawn(|| pass_on(errors));
-        let given = scope.spawn(|| give(plan, &program, BufWriter::with_capacity(1 << 20, input)));
-        let report = take(answer, out).with_context(|| format!("`{}`: cannot be written", out.display()));
-        let given = given.join().expect("writing does not panic");
-        (given, report, last.join().expect("reading does not panic"))
+        let input_result = scope.spawn(|| give(plan, &program, BufWriter::with_capacity(1 << 20, input)));
+        let report = take(answer, out).with_context(|| format!("cannot write `{}`", out.display()));
+        let input_result = input_result.join().expect("writing does not panic");
+        (input_result, report, last.join().expect("reading does not panic"))
     });
     let status = child.wait()?;
-    let Some(report) = report? else { bail!("the root cannot be made: {last} ({status})") };
-    let made: Result<Made, String> =
-        serde_json::from_str(&report).context("the root's maker said something else")?;
-    let made = made.map_err(|error| anyhow!("the root cannot be made: {error}"))?;
-    given?;
-    ensure!(status.success(), "what makes roots was ended: {status}");
+    let Some(report) = report? else { bail!("cannot build the root file system: {last} ({status})") };
+    let result: Result<Made, String> =
+        serde_json::from_str(&report).context("invalid report from the sandbox")?;
+    let made = result.map_err(|error| anyhow!("cannot build the root file system: {error}"))?;
+    input_result?;
+    ensure!(status.success(), "the build in the sandbox ended early: {status}");
     Ok(made)
 }
 
-/// Shows what takes how long as it goes; the last line, for an error, says why.
+/// Passes the progress lines on and returns the last one, which explains a failure.
 fn pass_on(errors: impl Read) -> String {
     let mut last = String::new();
     for line in BufReader::new(errors).lines().map_while(Result::ok) {
@@ -138,7 +139,7 @@ fn pass_on(errors: impl Read) -> String {
     last
 }
 
-/// Takes what comes out of a room: a line about it, if it came so far, and the tar.
+/// Reads the report line, if there is one, and then the tar.
 fn take(mut answer: impl BufRead, out: &Path) -> io::Result<Option<String>> {
     let mut report = String::new();
     if answer.read_line(&mut report)? == 0 {
@@ -148,7 +149,7 @@ fn take(mut answer: impl BufRead, out: &Path) -> io::Result<Option<String>> {
     Ok(Some(report))
 }
 
-/// Writes what a room has to have: this program, the plan, the packages.
+/// Writes the contents of the sandbox: this program, the plan and the packages.
 fn give(plan: &Plan, program: &Path, input: impl Write) -> Result<()> {
     let mut tar = tar::Builder::new(input);
     enter::put_file(&mut tar, PROGRAM, 0o755, program)?;
@@ -165,8 +166,8 @@ fn give(plan: &Plan, program: &Path, input: impl Write) -> Result<()> {
     Ok(tar.into_inner()?.flush()?)
 }
 
-/// The part of it that runs in the room: prints what came of it, an error too, for who started it to say it once; then
-/// the tar.
+/// Runs inside the sandbox: prints the result or the error as one line of JSON, then the tar. The parent
+/// process reports the error.
 pub fn inside(plan: &Path) -> Result<()> {
     let plan: Plan = serde_json::from_slice(&fs::read(plan)?)?;
     let made = Maker::new(&plan).and_then(Maker::make).map_err(|error| format!("{error:#}"));
@@ -225,10 +226,10 @@ impl<'a> Maker<'a> {
             .map(|(name, state)| format!("{name} ({state})"))
             .collect();
         if !unfinished.is_empty() {
-            bail!("packages are not installed: {}", unfinished.join(", "));
+            bail!("packages were not fully installed: {}", unfinished.join(", "));
         }
         plan.remove.iter().try_for_each(|pattern| remove(root, pattern))?;
-        // Once more: some scripts write what must be as it was given, such as the machine's identity.
+        // Written again because some scripts overwrite files that must stay as given, such as the machine ID.
         plan.files.iter().try_for_each(|file| write(root, file))?;
         self.lap("finish");
         Ok(Made { steps: self.steps, kernel: initramfs::kernel(root)?, modules })
@@ -242,9 +243,10 @@ impl<'a> Maker<'a> {
     }
 }
 
-/// What dpkg does with unpacked packages: first all that every system has, which the others' scripts count on.
+/// Configures the unpacked packages: the essential ones first, because the scripts of the others rely on
+/// them.
 fn configure(chroot: &mut Chroot<'_>, root: &Path, entries: &[Entry]) -> Result<()> {
-    // Packages are in an order in which those come first, with all that they need.
+    // Packages are sorted so that the essential ones and their dependencies come first.
     let first = entries.iter().rposition(|entry| entry.essential).map_or(0, |last| last + 1);
     let dpkg = ["dpkg", "--force-confdef", "--force-unsafe-io", "--configure"];
     let (essential, others) = entries.split_at(first);
@@ -256,7 +258,7 @@ fn configure(chroot: &mut Chroot<'_>, root: &Path, entries: &[Entry]) -> Result<
     chroot.run(&[&dpkg[..], &["--pending"]].concat(), &[])
 }
 
-/// Runs the scripts that come before a package is unpacked, where dpkg has them then: debconf goes by the place.
+/// Runs the preinst scripts where dpkg puts them, because debconf looks at the path.
 fn before_unpacking(chroot: &mut Chroot<'_>, root: &Path, entries: &[Entry]) -> Result<()> {
     let folder = root.join("var/lib/dpkg/tmp.ci");
     for entry in entries.iter().filter(|entry| entry.preinst) {
@@ -280,14 +282,14 @@ fn before_unpacking(chroot: &mut Chroot<'_>, root: &Path, entries: &[Entry]) -> 
     Ok(())
 }
 
-/// Unpacks packages side by side, the largest first; in the given order again.
+/// Unpacks packages in parallel. Returns them in the given order.
 fn unpack_all(
     packages: &[PathBuf],
     root: &Path,
     processor: Processor,
     filter: &Filter<'_>,
 ) -> Result<Vec<Unpacked>> {
-    // Since Debian 12 everything is in /usr, and these are links.
+    // Since Debian 12, these are links into /usr.
     for name in ["bin", "lib", "sbin"].into_iter().chain((processor.deb == "amd64").then_some("lib64")) {
         fs::create_dir_all(root.join("usr").join(name))?;
         symlink(format!("usr/{name}"), root.join(name))?;
@@ -295,7 +297,7 @@ fn unpack_all(
     let mut order: Vec<usize> = (0..packages.len()).collect();
     order
         .sort_by_key(|i| std::cmp::Reverse(fs::metadata(&packages[*i]).map(|m| m.len()).unwrap_or_default()));
-    // The largest first: the last one to end should be a short one.
+    // Largest first, so that the last job to end is a short one.
     let unpacked = parallel::each(&order, |at| {
         let package = &packages[*at];
         deb::unpack(package, root, filter).with_context(|| format!("`{}`", package.display()))
@@ -332,7 +334,7 @@ fn write(root: &Path, file: &Written) -> Result<()> {
     Ok(())
 }
 
-/// Removes what fits a pattern; `*` is in its last part only.
+/// Removes paths that match a pattern; only the last component may contain `*`.
 fn remove(root: &Path, pattern: &str) -> Result<()> {
     let (folder, name) = pattern.trim_start_matches('/').rsplit_once('/').unwrap_or(("", pattern));
     let Ok(entries) = fs::read_dir(root.join(folder)) else { return Ok(()) };

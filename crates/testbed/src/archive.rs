@@ -1,5 +1,5 @@
-//! Where Debian packages come from: the mirror, proxy and credentials that the host's own apt is set up with,
-//! so that roots are made wherever the host can install a package.
+//! Finds the Debian archive: the mirror, proxy and credentials of the host's apt, so that roots can be built
+//! wherever the host can install packages.
 
 use std::env;
 use std::path::Path;
@@ -8,32 +8,32 @@ use std::time::Duration;
 
 use crate::process;
 
-/// Names another mirror than the one that the host uses.
+/// Environment variable for another mirror.
 pub(crate) const MIRROR_VARIABLE: &str = "ROVI_MACHINE_MIRROR";
 
 const DEFAULT_MIRROR: &str = "http://deb.debian.org/debian";
 
-/// What in apt's configuration is about the way to an archive: proxies, certificates, timeouts, and for mirrors
-/// that stand still, how old they may be.
+/// apt settings needed to reach an archive: proxies, certificates, timeouts, and the accepted age of a
+/// mirror.
 const SETTINGS: [&str; 4] =
     ["Acquire::http", "Acquire::https", "Acquire::Check-Valid-Until", "Acquire::Check-Date"];
 
-/// How to reach a Debian archive.
+/// Access to a Debian archive.
 pub(crate) struct Archive {
-    /// Address of a mirror that carries every suite.
+    /// URL of a mirror that carries every suite.
     pub(crate) mirror: String,
-    /// apt settings, each `Name "value";`.
+    /// apt settings in the form `Name "value";`.
     pub(crate) settings: Vec<String>,
-    /// Files and folders of `/etc/apt` with logins for mirrors.
+    /// Files and folders of `/etc/apt` with credentials for mirrors.
     pub(crate) logins: Vec<&'static str>,
 }
 
 impl Archive {
-    /// The archive that this host uses; Debian's own where the host is not a Debian.
+    /// Returns the host's archive, or Debian's own if the host does not run Debian.
     pub(crate) fn of_host() -> Self {
         let mirror = env::var(MIRROR_VARIABLE).ok().filter(|mirror| !mirror.is_empty());
         let mirror = mirror.or_else(|| {
-            // apt reads its own sources best: two formats, options, disabled entries.
+            // apt reads its own sources reliably: two formats, options, disabled entries.
             let format = "$(REPO_URI) $(RELEASE) $(COMPONENT)";
             debian_mirror(&ask("apt-get", &["indextargets", "--format", format, "Identifier: Packages"]))
         });
@@ -50,8 +50,8 @@ impl Archive {
     }
 }
 
-/// The first full Debian mirror among apt's targets. Other vendors' repositories end in `/debian` too, but
-/// none of them calls its component `main` and its release like Debian's suites.
+/// Returns the first full Debian mirror among apt's targets. Other vendors' repositories may end in `/debian`
+/// too, but none has a component `main` and a release named like a Debian suite.
 fn debian_mirror(targets: &str) -> Option<String> {
     const RELEASES: [&str; 8] =
         ["bullseye", "bookworm", "trixie", "forky", "sid", "oldstable", "stable", "testing"];
@@ -64,7 +64,7 @@ fn debian_mirror(targets: &str) -> Option<String> {
     })
 }
 
-/// What a program prints, or nothing where it is missing: every answer here has a default.
+/// Returns a program's output; empty if it is missing, because every caller has a default.
 fn ask(program: &str, arguments: &[&str]) -> String {
     let ended = process::run(Command::new(program).args(arguments), Duration::from_secs(30));
     ended.ok().filter(|ended| ended.status == 0).map(|ended| ended.stdout).unwrap_or_default()

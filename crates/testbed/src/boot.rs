@@ -1,4 +1,4 @@
-//! One run of systemd on a stage, from power-on to power-off, by systemd-nspawn.
+//! One run of systemd on a stage, from power-on to power-off, with systemd-nspawn.
 
 use std::fs;
 use std::os::linux::net::SocketAddrExt;
@@ -14,20 +14,20 @@ use crate::process::{self, last_lines};
 use crate::stage::{ROOT, Stage};
 use crate::tree::Tree;
 
-/// What systemd-nspawn exits with when the system inside asked for a reboot.
+/// systemd-nspawn's exit status after a reboot request.
 pub(crate) const REBOOT: i32 = 133;
 
 const BOUND: Duration = Duration::from_secs(60);
 
 const OPTIONS: [&str; 12] = [
     "--boot",
-    // Not a service of the host, whether it has a systemd or not.
+    // Do not register as a service of the host, whether it runs systemd or not.
     "--register=no",
     "--keep-unit",
     "--machine=robot",
     "--notify-ready=yes",
     "--console=read-only",
-    // Nothing of the host, and no way out.
+    // No access to the host or to a network.
     "--private-network",
     "--link-journal=no",
     "--resolv-conf=off",
@@ -36,37 +36,37 @@ const OPTIONS: [&str; 12] = [
     "--directory",
 ];
 
-/// What systemd reads as its kernel command line: a console that is not a terminal would be silent.
+/// Kernel command line for systemd, which otherwise prints no status on a console that is not a terminal.
 const KERNEL: [&str; 2] = ["systemd.show_status=yes", "systemd.log_color=no"];
 
 /// A running system.
 pub(crate) struct Boot {
     nspawn: Child,
-    /// systemd's process, as the host numbers it.
+    /// Process ID of systemd on the host.
     leader: u32,
     tree: Tree,
     took: Duration,
 }
 
 impl Boot {
-    /// Boots a stage and waits until systemd says that it is done.
+    /// Boots a stage and waits until systemd reports readiness.
     pub(crate) fn start(stage: &Stage, console: &Console) -> Result<Self> {
         let begin = Instant::now();
-        // An abstract address, which leaves no file behind.
+        // An abstract socket, which leaves no file behind.
         let run = stage.next_run();
         let socket = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&run)?)
-            .context("test machine: no socket for its readiness")?;
+            .context("test machine: cannot create its readiness socket")?;
         let [stdout, stderr] = console.connect()?;
         let mut nspawn = {
             let mut command = stage.enter(&run);
             command.arg("systemd-nspawn").args(stage.options()).args(OPTIONS).arg(ROOT).args(KERNEL);
-            // The lock that keeps two machines off one root would stay behind, and no two share one.
+            // systemd-nspawn's lock would stay behind, and no two machines share a root.
             command
                 .env("NOTIFY_SOCKET", format!("@{run}"))
                 .env("SYSTEMD_NSPAWN_LOCK", "0")
                 .env("TERM", "dumb");
             command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
-            command.spawn().context("`nsenter` does not start")?
+            command.spawn().context("cannot start `nsenter`")?
         };
         match leader(&mut nspawn, &socket, begin + BOUND) {
             Ok(leader) => Ok(Self {
@@ -94,18 +94,18 @@ impl Boot {
         self.took
     }
 
-    /// Whether the system inside is still there.
+    /// Returns whether the system is still running.
     pub(crate) fn alive(&self) -> bool {
         fs::exists(format!("/proc/{}/root/run", self.leader)).unwrap_or(false)
     }
 
-    /// Waits for the system's end; none when the time is up first.
+    /// Waits for the system to end; `None` after a timeout.
     pub(crate) fn wait(&mut self, bound: Duration) -> Result<Option<ExitStatus>> {
-        process::wait(&mut self.nspawn, bound).context("systemd-nspawn: not waited for")
+        process::wait(&mut self.nspawn, bound).context("cannot wait for systemd-nspawn")
     }
 }
 
-/// systemd's process, once both it and nspawn have reported.
+/// Returns systemd's process ID once it and systemd-nspawn have reported.
 fn leader(nspawn: &mut Child, socket: &UnixDatagram, deadline: Instant) -> Result<u32> {
     let end = process::pidfd(nspawn)?;
     let (mut leader, mut is_ready) = (None, false);
@@ -115,7 +115,7 @@ fn leader(nspawn: &mut Child, socket: &UnixDatagram, deadline: Instant) -> Resul
         }
         let mut sources = [PollFd::new(socket, PollFlags::IN), PollFd::new(&end, PollFlags::IN)];
         if !process::ready(&mut sources, deadline)? {
-            bail!("it was not up after {} s", BOUND.as_secs());
+            bail!("not up after {} s", BOUND.as_secs());
         }
         if sources[0].revents().is_empty() {
             bail!("systemd-nspawn ended with {} before it was up", nspawn.wait()?);
@@ -125,7 +125,7 @@ fn leader(nspawn: &mut Child, socket: &UnixDatagram, deadline: Instant) -> Resul
         for field in String::from_utf8_lossy(&message[..length]).lines() {
             match field.split_once('=') {
                 Some(("X_NSPAWN_LEADER_PID", pid)) => {
-                    leader = Some(pid.parse().context("systemd-nspawn's message")?)
+                    leader = Some(pid.parse().context("invalid message from systemd-nspawn")?)
                 }
                 Some(("READY", "1")) => is_ready = true,
                 _ => {}
@@ -135,8 +135,7 @@ fn leader(nspawn: &mut Child, socket: &UnixDatagram, deadline: Instant) -> Resul
 }
 
 impl Drop for Boot {
-    /// Its stage is gone by now, and everything on it was killed; this takes the exit status, which nobody
-    /// else does.
+    /// The stage is gone by now and all its processes are killed; this only reaps systemd-nspawn.
     fn drop(&mut self) {
         let _ = self.wait(Duration::from_secs(10));
     }

@@ -1,8 +1,8 @@
-//! Commands on a machine, and what came of them.
+//! Commands on a machine.
 //!
-//! A command enters the running system from outside, as a debugger would: it works even when systemd does not
-//! answer, and it has no login session, no terminal and no unit. What needs those is a
-//! [`Session`](crate::Session) or `systemd-run`. It leads a session and process group of its own.
+//! A command enters the running system from outside, as with `nsenter`: it works even if systemd does not
+//! respond, and it has no login session, terminal or unit. Use [`Session`](crate::Session) or `systemd-run`
+//! if you need those. It leads its own session and process group.
 
 use std::time::Duration;
 use std::{fmt, process as system};
@@ -11,8 +11,8 @@ use crate::machine::Machine;
 use crate::output::{BOUND, Output, PLAIN, clear_environment};
 use crate::process;
 
-/// A command that is about to run; [`Machine::command`] and [`Machine::script`] make one.
-#[must_use = "a command does nothing until it is run"]
+/// A command to run; created by [`Machine::command`] and [`Machine::script`].
+#[must_use = "a command does nothing until you run it"]
 pub struct Command<'m> {
     machine: &'m Machine,
     argv: Vec<String>,
@@ -23,25 +23,25 @@ pub struct Command<'m> {
 
 impl Machine {
     /// Runs a shell script as root.
-    #[must_use = "a command that fails unnoticed proves nothing: say .ok() or .fails()"]
+    #[must_use = "check the result with .ok() or .fails()"]
     #[track_caller]
     pub fn run(&self, script: &str) -> Output<'_> {
         self.script(script).run()
     }
 
     /// Runs a shell script as a user, without a login session.
-    #[must_use = "a command that fails unnoticed proves nothing: say .ok() or .fails()"]
+    #[must_use = "check the result with .ok() or .fails()"]
     #[track_caller]
     pub fn run_as(&self, user: &str, script: &str) -> Output<'_> {
         self.script(script).user(user).run()
     }
 
-    /// A shell script, to be run with settings of its own.
+    /// Returns a shell script to configure and run.
     pub fn script(&self, script: &str) -> Command<'_> {
         self.command(&["bash", "-c", script])
     }
 
-    /// A program and its arguments, to be run with settings of its own.
+    /// Returns a program with arguments to configure and run.
     pub fn command(&self, argv: &[&str]) -> Command<'_> {
         Command::new(self, argv)
     }
@@ -53,39 +53,42 @@ impl<'m> Command<'m> {
         Self { machine, argv, user: None, environment: Vec::new(), bound: BOUND }
     }
 
-    /// Runs as this user, with all of the user's groups as they are now, instead of as root.
+    /// Runs the command as this user, with the user's current groups, instead of as root.
     pub fn user(mut self, name: &str) -> Self {
         self.user = Some(name.to_owned());
         self
     }
 
-    /// Adds a variable to the environment.
+    /// Adds an environment variable.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push(format!("{name}={value}"));
         self
     }
 
-    /// Ends the command after this time, with status 124, instead of after thirty seconds.
+    /// Sets the time limit; the default is thirty seconds. A timeout gives status 124.
     pub fn within(mut self, bound: Duration) -> Self {
         self.bound = bound;
         self
     }
 
-    /// Runs it and waits for its end.
+    /// Runs the command and waits for its end.
+    ///
     ///
     /// # Panics
-    /// When the machine has no such user, or the tools that enter a machine do not start.
-    #[must_use = "a command that fails unnoticed proves nothing: say .ok() or .fails()"]
+    ///
+    ///
+    /// If the machine does not have the user, or `nsenter` cannot start.
+    #[must_use = "check the result with .ok() or .fails()"]
     #[track_caller]
     pub fn run(self) -> Output<'m> {
         let mut command = enter(self.machine, &["setsid"]);
         if let Some(user) = &self.user {
-            // Not `su` or `runuser`, which stay in between and ask PAM; this is the user and nothing else.
+            // Unlike `su` or `runuser`, setpriv leaves no process in between and does not use PAM.
             let group = primary_group(self.machine, user);
             command.args(["setpriv", &format!("--reuid={user}"), &format!("--regid={group}")]);
             command.args(["--init-groups", "--reset-env"]);
         }
-        // What `setpriv` has cleared, `env` sets again.
+        // Restores what `setpriv` has cleared.
         let plain = PLAIN.map(|(name, value)| format!("{name}={value}"));
         command.arg("env").args(plain).args(&self.environment).args(&self.argv);
         let ended = process::run(&mut command, self.bound).expect("`nsenter` starts");
@@ -105,17 +108,17 @@ impl fmt::Display for Command<'_> {
     }
 }
 
-/// The host's side of a command on a machine.
+/// Returns the host's command that enters a machine.
 pub(crate) fn enter(machine: &Machine, argv: &[&str]) -> system::Command {
     let mut command = system::Command::new("nsenter");
     command.args(["--all", "--target", &machine.leader().to_string(), "--"]);
-    // A tester's `nohup` would reach as far as the shell of a login, and no window could be closed.
+    // An inherited ignored SIGHUP (`nohup`) would reach login shells, and terminals could not be closed.
     command.args(["env", "--default-signal"]).args(argv);
     clear_environment(&mut command);
     command
 }
 
-/// The number of a user's own group.
+/// Returns the ID of the user's primary group.
 #[track_caller]
 fn primary_group(machine: &Machine, user: &str) -> String {
     let users = machine.read("/etc/passwd").unwrap_or_default();

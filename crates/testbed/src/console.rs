@@ -1,4 +1,4 @@
-//! What a machine prints on its console: collected over all its boots, as long as anything there can print.
+//! Collects a machine's console output over all boots.
 
 use std::io::{self, PipeReader, Read};
 use std::process::Stdio;
@@ -12,11 +12,11 @@ pub(crate) struct Console {
 }
 
 impl Console {
-    /// Two ends for a process to print to, its standard output and error.
+    /// Returns handles for the standard output and error of a process.
     pub(crate) fn connect(&self) -> io::Result<[Stdio; 2]> {
         let (reader, writer) = io::pipe()?;
         let console = self.clone();
-        // It ends with the last process that holds the other end; there is nothing to wait for.
+        // Ends when the last process closes the other end, so no join is needed.
         thread::Builder::new().name("console".to_owned()).spawn(move || console.collect(reader))?;
         Ok([writer.try_clone()?.into(), writer.into()])
     }

@@ -1,7 +1,8 @@
-//! What the host must have for checks, tests and machines: programs of its distribution, and for machines root's rights.
+//! Checks what checks, tests and machines need from the host: programs of its distribution and, for machines,
+//! root.
 //!
-//! As root, missing programs are installed, because a test that cannot run is a test that fails; otherwise the exact
-//! command is named.
+//! As root, this installs missing programs, because a test that cannot run fails. Otherwise the error
+//! contains the exact command.
 
 use std::path::Path;
 use std::process::Command;
@@ -14,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use crate::archive::Archive;
 use crate::process;
 
-/// What machines need: a program or file, and the package that brings it.
+/// Requirements of machines: a program or file, and the package that contains it.
 const FOR_MACHINES: [(&str, &str); 6] = [
     ("systemd-nspawn", "systemd-container"),
     ("mmdebstrap", "mmdebstrap"),
@@ -24,24 +25,24 @@ const FOR_MACHINES: [(&str, &str); 6] = [
     (KEYRING, "debian-archive-keyring"),
 ];
 
-/// The keys that Debian's releases are signed with; a host that is not Debian lacks them.
+/// Signing keys of Debian's releases; hosts other than Debian lack them.
 pub(crate) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 const INSTALL_BOUND: Duration = Duration::from_secs(600);
 
-/// Makes sure that machines can be made here.
+/// Checks that machines can be created here.
 pub(crate) fn prepare() -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!(
-            "test machine: booting a container needs root: run the same command with `sudo --preserve-env=PATH,HOME`"
+            "test machine: booting a container requires root: run the same command with `sudo --preserve-env=PATH,HOME`"
         );
     }
     need(&FOR_MACHINES)
 }
 
-/// Makes sure that each program or file is there: what it is, and the Debian package that brings it.
+/// Checks that each program or file exists. Each comes with the Debian package that contains it.
 pub fn need(programs: &[(&str, &str)]) -> Result<()> {
-    // Tests run as threads of one process, and several of them come here first.
+    // Tests run as threads of one process and often get here together.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let mut packages: Vec<&str> =
@@ -52,20 +53,21 @@ pub fn need(programs: &[(&str, &str)]) -> Result<()> {
         return Ok(());
     }
     let list = packages.join(" ");
-    let by_hand = || format!("programs are missing: run `apt-get install {list}` as root, or its equivalent");
+    let by_hand =
+        || format!("required programs are missing: as root run `apt-get install {list}`, or the equivalent");
     if !rustix::process::geteuid().is_root() || !present("apt-get") {
         bail!(by_hand());
     }
     eprintln!("installing {list}");
     if apt_get("install", &packages).is_err() {
-        // The lists are absent or out of date on most fresh hosts, and slow to refresh where they are not.
+        // The package lists are missing or outdated on most new hosts, and slow to update elsewhere.
         apt_get("update", &[]).and_then(|()| apt_get("install", &packages)).with_context(by_hand)?;
     }
     Ok(())
 }
 
-/// The same for programs that shall be younger than the distribution's: Debian 12 gets them from its backports, when they
-/// can be had there. The host's own sources stay as they are.
+/// Like [`need`], for programs newer than the distribution's: Debian 12 installs them from backports, if
+/// possible. The host's own sources are not changed.
 pub fn need_recent(programs: &[(&str, &str)]) -> Result<()> {
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let bookworm = release.lines().any(|line| line == "VERSION_CODENAME=bookworm");
@@ -75,7 +77,7 @@ pub fn need_recent(programs: &[(&str, &str)]) -> Result<()> {
         && rustix::process::geteuid().is_root()
         && let Err(error) = from_backports("bookworm-backports", &missing)
     {
-        eprintln!("not from backports: {error:#}");
+        eprintln!("cannot install from backports: {error:#}");
     }
     need(programs)
 }
@@ -88,13 +90,13 @@ fn from_backports(suite: &str, programs: &[(&str, &str)]) -> Result<()> {
     result
 }
 
-/// With a folder of sources that are the host's and one more.
+/// Installs with a temporary sources folder that contains the host's sources and one more.
 fn install_from(suite: &str, programs: &[(&str, &str)], folder: &Path) -> Result<()> {
     let line = format!("deb [signed-by={KEYRING}] {} {suite} main\n", Archive::of_host().mirror);
     fs::write(folder.join("backports.list"), line)?;
     let here = |path: &Path| format!("Dir::Etc::SourceParts={}", path.display());
     let alone = here(folder);
-    // What the host knows of its other sources stays known.
+    // Keeps the lists of the host's other sources.
     apt_get(
         "update",
         &["-o", "Dir::Etc::SourceList=/dev/null", "-o", &alone, "-o", "APT::Get::List-Cleanup=false"],
@@ -110,21 +112,21 @@ fn install_from(suite: &str, programs: &[(&str, &str)], folder: &Path) -> Result
 
 fn present(file: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    // `join` with an absolute name yields that name, which is how the keyring is found.
+    // `join` with an absolute path returns that path, which is how the keyring is found.
     Path::new(file).is_file() || env::split_paths(&path).any(|folder| folder.join(file).is_file())
 }
 
 fn apt_get(verb: &str, packages: &[&str]) -> Result<()> {
     let mut command = Command::new("apt-get");
     command.args(["-q", "-y", "--no-install-recommends", verb]).args(packages);
-    // Another test process may be installing the same packages at this moment.
+    // Another test process may be installing the same packages.
     command.args(["-o", "DPkg::Lock::Timeout=300"]).env("DEBIAN_FRONTEND", "noninteractive");
-    let ended = process::run(&mut command, INSTALL_BOUND).context("`apt-get` does not start")?;
+    let ended = process::run(&mut command, INSTALL_BOUND).context("cannot start `apt-get`")?;
     if ended.status == 0 { Ok(()) } else { bail!("apt-get {verb}: {}", ended.tail()) }
 }
 
-/// How many times as much as it can do at once the host has to do, at least 1: a bound on time is for a host that has
-/// nothing else.
+/// Returns the load of the host relative to its processors, at least 1. Multiply time limits by it: they
+/// assume an idle host.
 pub fn busy() -> f64 {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load: f64 = load.split(' ').next().and_then(|minute| minute.parse().ok()).unwrap_or(1.0);

@@ -1,4 +1,4 @@
-//! The journal of a machine: read as a whole, from a mark on, or waited on for a line.
+//! Reads a machine's journal, as a whole or from a mark, and waits for lines.
 
 use std::process::{self as system, Stdio};
 use std::time::{Duration, Instant};
@@ -10,33 +10,36 @@ use crate::process::{self, Tap};
 
 const READ_BOUND: Duration = Duration::from_secs(15);
 
-/// A place in a journal; [`Machine::mark`] takes it. Whoever waits for a line takes the mark before causing
-/// it, and misses nothing.
+/// A position in a journal, from [`Machine::mark`]. Take it before you cause an event, and you cannot miss
+/// its lines.
 #[derive(Debug, Clone)]
 pub struct Mark {
     cursor: String,
 }
 
 impl Machine {
-    /// Everything in the journal of every boot, also when the machine is no longer running.
+    /// Returns the journal of all boots, even if the machine no longer runs.
     pub fn journal(&self) -> String {
         self.journalctl(&[])
     }
 
-    /// What a unit and systemd on its behalf have logged.
+    /// Returns the messages of a unit, and those of systemd about it.
     pub fn journal_of(&self, unit: &str) -> String {
         self.journalctl(&[&format!("--unit={unit}")])
     }
 
-    /// What has been logged since a mark.
+    /// Returns the journal since a mark.
     pub fn journal_since(&self, mark: &Mark) -> String {
         self.journalctl(&[&format!("--after-cursor={}", mark.cursor)])
     }
 
-    /// The present end of the journal.
+    /// Returns the current end of the journal.
+    ///
     ///
     /// # Panics
-    /// When the journal does not answer.
+    ///
+    ///
+    /// If the journal does not respond.
     #[track_caller]
     pub fn mark(&self) -> Mark {
         let output = self.run("journalctl --sync && journalctl --quiet --lines=1 --output=export").ok();
@@ -46,8 +49,11 @@ impl Machine {
 
     /// Waits until a line that contains the text appears after the mark, and returns the line.
     ///
+    ///
     /// # Panics
-    /// When there is none in time.
+    ///
+    ///
+    /// If there is none in time.
     #[track_caller]
     pub fn wait_for_journal(&self, mark: &Mark, text: &str, bound: Duration) -> String {
         let cursor = format!("--after-cursor={}", mark.cursor);
@@ -56,13 +62,13 @@ impl Machine {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("`nsenter` starts");
         let mut lines = Tap::new(child.stdout.take()).expect("a pipe that was just made");
-        let found = lines.wait_for(Instant::now() + bound, |lines| {
-            // The last line may be half there.
+        let line = lines.wait_for(Instant::now() + bound, |lines| {
+            // The last line may be incomplete.
             let whole = &lines[..lines.rfind('\n')?];
             whole.lines().find(|line| line.contains(text)).map(str::to_owned)
         });
         process::end(&mut child);
-        found.ok().flatten().unwrap_or_else(|| {
+        line.ok().flatten().unwrap_or_else(|| {
             panic!(
                 "no line with {text:?} in the journal after {:.1} s{}",
                 bound.as_secs_f64(),
@@ -81,7 +87,7 @@ impl Machine {
                 return output.stdout;
             }
         }
-        // The system is dead or out of its mind: its files are still there.
+        // The system does not respond, but its files are still readable.
         let mut command = system::Command::new("journalctl");
         command.arg(format!("--directory={}/var/log/journal", self.folder())).args(format).args(options);
         process::run(&mut command, READ_BOUND).map(|ended| ended.stdout).unwrap_or_default()

@@ -1,9 +1,9 @@
-//! Throw-away booted Debian machines for tests.
+//! Booted, disposable Debian machines for tests.
 //!
-//! A machine is a real systemd, D-Bus, polkit and logind in a container: [`Machine::on`] a [`Suite`]
-//! describes it, [`Plan::boot`] boots it in well under a second, dropping it takes away every trace. It needs
-//! root and a kernel with overlayfs and cgroup v2; it never touches the host's own services, users or
-//! packages, except that it installs the programs it cannot work without (see `host.rs`).
+//! A machine is a real systemd, D-Bus, polkit and logind in a container. [`Machine::on`] a [`Suite`] describes it,
+//! [`Plan::boot`] boots it in well under a second, and dropping it removes it completely. It requires root and a
+//! kernel with overlayfs and cgroup v2. It never touches the host's services, users or packages, except that it
+//! installs the programs it requires (see `host.rs`).
 //!
 //! ```no_run
 //! use testbed::{Machine, Suite};
@@ -16,18 +16,18 @@
 //! # }
 //! ```
 //!
-//! How the parts rest on each other, each a module:
+//! The modules, each based on the ones above it:
 //!
 //! | noun | what it is |
 //! |---|---|
-//! | `cache` | what is made once: see the next two |
-//! | `root` | a suite's file system, made by mmdebstrap |
-//! | `python` | real programs from PyPI, made by pip, to lay over a root |
-//! | [`Stage`] | a private, writable view of a root, and the promise to take everything away |
+//! | `cache` | results that are built once: see the next two |
+//! | `root` | a suite's file system, built by mmdebstrap |
+//! | `python` | real programs from PyPI, installed by pip, to lay over a root |
+//! | [`Stage`] | a private, writable view of a root, which removes everything when it is dropped |
 //! | `boot` | one run of systemd on a stage |
-//! | [`Machine`] | a stage and its present boot: what tests talk to |
+//! | [`Machine`] | a stage and its current boot: what tests use |
 //! | [`Command`], [`Output`], [`Session`], [`Mark`] | what happens on it |
-//! | [`ros`] | a stand-in for ROS 2 to put on it |
+//! | [`ros`] | a stand-in for ROS 2 to install on it |
 
 mod actions;
 mod archive;

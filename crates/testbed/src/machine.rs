@@ -1,4 +1,4 @@
-//! A machine that runs: a stage and its present boot.
+//! A running machine: a stage and its current boot.
 
 use std::path::Path;
 use std::thread;
@@ -14,10 +14,10 @@ use crate::process::last_lines;
 use crate::stage::Stage;
 use crate::suite::Suite;
 
-/// A booted machine. Dropping it kills everything on it and leaves nothing; when the test panics, its journal
-/// and its console go to standard error before.
+/// A booted machine. Dropping it kills all its processes and removes it. If the test panics, its journal and
+/// console are printed to standard error first.
 pub struct Machine {
-    // In this order: without the stage, the boot has ended.
+    // In this order, because dropping the stage ends the boot.
     stage: Stage,
     boot: Boot,
     console: Console,
@@ -30,25 +30,28 @@ impl Machine {
         Ok(Self { stage, boot, console })
     }
 
-    /// The name of its cgroup on the host; inside, every machine is called `robot`.
+    /// Returns the name of its cgroup on the host; its own host name is always `robot`.
     pub fn name(&self) -> &str {
         self.stage.name()
     }
 
-    /// What it runs.
+    /// Returns its suite.
     pub fn suite(&self) -> Suite {
         self.stage.suite()
     }
 
-    /// How long the present boot took, until systemd had nothing more to start.
+    /// Returns how long the current boot took, until systemd had started everything.
     pub fn boot_time(&self) -> Duration {
         self.boot.took()
     }
 
-    /// Writes a file, with the folders above it.
+    /// Writes a file, creating parent folders.
+    ///
     ///
     /// # Panics
-    /// When the machine has no place for it.
+    ///
+    ///
+    /// If the file cannot be written.
     #[track_caller]
     pub fn put(&self, path: &str, mode: u32, bytes: impl AsRef<[u8]>) {
         if let Err(error) = self.boot.tree().write(path, mode, bytes.as_ref()) {
@@ -56,10 +59,13 @@ impl Machine {
         }
     }
 
-    /// Copies a file of the host, with its mode.
+    /// Copies a host file with its mode.
+    ///
     ///
     /// # Panics
-    /// When the host has no such file, or the machine no place for it.
+    ///
+    ///
+    /// If it cannot be read or written.
     #[track_caller]
     pub fn put_file(&self, host: impl AsRef<Path>, guest: &str) {
         if let Err(error) = self.boot.tree().copy(host.as_ref(), guest) {
@@ -67,48 +73,54 @@ impl Machine {
         }
     }
 
-    /// The text of a file, if it exists.
+    /// Reads a text file; `None` if it does not exist.
     pub fn read(&self, path: &str) -> Option<String> {
         self.read_bytes(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The bytes of a file, if it exists.
+    /// Reads a file; `None` if it does not exist.
     pub fn read_bytes(&self, path: &str) -> Option<Vec<u8>> {
         self.boot.tree().read(path).ok()
     }
 
-    /// The names in a folder, sorted; none where there is no such folder.
+    /// Returns the sorted names in a folder; empty if it does not exist.
+    ///
     ///
     /// # Panics
-    /// When it is no folder.
+    ///
+    ///
+    /// If it is not a folder.
     #[track_caller]
     pub fn list(&self, path: &str) -> Vec<String> {
         self.boot.tree().list(path).unwrap_or_else(|error| panic!("`{path}`: {error}{}", self.evidence()))
     }
 
-    /// Whether a file or folder exists.
+    /// Returns whether a file or folder exists.
     pub fn has(&self, path: &str) -> bool {
         self.boot.tree().has(path)
     }
 
-    /// Waits until the probe answers `true` or `Some`; `what` names the awaited thing for the message.
+    /// Waits until the probe returns `true` or `Some`; `what` describes it for the message.
+    ///
     ///
     /// # Panics
-    /// When there is no answer in time.
+    ///
+    ///
+    /// If it does not in time.
     #[track_caller]
     pub fn wait_for<A: Answer>(&self, what: &str, bound: Duration, probe: impl FnMut() -> A) -> A::Value {
         let value = moment::wait_for(bound, probe);
         value.unwrap_or_else(|| panic!("no {what} after {:.1} s{}", bound.as_secs_f64(), self.evidence()))
     }
 
-    /// Waits until the machine reboots by itself, and is up again.
+    /// Waits until the machine reboots by itself and is up again.
     pub fn wait_for_reboot(&mut self, bound: Duration) -> Result<()> {
         self.wait_for_end("reboot", REBOOT, bound)?;
         self.boot = Boot::start(&self.stage, &self.console)?;
         Ok(())
     }
 
-    /// Waits until the machine turns itself off.
+    /// Waits until the machine powers off by itself.
     pub fn wait_for_poweroff(&mut self, bound: Duration) -> Result<()> {
         self.wait_for_end("power off", 0, bound)
     }
@@ -123,7 +135,7 @@ impl Machine {
         }
     }
 
-    /// What was printed on the console, of all boots.
+    /// Returns the console output of all boots.
     pub fn console(&self) -> String {
         self.console.text()
     }
@@ -144,7 +156,7 @@ impl Machine {
 impl Evidence for Machine {
     fn evidence(&self) -> String {
         format!(
-            "\n--- journal, its end\n{}\n--- console, its end\n{}",
+            "\n--- end of the journal\n{}\n--- end of the console\n{}",
             last_lines(&self.journal(), 20),
             last_lines(&self.console(), 5)
         )
@@ -152,7 +164,7 @@ impl Evidence for Machine {
 }
 
 impl Stage {
-    /// Boots it.
+    /// Boots the stage.
     pub fn boot(self) -> Result<Machine> {
         Machine::start(self)
     }

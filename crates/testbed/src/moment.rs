@@ -1,14 +1,14 @@
-//! Waiting for something to become true, within a bound.
+//! Waits until a condition is true, with a time limit.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What a probe answers: whether the awaited thing is there, or the thing itself.
+/// The result of a probe: whether the condition is true, or the awaited value.
 pub trait Answer {
-    /// What the one who waits gets.
+    /// The value that the caller gets.
     type Value;
 
-    /// The value, if the wait is over.
+    /// Returns the value if the wait is over.
     fn value(self) -> Option<Self::Value>;
 }
 
@@ -28,13 +28,12 @@ impl<T> Answer for Option<T> {
     }
 }
 
-/// Asks again and again, first after two milliseconds and then less often, until there is an answer or the
-/// time is up.
+/// Polls with growing pauses, starting at two milliseconds, until there is a value or the time is up.
 pub(crate) fn wait_for<A: Answer>(bound: Duration, mut probe: impl FnMut() -> A) -> Option<A::Value> {
     let deadline = Instant::now() + bound;
     let mut pause = Duration::from_millis(2);
     loop {
-        // Asked once more after the last pause: a probe that takes long must not cost the wait its end.
+        // Polls once more after the last pause, because a slow probe may use up the time.
         let last = Instant::now() >= deadline;
         if let Some(value) = probe().value() {
             return Some(value);

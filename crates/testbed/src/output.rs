@@ -1,16 +1,16 @@
-//! How a command ended, on a machine or on a stage.
+//! The result of a command, on a machine or on a stage.
 
 use std::time::Duration;
 use std::{fmt, process as system};
 
 use crate::process::{Ended, OUT_OF_TIME};
 
-/// How long a command may take unless it says otherwise.
+/// Default time limit of a command.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Makes programs speak English, without colours, pagers and questions.
+/// Makes programs print English without colors, pagers and prompts.
 pub(crate) const PLAIN: [(&str, &str); 5] = [
     ("DEBIAN_FRONTEND", "noninteractive"),
     ("LANG", "C.UTF-8"),
@@ -19,30 +19,29 @@ pub(crate) const PLAIN: [(&str, &str); 5] = [
     ("TERM", "dumb"),
 ];
 
-/// What a failure's message ends with, of the place where a command ran.
+/// Additional evidence for a failure message from the place where a command ran.
 pub(crate) trait Evidence: Sync {
-    /// The last lines of journal and console.
+    /// Returns the last lines of journal and console.
     fn evidence(&self) -> String;
 }
 
-/// Takes the host's environment away from a command that runs inside.
+/// Clears the host's environment for a command that runs inside.
 pub(crate) fn clear_environment(command: &mut system::Command) -> &mut system::Command {
     command.env_clear().env("PATH", PATH).env("HOME", "/root").envs(PLAIN)
 }
 
-/// How a command ended. The checks return it again, so that they can follow each other; one that fails panics
-/// with the command, its output, and the last lines of journal and console.
+/// The result of a command. Checks return it again, so they can be chained. A failing check panics with the
+/// command, its output, and the last lines of journal and console.
 pub struct Output<'m> {
-    /// What ran, and who ran it.
+    /// The command and its user.
     pub command: String,
-    /// Its exit status as a shell has it: 128 plus the number of the signal that ended it, 124 when its time
-    /// was up.
+    /// Exit status as in a shell: 128 plus the signal number after a signal, 124 after a timeout.
     pub status: i32,
-    /// What it printed.
+    /// Standard output.
     pub stdout: String,
-    /// What it complained of.
+    /// Standard error.
     pub stderr: String,
-    /// How long it took, the way into the machine (about five milliseconds) included.
+    /// Duration, including about five milliseconds to enter the machine.
     pub took: Duration,
     evidence: Option<&'m dyn Evidence>,
 }
@@ -53,35 +52,35 @@ impl<'m> Output<'m> {
         Self { command, status, stdout, stderr, took, evidence }
     }
 
-    /// Whether it ended with status 0.
+    /// Returns whether the status is 0.
     pub fn success(&self) -> bool {
         self.status == 0
     }
 
-    /// What it printed, without the white space around it.
+    /// Returns standard output without surrounding white space.
     pub fn text(&self) -> &str {
         self.stdout.trim()
     }
 
-    /// Checks that it ended with status 0.
+    /// Checks that the status is 0.
     #[track_caller]
     pub fn ok(self) -> Self {
         self.exits(0)
     }
 
-    /// Checks that it ended with another status than 0, by itself and in time.
+    /// Checks that the status is not 0 and that the command did not time out.
     #[track_caller]
     pub fn fails(self) -> Self {
         if self.success() || self.status == OUT_OF_TIME { self.complain("a failure") } else { self }
     }
 
-    /// Checks that it ended with this status.
+    /// Checks that the status is this one.
     #[track_caller]
     pub fn exits(self, status: i32) -> Self {
         if self.status == status { self } else { self.complain(&format!("status {status}")) }
     }
 
-    /// Checks that its output or its complaints contain a text.
+    /// Checks that standard output or standard error contains a text.
     #[track_caller]
     pub fn says(self, text: &str) -> Self {
         if self.stdout.contains(text) || self.stderr.contains(text) {
@@ -99,10 +98,10 @@ impl<'m> Output<'m> {
     }
 }
 
-/// The command and its output, for messages.
+/// Formats the command and its output for messages.
 impl fmt::Display for Output<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let late = if self.status == OUT_OF_TIME { ", its time was up" } else { "" };
+        let late = if self.status == OUT_OF_TIME { " (timed out)" } else { "" };
         writeln!(f, "{}\nstatus {} after {:.2} s{late}", self.command, self.status, self.took.as_secs_f64())?;
         for (name, text) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
             if !text.is_empty() {

@@ -1,4 +1,4 @@
-//! The description of a machine that is to be.
+//! The description of a machine to boot.
 
 use std::path::PathBuf;
 
@@ -10,8 +10,8 @@ use crate::stage::Stage;
 use crate::suite::Suite;
 use crate::{host, root};
 
-/// What a machine shall be when its test begins.
-#[must_use = "a plan is no machine until it is booted"]
+/// The state of a machine when its test starts.
+#[must_use = "a plan does nothing until you boot it"]
 pub struct Plan {
     suite: Suite,
     further: Vec<String>,
@@ -23,7 +23,7 @@ pub struct Plan {
 }
 
 impl Machine {
-    /// Begins the description of a machine.
+    /// Starts the description of a machine.
     pub fn on(suite: Suite) -> Plan {
         Plan::new(suite)
     }
@@ -42,50 +42,50 @@ impl Plan {
         }
     }
 
-    /// A file that is there before the boot, owned by root.
+    /// Adds a file, owned by root, before the boot.
     pub fn file(mut self, path: &str, mode: u32, bytes: impl Into<Vec<u8>>) -> Self {
         self.files.push((path.to_owned(), mode, bytes.into()));
         self
     }
 
-    /// Several such files: path, mode, content.
+    /// Adds several files: path, mode, content.
     pub fn files<'f>(self, files: impl IntoIterator<Item = (&'f str, u32, &'f str)>) -> Self {
         files.into_iter().fold(self, |plan, (path, mode, text)| plan.file(path, mode, text))
     }
 
-    /// Further packages of the suite in the root itself, which is made anew for them and kept.
+    /// Adds packages of the suite to the root, which is built and cached with them.
     pub fn with(mut self, packages: &[&str]) -> Self {
         self.further.extend(packages.iter().map(|&package| package.to_owned()));
         self
     }
 
-    /// A virtual environment of Python at that place, with real programs from PyPI: `requirements` lists every package
-    /// that is needed, with its version. It is made once and kept; machines themselves have no network.
+    /// Adds a Python virtual environment at `place` with real programs from PyPI. `requirements` pins every
+    /// package. It is built once and cached; machines have no network.
     pub fn python(mut self, place: &str, requirements: &str) -> Self {
         self.pythons.push(Python { place: place.to_owned(), requirements: requirements.to_owned() });
         self
     }
 
-    /// A package that is installed after the boot and before the users are added, as on a robot.
+    /// Installs a package after the boot and before the users are added, as on a robot.
     pub fn install(mut self, package: impl Into<PathBuf>) -> Self {
         self.packages.push(package.into());
         self
     }
 
-    /// An ordinary user, a member of these groups.
+    /// Adds a regular user who is a member of these groups.
     pub fn user(mut self, name: &str, groups: &[&str]) -> Self {
         self.users.push((name.to_owned(), groups.iter().map(|&group| group.to_owned()).collect()));
         self
     }
 
-    /// A further option for systemd-nspawn. Device policies of units, for example, take effect only with
-    /// `--capability=all` and `--system-call-filter=@known`.
+    /// Adds an option for systemd-nspawn. For example, device policies of units require `--capability=all`
+    /// and `--system-call-filter=@known`.
     pub fn nspawn(mut self, option: &str) -> Self {
         self.options.push(option.to_owned());
         self
     }
 
-    /// Boots the machine, and returns when it has nothing more to start and has its packages and users.
+    /// Boots the machine; returns when systemd has started everything and packages and users are there.
     pub fn boot(self) -> Result<Machine> {
         let stage = self.stage_files()?;
         let machine = Machine::start(stage)?;
@@ -98,19 +98,18 @@ impl Plan {
         Ok(machine)
     }
 
-    /// The root itself, made now if it is not in the cache, for who lays something over it: it is never written to.
+    /// Returns the cached root or builds it. It is read-only for the caller, who may lay an overlay above it.
     pub fn root(self) -> Result<PathBuf> {
         host::prepare()?;
         root::cached(self.suite, &self.further)
     }
 
-    /// Only makes the root with its files: a tree in which programs can run, but no systemd does. This is
-    /// what an image builder sees; [`Stage::boot`] boots it afterwards. A plan with packages or users cannot
-    /// be staged.
+    /// Creates only the root with its files: programs can run in it, but systemd does not. An image builder
+    /// sees this; [`Stage::boot`] boots it later. A plan with packages or users cannot be staged.
     pub fn stage(self) -> Result<Stage> {
         anyhow::ensure!(
             self.packages.is_empty() && self.users.is_empty(),
-            "plan: packages and users need a running system: install them with `Stage::run`, or say `boot`"
+            "plan: packages and users require a running system: use `Stage::run` or `boot`"
         );
         self.stage_files()
     }

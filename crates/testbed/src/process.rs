@@ -1,4 +1,4 @@
-//! Running host programs within bounds: no wait without an end, no pipe that fills up, no process left over.
+//! Runs host programs with a time limit, without blocking on full pipes or leaving processes behind.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -12,16 +12,15 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
 
-/// The status of a command that was ended by its bound, as `timeout` reports it.
+/// Exit status of a command that timed out, as for `timeout`.
 pub(crate) const OUT_OF_TIME: i32 = 124;
 
-/// How long a tool may take to follow the process that it brought into a machine.
+/// How long `nsenter` may take to end after the process it started.
 const END_BOUND: Duration = Duration::from_secs(2);
 
-/// What a program left behind.
+/// The result of a program.
 pub(crate) struct Ended {
-    /// As a shell has it: 128 plus the number of the signal that ended it, [`OUT_OF_TIME`] when its time was
-    /// up.
+    /// Exit status as in a shell: 128 plus the signal number, [`OUT_OF_TIME`] after a timeout.
     pub(crate) status: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -29,19 +28,19 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// The end of what it said, for an error message.
+    /// Returns the end of its output for an error message.
     pub(crate) fn tail(&self) -> String {
         last_lines(&format!("{}{}", self.stdout, self.stderr), 30)
     }
 }
 
-/// Runs a program without input until it ends or its time is up. A process that it leaves behind with the
-/// same output does not keep this waiting.
+/// Runs a program without input until it ends or times out. A process it leaves behind with the same output
+/// does not delay this.
 pub(crate) fn run(command: &mut Command, bound: Duration) -> io::Result<Ended> {
     run_holding(command, Stdio::null(), bound)
 }
 
-/// The same with a standard input, for a program that shall hold it rather than read it.
+/// Runs a program that holds a file open as its standard input.
 pub(crate) fn run_holding(command: &mut Command, input: Stdio, bound: Duration) -> io::Result<Ended> {
     let begin = Instant::now();
     command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -54,7 +53,7 @@ pub(crate) fn run_holding(command: &mut Command, input: Stdio, bound: Duration) 
         sources.extend(taps.iter().filter_map(Tap::source));
         let out_of_time = !ready(&mut sources, begin + bound)?;
         let ended = !sources[0].revents().is_empty();
-        // In this order: what was written before the end is in the pipes now.
+        // In this order: output written before the end is in the pipes now.
         for tap in &mut taps {
             tap.drain()?;
         }
@@ -69,7 +68,7 @@ pub(crate) fn run_holding(command: &mut Command, input: Stdio, bound: Duration) 
     Ok(Ended { status: status.unwrap_or(OUT_OF_TIME), stdout, stderr, took: begin.elapsed() })
 }
 
-/// Waits for a child's end; none when the time is up first.
+/// Waits for a child to end; `None` after a timeout.
 pub(crate) fn wait(child: &mut Child, bound: Duration) -> io::Result<Option<ExitStatus>> {
     if let Some(status) = child.try_wait()? {
         return Ok(Some(status));
@@ -82,7 +81,7 @@ pub(crate) fn wait(child: &mut Child, bound: Duration) -> io::Result<Option<Exit
     }
 }
 
-/// Waits until one of the sources has something; false when the time is up first.
+/// Waits until one of the sources is readable; false after a timeout.
 pub(crate) fn ready(sources: &mut [PollFd<'_>], deadline: Instant) -> io::Result<bool> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -95,21 +94,21 @@ pub(crate) fn ready(sources: &mut [PollFd<'_>], deadline: Instant) -> io::Result
     }
 }
 
-/// A handle that can be waited on together with others for a child's end.
+/// Returns a handle that becomes readable when the child ends, to poll with others.
 pub(crate) fn pidfd(child: &Child) -> io::Result<OwnedFd> {
     Ok(pidfd_open(pid(child), PidfdFlags::empty())?)
 }
 
-/// Ends a child that entered a machine, and what it started there. The tools that enter a pid namespace fork,
-/// and they must outlive the process inside: when they do not, its exit status is left to the host's init,
-/// and not every container has one that takes it.
+/// Ends a child that entered a machine, and the processes it started there. Tools that enter a PID namespace
+/// fork and must outlive the process inside. Otherwise the host's init has to reap it, which not every
+/// container has.
 pub(crate) fn end(child: &mut Child) {
     if matches!(child.try_wait(), Ok(Some(_))) {
         return;
     }
     let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap_or_default();
     for inner in children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)) {
-        // It leads a group or it does not, and either may be gone already.
+        // It may not lead a group, or may be gone already.
         let _ = kill_process_group(inner, Signal::KILL);
         let _ = kill_process(inner, Signal::KILL);
     }
@@ -127,7 +126,7 @@ fn code(status: ExitStatus) -> i32 {
     status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(-1)
 }
 
-/// The reading end of a pipe, and what has come through it so far.
+/// The read end of a pipe with the data received so far.
 pub(crate) struct Tap {
     pipe: Option<fs::File>,
     seen: Vec<u8>,
@@ -142,12 +141,12 @@ impl Tap {
         Ok(Self { pipe: pipe.map(fs::File::from), seen: Vec::new() })
     }
 
-    /// What to wait for; none once the other side has closed the pipe.
+    /// Returns what to poll; `None` once the other end is closed.
     pub(crate) fn source(&self) -> Option<PollFd<'_>> {
         self.pipe.as_ref().map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN))
     }
 
-    /// Takes what is there, without waiting.
+    /// Reads the available data without waiting.
     pub(crate) fn drain(&mut self) -> io::Result<()> {
         let Some(pipe) = &mut self.pipe else { return Ok(()) };
         match pipe.read_to_end(&mut self.seen) {
@@ -160,8 +159,7 @@ impl Tap {
         Ok(())
     }
 
-    /// Waits until `find` finds something in what has been seen; none when the time is up or the pipe is
-    /// closed first.
+    /// Waits until `find` returns a value; `None` after a timeout, or if the pipe is closed first.
     pub(crate) fn wait_for<T>(
         &mut self,
         deadline: Instant,
@@ -169,8 +167,8 @@ impl Tap {
     ) -> io::Result<Option<T>> {
         loop {
             self.drain()?;
-            if let Some(found) = find(&self.text()) {
-                return Ok(Some(found));
+            if let Some(value) = find(&self.text()) {
+                return Ok(Some(value));
             }
             let Some(source) = self.source() else { return Ok(None) };
             if !ready(&mut [source], deadline)? {
@@ -179,7 +177,7 @@ impl Tap {
         }
     }
 
-    /// Everything seen since the beginning, or since the last [`Tap::forget`].
+    /// Returns everything received since the start or the last [`Tap::forget`].
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.seen).into_owned()
     }
@@ -189,7 +187,7 @@ impl Tap {
     }
 }
 
-/// The last lines of a text.
+/// Returns the last lines of a text.
 pub(crate) fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(count)..].join("\n")

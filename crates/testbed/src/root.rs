@@ -1,4 +1,4 @@
-//! A suite's root file system: made once by mmdebstrap and kept; machines write to an overlay above it.
+//! A suite's root file system: built once by mmdebstrap and cached. Machines write to an overlay above it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use crate::archive::{Archive, MIRROR_VARIABLE};
 use crate::suite::Suite;
 use crate::{cache, host};
 
-/// Turns mmdebstrap's tree into that of a machine that has been booted before.
+/// Turns mmdebstrap's tree into that of a machine that has booted before.
 const FINISH: &str = include_str!("root/finish.sh");
 
-/// Nothing on a test machine reads these, and together they are a third of a root.
+/// Not used on test machines, and a third of a root.
 const LEFT_OUT: [&str; 4] = [
     "path-exclude=/usr/share/doc/*",
     "path-exclude=/usr/share/info/*",
@@ -21,7 +21,7 @@ const LEFT_OUT: [&str; 4] = [
     "path-exclude=/usr/share/man/*",
 ];
 
-/// The root of a suite with further packages, made now if it is not in the cache.
+/// Returns the cached root of a suite with extra packages, or builds it.
 pub(crate) fn cached(suite: Suite, further: &[String]) -> Result<PathBuf> {
     let recipe = recipe(suite, further);
     let key = cache::key(suite.name(), &[suite.name(), &recipe.join("\n"), FINISH]);
@@ -29,9 +29,9 @@ pub(crate) fn cached(suite: Suite, further: &[String]) -> Result<PathBuf> {
 }
 
 fn make(suite: Suite, recipe: &[String], draft: &Path, lock: &File) -> Result<()> {
-    eprintln!("test machine: making the {suite} root, once; this takes about half a minute");
+    eprintln!("test machine: building the {suite} root into the cache; this takes about half a minute");
     let archive = Archive::of_host();
-    // With mounts of its own: those that it makes in the draft are gone when it is, even when it is killed.
+    // A private mount namespace, so that its mounts end with it, even if it is killed.
     let mut bootstrap = Command::new("unshare");
     bootstrap
         .args(["--mount", "--propagation", "private", "mmdebstrap"])
@@ -43,12 +43,15 @@ fn make(suite: Suite, recipe: &[String], draft: &Path, lock: &File) -> Result<()
     }
     bootstrap.arg(suite.name()).arg(draft).arg(format!("deb {} {suite} main", archive.mirror));
     cache::step("mmdebstrap", &mut bootstrap, Stdio::from(lock.try_clone()?)).with_context(|| {
-        format!("{suite} root: not made from {}: name another mirror in {MIRROR_VARIABLE}", archive.mirror)
+        format!(
+            "cannot build the {suite} root from {}: set another mirror in {MIRROR_VARIABLE}",
+            archive.mirror
+        )
     })?;
     cache::step("finish.sh", Command::new("sh").args(["-c", FINISH, "finish.sh"]).arg(draft), Stdio::null())
 }
 
-/// mmdebstrap's arguments, without those that name places on this host.
+/// mmdebstrap's arguments, without those that contain paths of this host.
 fn recipe(suite: Suite, further: &[String]) -> Vec<String> {
     let mut recipe =
         vec!["--mode=root".to_owned(), "--variant=minbase".to_owned(), "--format=directory".to_owned()];

@@ -1,5 +1,5 @@
 //! A stand-in for ROS 2: enough of `/opt/ros/jazzy` and of a workspace for a launch with two nodes, which
-//! record what they are and every signal they get. `ros/` holds its files, laid out as they are on a machine.
+//! record their properties and every signal. `ros/` contains its files in their layout on a machine.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use crate::machine::Machine;
 
 const ROS2: &str = include_str!("../ros/opt/ros/jazzy/bin/ros2");
 
-/// Its manners: `{"nodes": [...], "exit": 3, "deaf": true}`, all optional; without the file, two obedient
-/// nodes. `ros2` itself tells more.
+/// File with its behavior: `{"nodes": [...], "exit": 3, "deaf": true}`, all optional. Without it, two nodes
+/// obey signals. See `ros2` for details.
 pub const MANNERS: &str = "/etc/ros-stand-in.json";
 
-/// Where its processes write down what they are.
+/// Folder of the records that its processes write.
 const RECORDS: &str = "/dev/shm/ros-stand-in";
 
-/// The files, for [`Plan::files`](crate::Plan::files).
+/// Returns the files for [`Plan::files`](crate::Plan::files).
 pub fn stand_in() -> [(&'static str, u32, &'static str); 6] {
     [
         ("/opt/ros/jazzy/setup.bash", 0o644, include_str!("../ros/opt/ros/jazzy/setup.bash")),
@@ -41,49 +41,52 @@ pub fn stand_in() -> [(&'static str, u32, &'static str); 6] {
 pub struct Process {
     /// `launch`, or the name of a node.
     pub role: String,
-    /// Its number on the machine.
+    /// Process ID on the machine.
     pub pid: u32,
-    /// Its parent at the start.
+    /// Parent process ID at the start.
     pub parent: u32,
-    /// Its process group.
+    /// Process group ID.
     pub group: u32,
-    /// Whom it runs as.
+    /// User ID.
     pub uid: u32,
-    /// Its arguments, from the program on.
+    /// Arguments, starting with the program.
     pub argv: Vec<String>,
     /// Its working directory.
     pub folder: String,
-    /// Its environment.
+    /// Environment variables.
     pub environment: BTreeMap<String, String>,
-    /// Signals among SIGHUP, SIGINT and SIGTERM that it inherited blocked or ignored, and so cannot hear.
+    /// Signals among SIGHUP, SIGINT and SIGTERM that it inherited blocked or ignored.
     pub unheard: Vec<String>,
-    /// Signals that it got: name and sender; 0 is the kernel (a terminal's Ctrl-C) or somebody outside the
-    /// machine.
+    /// Signals received, with the sender's process ID; 0 means the kernel (a terminal's Ctrl-C) or a process
+    /// outside the machine.
     #[serde(skip)]
     pub signals: Vec<(String, u32)>,
-    /// Another launch of a stack, or a node of one, was there when this one began.
+    /// Whether another launch or node of a stack was running when this one started.
     #[serde(skip)]
     pub clash: bool,
-    /// The status with which it ended by itself; none while it runs, and when it was killed.
+    /// Exit status; `None` while it runs, and if it was killed.
     #[serde(skip)]
     pub status: Option<i32>,
 }
 
 impl Process {
-    /// How often it got a signal.
+    /// Returns how often it received a signal.
     pub fn count(&self, signal: &str) -> usize {
         self.signals.iter().filter(|(name, _)| name == signal).count()
     }
 }
 
-/// Every process that the stand-in has been since the boot, in the order of their starts.
+/// Returns every process of the stand-in since boot, in start order.
+///
 ///
 /// # Panics
-/// When the records are not readable, which is a fault of the stand-in.
+///
+///
+/// If the records are malformed, which is a bug of the stand-in.
 #[track_caller]
 pub fn processes(machine: &Machine) -> Vec<Process> {
     let mut processes: Vec<Process> = Vec::new();
-    // Not by a command inside: whoever waits for a process asks many times.
+    // Reads files instead of running a command, because callers poll this often.
     let records = machine.list(RECORDS);
     let records = records.iter().map(|name| machine.read(&format!("{RECORDS}/{name}")).unwrap_or_default());
     for line in records.collect::<String>().lines() {

@@ -1,4 +1,4 @@
-//! A person at a terminal: a real login through PAM, known to logind, with job control and a Ctrl-C.
+//! A person at a terminal: a real login through PAM and logind, with job control and Ctrl-C.
 
 use std::env;
 use std::io::Write;
@@ -14,11 +14,11 @@ use crate::process::{self, Ended, Tap};
 
 const LOGIN_BOUND: Duration = Duration::from_secs(20);
 
-/// Stands around what this module asks the shell; nobody else prints it.
+/// Delimits what this module prints through the shell; nothing else prints this character.
 const FENCE: char = '\x1e';
 
-/// A login session on a pseudo-terminal of the machine; [`Machine::login_session`] opens one. Dropping it
-/// hangs up.
+/// A login session on a pseudo-terminal of the machine, from [`Machine::login_session`]. Dropping it hangs
+/// up.
 pub struct Session<'m> {
     machine: &'m Machine,
     user: String,
@@ -31,14 +31,17 @@ pub struct Session<'m> {
 impl Machine {
     /// Logs a user in on a terminal.
     ///
+    ///
     /// # Panics
-    /// When there is no shell in a logind session in time.
+    ///
+    ///
+    /// If there is no shell in a logind session in time.
     #[track_caller]
     pub fn login_session(&self, user: &str) -> Session<'_> {
         Session::open(self, user)
     }
 
-    /// Lends the terminal that this process runs on to a login of the user, for a person to look around.
+    /// Connects this process's terminal to a login of the user, for a person to look around.
     pub fn lend_terminal(&self, user: &str) -> Result<()> {
         lend_terminal(self, user)
     }
@@ -54,7 +57,7 @@ impl<'m> Session<'m> {
         let screen = Tap::new(script.stdout.take()).expect("a pipe that was just made");
         let mut session =
             Self { machine, user: user.to_owned(), id: String::new(), script, keyboard, screen };
-        // Whatever is typed before the prompt is there, `login` throws away.
+        // `login` discards input typed before the prompt.
         let prompt = |screen: &str| (screen.ends_with("$ ") || screen.ends_with("# ")).then_some(());
         session.see("a prompt", LOGIN_BOUND, prompt);
         session.type_line("stty -echo -onlcr; PS1= PS2= PROMPT_COMMAND=");
@@ -63,14 +66,14 @@ impl<'m> Session<'m> {
         session
     }
 
-    /// logind's name for the session.
+    /// Returns logind's ID of the session.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Runs a command in the foreground of the terminal and waits for its end; its output is what the screen
-    /// shows.
-    #[must_use = "a command that fails unnoticed proves nothing: say .ok() or .fails()"]
+    /// Runs a command in the foreground of the terminal and waits for its end; its output is what the
+    /// terminal shows.
+    #[must_use = "check the result with .ok() or .fails()"]
     #[track_caller]
     pub fn run(&mut self, command: &str) -> Output<'m> {
         let begin = Instant::now();
@@ -81,7 +84,7 @@ impl<'m> Session<'m> {
         Output::new(format!("{}@tty$ {command}", self.user), ended, Some(self.machine))
     }
 
-    /// Types a line and does not wait for anything; the screen is cleared before.
+    /// Clears the screen, types a line and does not wait.
     #[track_caller]
     pub fn type_line(&mut self, line: &str) {
         self.screen.drain().expect("a pipe that is open");
@@ -89,17 +92,16 @@ impl<'m> Session<'m> {
         self.press(&format!("{line}\n"));
     }
 
-    /// Presses Ctrl-C: the terminal sends SIGINT to everything in its foreground.
+    /// Presses Ctrl-C: the terminal sends SIGINT to its foreground process group.
     #[track_caller]
     pub fn interrupt(&mut self) {
         self.press("\x03");
     }
 
-    /// Waits for the end of the command that was typed last, and returns its status and what the screen
-    /// shows.
+    /// Waits for the end of the last typed command; returns its status and what the screen shows.
     #[track_caller]
     pub fn finish(&mut self, bound: Duration) -> (i32, String) {
-        // Ctrl-C makes the terminal forget what was typed ahead, so this must come after it.
+        // Ctrl-C discards input typed ahead, so this must come after it.
         let fence = FENCE as u32;
         self.press(&format!("printf '\\{fence:03o}%s\\{fence:03o}' $?\n"));
         let (before, status) = self.fenced(bound);
@@ -112,7 +114,7 @@ impl<'m> Session<'m> {
         self.see(&format!("{text:?}"), bound, |screen| screen.contains(text).then_some(()));
     }
 
-    /// Logs out and waits until the session's processes have seen it.
+    /// Logs out and waits until the session's processes have ended.
     #[track_caller]
     pub fn logout(mut self) {
         self.type_line("exit");
@@ -125,7 +127,7 @@ impl<'m> Session<'m> {
         );
     }
 
-    /// Lets the shell print a word between two fences: what was on the screen before it, and the word.
+    /// Makes the shell print a word between two delimiters; returns the screen before it, and the word.
     #[track_caller]
     fn ask(&mut self, word: &str, bound: Duration) -> (String, String) {
         let fence = FENCE as u32;
@@ -163,26 +165,26 @@ impl<'m> Session<'m> {
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        // Without `script` the pseudo-terminal has no other side: the kernel sends SIGHUP, as to a closed
+        // Without `script` the pseudo-terminal has no other side: the kernel sends SIGHUP, as for a closed
         // window.
         process::end(&mut self.script);
     }
 }
 
-/// Gives the terminal that this process runs on to a login on the machine, until that logs out.
+/// Connects this process's terminal to a login on the machine until that logs out.
 pub(crate) fn lend_terminal(machine: &Machine, user: &str) -> Result<()> {
     let mut command = enter(machine, &TERMINAL);
     command.arg(login(user)).envs(env::var("TERM").map(|term| ("TERM", term)));
-    // What `login` ends with says nothing about the shell.
-    command.status().context("`nsenter` does not start").map(drop)
+    // The exit status of `login` says nothing about the shell.
+    command.status().context("cannot start `nsenter`").map(drop)
 }
 
-/// Makes a pseudo-terminal of the machine's own; one of the host's would have no name there. It must not be
-/// the leader of a session, because then the terminal would become its own and not the login's.
+/// Creates a pseudo-terminal inside the machine; one of the host would have no name there. It must not lead a
+/// session, because then the terminal would become its own and not the login's.
 const TERMINAL: [&str; 5] = ["script", "--quiet", "--return", "/dev/null", "--command"];
 
-/// What a getty runs. `exec`, because `login` leaves the group of its parent, and would then stand in the
-/// background of its own terminal.
+/// What a getty runs. It uses `exec` because `login` leaves its parent's process group and would then be in
+/// the background of its own terminal.
 fn login(user: &str) -> String {
     format!("exec login -f {user}")
 }

@@ -1,8 +1,8 @@
-//! A stage: a private, writable view of a root, before anything runs on it and between boots.
+//! A stage: a private, writable view of a root, for when no system runs on it.
 //!
-//! The view is an overlay with its upper half in memory, in a mount namespace that belongs to one process,
-//! the keeper. Ending the keeper's standard input ends the stage and whatever runs on it; that is also what
-//! happens when the test's process dies, so nothing is left over even then.
+//! It is an overlay with its upper layer in memory, in a mount namespace of a keeper process. Closing the
+//! keeper's standard input ends the stage and everything running on it. The same happens if the test process
+//! dies, so nothing is left behind.
 
 use std::fs;
 use std::io::Read;
@@ -23,26 +23,26 @@ use crate::{host, root};
 const KEEPER: &str = include_str!("stage/keeper.sh");
 const ENTER: &str = include_str!("stage/enter.sh");
 
-/// Where the keeper mounts the overlay, as seen by the keeper.
+/// Where the keeper mounts the overlay, in its namespace.
 pub(crate) const ROOT: &str = "/run/root";
 
 const PREPARE_BOUND: Duration = Duration::from_secs(20);
 const END_BOUND: Duration = Duration::from_secs(20);
 
-/// A writable root without a running system; [`Plan::stage`](crate::Plan::stage) makes one.
+/// A writable root without a running system; created by [`Plan::stage`](crate::Plan::stage).
 pub struct Stage {
     name: String,
     keeper: Child,
     tree: Tree,
     suite: Suite,
-    /// Further ones for systemd-nspawn.
+    /// Additional options for systemd-nspawn.
     options: Vec<String>,
-    /// What has run on it so far, for the names of cgroups and sockets.
+    /// Number of runs so far, for the names of cgroups and sockets.
     runs: AtomicU32,
 }
 
 impl Stage {
-    /// Sets a stage up above a suite's root.
+    /// Creates a stage above a suite's root.
     pub(crate) fn new(
         suite: Suite,
         further: &[String],
@@ -60,9 +60,9 @@ impl Stage {
             .arg(&name)
             .args(layers.iter().filter_map(|layer| layer.file_name()));
         keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut keeper = keeper.spawn().context("`unshare` does not start")?;
-        let mut said = Tap::new(keeper.stdout.take())?;
-        if said
+        let mut keeper = keeper.spawn().context("cannot start `unshare`")?;
+        let mut keeper_output = Tap::new(keeper.stdout.take())?;
+        if keeper_output
             .wait_for(Instant::now() + PREPARE_BOUND, |text| text.strip_suffix("ready\n").map(drop))?
             .is_none()
         {
@@ -71,18 +71,21 @@ impl Stage {
             let mut why = String::new();
             keeper.stderr.take().map(|mut pipe| pipe.read_to_string(&mut why)).transpose()?;
             bail!(
-                "test machine: its stage was not set up: it needs overlayfs and a writable cgroup v2: {why}"
+                "test machine: cannot set up its stage: it needs overlayfs and a writable cgroup v2: {why}"
             );
         }
         let tree = Tree::open(&format!("/proc/{}/root{ROOT}", keeper.id()))?;
         Ok(Self { name, keeper, tree, suite, options, runs: AtomicU32::new(0) })
     }
 
-    /// Runs a shell script as root in a chroot into the stage: no systemd, no network.
+    /// Runs a shell script as root in a chroot into the stage, without systemd or network.
+    ///
     ///
     /// # Panics
-    /// When the tools that enter the stage do not start.
-    #[must_use = "a command that fails unnoticed proves nothing: say .ok() or .fails()"]
+    ///
+    ///
+    /// If `nsenter` cannot start.
+    #[must_use = "check the result with .ok() or .fails()"]
     pub fn run(&self, script: &str) -> Output<'static> {
         let mut command = self.enter(&self.next_run());
         command.args(["unshare", "--fork", "--pid", "--kill-child", "--net"]);
@@ -92,27 +95,28 @@ impl Stage {
         Output::new(script.to_owned(), ended.expect("`nsenter` starts"), None)
     }
 
-    /// Copies a file of the host, with its mode.
+    /// Copies a host file with its mode.
     pub fn put_file(&self, host: impl AsRef<Path>, guest: &str) -> Result<()> {
         self.tree.copy(host.as_ref(), guest)
     }
 
-    /// Writes a file, with the folders above it.
+    /// Writes a file, creating parent folders.
     pub fn put(&self, path: &str, mode: u32, bytes: impl AsRef<[u8]>) -> Result<()> {
         self.tree.write(path, mode, bytes.as_ref())
     }
 
-    /// The text of a file, if it exists.
+    /// Reads a text file; `None` if it does not exist.
     pub fn read(&self, path: &str) -> Option<String> {
         self.read_bytes(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The bytes of a file, if it exists.
+    /// Reads a file; `None` if it does not exist.
     pub fn read_bytes(&self, path: &str) -> Option<Vec<u8>> {
         self.tree.read(path).ok()
     }
 
-    /// A host command inside the stage's mounts and in the cgroup of a run; the caller adds what to run.
+    /// Returns a host command in the stage's mounts and in the cgroup of a run; the caller appends the
+    /// program.
     pub(crate) fn enter(&self, run: &str) -> system::Command {
         let cgroup = format!("/sys/fs/cgroup/{run}");
         let mut command = system::Command::new("nsenter");
@@ -129,7 +133,7 @@ impl Stage {
         command
     }
 
-    /// A name for the next run on this stage that no run on any stage has had: its cgroup and its socket.
+    /// Returns a name for the next run that is unique among all stages, for its cgroup and socket.
     pub(crate) fn next_run(&self) -> String {
         format!("{}/{}", self.name, self.runs.fetch_add(1, Ordering::Relaxed))
     }
@@ -146,7 +150,7 @@ impl Stage {
         self.suite
     }
 
-    /// The folder of the overlay, as a path on the host.
+    /// Returns the overlay's folder as a host path.
     pub(crate) fn folder(&self) -> String {
         format!("/proc/{}/root{ROOT}", self.keeper.id())
     }
@@ -157,7 +161,7 @@ impl Drop for Stage {
         drop(self.keeper.stdin.take());
         if !matches!(process::wait(&mut self.keeper, END_BOUND), Ok(Some(status)) if status.success()) {
             eprintln!(
-                "test machine {}: not taken away completely: look for its cgroup and its processes",
+                "test machine {}: cannot remove it completely: look for its cgroup and its processes",
                 self.name
             );
             process::end(&mut self.keeper);
@@ -165,7 +169,7 @@ impl Drop for Stage {
     }
 }
 
-/// A name that no other machine on this kernel has.
+/// Returns a name that no other machine on this kernel has.
 fn name() -> Result<String> {
     let random = fs::read_to_string("/proc/sys/kernel/random/uuid").context("/proc is not mounted")?;
     Ok(format!("rovi-machine-{}", &random[..8]))

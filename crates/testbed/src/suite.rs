@@ -1,29 +1,29 @@
-//! The Debian releases that machines run, and what is installed on every one of them.
+//! The Debian releases of test machines, and the packages on every one.
 
 use std::str::FromStr;
 use std::{fmt, panic, thread};
 
 use anyhow::{Result, bail};
 
-/// A Debian release; what matters here is its systemd and its polkit.
+/// A Debian release; tests depend on its systemd and polkit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Suite {
     /// Debian 12: systemd 252, polkit 122.
     Bookworm,
     /// Debian 13: systemd 257, polkit 126.
     Trixie,
-    /// Debian unstable, as it was when its root was made.
+    /// Debian unstable, as of when its root was built.
     Sid,
 }
 
 impl Suite {
-    /// Every suite, oldest first.
+    /// All suites, oldest first.
     pub const ALL: [Self; 3] = [Self::Bookworm, Self::Trixie, Self::Sid];
 
-    /// Those that the products are made for.
+    /// The suites that the products support.
     pub const STABLE: [Self; 2] = [Self::Trixie, Self::Bookworm];
 
-    /// The suite's name in the archive.
+    /// Returns the suite's name in the archive.
     pub fn name(self) -> &'static str {
         match self {
             Self::Bookworm => "bookworm",
@@ -32,23 +32,23 @@ impl Suite {
         }
     }
 
-    /// What a root has beside Debian's essential packages. Machines have no network, so this holds every
-    /// dependency of the packages that are installed on them.
+    /// Returns the packages of a root in addition to the essential ones. Machines have no network, so this
+    /// includes all dependencies of the packages under test.
     pub(crate) fn packages(self) -> &'static [&'static str] {
         &[
             "dbus",
-            // The user manager's own bus, as on any Debian that was installed with recommendations.
+            // The user bus, as installed by default on Debian.
             "dbus-user-session",
             "init",
             "iproute2",
             "libnss-systemd",
             "libpam-systemd",
-            // Both left the essential set in trixie.
+            // Not essential since trixie.
             "login",
             "passwd",
             "polkitd",
             "procps",
-            // For stand-ins of real programs, the one for ROS among them.
+            // For stand-ins of real programs, such as the one for ROS.
             "python3",
             "rpm",
             "systemd",
@@ -57,7 +57,7 @@ impl Suite {
     }
 }
 
-/// Plays a scenario in every case, say on every suite, at once: most of each is waiting.
+/// Runs a scenario for all cases (such as suites) in parallel, because it mostly waits.
 pub fn at_once<C: Send>(
     cases: impl IntoIterator<Item = C>,
     scenario: impl Fn(C) -> Result<()> + Sync,
@@ -65,7 +65,7 @@ pub fn at_once<C: Send>(
     let scenario = &scenario;
     thread::scope(|scope| {
         let runs: Vec<_> = cases.into_iter().map(|case| scope.spawn(move || scenario(case))).collect();
-        // Each is waited for, whatever became of the others.
+        // Joins all threads, even after a failure.
         let ended: Vec<_> = runs.into_iter().map(thread::ScopedJoinHandle::join).collect();
         ended.into_iter().try_for_each(|run| run.unwrap_or_else(|panic| panic::resume_unwind(panic)))
     })
@@ -83,10 +83,7 @@ impl FromStr for Suite {
     fn from_str(name: &str) -> Result<Self> {
         match Self::ALL.into_iter().find(|suite| suite.name() == name) {
             Some(suite) => Ok(suite),
-            None => bail!(
-                "suite `{name}`: no machine runs it: use one of {}",
-                Self::ALL.map(Self::name).join(", ")
-            ),
+            None => bail!("unknown suite `{name}`: expected one of {}", Self::ALL.map(Self::name).join(", ")),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Files of a machine, reached through a handle on its root folder: nothing runs inside, and no symbolic link
-//! leads out to the host's own files.
+//! Files of a machine, accessed through a handle on its root folder: no process runs inside, and symlinks
+//! cannot lead to host files.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -12,36 +12,36 @@ use anyhow::{Context, Result};
 use rustix::fs::{CWD, Dir, Mode, OFlags, ResolveFlags, fchmod, mkdirat, openat, openat2, renameat};
 use rustix::io::Errno;
 
-/// A machine's files.
+/// The files of a machine.
 pub(crate) struct Tree {
     root: OwnedFd,
 }
 
 impl Tree {
-    /// The tree below a folder of the host, or below `/proc/PID/root`.
+    /// Opens a folder of the host, or `/proc/PID/root`.
     pub(crate) fn open(root: &str) -> Result<Self> {
         let root = openat(CWD, root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .with_context(|| format!("`{root}`: not opened"))?;
+            .with_context(|| format!("cannot open `{root}`"))?;
         Ok(Self { root })
     }
 
-    /// Puts a file there as `install` does: folders are made as needed, and what had the name before,
-    /// a link for example, is replaced in one step.
+    /// Writes a file as `install` does: creates parent folders, and atomically replaces what was there, such
+    /// as a symlink.
     pub(crate) fn write(&self, path: &str, mode: u32, bytes: &[u8]) -> Result<()> {
         self.replace(Path::new(path), mode, bytes)
-            .with_context(|| format!("`{path}` in the machine: not written"))
+            .with_context(|| format!("cannot write `{path}` in the machine"))
     }
 
-    /// Copies a file of the host there, with its mode.
+    /// Copies a host file with its mode.
     pub(crate) fn copy(&self, host: &Path, path: &str) -> Result<()> {
-        let what = || format!("`{}`: not read", host.display());
+        let what = || format!("cannot read `{}`", host.display());
         let mode = fs::metadata(host).with_context(what)?.permissions().mode();
         self.write(path, mode & 0o7777, &fs::read(host).with_context(what)?)
     }
 
     fn replace(&self, path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not the name of a file"));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file name"));
         };
         let folder = self.folder(folder)?;
         let mut draft = OsStr::new(".").to_owned();
@@ -67,14 +67,14 @@ impl Tree {
         }
     }
 
-    /// The bytes of a file; an error of kind `NotFound` where there is none.
+    /// Reads a file; an error of kind `NotFound` if it does not exist.
     pub(crate) fn read(&self, path: &str) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         File::from(self.open_at(Path::new(path), OFlags::RDONLY)?).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
-    /// The names in a folder, sorted; none where there is no folder.
+    /// Returns the sorted names in a folder; empty if it does not exist.
     pub(crate) fn list(&self, path: &str) -> io::Result<Vec<String>> {
         let folder = match self.open_at(Path::new(path), OFlags::RDONLY | OFlags::DIRECTORY) {
             Err(Errno::NOENT) => return Ok(Vec::new()),
@@ -91,7 +91,7 @@ impl Tree {
         Ok(names)
     }
 
-    /// Whether the name exists; a dangling link does not.
+    /// Returns whether a path exists; false for a dangling symlink.
     pub(crate) fn has(&self, path: &str) -> bool {
         self.open_at(Path::new(path), OFlags::PATH).is_ok()
     }

@@ -1,5 +1,5 @@
-//! The boot test of a finished image: takes an image, looks at it (`check.rs`), and boots a copy of it in a virtual machine
-//! with its own kernel and initramfs, until what is asked inside has been answered. The image itself is only read.
+//! Boot test of a finished image: checks the image (`check.rs`) and boots a copy of it in a virtual machine
+//! with its own kernel and initramfs, until all probes have been answered. The image is only read.
 
 pub mod bundle;
 pub mod copy;
@@ -27,46 +27,46 @@ use super::card::start::Start;
 use super::card::volume::Volume;
 use super::check;
 
-/// From the start of the machine to its last answer. A quiet host needs a tenth of it; one that compiles beside this, or a
-/// board that is emulated with its card slot, several times as much.
+/// From power-on to the last answer. An idle host needs a tenth of it; a busy one, or a board that is
+/// emulated with its card slot, several times as much.
 const BOUND: Duration = Duration::from_secs(600);
 
-/// Since when units come by a kernel's command line.
+/// First version of systemd that takes units from the kernel command line.
 const OLDEST_MANAGER: u32 = 256;
 
-/// A card that is ready to be put into a machine, with what will be asked there.
+/// A card ready to boot, with its probes.
 #[derive(Debug)]
 pub struct Trial {
     board: Board,
     model: Model,
     copy: Copy,
-    /// Words that the questions need, for the kernel.
+    /// Kernel parameters for the test.
     words: String,
     command_line: String,
     bundle: Bundle,
     folder: PathBuf,
 }
 
-/// What an image is tested as.
+/// Options of a boot test.
 #[derive(Debug)]
 pub struct Options {
-    /// What it is for; known from its name if it was made here.
+    /// Name of the board; by default taken from the name of the image.
     pub board: Option<String>,
-    /// Products that it shall hold, which bring their own questions.
+    /// Products in the image whose probes to run.
     pub products: Vec<String>,
     /// A package to upgrade to.
     pub next: Option<PathBuf>,
-    /// On the board that it is for, as far as the emulator has it, and not on the quickest machine.
+    /// Whether to boot the emulator's model of the board instead of the fastest machine.
     pub on_board: bool,
 }
 
-/// Checks and boots an image; what is wrong with it is in the report.
+/// Checks and boots an image; the report contains the failures.
 pub fn test(workspace: &Workspace, image: &Path, options: &Options) -> Result<Report> {
     Trial::prepare(workspace, image, options)?.run(Phase::Boot)
 }
 
 impl Trial {
-    /// Looks at an image, and makes a card of it with the questions on it.
+    /// Checks an image and creates a card with the probes.
     pub fn prepare(workspace: &Workspace, image: &Path, options: &Options) -> Result<Trial> {
         let products = data::products(workspace, image, &options.products)?;
         let board = Board::read(workspace, &data::board_name(workspace, image, options.board.as_deref())?)?;
@@ -90,11 +90,11 @@ impl Trial {
         Ok(Trial { board, model, copy, words, command_line, bundle, folder })
     }
 
-    /// Boots the card and waits for every answer.
+    /// Boots the card and waits for all answers.
     pub fn run(&self, phase: Phase) -> Result<Report> {
         let probes = self.bundle.probes(phase);
         let begin = Instant::now();
-        // A host that is far too busy answers nothing better by being waited for longer.
+        // On a host that is even busier, waiting longer does not help.
         let bound = BOUND.mul_f64(testbed::host::busy().min(3.0));
         let mut emulator = self.start(phase)?;
         let mut answers: Vec<Answer> = Vec::new();
@@ -102,7 +102,7 @@ impl Trial {
             match emulator.next(begin + bound) {
                 Event::Console(line) => {
                     if let Some(end) = report::dead_end(&line) {
-                        bail!("{end}: the console's last lines:\n{}", emulator.tail());
+                        bail!("{end}: last console lines:\n{}", emulator.tail());
                     }
                 }
                 Event::Report(line) => match report::line(&line)? {
@@ -114,12 +114,12 @@ impl Trial {
                 },
                 Event::Ended => {
                     bail!(
-                        "the machine ended before its last answer: the console's last lines:\n{}",
+                        "the machine ended before its last answer: last console lines:\n{}",
                         emulator.tail()
                     );
                 }
                 Event::OutOfTime => bail!(
-                    "no further answer within {} s: the console's last lines:\n{}",
+                    "no further answer within {} s: last console lines:\n{}",
                     bound.as_secs(),
                     emulator.tail()
                 ),
@@ -129,7 +129,7 @@ impl Trial {
         Ok(Report::new(&self.board.name, &self.model.name, begin.elapsed(), &probes, answers))
     }
 
-    /// Switches the machine on, for whoever wants to see what happens.
+    /// Starts the machine and returns its events.
     pub fn start(&self, phase: Phase) -> Result<Emulator> {
         let with_phase = |words: &str| format!("{words} {}", phase.word());
         let (words, command_line) = (with_phase(&self.words), with_phase(&self.command_line));
@@ -145,36 +145,36 @@ impl Trial {
         Emulator::start(&self.model, &place)
     }
 
-    /// The card, for whoever wants to put something on it.
+    /// Returns the path of the card.
     pub fn card(&self) -> &Path {
         self.copy.card()
     }
 }
 
-/// Without it the machine would run, and never answer.
+/// An older systemd would boot but never run the probes.
 fn has_extra_units(card: &Card) -> Result<()> {
     let status = card.root()?.read("/var/lib/dpkg/status")?.unwrap_or_default();
     let status = String::from_utf8_lossy(&status).into_owned();
     let stanza = status.split("\n\n").find(|stanza| stanza.lines().any(|line| line == "Package: systemd"));
     let version = stanza.and_then(|stanza| stanza.lines().find_map(|line| line.strip_prefix("Version: ")));
-    let version = version.context("the image has no systemd: it cannot be tested")?;
+    let version = version.context("the image has no systemd, so it cannot be tested")?;
     let number =
         version.split(|c: char| !c.is_ascii_digit()).next().and_then(|number| number.parse::<u32>().ok());
     ensure!(
         number.is_some_and(|number| number >= OLDEST_MANAGER),
-        "the image has systemd {version}: only {OLDEST_MANAGER} and younger ones take a unit from the kernel's command \
+        "the image has systemd {version}: {OLDEST_MANAGER} or later is required to take a unit from the kernel command \
          line: test it on the board"
     );
     Ok(())
 }
 
-/// Words for the kernel: where messages go, and the unit that asks.
+/// Returns the kernel parameters for the consoles and the unit.
 fn words(model: &Model, bundle: &Bundle) -> String {
     let mut words = vec![format!("console={}", model.console)];
     words.extend(model.command_line.iter().cloned());
-    // A kernel that gives up ends the machine instead of standing still.
+    // Makes a kernel panic end the machine.
     words.extend(
-        // A disk of an emulated board may take minutes to appear, which is nobody's fault.
+        // The disk of an emulated board may take minutes to appear.
         [
             "panic=-1",
             "loglevel=4",
@@ -188,22 +188,22 @@ fn words(model: &Model, bundle: &Bundle) -> String {
     words.join(" ")
 }
 
-/// The image's own words, but for where messages go, and those.
+/// Returns the image's own parameters without its consoles, followed by `words`.
 fn command_line(start: &Start, words: &str) -> Result<String> {
-    /// What a kernel has room for, with the zero at its end.
+    /// The kernel's limit, including the terminating zero.
     const MOST: usize = 2048;
     let own = start.command_line.split_whitespace().filter(|word| !word.starts_with("console="));
     let line = own.chain([words]).collect::<Vec<_>>().join(" ");
-    // With room for the word that says which questions are asked.
+    // Leaves space for the parameter that selects the phase.
     ensure!(
         line.len() + 32 < MOST,
-        "the kernel's command line would have {} characters, and has room for {MOST}",
+        "the kernel command line would have {} characters, but the limit is {MOST}",
         line.len()
     );
     Ok(line)
 }
 
-/// Kernel, initramfs and device tree, where the emulator takes them from.
+/// Extracts kernel, initramfs and device tree to where the emulator loads them.
 fn take_out(volume: &Volume<'_>, start: &Start, model: &Model, folder: &Path) -> Result<()> {
     fs::write(folder.join("kernel"), unpack::kernel(volume.read(&start.kernel)?)?)?;
     fs::write(folder.join("initramfs"), volume.read(&start.initramfs)?)?;

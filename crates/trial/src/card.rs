@@ -1,7 +1,7 @@
-//! A finished card, opened for reading: takes a raw image file, gives its partitions, the files of the boot partition and
-//! those of root.
+//! Opens a finished image for reading: its partitions, the files of the boot partition and those of the root
+//! file system.
 //!
-//! It is a reader of its own, which shares nothing with what writes images: a fault of the writer is not repeated here.
+//! This reader shares no code with the writer of images, so that a bug of the writer is not repeated here.
 
 pub mod root;
 pub mod start;
@@ -18,7 +18,7 @@ use self::volume::Volume;
 
 const SECTOR: u64 = 512;
 
-/// FAT32 with sector numbers of 32 bits: what the boards' read-only memories look for.
+/// FAT32 with LBA addressing, which boot ROMs look for.
 const BOOT: u8 = 0x0c;
 const LINUX: u8 = 0x83;
 
@@ -35,13 +35,13 @@ pub struct Card {
 /// An entry of the partition table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Partition {
-    /// Its place in the table, from 1.
+    /// Number in the table, from 1.
     pub number: usize,
-    /// What it says it holds.
+    /// Partition type.
     pub kind: u8,
-    /// First byte.
+    /// Offset in bytes.
     pub start: u64,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
 }
 
@@ -52,11 +52,11 @@ impl Card {
         let file = File::open(path).with_context(name)?;
         let meta = file.metadata().with_context(name)?;
         if !meta.is_file() {
-            bail!("{}: is no file: name a raw image", name());
+            bail!("{}: not a regular file: name a raw image", name());
         }
         let mut first = [0; SECTOR as usize];
         if meta.len() < SECTOR || file.read_exact_at(&mut first, 0).is_err() || first[510..] != [0x55, 0xaa] {
-            bail!("{}: has no partition table: is it a raw image, and whole?", name());
+            bail!("{}: no partition table: name a complete raw image", name());
         }
         let word = |at: usize| u32::from_le_bytes([first[at], first[at + 1], first[at + 2], first[at + 3]]);
         let partitions = (0..4).map(|index| (index, 446 + 16 * index)).filter(|(_, at)| first[at + 4] != 0);
@@ -71,61 +71,67 @@ impl Card {
         Ok(Card { path: path.to_owned(), file, size: meta.len(), signature: word(440), partitions })
     }
 
-    /// Where it is.
+    /// Returns the path of the image.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its bytes.
+    /// Returns the size in bytes.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// The disk's number, which `PARTUUID=` begins with.
+    /// Returns the disk identifier, which `PARTUUID=` starts with.
     pub fn signature(&self) -> u32 {
         self.signature
     }
 
-    /// What its partition table says.
+    /// Returns the entries of the partition table.
     pub fn partitions(&self) -> &[Partition] {
         &self.partitions
     }
 
-    /// The partition that a board starts from.
+    /// Opens the boot partition.
     pub fn boot(&self) -> Result<Volume<'_>> {
         let partition = self.only(BOOT, "boot")?;
         Volume::open(&self.file, partition.start, partition.size)
             .with_context(|| format!("`{}`: partition {}", self.path.display(), partition.number))
     }
 
-    /// The root file system.
+    /// Opens the root file system.
     pub fn root(&self) -> Result<Root<'_>> {
         let partition = self.only(LINUX, "root")?;
         Root::open(&self.file, partition.start, partition.size)
             .with_context(|| format!("`{}`: partition {}", self.path.display(), partition.number))
     }
 
-    /// What is wrong with the table, whatever the partitions hold.
+    /// Returns faults of the partition table, regardless of the partitions' contents.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if self.signature == 0 {
-            faults.push("partition table: the disk has no number, so no `PARTUUID=` finds it".to_owned());
+            faults
+                .push("partition table: no disk identifier, so `PARTUUID=` cannot find the disk".to_owned());
         }
         let kinds: Vec<u8> = self.partitions.iter().map(|partition| partition.kind).collect();
         if kinds != [BOOT, LINUX] {
-            faults.push(format!("partition table: holds {kinds:02x?} and not [{BOOT:02x}, {LINUX:02x}]"));
+            faults.push(format!(
+                "partition table: its types are {kinds:02x?} instead of [{BOOT:02x}, {LINUX:02x}]"
+            ));
         }
         let mut free = SECTOR;
         for partition in &self.partitions {
             let Partition { number, start, size, .. } = *partition;
             if size == 0 || start < free {
-                faults.push(format!("partition {number}: is empty, or begins inside of what is before it"));
+                faults.push(format!("partition {number}: empty, or overlaps the previous one"));
             }
             if start % (1 << 20) != 0 {
-                faults.push(format!("partition {number}: begins at {start}, which cards are slow with"));
+                faults.push(format!("partition {number}: starts at {start}, which is not aligned to 1 MiB"));
             }
             if start + size > self.size {
-                faults.push(format!("partition {number}: ends at {}, behind the file's end", start + size));
+                faults.push(format!(
+                    "partition {number}: ends at {}, beyond the end of the file",
+                    start + size
+                ));
             }
             free = start + size;
         }
@@ -133,10 +139,10 @@ impl Card {
     }
 
     fn only(&self, kind: u8, name: &str) -> Result<Partition> {
-        let mut found = self.partitions.iter().filter(|partition| partition.kind == kind);
-        match (found.next(), found.next()) {
+        let mut matching = self.partitions.iter().filter(|partition| partition.kind == kind);
+        match (matching.next(), matching.next()) {
             (Some(partition), None) => Ok(*partition),
-            _ => bail!("`{}`: not one {name} partition (type {kind:02x})", self.path.display()),
+            _ => bail!("`{}`: expected exactly one {name} partition (type {kind:02x})", self.path.display()),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Static checks of a finished image: takes an opened card and what its board needs, gives what is wrong, every fault at
-//! once. Nothing is run, nothing is written, and it takes a second.
+//! Static checks of a finished image: takes an opened card and the requirements of its board, and returns all
+//! faults. It runs and writes nothing and takes a second.
 
 mod firmware;
 mod initramfs;
@@ -11,20 +11,20 @@ use anyhow::Result;
 
 use super::card::Card;
 
-/// What a board asks of an image, besides what every image must have.
+/// Requirements of a board, in addition to those of every image.
 #[derive(Debug, Clone)]
 pub struct Needs {
-    /// The processor.
+    /// Its processor.
     pub machine: Machine,
-    /// Files without which its firmware does not start.
+    /// Files its firmware needs to start.
     pub firmware: Vec<String>,
-    /// Names of its device trees, without folder; none for a machine that brings its own.
+    /// File names of its device trees; empty if the machine brings its own.
     pub device_trees: Vec<String>,
-    /// Kernel modules between its processor and its card.
+    /// Kernel modules needed to reach the card.
     pub storage: Vec<String>,
 }
 
-/// A processor that images are for.
+/// A processor that images are built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Machine {
     /// 64-bit Arm.
@@ -34,7 +34,7 @@ pub enum Machine {
 }
 
 impl Machine {
-    /// Debian's name of it.
+    /// Returns Debian's name for the processor.
     pub fn name(self) -> &'static str {
         match self {
             Machine::Arm64 => "arm64",
@@ -42,7 +42,7 @@ impl Machine {
         }
     }
 
-    /// Its number in the header of a program.
+    /// Returns the machine number in ELF headers.
     fn elf(self) -> u16 {
         match self {
             Machine::Arm64 => 183,
@@ -51,7 +51,7 @@ impl Machine {
     }
 }
 
-/// What is wrong with an image.
+/// The faults of an image.
 #[derive(Debug)]
 pub struct Faults(pub Vec<String>);
 
@@ -65,13 +65,13 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
-/// Looks at everything; refuses an image with a fault.
+/// Runs all checks; faults are an error.
 pub fn check(card: &Card, needs: &Needs) -> Result<()> {
     let faults = faults(card, needs);
     if faults.is_empty() { Ok(()) } else { Err(Faults(faults).into()) }
 }
 
-/// Everything that is wrong. What cannot be read is a fault like any other, and hides only what depends on it.
+/// Returns all faults. Unreadable data is a fault too, and hides only what depends on it.
 pub fn faults(card: &Card, needs: &Needs) -> Vec<String> {
     let mut faults = card.faults();
     let mut initramfs = None;
@@ -93,7 +93,7 @@ pub fn faults(card: &Card, needs: &Needs) -> Vec<String> {
     faults
 }
 
-/// The processor that a program is for; none where the bytes are no program.
+/// Returns the processor a program is for, or `None` if it is not an ELF file.
 fn elf_machine(bytes: &[u8]) -> Option<u16> {
     let header = bytes.get(..20).filter(|header| header.starts_with(b"\x7fELF"))?;
     let machine = [header[18], header[19]];

@@ -1,4 +1,4 @@
-//! Finished images: opened, checked, and booted in an emulator.
+//! Opens, checks and boots finished images in an emulator.
 
 pub mod boot;
 pub mod card;

@@ -1,4 +1,4 @@
-//! The repository that this program was built from: where its catalogs, programs and pages are.
+//! The checkout that this program was built from: its catalogs, programs and pages.
 
 pub mod output;
 pub mod target;
@@ -16,30 +16,30 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// The checkout that cargo runs this program from.
+    /// Finds the checkout that cargo runs this program from.
     pub fn find() -> Workspace {
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
-        // A crate of the checkout, or the checkout itself.
+        // The manifest is that of a crate, or of the checkout itself.
         let root = manifest.ancestors().find(|folder| folder.join("programs").is_dir()).unwrap_or(&manifest);
         Workspace { root: root.to_owned() }
     }
 
-    /// A path in it.
+    /// Returns a path in the checkout.
     pub fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
     }
 
-    /// Where cargo builds, and where stages and other intermediate files go.
+    /// Returns cargo's target folder, which also holds staged and other intermediate files.
     pub fn target_dir(&self) -> PathBuf {
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.path("target"), PathBuf::from)
     }
 
-    /// The right to write intermediate files, until the guard is dropped: two runs at once would mix theirs.
+    /// Locks the intermediate files until the guard is dropped, because two runs at once would mix theirs.
     pub fn turn(&self) -> Result<File> {
         let path = self.target_dir().join("xtask.lock");
         fs::create_dir_all(self.target_dir())?;
-        let lock = File::create(&path).with_context(|| format!("`{}`: cannot be made", path.display()))?;
+        let lock = File::create(&path).with_context(|| format!("cannot create `{}`", path.display()))?;
         if lock.try_lock().is_err() {
             eprintln!("waiting for another run in `{}`", self.target_dir().display());
             lock.lock()?;
@@ -47,7 +47,7 @@ impl Workspace {
         Ok(lock)
     }
 
-    /// Names of the programs that can be packed: each is a crate of its own, in a folder of that name.
+    /// Returns the names of the programs that can be packaged: each is a crate in the folder of that name.
     pub fn programs(&self) -> Result<Vec<String>> {
         let path = self.path("programs");
         let entries = fs::read_dir(&path).with_context(|| format!("`{}`", path.display()))?;
@@ -62,7 +62,7 @@ impl Workspace {
         Ok(names)
     }
 
-    /// Names of the products that have a catalog here.
+    /// Returns the names of the products that have a catalog here.
     pub fn products(&self) -> Result<Vec<String>> {
         self.stems("catalog", "toml")
     }

@@ -1,31 +1,31 @@
-//! Processors that packages are made for, and the names that each world has for them.
+//! Processors that packages are built for, with their names in Rust, Debian and RPM.
 
 use std::fmt;
 
 /// A processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
-    /// Rust's name.
+    /// Rust's target triple.
     pub triple: &'static str,
-    /// Debian's.
+    /// Debian's architecture.
     pub deb: &'static str,
-    /// RPM's.
+    /// RPM's architecture.
     pub rpm: &'static str,
 }
 
-/// Those that a machine of ours can have. The programs are static, so one build runs on every distribution.
+/// The supported processors. The programs are static, so one build runs on every distribution.
 pub const ALL: [Target; 2] = [
     Target { triple: "x86_64-unknown-linux-musl", deb: "amd64", rpm: "x86_64" },
     Target { triple: "aarch64-unknown-linux-musl", deb: "arm64", rpm: "aarch64" },
 ];
 
 impl Target {
-    /// The target of that Rust name, or what would have been valid.
+    /// Parses a target triple; the error lists the valid ones.
     pub fn parse(triple: &str) -> Result<Target, String> {
         let known: Vec<&str> = ALL.iter().map(|t| t.triple).collect();
         ALL.into_iter()
             .find(|t| t.triple == triple)
-            .ok_or_else(|| format!("no packages are made for it: known: {}", known.join(", ")))
+            .ok_or_else(|| format!("expected one of {}", known.join(", ")))
     }
 }
 

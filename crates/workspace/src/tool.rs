@@ -1,5 +1,5 @@
-//! Tools from crates.io at pinned versions: found on the PATH or in a per-user cache, and built into that cache at their
-//! first use.
+//! Tools from crates.io at pinned versions: taken from `PATH` or a per-user cache, and built into that cache
+//! on first use.
 
 use std::fs;
 use std::io::IsTerminal;
@@ -13,26 +13,26 @@ use xshell::{Shell, cmd};
 pub struct Tool {
     /// Name of the crate and of its program.
     pub name: &'static str,
-    /// The one version that is used.
+    /// The pinned version.
     pub version: &'static str,
     flags: &'static [&'static str],
 }
 
-/// Packs .deb files. Without its own xz it calls the system's, which needs no C library to be built.
+/// Builds .deb files. Without its own xz it runs the system's, which needs no C library.
 pub const CARGO_DEB: Tool = Tool { name: "cargo-deb", version: "3.8.0", flags: &[] };
 
-/// Packs .rpm files.
+/// Builds .rpm files.
 pub const CARGO_GENERATE_RPM: Tool = Tool { name: "cargo-generate-rpm", version: "0.21.1", flags: &[] };
 
-/// Checks licences and sources of the dependencies.
+/// Checks licenses and sources of the dependencies.
 pub const CARGO_DENY: Tool =
     Tool { name: "cargo-deny", version: "0.20.2", flags: &["--no-default-features"] };
 
-/// Builds the site, with its search; the parts that watch and serve it are left out.
+/// Builds the documentation site with its search, without the features that watch and serve it.
 pub const MDBOOK: Tool =
     Tool { name: "mdbook", version: "0.5.4", flags: &["--no-default-features", "--features", "search"] };
 
-/// It runs for a second, and what it does much of is C: compiling it well would take minutes.
+/// Each tool runs for a second and is mostly C; an optimized build would take minutes.
 const CHEAP: [(&str, &str); 6] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
     ("CARGO_PROFILE_RELEASE_DEBUG", "0"),
@@ -43,7 +43,7 @@ const CHEAP: [(&str, &str); 6] = [
 ];
 
 impl Tool {
-    /// The executable, installed if need be.
+    /// Returns the path of the executable, installing it if necessary.
     pub fn path(&self) -> Result<PathBuf> {
         let sh = Shell::new()?;
         if self.is_it(&sh, Path::new(self.name)) {
@@ -56,7 +56,7 @@ impl Tool {
         }
         if !self.is_it(&sh, &cached) {
             bail!(
-                "`{}` does not run or is another version: remove `{}` and try again",
+                "`{}` does not run or is a different version: remove `{}` and try again",
                 cached.display(),
                 home.display()
             );
@@ -65,21 +65,21 @@ impl Tool {
     }
 
     fn is_it(&self, sh: &Shell, program: &Path) -> bool {
-        let said = cmd!(sh, "{program} --version").quiet().ignore_stderr().read();
+        let output = cmd!(sh, "{program} --version").quiet().ignore_stderr().read();
         let version =
             |text: String| text.split_whitespace().last().map(|v| v.trim_start_matches('v').to_owned());
-        said.is_ok_and(|text| version(text).as_deref() == Some(self.version))
+        output.is_ok_and(|text| version(text).as_deref() == Some(self.version))
     }
 
-    /// Builds it beside its place and moves it there, so that nothing half-built is ever found.
+    /// Builds the tool in a temporary folder and renames it, so that no partial build is found.
     fn install(&self, sh: &Shell, home: &Path) -> Result<()> {
         let Tool { name, version, flags } = *self;
         let building = home.with_extension(format!("{}.building", std::process::id()));
         eprintln!("building {name} {version} into `{}`: first use, takes a minute or two", home.display());
-        // A terminal gets cargo's own bar; a log gets the line above.
+        // On a terminal, cargo shows its own progress bar.
         let quiet: &[&str] = if std::io::stderr().is_terminal() { &[] } else { &["--quiet"] };
         let _env: Vec<_> = CHEAP.iter().map(|(key, value)| sh.push_env(key, value)).collect();
-        // Flags that the caller has for its own code are not meant for this one.
+        // Flags that the caller set for its own code do not apply here.
         let result =
             cmd!(sh, "cargo install --locked {quiet...} {flags...} --root {building} {name}@{version}")
                 .env_remove("CARGO_ENCODED_RUSTFLAGS")
@@ -90,22 +90,22 @@ impl Tool {
         if result.is_err() {
             let _ = fs::remove_dir_all(&building);
             bail!(
-                "{name} {version} cannot be built: see above: without network run this where there is one, or put \
+                "cannot build {name} {version}: see above: without a network connection, put \
                  {name} {version} on the PATH (cargo install --locked {name}@{version})"
             );
         }
         fs::remove_dir_all(building.join("target"))?;
         match fs::rename(&building, home) {
-            // Another run was faster: its copy is as good.
+            // Another run finished first; its copy is equivalent.
             Err(_) if home.exists() => Ok(fs::remove_dir_all(&building)?),
             other => other.with_context(|| format!("`{}`", home.display())),
         }
     }
 }
 
-/// The per-user cache of the toolchain.
+/// Returns the per-user cache of the toolchain.
 pub fn cache() -> Result<PathBuf> {
     let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
     let base = base.or_else(|| std::env::home_dir().map(|home| home.join(".cache")));
-    Ok(base.context("there is no home directory for a cache: set XDG_CACHE_HOME")?.join("rovi-services"))
+    Ok(base.context("no home directory for the cache: set XDG_CACHE_HOME")?.join("rovi-services"))
 }

@@ -1,4 +1,4 @@
-//! Images and packages that do not go together: what is said, and that nothing is left.
+//! Images and packages that do not fit together: the errors, and that nothing is left behind.
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,19 +24,19 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
     );
     assert_eq!(
         refused(&good, &foreign),
-        "`DIR/base.img`: is a system for arm64, and `DIR/robot_1.2_amd64.deb` is for amd64: take the package for arm64"
+        "`DIR/base.img`: the system is for arm64, but `DIR/robot_1.2_amd64.deb` is for amd64: use the package for arm64"
     );
     assert_eq!(
         refused(&good, &needy),
-        "`DIR/base.img`: lacks what the packages need: not-there or nor-this (<< 2), systemd (>= 258): it does \
-         not say of which distribution it is: install that in the image first, or make one without --base"
+        "`DIR/base.img`: lacks required packages: not-there or nor-this (<< 2), systemd (>= 258): it has no \
+         os-release: install them in the image first, or build without --base"
     );
-    assert_eq!(
-        refused(&good, &good),
-        "`DIR/base.img`: `DIR/base.img`: it is no .deb: it does not start like one"
-    );
+    assert_eq!(refused(&good, &good), "`DIR/base.img`: `DIR/base.img`: not a .deb: no ar header");
     let same = bake(&good, std::slice::from_ref(&deb), None, &good).unwrap_err();
-    assert!(format!("{same:#}").ends_with("would be written over: name another file or folder"), "{same:#}");
+    assert!(
+        format!("{same:#}").ends_with("the output would overwrite it: name another file or folder"),
+        "{same:#}"
+    );
 
     let bytes = fs::read(&good).unwrap();
     let bad = |name: &str, change: &dyn Fn(&mut Vec<u8>)| {
@@ -47,16 +47,16 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
         refused(&path, &deb)
     };
     let at = partition.at as usize;
-    assert_eq!(bad("empty.img", &|b| b.clear()), "`DIR/empty.img`: is too short for a disk image");
+    assert_eq!(bad("empty.img", &|b| b.clear()), "`DIR/empty.img`: too short for a disk image");
     assert_eq!(
         bad("noise.img", &|b| b[510] = 0),
-        "`DIR/noise.img`: has no partition table (neither MBR nor GPT): name an image of a whole disk"
+        "`DIR/noise.img`: no partition table (neither MBR nor GPT): name an image of a whole disk"
     );
     let short = bad("short.img", &|b| b.truncate(at + (5 << 20)));
     assert_eq!(
         short,
         format!(
-            "`DIR/short.img`: is cut short: partition 2 ends at byte {}, the file at {}: fetch it again",
+            "`DIR/short.img`: truncated: partition 2 ends at byte {}, the file at {}: download it again",
             partition.end(),
             partition.at + (5 << 20)
         )
@@ -64,24 +64,24 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
     assert_eq!(
         bad("extended.img", &|b| b[446 + 32 + 4..446 + 48]
             .copy_from_slice(&[5, 0, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0])),
-        "`DIR/extended.img`: has an extended partition, whose layout is not known here: use an image with at most four \
+        "`DIR/extended.img`: extended partitions are not supported: use an image with at most four \
          partitions"
     );
     assert_eq!(
         bad("other.img", &|b| b[at + 1024 + 0x38] = 0),
-        "`DIR/other.img`: has no partition with an ext4 file system among its 2: use an image whose system is on one"
+        "`DIR/other.img`: none of its 2 partitions has an ext4 file system: use an image whose root file system is ext4"
     );
     assert_eq!(
         bad("zip.img", &|b| b[..4].copy_from_slice(b"PK\x03\x04")),
-        "`DIR/zip.img`: is a zip: unpack it and name the image that was in it"
+        "`DIR/zip.img`: is a zip archive: unpack it and name the image inside"
     );
     assert!(bad("damaged.img", &|b| b[at + 1024 + 0x78] ^= 1).contains("corrupt superblock: checksum"));
 
-    // A few bytes that would like to have 1.5 GiB of memory to be unpacked.
+    // A few bytes that would need 1.5 GiB of memory to decompress.
     ok("sh", &["-euc", &format!("cd {}; head -c 100000 base.img | xz -T1 >large.img.xz", dir.display())]);
     let path = dir.join("large.img.xz");
     let mut packed = fs::read(&path).unwrap();
-    // The head of the first block ends with its checksum; before that, one byte is the size of the dictionary.
+    // The first block header ends with its checksum; the byte before it is the dictionary size.
     assert_eq!(packed[14..16], [0x21, 1]);
     packed[16] = 37;
     let end = 12 + usize::from(packed[12]) * 4;
@@ -91,7 +91,7 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
     fs::write(&path, packed).unwrap();
     assert_eq!(
         refused(&path, &deb),
-        "`DIR/large.img.xz`: wants too much memory: pack it again with `xz -9` or less: needed memory too big for \
+        "`DIR/large.img.xz`: needs too much memory: compress it again with `xz -9` or lower: needed memory too big for \
          mem_limit_kb"
     );
 
@@ -101,8 +101,8 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
         ok("debugfs", &["-w", "-R", request, &format!("{}?offset={at}", path.display())]);
         refused(&path, &deb)
     };
-    let dirty = "the root file system (partition 2): was not unmounted in order, its journal has to be replayed: run \
-                 `e2fsck -f` on it, or shut the machine down in order before its card is copied";
+    let dirty = "the root file system (partition 2): was not unmounted cleanly: run `e2fsck -f` \
+                 on it, or shut the machine down before you copy its card";
     assert_eq!(debugfs("dirty.img", "feature +needs_recovery"), format!("`DIR/dirty.img`: {dirty}"));
     assert_eq!(debugfs("open.img", "ssv state 0"), format!("`DIR/open.img`: {dirty}"));
     assert_eq!(debugfs("orphans.img", "ssv last_orphan 12"), format!("`DIR/orphans.img`: {dirty}"));
@@ -112,17 +112,17 @@ fn what_cannot_be_baked_is_refused_in_one_line() {
     );
     assert_eq!(
         debugfs("casefold.img", "feature +casefold +encrypt"),
-        "`DIR/casefold.img`: the root file system (partition 2): has features that are not kept here (encrypt, \
-         casefold): make it without them (`mke2fs -O ^encrypt,^casefold`)"
+        "`DIR/casefold.img`: the root file system (partition 2): unsupported features (encrypt, casefold): create it \
+         again without them (`mke2fs -O ^encrypt,^casefold`)"
     );
     assert_eq!(
         debugfs("immutable.img", "sif /usr/bin/tool flags 0x80010"),
-        "`DIR/immutable.img`: the root file system: `/usr/bin/other-name`: is marked `i` (lsattr), which would be lost: \
-         take that away with chattr"
+        "`DIR/immutable.img`: the root file system: `/usr/bin/other-name`: has the attributes `i` (lsattr), which would be \
+         lost: remove them with chattr"
     );
     assert_eq!(
         debugfs("no-system.img", "rm /var/lib/dpkg/status"),
-        "`DIR/no-system.img`: has no Debian system in its root partition: `/var/lib/dpkg/status` is not there"
+        "`DIR/no-system.img`: no Debian system in its root partition: `/var/lib/dpkg/status` does not exist"
     );
 }
 
@@ -134,20 +134,20 @@ fn a_script_that_fails_and_a_full_disk_leave_nothing() {
     fs::write(dir.join("package/DEBIAN/postinst"), "#!/bin/sh\necho 'robot: error: no motors' >&2\nexit 3\n")
         .unwrap();
     ok("sh", &["-euc", &format!("cd {}; dpkg-deb --build package bad.deb", dir.display())]);
-    let said = refused(&base, &dir.join("bad.deb"));
-    assert!(said.starts_with("the packages were not installed: robot: error: no motors"), "{said}");
-    assert!(said.contains("exit status 3"), "{said}");
+    let error = refused(&base, &dir.join("bad.deb"));
+    assert!(error.starts_with("cannot install the packages: robot: error: no motors"), "{error}");
+    assert!(error.contains("exit status 3"), "{error}");
 
     let deb = package(&dir, "arm64", NEEDS, 3 << 20);
     let full = Full::of(&dir, "1m");
     let out = full.0.join("out.img");
     let error = format!("{:#}", bake(&base, &[deb], None, &out).unwrap_err());
-    assert!(error.starts_with(&format!("`{}`: cannot be written", out.display())), "{error}");
+    assert!(error.starts_with(&format!("cannot write `{}`", out.display())), "{error}");
     assert!(error.ends_with("No space left on device (os error 28)"), "{error}");
     assert_eq!(fs::read_dir(&full.0).unwrap().count(), 0, "nothing is left");
 }
 
-/// A small disk.
+/// A small file system.
 struct Full(PathBuf);
 
 impl Full {

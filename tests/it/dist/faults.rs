@@ -1,4 +1,4 @@
-//! What `cargo xtask dist` does where something is wrong or missing, or somebody else is at it.
+//! `cargo xtask dist` with wrong or missing input, and while another run is active.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -47,7 +47,7 @@ fn a_missing_target_is_installed_or_the_ways_out_are_named() {
     let mut command = xtask(&["dist", "rovi", "--format", "deb", "--target", "aarch64-unknown-linux-musl"]);
     let output = run(command.env("PATH", path).arg("--out").arg(dir.join("dist")));
     let said = String::from_utf8(output.stderr).unwrap();
-    // Other tests run `dist` in this checkout too, and one waits for the other.
+    // Other tests also run `dist` in this checkout, and one run waits for the other.
     let said: String =
         said.split_inclusive('\n').filter(|l| !l.starts_with("waiting for another run")).collect();
     assert_eq!(output.status.code(), Some(1));
@@ -64,7 +64,7 @@ server: run `rustup target add aarch64-unknown-linux-musl` when online, or insta
 
 #[test]
 fn a_full_disk_is_said_and_leaves_no_half_package() {
-    // A file system of its own, too small for a package and another one than that of the checkout.
+    // A separate file system that is too small for a package.
     let dir = scratch("full");
     let cargo = env!("CARGO");
     let script = format!(
@@ -86,9 +86,9 @@ fn a_full_disk_is_said_and_leaves_no_half_package() {
     assert_eq!(
         said,
         format!(
-            "error: `{deb}`: cannot be written: No space left on device (os error 28)
+            "error: cannot write `{deb}`: No space left on device (os error 28)
 {deb}
-error: `{deb}`: cannot be written: Read-only file system (os error 30)
+error: cannot write `{deb}`: Read-only file system (os error 30)
 "
         )
     );
@@ -116,7 +116,7 @@ fn two_runs_at_once_do_not_mix_their_files() {
 
 #[test]
 fn runs_again_without_a_network() {
-    // A network namespace of its own has no way out; where that needs rights that are missing, cargo's switch does.
+    // A network namespace without access. Without the rights to create one, cargo's offline switch.
     let dist = dist();
     let cargo = env!("CARGO");
     let script = format!(

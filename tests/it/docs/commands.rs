@@ -1,4 +1,4 @@
-//! Every command that a page shows runs in a test: here, on a robot (`tests/machine/robot/readme.rs`), or in the test
+//! Every command in a page runs in a test: here, on a robot (`tests/machine/robot/readme.rs`), or in the test
 //! that `elsewhere.txt` names.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use std::process::Command;
 use support::command::{ok, root, sh};
 use support::pages::{Page, pages};
 
-/// `cargo xtask` in any folder, and nothing else of cargo.
+/// Runs `cargo xtask` in any folder, and no other cargo commands.
 const CARGO: &str = r#"cargo() {
     test "$1" = xtask || { echo "cargo $1 is not run here" >&2; return 1; }
     shift
@@ -17,7 +17,7 @@ const CARGO: &str = r#"cargo() {
 }
 "#;
 
-/// Commands that run in another test: each with that test.
+/// Commands that run in another test, with the name of that test.
 fn elsewhere() -> BTreeMap<String, String> {
     let mut table = BTreeMap::new();
     let lines = include_str!("elsewhere.txt").lines().filter(|l| !l.is_empty() && !l.starts_with('#'));
@@ -37,7 +37,7 @@ fn elsewhere() -> BTreeMap<String, String> {
     table
 }
 
-/// The commands of a block of the shell, without comments.
+/// Returns the commands of a shell block, without comments.
 fn commands(text: &str) -> Vec<String> {
     let text = text.replace("\\\n   ", "");
     let lines = text.lines().map(|line| line.split("  #").next().unwrap().trim());
@@ -78,7 +78,7 @@ fn every_command_of_a_page_runs_here_or_in_the_test_that_is_named() {
                 }
                 ["toml", path] => place.save(path, None, &block.text),
                 ["toml", path, before] => place.save(path, Some(before), &block.text),
-                // The next test runs these; a machine's, those of a robot.
+                // Commands on a machine; the next test checks those of a robot.
                 ["console"] | ["console", "robot"] | ["toml" | "ini"] => {}
                 _ => panic!("{}:{}: `{}` is no kind of block", page.path, block.line, block.fence),
             }
@@ -95,7 +95,7 @@ fn every_command_of_a_page_runs_here_or_in_the_test_that_is_named() {
             repositories += 1;
         }
     }
-    // What the tutorial types on a machine is what its repository says there.
+    // The tutorial's commands for a machine are those on the repository's page.
     assert_eq!(repositories, 1);
     assert!(unused.is_empty(), "elsewhere.txt: no page shows {unused:#?}");
 }
@@ -117,8 +117,8 @@ fn every_command_of_a_page_prints_what_the_page_shows() {
     assert!(count >= 2);
 }
 
-/// A folder as the reader of a page has it: a checkout's, with one beside it for files of their own. A key must not be
-/// made inside of a checkout, so it is not in `target`.
+/// A folder like a reader's: a checkout, and a folder beside it for other files. It is not in `target`,
+/// because keys must not be created in a checkout.
 struct Place(PathBuf);
 
 impl Place {
@@ -135,7 +135,7 @@ impl Place {
         self.0.join("checkout")
     }
 
-    /// Saves what a page says is in a file: at its end, or before the first line that is `before`.
+    /// Adds text to a file as a page describes: at its end, or before the first line that is `before`.
     fn save(&self, path: &str, before: Option<&str>, text: &str) {
         let path = self.checkout().join(path);
         assert!(path.parent().is_some_and(Path::is_dir), "`{}`: nobody has made the folder", path.display());

@@ -1,4 +1,4 @@
-//! The pages as a whole: their links, their length, what they have to list, and the site that is built of them.
+//! The pages as a whole: links, length, required lists, and the generated site.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,13 +10,13 @@ use support::scratch::scratch;
 use workspace::Workspace;
 use xtask::docs::{link, read_pages};
 
-/// The longest README.md, in words.
+/// Maximum length of README.md in words.
 const README: usize = 500;
 
-/// The longest ARCHITECTURE.md, in words.
+/// Maximum length of ARCHITECTURE.md in words.
 const ARCHITECTURE: usize = 1_800;
 
-/// The longest line of a page, in characters.
+/// Maximum length of a line in characters.
 const WIDTH: usize = 100;
 
 #[test]
@@ -39,7 +39,7 @@ fn pages_are_short_and_no_line_is_wider_than_a_window() {
         for (index, line) in page.text.lines().enumerate() {
             is_code ^= line.starts_with("```");
             let is_table = line.starts_with('|');
-            // In a list of pages a link is a line.
+            // In a list of pages, a link takes a whole line.
             let is_link = line.trim_start().starts_with("- [") && line.ends_with(".md)");
             let width = line.chars().count();
             let may_be_wide = is_code || is_table || is_link;
@@ -67,7 +67,7 @@ fn every_requirement_in_a_tests_name_is_explained() {
     assert!(count > 80, "{count}");
 }
 
-/// `R3` of `r03`.
+/// Returns `R3` for `r03`.
 fn requirement(word: &str) -> Option<String> {
     let number: u8 = word.get(1..)?.parse().ok()?;
     let letter = word.chars().next().filter(|c| "rmhklb".contains(*c))?;
@@ -114,7 +114,7 @@ fn the_site_builds_and_its_links_work() {
         let text = fs::read_to_string(out.join(&name)).unwrap_or_else(|e| panic!("{name}: {e}"));
         html.insert(name, text);
     }
-    // A page of the repository's root is part of it, and what is not leads to the repository.
+    // Pages in the repository's root are part of the site; other files link to the repository.
     assert!(
         html["security.html"].contains("Report a vulnerability") && !html["security.html"].contains("{{")
     );
@@ -134,7 +134,7 @@ fn the_site_builds_and_its_links_work() {
             );
         }
     }
-    // Somebody's work is not replaced.
+    // Existing files are not replaced.
     fs::create_dir(dir.join("mine")).unwrap();
     fs::write(dir.join("mine/thesis.txt"), "years of work").unwrap();
     let output = run(xtask(&["docs", "--out"]).arg(dir.join("mine")));
@@ -147,7 +147,7 @@ fn what_is_generated_in_the_pages_is_found_when_it_is_not_current() {
     let page = root().join(xtask::docs::reference::PAGE);
     assert_eq!(fs::read_to_string(&page).unwrap(), xtask::docs::reference::render());
     assert!(Path::new(xtask::docs::reference::PAGE).starts_with(xtask::docs::FOLDER));
-    // Each field of the schema is on it.
+    // It contains each field of the schema.
     let text = fs::read_to_string(&page).unwrap();
     let schema: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(root().join("catalog/schema.json")).unwrap()).unwrap();

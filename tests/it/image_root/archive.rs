@@ -1,4 +1,4 @@
-//! What an image is made of comes from an archive: what of it is believed, and what is said of the rest.
+//! The archive that an image is built from: which data is trusted, and the errors for the rest.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,12 +11,12 @@ use testbed::host;
 
 use super::{TOOLS, failure};
 
-/// What an image needs of a distribution.
+/// The packages that an image needs.
 const ALL: [&str; 5] = ["a", "passwd", "systemd", "systemd-timesyncd", "tzdata"];
-/// How its release begins.
+/// Start of the distribution's release file.
 const OURS: &str = "Suite: stable\nCodename: tiny\nDate: Sat, 12 Sep 2026 07:55:41 UTC\n";
 
-/// A distribution of two packages, signed by a key of its own.
+/// A distribution of a few packages, signed by its own key.
 struct Distribution {
     dir: Scratch,
 }
@@ -50,12 +50,12 @@ impl Distribution {
         Distribution { dir }
     }
 
-    /// Publishes packages of these names, all with the content `x`.
+    /// Publishes packages with these names and the content `x`.
     fn publish(&self, names: &[&str]) {
         self.publish_as(OURS, names);
     }
 
-    /// The same in a release that begins with these lines.
+    /// Publishes packages in a release file with this start.
     fn publish_as(&self, head: &str, names: &[&str]) {
         let sum = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
         let stanza = |name: &&str| {
@@ -87,7 +87,7 @@ impl Distribution {
         );
     }
 
-    /// What is said when an image is to be made of it, with a gigabyte of memory.
+    /// Returns the last error line of building an image, with a gigabyte of memory.
     fn said(&self, update: &[&str]) -> String {
         let mut command = Command::new("prlimit");
         command
@@ -100,9 +100,9 @@ impl Distribution {
         command
             .env("CARGO_MANIFEST_DIR", self.dir.join("checkout"))
             .env("XDG_CACHE_HOME", self.dir.join("cache"));
-        let said = failure(&self.dir, &mut command);
-        let last = said.lines().last().unwrap_or_default().to_owned();
-        assert!(said.lines().filter(|line| line.starts_with("error: ")).count() == 1, "{said}");
+        let stderr = failure(&self.dir, &mut command);
+        let last = stderr.lines().last().unwrap_or_default().to_owned();
+        assert!(stderr.lines().filter(|line| line.starts_with("error: ")).count() == 1, "{stderr}");
         last
     }
 }
@@ -111,7 +111,7 @@ impl Distribution {
 fn an_archive_is_believed_as_far_as_its_signature_goes() {
     host::need(&TOOLS).unwrap();
     let tiny = Distribution::new("believed");
-    assert_eq!(tiny.said(&[]), "error: `image/tiny-arm64.lock`: there is none yet: run again with --update");
+    assert_eq!(tiny.said(&[]), "error: `image/tiny-arm64.lock`: no such lock file: run again with --update");
     tiny.publish(&["a"]);
     assert_eq!(
         tiny.said(&["--update"]),
@@ -123,16 +123,16 @@ fn an_archive_is_believed_as_far_as_its_signature_goes() {
     let signed = fs::read_to_string(&release).unwrap();
 
     fs::write(&release, signed.replace("2026", "2027")).unwrap();
-    let said = tiny.said(&["--update"]);
-    assert!(said.contains("is not signed by a key of `DIR/keys.gpg`: BAD signature"), "{said}");
+    let error_line = tiny.said(&["--update"]);
+    assert!(error_line.contains(": not signed by a key of `DIR/keys.gpg`: BAD signature"), "{error_line}");
     fs::write(&release, "Date: today\n").unwrap();
-    let said = tiny.said(&["--update"]);
-    assert!(said.contains("is not signed by a key of `DIR/keys.gpg`"), "{said}");
+    let error_line = tiny.said(&["--update"]);
+    assert!(error_line.contains(": not signed by a key of `DIR/keys.gpg`"), "{error_line}");
     fs::write(&release, &signed).unwrap();
     fs::rename(tiny.dir.join("keys.gpg"), tiny.dir.join("own.gpg")).unwrap();
     fs::copy("/usr/share/keyrings/debian-archive-keyring.gpg", tiny.dir.join("keys.gpg")).unwrap();
-    let said = tiny.said(&["--update"]);
-    assert!(said.contains("is not signed by a key of `DIR/keys.gpg`"), "{said}");
+    let error_line = tiny.said(&["--update"]);
+    assert!(error_line.contains(": not signed by a key of `DIR/keys.gpg`"), "{error_line}");
     fs::rename(tiny.dir.join("own.gpg"), tiny.dir.join("keys.gpg")).unwrap();
 
     let _ = fs::remove_dir_all(tiny.dir.join("cache"));
@@ -141,23 +141,26 @@ fn an_archive_is_believed_as_far_as_its_signature_goes() {
         &tiny.dir.join(index),
         "cp -a . ../kept; for file in *; do echo more | cat - ../kept/$file >$file; done",
     );
-    let said = tiny.said(&["--update"]);
-    assert!(said.contains("is not what its hash says"), "{said}");
+    let error_line = tiny.said(&["--update"]);
+    assert!(error_line.contains(": wrong hash: "), "{error_line}");
     sh(&tiny.dir.join(index), "cp ../kept/* .");
     assert!(
         !tiny.dir.join("checkout/image/tiny-arm64.lock").exists(),
         "a lock was written of what was not believed"
     );
 
-    let gone = "error: packages cannot be had: a mirror keeps only the newest version of each: run again with --update to take \
+    let gone = "error: cannot fetch the locked packages: a mirror keeps only the newest version of each: run again with --update to lock \
                 those: ";
-    // Lock files of somebody else's folder, and then those of the checkout.
-    let said = tiny.said(&["--update", "--locks", tiny.dir.join("locks").to_str().unwrap()]);
-    assert!(said.starts_with(gone) && tiny.dir.join("locks/tiny-arm64.lock").exists(), "{said}");
+    // Lock files in another folder, and then those of the checkout.
+    let error_line = tiny.said(&["--update", "--locks", tiny.dir.join("locks").to_str().unwrap()]);
+    assert!(error_line.starts_with(gone) && tiny.dir.join("locks/tiny-arm64.lock").exists(), "{error_line}");
     assert!(!tiny.dir.join("checkout/image/tiny-arm64.lock").exists());
-    let said = tiny.said(&["--update"]);
-    assert!(said.starts_with(gone), "{said}");
-    assert!(said.contains("tzdata 1: cannot be fetched from `file://DIR/mirror/pool/tzdata.deb`"), "{said}");
+    let error_line = tiny.said(&["--update"]);
+    assert!(error_line.starts_with(gone), "{error_line}");
+    assert!(
+        error_line.contains("cannot fetch tzdata 1 from `file://DIR/mirror/pool/tzdata.deb`"),
+        "{error_line}"
+    );
     let lock = fs::read_to_string(tiny.dir.join("checkout/image/tiny-arm64.lock")).unwrap();
     let head =
         "Suite: tiny\nArchitecture: arm64\nDate: 1789199741\nIndices:\n tiny 1789199741\n\nPackage: a\n";
@@ -168,26 +171,25 @@ fn an_archive_is_believed_as_far_as_its_signature_goes() {
         &tiny.dir.join("mirror/pool"),
         "for name in a passwd systemd systemd-timesyncd tzdata; do printf y > $name.deb; done",
     );
-    let said = tiny.said(&[]);
+    let error_line = tiny.said(&[]);
     assert!(
-        said.contains("tzdata 1: is not what its hash says: `file://DIR/mirror/pool/tzdata.deb` is damaged"),
-        "{said}"
+        error_line.contains("tzdata 1: wrong hash: `file://DIR/mirror/pool/tzdata.deb` is damaged"),
+        "{error_line}"
     );
-    // What cannot be unpacked is said with its name, and there is no image.
+    // A package that cannot be unpacked is named, and there is no image.
     sh(
         &tiny.dir.join("mirror/pool"),
         "for name in a passwd systemd systemd-timesyncd tzdata; do printf x > $name.deb; done",
     );
-    let said = tiny.said(&[]);
-    assert!(said.ends_with("it does not start like one"), "{said}");
+    let error_line = tiny.said(&[]);
+    assert!(error_line.ends_with(": no ar header"), "{error_line}");
     assert_eq!(
         sh(&tiny.dir, "ls -A out; ls -A cache/rovi-services/image/roots | grep -v 'lock$' || true"),
         ""
     );
 }
 
-/// Every signature is right: whoever is on the way to the mirror has kept what was signed at another time, or for another
-/// suite.
+/// All signatures are valid: the mirror serves data signed at another time or for another suite.
 #[test]
 fn an_index_of_another_suite_or_another_day_is_refused() {
     host::need(&TOOLS).unwrap();
@@ -199,53 +201,55 @@ fn an_index_of_another_suite_or_another_day_is_refused() {
     let release = "error: `file://DIR/mirror/dists/tiny/InRelease`: ";
     assert_eq!(
         update(&OURS.replace("tiny", "large")),
-        format!("{release}is of `large` (`stable`), and `tiny` was asked for: use another mirror")
+        format!("{release}is for suite `large` (`stable`), not `tiny`: use another mirror")
     );
-    let said = update(&format!("{OURS}Valid-Until: Sun, 13 Sep 2026 07:55:41 UTC\n"));
-    let expired = format!("{release}was valid until Sun, 13 Sep 2026 07:55:41 UTC, and it is ");
+    let error_line = update(&format!("{OURS}Valid-Until: Sun, 13 Sep 2026 07:55:41 UTC\n"));
+    let expired = format!("{release}expired on Sun, 13 Sep 2026 07:55:41 UTC, and the clock says ");
     assert!(
-        said.starts_with(&expired) && said.ends_with(": use another mirror, or set this machine's clock"),
-        "{said}"
+        error_line.starts_with(&expired)
+            && error_line.ends_with(": use another mirror, or set this machine's clock"),
+        "{error_line}"
     );
-    let said = update(&OURS.replace("2026", "2099"));
+    let error_line = update(&OURS.replace("2026", "2099"));
     assert!(
-        said.starts_with(&format!("{release}was signed on Sat, 12 Sep 2099 07:55:41 UTC, and it is ")),
-        "{said}"
+        error_line
+            .starts_with(&format!("{release}signed on Sat, 12 Sep 2099 07:55:41 UTC, but the clock says ")),
+        "{error_line}"
     );
     let lock = tiny.dir.join("checkout/image/tiny-arm64.lock");
     assert!(!lock.exists(), "a lock was written of what was not believed");
 
-    let made = "error: packages cannot be had: ";
-    // The end of validity is still to come.
-    let said = update(&format!("{OURS}Valid-Until: Sun, 13 Sep 2099 07:55:41 UTC\n"));
-    assert!(said.starts_with(made), "{said}");
+    let refused_download = "error: cannot fetch the locked packages: ";
+    // Not expired yet.
+    let error_line = update(&format!("{OURS}Valid-Until: Sun, 13 Sep 2099 07:55:41 UTC\n"));
+    assert!(error_line.starts_with(refused_download), "{error_line}");
     let before = fs::read_to_string(&lock).unwrap();
     let older = OURS.replace("Sat, 12 Sep", "Fri, 11 Sep");
     assert_eq!(
         update(&older),
         format!(
-            "{release}was signed on Fri, 11 Sep 2026 07:55:41 UTC, and the lock is of one of Sat, 12 Sep 2026 07:55:41 UTC: \
+            "{release}signed on Fri, 11 Sep 2026 07:55:41 UTC, but the lock is from Sat, 12 Sep 2026 07:55:41 UTC: \
              use another mirror, or remove the lock to go back"
         )
     );
-    // Locks of before did not say so of each index.
+    // Older locks do not record the time of each index.
     fs::write(&lock, before.replace("Indices:\n tiny 1789199741\n", "")).unwrap();
     assert_eq!(
         update(&older),
-        "error: `image/tiny-arm64.lock`: is of Sat, 12 Sep 2026 07:55:41 UTC, and the archive has nothing since Fri, 11 Sep \
+        "error: `image/tiny-arm64.lock`: dated Sat, 12 Sep 2026 07:55:41 UTC, but the archive's newest index is of Fri, 11 Sep \
          2026 07:55:41 UTC: use another mirror, or remove the lock to go back"
     );
     assert!(!fs::read_to_string(&lock).unwrap().contains("Indices"), "the lock was changed");
-    // The same one again is no older one.
-    assert!(update(OURS).starts_with(made));
+    // The same index again is not older.
+    assert!(update(OURS).starts_with(refused_download));
     assert_eq!(fs::read_to_string(&lock).unwrap(), before);
-    // That of the other processor, too.
+    // The index of the other processor, too.
     sh(&tiny.dir.join("checkout/image"), "rm *.lock");
-    let said = update(&older);
-    assert!(said.starts_with(made), "{said}");
+    let error_line = update(&older);
+    assert!(error_line.starts_with(refused_download), "{error_line}");
 }
 
-/// A gigabyte of memory, which is what there is, suffices for none of them.
+/// A gigabyte of memory, the limit here, is not enough for any of them.
 #[test]
 fn what_has_no_end_is_refused_before_the_memory_is_full() {
     host::need(&TOOLS).unwrap();
@@ -257,7 +261,7 @@ fn what_has_no_end_is_refused_before_the_memory_is_full() {
             let mut connection = connection.unwrap();
             let _ = connection.read(&mut [0; 4096]);
             let _ = connection.write_all(b"HTTP/1.0 200 OK\r\n\r\n-----BEGIN PGP SIGNED MESSAGE-----\n");
-            // Until nobody reads any more.
+            // Until the reader closes the connection.
             while connection.write_all(&[b'x'; 1 << 16]).is_ok() {}
         }
     });
@@ -268,11 +272,11 @@ fn what_has_no_end_is_refused_before_the_memory_is_full() {
     assert_eq!(
         tiny.said(&["--update"]),
         format!(
-            "error: `{mirror}/dists/tiny/InRelease`: is longer than 4.2 MB, which no such file is: use another mirror"
+            "error: `{mirror}/dists/tiny/InRelease`: larger than 4.2 MB, the limit for such a file: use another mirror"
         )
     );
 
-    // The release is theirs, and the index has no end.
+    // The release is valid, but the index never ends.
     fs::write(&suite, &ours).unwrap();
     tiny.publish(&ALL);
     let release = fs::read(tiny.dir.join("mirror/dists/tiny/InRelease")).unwrap();
@@ -281,13 +285,14 @@ fn what_has_no_end_is_refused_before_the_memory_is_full() {
         &folder,
         "for index in binary-*/by-hash/SHA256/*; do printf more >$index; truncate -s 10G $index; done",
     );
-    let said = tiny.said(&["--update"]);
-    assert!(said.starts_with("error: tiny's main/binary-arm64/Packages.xz: "), "{said}");
+    let error_line = tiny.said(&["--update"]);
+    assert!(error_line.starts_with("error: "), "{error_line}");
+    assert!(error_line.contains("tiny's main/binary-arm64/Packages.xz"), "{error_line}");
     assert_eq!(sh(&tiny.dir, "find cache -size +1M"), "");
     assert_eq!(release, fs::read(tiny.dir.join("mirror/dists/tiny/InRelease")).unwrap());
 
-    // 1 GB of zeros, packed, whatever the release says of how long they are.
-    for said in ["", &format!(" {} 1000 main/binary-arm64/Packages\n", "0".repeat(64))] {
+    // 1 GB of zeros, compressed, whatever size the release states.
+    for further in ["", &format!(" {} 1000 main/binary-arm64/Packages\n", "0".repeat(64))] {
         tiny.publish(&ALL);
         let bomb = sh(
             &tiny.dir.join("mirror/dists/tiny/main/binary-arm64/by-hash/SHA256"),
@@ -295,14 +300,14 @@ fn what_has_no_end_is_refused_before_the_memory_is_full() {
         );
         let release = tiny.dir.join("mirror/dists/tiny/Release");
         let line = format!(" {} main/binary-arm64/Packages.xz\n", bomb.trim());
-        fs::write(&release, format!("{OURS}SHA256:\n{line}{said}")).unwrap();
+        fs::write(&release, format!("{OURS}SHA256:\n{line}{further}")).unwrap();
         tiny.sign();
-        let most = if said.is_empty() { 256 << 20 } else { 1000 };
+        let most = if further.is_empty() { 256 << 20 } else { 1000 };
         assert_eq!(
             tiny.said(&["--update"]),
             format!(
-                "error: tiny's main/binary-arm64/Packages.xz: cannot be unpacked: unpacks to more than the limit of \
-                 {most} bytes"
+                "error: cannot decompress tiny's main/binary-arm64/Packages.xz: unpacks to more than the limit of {most} \
+                 bytes"
             )
         );
     }

@@ -1,5 +1,5 @@
-//! What the files of a product must say: computed from the values of a catalog, compared with what the readers of the
-//! files find in them.
+//! Expected contents of a product's files: computed from a catalog's values and compared with what programs
+//! read from the files.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -12,7 +12,7 @@ use super::family;
 use super::fields::Values;
 use super::systemd::{command, environment, literal, unit, words};
 
-/// Reads every file of `tree` and compares it with `values`; `ordinary` is the tree of the ordinary ones.
+/// Compares every file of `tree` with `values`; `ordinary` is the tree of the default values.
 pub(super) fn check(values: &Values, tree: &Tree, ordinary: &Tree) {
     let files: BTreeMap<&str, &str> = tree
         .0
@@ -49,7 +49,7 @@ pub(super) fn check(values: &Values, tree: &Tree, ordinary: &Tree) {
     copyright(values, at("deb/copyright".to_owned()));
 }
 
-/// Names stand in scripts, paths and JavaScript as they are.
+/// Names appear unchanged in scripts, paths and JavaScript.
 fn names(values: &Values) {
     let names = [
         "product",
@@ -98,7 +98,7 @@ fn web(values: &Values, text: &str) {
     };
     let (after, wants) = (unit("after"), unit("wants"));
     let expected = [
-        // Others may start it.
+        // Other units may start it.
         ("Unit", "After", &*format!("{after} sysinit.target basic.target")),
         ("Unit", "DefaultDependencies", "no"),
         ("Unit", "Wants", "sysinit.target"),
@@ -126,7 +126,7 @@ fn web(values: &Values, text: &str) {
         ("Service", "SyslogIdentifier", values.get("identifier")),
         ("Service", "EnvironmentFile", values.get("environment-file")),
         ("Service", "Slice", &format!("{}-part.slice", values.get("product"))),
-        // For the one that runs only while this does.
+        // For the service that only runs while this one does.
         ("Service", "ExecStop", &format!("-+/usr/bin/systemctl stop {}", values.unit(values.get("drive")))),
         ("Unit", "OnFailure", &format!("{}-alert@%n.service", values.get("product"))),
         ("Unit", "IgnoreOnIsolate", "yes"),
@@ -134,7 +134,7 @@ fn web(values: &Values, text: &str) {
     rest(found, expected.into_iter());
 }
 
-/// Where it may write, of what others may start: no `StateDirectory=`.
+/// State directories of services that other units may start, which have no `StateDirectory=`.
 fn own_state(values: &Values, found: &mut Vec<Entry>) {
     let home = values.get("home");
     if home.starts_with("/var/lib/") {
@@ -142,7 +142,7 @@ fn own_state(values: &Values, found: &mut Vec<Entry>) {
     }
 }
 
-/// Its units have the directives that they always have, and its configuration sets nothing.
+/// Its units have fixed directives, and its configuration sets nothing.
 fn alert<'a>(values: &Values, at: &impl Fn(String) -> &'a str, ordinary: &Tree) {
     let product = values.get("product");
     for name in ["alert@.service", "alert-mail@.service"] {
@@ -197,7 +197,7 @@ fn tray(values: &Values, text: &str) {
         ("Unit", "StartLimitIntervalSec", "0".to_owned()),
         ("Service", "Type", "exec".to_owned()),
         ("Service", "Restart", "no".to_owned()),
-        // What a user's manager can do by itself.
+        // Directives that a user manager supports.
         ("Service", "NoNewPrivileges", "yes".to_owned()),
         ("Service", "LockPersonality", "yes".to_owned()),
         ("Service", "RestrictNamespaces", "yes".to_owned()),
@@ -219,13 +219,13 @@ pub(super) fn description(values: &Values, field: &str, found: &mut Vec<Entry>) 
     read(found, "Description", |value| assert_eq!(literal(value), values.get(field)));
 }
 
-/// Takes the first assignment of that name out and looks at its value.
+/// Removes the first assignment with this name and checks its value.
 pub(super) fn read(found: &mut Vec<Entry>, name: &str, look: impl FnOnce(&str)) {
     let at = found.iter().position(|(_, n, _)| n == name).unwrap_or_else(|| panic!("no {name}: {found:?}"));
     look(&found.remove(at).2);
 }
 
-/// Everything else: nothing is missing, nothing was added.
+/// Compares all other assignments: none is missing, and none was added.
 pub(super) fn rest<'a>(mut found: Vec<Entry>, expected: impl Iterator<Item = (&'a str, &'a str, &'a str)>) {
     let mut expected: Vec<Entry> =
         expected.map(|(s, n, v)| (s.to_owned(), n.to_owned(), v.to_owned())).collect();
@@ -234,7 +234,7 @@ pub(super) fn rest<'a>(mut found: Vec<Entry>, expected: impl Iterator<Item = (&'
     assert_eq!(found, expected);
 }
 
-/// Lines of sysusers.d and tmpfiles.d: the words of those that are no comments.
+/// Words of the lines of sysusers.d and tmpfiles.d, without comments.
 fn lines(text: &str) -> Vec<Vec<String>> {
     let lines = text
         .split(['\n', '\r', '\0'])
@@ -283,7 +283,7 @@ fn variables(values: &Values, text: &str) {
     same_everywhere(text, &expected);
 }
 
-/// An environment file: what each of its readers finds in it.
+/// Checks that all readers of an environment file get the same values.
 pub(super) fn same_everywhere(text: &str, expected: &[(String, String)]) {
     assert_eq!(environment(text, true), expected, "as systemd 252 reads it");
     assert_eq!(environment(text, false), expected, "as systemd 257 reads it");
@@ -292,17 +292,17 @@ pub(super) fn same_everywhere(text: &str, expected: &[(String, String)]) {
     }
 }
 
-/// What a shell that sources `text` has in its environment; it starts with none.
+/// Returns the environment of a shell that sources `text` with an empty environment.
 fn sourced(shell: &str, text: &str) -> BTreeMap<String, String> {
     let script = format!("exec 2>/dev/null; set -a; . /dev/stdin; exec {} -0", which("env"));
     let found = run(Command::new(which(shell)).arg("-c").arg(script).env_clear(), text);
     let entries = found.split('\0').filter_map(|entry| entry.split_once('='));
-    // These are the shell's own.
+    // The shell sets these itself.
     let entries = entries.filter(|(name, _)| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
     entries.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// The arguments that rpm's scriptlet gives to useradd.
+/// Checks the arguments that the rpm scriptlet passes to useradd.
 fn useradd(values: &Values, text: &str) {
     let script =
         "getent() { return 1; }; groupadd() { :; }; useradd() { printf '%s\\0' \"$@\"; }; . /dev/stdin";
@@ -330,7 +330,7 @@ fn run(command: &mut Command, input: &str) -> String {
     String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
 }
 
-/// The rule without its comments, which end where JavaScript ends a line.
+/// Checks the rule without its comments, which end where JavaScript ends a line.
 fn polkit(values: &Values, text: &str) {
     let lines =
         text.split(['\n', '\r', '\u{2028}', '\u{2029}']).map(str::trim).filter(|l| !l.starts_with("//"));
@@ -374,7 +374,7 @@ fn table(values: &Values, text: &str) {
     assert_eq!(service("tray").description, values.get("tray-description"));
 }
 
-/// The first two paragraphs; the texts of the licences follow.
+/// The first two paragraphs, before the license texts.
 fn copyright(values: &Values, text: &str) {
     let fields: Vec<&str> = text.lines().filter(|line| !line.is_empty()).take(6).collect();
     let expected = [
@@ -388,13 +388,13 @@ fn copyright(values: &Values, text: &str) {
     assert_eq!(fields, expected);
 }
 
-/// The requests of a manual page, which start a line with a dot or an apostrophe.
+/// Returns the requests of a manual page, which start a line with a dot or an apostrophe.
 fn macros(page: &str) -> Vec<&str> {
     let requests = page.lines().filter(|line| line.starts_with(['.', '\'']));
     requests.map(|line| line.split(' ').next().unwrap_or_default()).collect()
 }
 
-/// How many lines start with something.
+/// Returns the number of non-empty lines without indentation.
 fn starts(text: &str) -> usize {
     text.lines().filter(|line| !line.is_empty() && !line.starts_with("  ")).count()
 }

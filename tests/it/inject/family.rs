@@ -1,17 +1,17 @@
-//! A parent and its children, in both scopes: what their units must say.
+//! Expected units of a parent and its children, in both scopes.
 
 use super::expect::{Entry, description, read, rest, same_everywhere};
 use super::fields::Values;
 use super::systemd::{command, unit};
 
-/// Reads the three units, each found by its name.
+/// Checks the three units, found by name.
 pub(super) fn check<'t>(values: &Values, scope: &str, at: impl Fn(String) -> &'t str) {
     bus(values, scope, at(values.unit(values.get("bus"))));
     client(values, scope, at(values.unit("client")));
     all(values, scope, at(values.unit("all")));
 }
 
-/// What both children have in common.
+/// Checks what both children have in common.
 fn child(
     values: &Values,
     scope: &str,
@@ -99,7 +99,7 @@ fn all(values: &Values, scope: &str, text: &str) {
     rest(unit(text), expected.into_iter());
 }
 
-/// What stands beside the units of services: an instance's file, a configuration file, a slice.
+/// Checks the files that belong to units: an instance's file, a configuration file, a slice.
 pub(super) fn around<'t>(values: &Values, at: impl Fn(String) -> &'t str) {
     let product = values.get("product");
     let instance = at(format!("root/etc/{product}/many/{}.env", values.get("instance")));

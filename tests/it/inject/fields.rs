@@ -1,9 +1,9 @@
-//! A catalog in which every text field can hold anything: a template, the fields' ordinary values, and the catalog
-//! that some other values make.
+//! A catalog whose text fields can have any value: a template, the default values, and the catalog with other
+//! values.
 
 use std::collections::BTreeMap;
 
-/// The fields and their ordinary values.
+/// The fields and their default values.
 pub(super) const FIELDS: [(&str, &str); 81] = [
     ("product", "demo"),
     ("package", "demo-services"),
@@ -88,7 +88,7 @@ pub(super) const FIELDS: [(&str, &str); 81] = [
     ("instance-value", "1"),
 ];
 
-/// Each field has a line of its own where TOML allows it, so that the line of a fault tells the field.
+/// Each field has its own line where TOML allows it, so that a fault's line identifies the field.
 const CATALOG: &str = r#"
 [product]
 name = @product@
@@ -257,22 +257,22 @@ verbs = ["start", "stop"]
 pub(super) struct Values(BTreeMap<&'static str, String>);
 
 impl Values {
-    /// In the order of [`FIELDS`].
+    /// Creates values in the order of [`FIELDS`].
     pub(super) fn of(texts: &[String]) -> Values {
         Values(FIELDS.iter().zip(texts).map(|((name, _), text)| (*name, text.clone())).collect())
     }
 
-    /// One of them.
+    /// Returns the value of a field.
     pub(super) fn get(&self, name: &str) -> &str {
         self.0.get(name).unwrap_or_else(|| panic!("there is no field {name}"))
     }
 
-    /// The fields that have another than their ordinary value.
+    /// Returns the fields with other than default values.
     pub(super) fn others(&self) -> Vec<&str> {
         FIELDS.iter().filter(|(name, value)| self.get(name) != *value).map(|(name, _)| *name).collect()
     }
 
-    /// The catalog that holds them.
+    /// Returns the catalog with these values.
     pub(super) fn catalog(&self) -> String {
         let mut catalog = CATALOG.to_owned();
         for (name, value) in &self.0 {
@@ -281,8 +281,8 @@ impl Values {
         catalog
     }
 
-    /// Gives the fields on the lines of `faults` their ordinary values back, of each line the first one that has
-    /// another. Whether there was one.
+    /// Resets fields on the lines of `faults` to their defaults: on each line, the first one with another
+    /// value. Returns whether there was one.
     pub(super) fn give_way(&mut self, faults: &str) -> bool {
         let lines: Vec<&str> = CATALOG.lines().collect();
         let faults = faults.lines().filter_map(|fault| fault.split(':').nth(2)?.parse::<usize>().ok());
@@ -298,14 +298,14 @@ impl Values {
         gave_way
     }
 
-    /// The name of a service's unit.
+    /// Returns the name of a service's unit.
     pub(super) fn unit(&self, service: &str) -> String {
         let product = self.get("product");
         if product == service { format!("{product}.service") } else { format!("{product}-{service}.service") }
     }
 }
 
-/// A basic string of TOML. An at sign is escaped as well, so that no value looks like a field.
+/// Returns a basic TOML string. At signs are escaped too, so that no value looks like a field.
 fn toml(value: &str) -> String {
     let escaped = value.chars().map(|c| match c {
         '"' | '\\' => format!("\\{c}"),

@@ -1,4 +1,5 @@
-//! systemd's readers, written anew from its source (252 and 257): unit files, words of a line, environment files.
+//! systemd's parsers, rewritten from its source (252 and 257): unit files, words of a line, environment
+//! files.
 
 /// A unit file: section, name and value of every assignment. `conf-parser.c`: lines end at a newline, a carriage
 /// return or a NUL; a comment starts a line; a backslash at the end of a line continues it; blanks around names and
@@ -29,7 +30,7 @@ pub(super) fn unit(text: &str) -> Vec<(String, String, String)> {
     entries
 }
 
-/// What `utf8_is_valid()` accepts: no non-characters.
+/// Accepts the same as `utf8_is_valid()`: no non-characters.
 fn is_character(c: char) -> bool {
     let code = u32::from(c);
     !(0xfdd0..=0xfdef).contains(&code) && code & 0xfffe != 0xfffe
@@ -43,14 +44,14 @@ pub(super) fn words(line: &str, escapes: bool) -> Vec<String> {
     split(line, escapes).into_iter().map(|(word, _)| word).collect()
 }
 
-/// The command line of a unit: its words; but a semicolon outside of quotes would start another command.
+/// Returns the words of a unit's command line; an unquoted semicolon would start another command.
 pub(super) fn command(line: &str) -> Vec<String> {
     let words = split(line, true);
     assert!(words.iter().all(|(word, quoted)| *quoted || word != ";"), "a second command: {line:?}");
     words.into_iter().map(|(word, _)| word).collect()
 }
 
-/// The words, and whether there were quotes in them.
+/// Returns the words, and whether they contained quotes.
 fn split(line: &str, escapes: bool) -> Vec<(String, bool)> {
     let (mut words, mut word, mut quote, mut quotes) = (Vec::new(), None::<String>, None, false);
     let mut chars = line.chars();
@@ -81,13 +82,14 @@ fn split(line: &str, escapes: bool) -> Vec<(String, bool)> {
     words
 }
 
-/// A text in which nothing is a specifier.
+/// Returns the text, which must not contain specifiers.
 pub(super) fn literal(text: &str) -> String {
     assert!(!text.replace("%%", "").contains('%'), "a specifier: {text:?}");
     text.replace("%%", "%")
 }
 
-/// The names and values of an environment file, `env-file.c`. Up to version 253 a backslash continues a comment.
+/// Returns the variables of an environment file, as `env-file.c` reads them. Up to version 253, a backslash
+/// continues a comment.
 pub(super) fn environment(text: &str, before_254: bool) -> Vec<(String, String)> {
     let (mut found, mut chars) = (Vec::new(), text.chars().peekable());
     let newline = |c: char| c == '\n' || c == '\r';
@@ -113,7 +115,7 @@ pub(super) fn environment(text: &str, before_254: bool) -> Vec<(String, String)>
     found
 }
 
-/// The rest of an assignment. Blanks count between other characters of unquoted text only.
+/// Reads the value of an assignment. White space is only kept between other characters of unquoted text.
 fn value(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> String {
     let (mut value, mut blanks, mut unquoted) = (String::new(), String::new(), false);
     while let Some(c) = chars.next() {
@@ -121,7 +123,7 @@ fn value(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> String {
             '\n' | '\r' => break,
             ' ' | '\t' if unquoted => blanks.push(c),
             ' ' | '\t' => {}
-            // Quotes are quotes at the start only, or right after other quotes.
+            // Quotes are only special at the start, or right after other quotes.
             '\'' if !unquoted => value.extend(chars.by_ref().take_while(|c| *c != '\'')),
             '"' if !unquoted => quoted(chars, &mut value),
             c => {

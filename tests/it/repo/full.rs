@@ -1,4 +1,5 @@
-//! A disk that is full while something is published: one line, what is served stays whole, the next run completes it.
+//! A disk that fills up during publishing: the error has one line, the published files stay consistent, and
+//! the next run completes them.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -10,7 +11,7 @@ use testbed::host;
 use super::kill::{consistent, published};
 use super::{packages, repo};
 
-/// How many kilobytes are left: for nothing, for a package, for indices, for a part of what follows.
+/// Free kilobytes: for nothing, a package, indices, and part of what follows.
 const LEFT: [u32; 5] = [0, 12, 32, 56, 76];
 
 #[test]
@@ -46,7 +47,7 @@ fn a_full_disk_is_said_in_one_line_and_the_next_run_completes_it() {
     assert_eq!(sh(&out, "find . -name '*.new*'; cat .lock"), "");
 }
 
-/// A small disk, until the end of the test.
+/// A small disk, unmounted at the end of the test.
 struct Disk<'a>(&'a Path);
 
 impl<'a> Disk<'a> {
@@ -63,7 +64,7 @@ impl Drop for Disk<'_> {
     }
 }
 
-/// Leaves so many kilobytes.
+/// Fills the disk except for this many kilobytes.
 fn fill(out: &Path, left: u32) {
     sh(out, &format!("dd if=/dev/zero of=filler bs=4k status=none 2>&1 || truncate -s -{left}K filler"));
 }
@@ -73,7 +74,7 @@ fn says_so(output: &Output) {
     let said = both(output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     let ends = ": No space left on device (os error 28): the published state is unchanged: make room and run it again\n";
-    // Another test's run may have to be waited for, and that is said before.
+    // A message about waiting for another test's run may come first.
     let errors: Vec<&str> =
         said.lines().filter(|line| !line.starts_with("waiting for another run")).collect();
     assert!(errors.len() == 1 && errors[0].starts_with("error: `") && said.ends_with(ends), "{said}");

@@ -1,4 +1,4 @@
-//! A repository over time: what is new is read and what was there is not, states that are kept, files that go.
+//! A repository over time: only new packages are read, snapshots are kept, and old files are removed.
 
 use std::fs::{self, File, FileTimes};
 use std::path::Path;
@@ -17,14 +17,14 @@ fn only_new_packages_are_read_and_older_ones_stay() {
     packages(&dir.join("one"), "wind", &["1.0.0", "1.1.0"]);
     ok(&mut repo(&dir.join("one"), &out));
     let before = listed(&out);
-    // Whoever read these again would see it.
+    // A run that reads these packages again would notice.
     sh(&out, "for f in apt/pool/stable/w/wind/*.deb rpm/stable/packages/wind-*.rpm; do : >$f; done");
     packages(&dir.join("two"), "wind", &["1.2.0"]);
     ok(&mut repo(&dir.join("two"), &out));
     let after = listed(&out);
     assert_eq!(after.len(), before.len() + 2);
     assert!(before.iter().all(|line| after.contains(line)), "{before:#?}\n{after:#?}");
-    // The package of keys is the one of before: nothing in it changed.
+    // The package of keys is unchanged.
     assert!(
         !out.join("apt/pool/stable/r/rovi-services-repository/rovi-services-repository_2.0.0_all.deb")
             .exists()
@@ -51,14 +51,14 @@ fn a_snapshot_stays_as_it_was_and_what_is_withdrawn_goes_a_day_later() {
     ok(repo(&given, &out).args(["--withdraw", "wind=1.2.0"]));
     assert_eq!(state(), before);
 
-    // Whoever read the index before the withdrawal still finds the files, for a day.
+    // Clients with the index from before the withdrawal still find the files for a day.
     let pool = |version: &str| out.join(format!("apt/pool/stable/w/wind/wind_{version}_all.deb"));
     let rpm = |version: &str| out.join(format!("rpm/stable/packages/wind-{version}-1.noarch.rpm"));
     let all = [pool("1.0.0"), pool("1.2.0"), rpm("1.0.0"), rpm("1.2.0")];
     assert!(all.iter().all(|path| path.exists()));
     all.iter().for_each(|path| age(path));
     ok(&mut repo(&given, &out));
-    // The snapshot names the first one.
+    // The snapshot refers to the first one.
     assert!(pool("1.0.0").exists() && !pool("1.2.0").exists() && !rpm("1.2.0").exists());
     let files = listed(&out).join("\n");
     assert!(!files.contains("wind_1.0.0") && !files.contains("wind-1.0.0") && files.contains("wind-1.1.0"));
@@ -85,7 +85,7 @@ fn suites_are_apart() {
     sh(&out, "grep -qx 'Suites: stable' apt/rovi-services.sources");
 }
 
-/// What the indices name, a line each.
+/// Returns what the indices refer to, one per line.
 fn listed(out: &Path) -> Vec<String> {
     let apt = fs::read_to_string(out.join("apt/dists/stable/main/binary-amd64/Packages")).unwrap();
     let lists = sh(
@@ -103,7 +103,7 @@ fn age(path: &Path) {
     File::open(path).unwrap().set_times(FileTimes::new().set_modified(time)).unwrap();
 }
 
-/// A web server answers "nothing new" by the time of the file, in seconds, and newer clients refuse what is of the future.
+/// Web servers compare times in seconds ("304 Not Modified"), and newer clients reject dates in the future.
 #[test]
 fn two_publications_within_a_second_are_of_two_moments() {
     let dir = scratch("repo-moments");

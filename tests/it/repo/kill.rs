@@ -1,4 +1,4 @@
-//! Publishing that is killed: what is served is whole at every moment, and the next run completes it.
+//! Interrupted publishing: the published files are always consistent, and the next run completes them.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use testbed::host;
 use super::{packages, repo};
 
 const KILLS: u32 = 50;
-/// After so many killed runs, one is let through.
+/// After this many interrupted runs, one may finish.
 const EVERY: u32 = 5;
 
 #[test]
@@ -31,7 +31,7 @@ fn killed_at_fifty_moments_it_leaves_what_a_client_can_read_and_the_next_run_com
     let (mut killed, mut round) = (0, 0);
     while killed < KILLS {
         round += 1;
-        // Every round has something new to publish, something to withdraw, and something to phase.
+        // Every round publishes, withdraws and phases a version.
         let version = format!("1.{round}.0");
         packages(&given, "wind", &[&version]);
         let mut args = vec!["--phase".to_owned(), format!("wind={version}:{}", round % 99 + 1)];
@@ -58,7 +58,7 @@ fn killed_at_fifty_moments_it_leaves_what_a_client_can_read_and_the_next_run_com
     }
 }
 
-/// Runs it for a while and kills it; says whether it was still running.
+/// Runs a command for a while and kills it; returns whether it was still running.
 fn kill(command: &mut Command, after: Duration) -> bool {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     std::thread::sleep(after);
@@ -66,9 +66,9 @@ fn kill(command: &mut Command, after: Duration) -> bool {
     child.wait().unwrap().code().is_none()
 }
 
-/// `NAME=VERSION` of what apt is offered.
+/// Returns `NAME=VERSION` for every version that apt is offered.
 pub(super) fn published(out: &Path) -> Vec<String> {
-    // By what counts: a killed run may have left newer indices beside it.
+    // By hash from the release file, because an interrupted run may leave newer indices beside it.
     let suite = out.join("apt/dists/stable");
     let release = fs::read_to_string(suite.join("InRelease")).unwrap();
     let line = release.lines().find(|line| line.ends_with(" main/binary-amd64/Packages")).unwrap();
@@ -80,7 +80,7 @@ pub(super) fn published(out: &Path) -> Vec<String> {
     index.split("\n\n").map(|p| format!("{}={}", field(p, "Package: "), field(p, "Version: "))).collect()
 }
 
-/// Reads what is served as apt and dnf do: from the one file that counts to everything that it names.
+/// Reads the repository as apt and dnf do: from the top-level file to everything it refers to.
 pub(super) fn consistent(dir: &Path) {
     let suite = dir.join("repo/apt/dists/stable");
     sh(dir, "gpgv --quiet --keyring ./keys.gpg repo/apt/dists/stable/InRelease 2>&1");
@@ -126,7 +126,7 @@ pub(super) fn consistent(dir: &Path) {
     }
 }
 
-/// A file that has to have this hash.
+/// Reads a file that must have this hash.
 #[track_caller]
 fn same(path: &Path, sha256: &str) -> Vec<u8> {
     let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -1,4 +1,4 @@
-//! Bad input: one clear line, and nothing half-written.
+//! Invalid input gives one clear line, and no files are half-written.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -56,7 +56,7 @@ fn what_is_no_key_to_sign_with_is_refused_in_one_line_and_nothing_is_published()
         ("huge", "longer than any key"),
         ("open", "run `chmod 600 "),
         ("folder", "not a file"),
-        ("repo/served", "in the folder that is served"),
+        ("repo/served", "is in the published folder"),
         ("public", "no line `-----BEGIN PGP PRIVATE KEY BLOCK-----`"),
         ("ed", "not an RSA key"),
         ("pass", "has a passphrase"),
@@ -94,7 +94,7 @@ fn a_key_comes_from_the_environment_and_is_never_shown() {
     command.current_dir(root()).env("CARGO_MANIFEST_DIR", root().join("xtask")).arg("repo");
     command.arg("--dist").arg(dir.join("none")).arg("--out").arg(dir.join("repo"));
     let output = run(command.env_remove("REPO_KEY"));
-    assert!(both(&output).contains("no key: nothing would vouch"), "{}", both(&output));
+    assert!(both(&output).contains("no key to sign the packages with"), "{}", both(&output));
     assert_eq!(output.status.code(), Some(1));
     let text = fs::read_to_string(key()).unwrap();
     let output = run(command.env("REPO_KEY", &text));
@@ -102,9 +102,9 @@ fn a_key_comes_from_the_environment_and_is_never_shown() {
     let secret: Vec<&str> = text.lines().filter(|line| line.len() == 64).skip(20).collect();
     let shown = both(&output) + &sh(&dir, "cat $(find repo -type f) | tr -cd \'[:print:]\\n\'");
     assert!(secret.len() > 20 && secret.iter().all(|line| !shown.contains(line)));
-    // A key is not replaced, and not made where it would be published.
+    // An existing key is not replaced, and no key is created where it could be published.
     let output = run(support::command::xtask(&["key", "new", "--name", "A <a@b.c>"]).arg(key()));
-    assert!(both(&output).contains("is there already"), "{}", both(&output));
+    assert!(both(&output).contains("already exists"), "{}", both(&output));
     let output = run(&mut support::command::xtask(&["key", "new", "--name", "A <a@b.c>", "key.asc"]));
     assert!(both(&output).contains("is in the checkout"), "{}", both(&output));
     let output = run(
@@ -130,7 +130,7 @@ fn what_cannot_be_published_is_said_in_one_line() {
         assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
         assert!(said.contains(text), "{args:?}: {said}");
         if code == 1 {
-            // Notes about what is left out may come before it.
+            // Notes about packages that are left out may come first.
             assert_eq!(said.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{said}");
             assert!(said.lines().last().unwrap().starts_with("error: "), "{said}");
         }
@@ -150,9 +150,9 @@ fn what_cannot_be_published_is_said_in_one_line() {
     says(&["--description", "/dev/null"], 1, "not a description of a repository");
     says(&["--description", "catalog"], 1, "not a description of a repository");
     says(&["--description", "Cargo.toml"], 1, "`Cargo.toml`: ");
-    says(&["--key", key().to_str().unwrap()], 1, "is there twice");
+    says(&["--key", key().to_str().unwrap()], 1, "given twice");
 
-    // Whatever has to be refused is refused before the first file is written, so that all of this may be said again.
+    // Invalid input is rejected before the first file is written, so all these errors repeat.
     packages(&given, "wind", &["1.1.0"]);
     says(&["--phase", "wind=1.2.0:10"], 1, "`wind=1.2.0`: not published for apt: expected one of ");
     says(&["--phase", "wind=1.1.0:10", "--withdraw", "wind=1.1.0"], 1, "`wind=1.1.0`: not published for apt");
@@ -168,7 +168,7 @@ fn what_cannot_be_published_is_said_in_one_line() {
     }
     packages(&given, "wind", &["1.0.0"]);
 
-    // The same version with other content: clients have the first one.
+    // The same version with different content, which clients already have.
     let manifest = fs::read_to_string(given.join("manifest.json")).unwrap();
     let (_, rest) = manifest.split_once("\"sha256\":\"").unwrap();
     let other = manifest.replacen(&rest[..64], &"0".repeat(64), 1);
@@ -183,7 +183,7 @@ fn what_cannot_be_published_is_said_in_one_line() {
     says(&[], 1, "manifest.json`");
 }
 
-/// A program that writes down whatever it and who has started it can be asked for, and then is not what was wanted.
+/// A program that records everything it can learn from itself and its parent, and then fails.
 const CURIOUS: &str = "#!/bin/sh
 { env; cat; cat /proc/$PPID/environ; cat /proc/$$/fd/0; cat /proc/$PPID/fd/0; } </dev/stdin >>SEEN 2>/dev/null
 for fd in /proc/$$/fd/* /proc/$PPID/fd/*; do if [ -f $fd ]; then cat $fd; fi; done >>SEEN.files 2>/dev/null
@@ -206,7 +206,7 @@ fn a_key_of_the_environment_is_handed_to_nobody() {
     let start = |args: &[&str]| {
         let mut command = std::process::Command::new(toolchain());
         command.current_dir(root()).env("CARGO_MANIFEST_DIR", root().join("xtask")).args(args);
-        // Where nothing is packed yet.
+        // A folder without built tools or packages.
         command.env("CARGO_TARGET_DIR", dir.join("target"));
         run(command.env("PATH", &path).env("REPO_KEY", &text).stdin(std::process::Stdio::null()))
     };
@@ -215,7 +215,7 @@ fn a_key_of_the_environment_is_handed_to_nobody() {
     let checked = start(&["check"]);
     assert!(!both(&checked).contains("REPO_KEY"), "{}", both(&checked));
     let seen = sh(&dir, "cat *.seen *.seen.files | tr -c '[:print:]' '\\n'");
-    // One of each at least.
+    // At least one of each.
     for name in ["cargo-deb.seen", "systemd-analyze.seen"] {
         assert!(dir.join(name).exists(), "nobody was curious: {}{}", both(&published), both(&checked));
     }
@@ -224,7 +224,7 @@ fn a_key_of_the_environment_is_handed_to_nobody() {
     assert!(secret.len() > 20);
     let told = secret.iter().any(|line| seen.contains(line));
     assert!(!told && !seen.contains("REPO_KEY"), "a program got the key");
-    // It was there for who is to have it, although those programs were of no use.
+    // The key was available to the program that needs it, although those programs failed.
     assert!(!both(&published).contains("no key"), "{}", both(&published));
 }
 

@@ -1,4 +1,4 @@
-//! What others make of the same packages, and what they say of our signatures.
+//! Other tools with the same packages, and with our signatures.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -71,7 +71,7 @@ fn createrepo_c_writes_the_same_lists_byte_by_byte() {
     for list in ["primary", "filelists", "other"] {
         let text = |folder: &Path| sh(folder, &format!("gzip -dc repodata/*-{list}.xml.gz"));
         let (ours, theirs) = (text(&out.join("rpm/stable/repodata/..")), text(&theirs));
-        // The state of before is kept beside the present one for those who still read it.
+        // The previous state is kept beside the current one for clients that still read it.
         let present = present(&out, list);
         assert_eq!(present.lines().count(), theirs.lines().count());
         assert_eq!(present, theirs);
@@ -79,7 +79,7 @@ fn createrepo_c_writes_the_same_lists_byte_by_byte() {
     }
 }
 
-/// A list as `repomd.xml` names it.
+/// Returns the path of a list from `repomd.xml`.
 fn present(out: &Path, list: &str) -> String {
     let index = fs::read_to_string(out.join("rpm/stable/repodata/repomd.xml")).unwrap();
     let (_, rest) = index.split_once(&format!("-{list}.xml.gz")).map(|(before, _)| ((), before)).unwrap();
@@ -116,7 +116,7 @@ fn gpg_and_sequoia_verify_every_signature_and_rpm_those_of_packages() {
     let packages = fs::read_dir(dir.join("rpm/stable/packages")).unwrap().count();
     assert_eq!(said.matches("RSA/SHA512 Signature, key ID").count(), packages, "{said}");
     assert!(!said.contains("NOKEY") && !said.contains("NOT OK"), "{said}");
-    // What `dist` made is not touched: its bytes are those of every machine.
+    // The files from `dist` are unchanged: their bytes are the same on every machine.
     sh(&dist().dir, "sha256sum --quiet --strict --check SHA256SUMS");
 }
 
@@ -157,7 +157,7 @@ fn a_key_goes_to_gpg_and_comes_back() {
     );
 }
 
-/// The paragraphs of an index, each as its fields.
+/// Returns the paragraphs of an index with their fields.
 fn paragraphs(text: &str) -> Vec<BTreeMap<String, String>> {
     let mut paragraphs: Vec<BTreeMap<String, String>> = text
         .split("\n\n")
@@ -200,7 +200,7 @@ fn the_page_has_the_lines_of_the_docs() {
     let shown = run(support::command::xtask(&["key", "show"]).arg(key()));
     let fingerprint = String::from_utf8(shown.stderr).unwrap().trim().replace("fingerprint: ", "");
     assert!(page.replace(' ', "").contains(&fingerprint), "{page}");
-    // One key, and the same one, wherever somebody looks.
+    // The same key everywhere.
     let key = String::from_utf8(shown.stdout).unwrap();
     assert_eq!(fs::read_to_string(dir.join("rovi-services.asc")).unwrap(), key);
     let sources = fs::read_to_string(dir.join("apt/rovi-services.sources")).unwrap();

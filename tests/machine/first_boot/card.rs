@@ -1,4 +1,4 @@
-//! Machines as they are flashed, and what is to be seen on them.
+//! Newly flashed machines, and helpers to inspect them.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -11,13 +11,13 @@ pub(crate) const FILE: &str = "/boot/firmware/custom.toml";
 pub(crate) const ERRORS: &str = "/boot/firmware/custom-errors.txt";
 pub(crate) const LINE: &str = "/boot/firmware/cmdline.txt";
 pub(crate) const PROGRAM: &str = "/usr/libexec/first-boot/first-boot";
-/// How long anything may take that takes no time: a host with other work is slow.
+/// Time limit for operations that take no time on an idle host.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
-/// What a person writes, with the line ends and the mark of Windows.
+/// A person's file, with the line endings and byte order mark of Windows.
 pub(crate) const ASKED: &str = include_str!("custom.toml");
 
-/// Files that stand for what an image has and a test machine has not: path, mode, text.
+/// Stand-ins for parts of an image that a test machine lacks: path, mode, text.
 const STAND_INS: [(&str, u32, &str); 6] = [
     ("/usr/bin/ssh-keygen", 0o755, include_str!("ssh-keygen.sh")),
     ("/etc/ssh/sshd_config", 0o644, "Include /etc/ssh/sshd_config.d/*.conf\n"),
@@ -27,14 +27,14 @@ const STAND_INS: [(&str, u32, &str); 6] = [
     (LINE, 0o644, "console=tty1 root=PARTUUID=524f5649-02 rootwait\n"),
 ];
 
-/// A package that the other one wants, where a test machine has no time service.
+/// A dependency of the other package, for machines without a time service.
 const TIME: &str = "
     mkdir -p /var/tmp/time/DEBIAN
     printf 'Package: time-stand-in\\nVersion: 1\\nArchitecture: all\\nProvides: time-daemon\\nMaintainer: x <x@example.org>\\nDescription: x\\n' \\
         >/var/tmp/time/DEBIAN/control
     dpkg-deb --build /var/tmp/time >/dev/null && dpkg --install /var/tmp/*.deb";
 
-/// The package of that name for this processor.
+/// Returns the package of that name for this processor.
 pub(crate) fn package(name: &str) -> &'static Path {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
     let built = BUILT.get_or_init(|| dist(&["first-boot", "rovi", "--format", "deb"], "first-boot"));
@@ -42,7 +42,7 @@ pub(crate) fn package(name: &str) -> &'static Path {
     built.iter().find(fits).unwrap()
 }
 
-/// A machine that has the packages and has never been asked for anything.
+/// Returns a machine with the packages but without a first-boot file.
 pub(crate) fn flashed(suite: Suite) -> Result<Machine> {
     let machine = Machine::on(suite).files(STAND_INS).boot()?;
     for name in ["rovi-services", "rovi-first-boot"] {
@@ -52,13 +52,13 @@ pub(crate) fn flashed(suite: Suite) -> Result<Machine> {
     Ok(machine)
 }
 
-/// What the program says, run by hand.
+/// Runs the program by hand.
 #[track_caller]
 pub(crate) fn apply(machine: &Machine) -> testbed::Output<'_> {
     machine.run(&format!("{PROGRAM} apply 2>&1"))
 }
 
-/// What there is of everything that can be asked for, one line each; without what differs from run to run.
+/// Returns the state of everything that can be configured, one line each, without what differs between runs.
 pub(crate) fn everything(machine: &Machine) -> String {
     machine
         .script(

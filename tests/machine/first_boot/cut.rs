@@ -1,10 +1,11 @@
-//! Killed at any moment, everything of it at once, the next run finishes what was begun: the same as without.
+//! Killed at any moment with all its processes: the next run finishes, with the same result as without the
+//! interruption.
 
 use testbed::{Result, Suite};
 
 use crate::card::{ASKED, FILE, PROGRAM, SOON, apply, everything, flashed};
 
-/// Kills that suffice to see most of it; the long form has more.
+/// Number of kills in an ordinary run; the long form has more.
 const FEW: usize = 8;
 
 #[test]
@@ -24,7 +25,7 @@ fn killed(times: usize) -> Result<()> {
     machine.run(&format!("cp {FILE} /var/tmp/asked && cp /etc/rovi/.env.robot /etc/hosts /var/tmp")).ok();
     apply(&machine).ok();
     let reference = everything(&machine);
-    // As it was flashed, again and again. How long it takes is measured first.
+    // Starts from a newly flashed card each time. The duration is measured first.
     let script = format!(
         "times={times} RANDOM=20261127
          fresh() {{

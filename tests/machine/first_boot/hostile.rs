@@ -1,4 +1,4 @@
-//! Files that nobody should write, and boot partitions that cannot be written to.
+//! Invalid files, and boot partitions that cannot be written to.
 
 use testbed::{Result, Suite};
 
@@ -7,7 +7,7 @@ use crate::card::{ASKED, ERRORS, FILE, apply, everything, flashed};
 #[test]
 fn what_is_wrong_is_said_on_the_card_and_the_rest_is_done() -> Result<()> {
     let machine = flashed(Suite::Bookworm)?;
-    // Right to read, and wrong for this machine.
+    // Valid syntax, but wrong for this machine.
     machine.put(
         FILE,
         0o644,
@@ -22,21 +22,21 @@ fn what_is_wrong_is_said_on_the_card_and_the_rest_is_done() -> Result<()> {
     assert!(machine.read("/etc/vconsole.conf").unwrap().contains("\nKEYMAP=us\n"));
     assert!(machine.read("/run/issue.d/50-first-boot.issue").unwrap().contains("Nobody can log in yet"));
     assert!(!machine.has("/usr/sbin/.ssh") && !machine.has("/home/daemon"));
-    // A password lets in whom the key does not.
+    // A password still works when the key does not.
     assert!(!machine.has("/etc/ssh/sshd_config.d/50-first-boot.conf"));
 
-    // An ending that Windows hides.
+    // A file extension that Windows hides.
     machine.run(&format!("mv {FILE} {FILE}.txt")).ok();
     apply(&machine).exits(78).says("rename it to `custom.toml`");
     machine.run(&format!("rm {FILE}.txt {ERRORS}")).ok();
     apply(&machine).ok();
-    // More faults than anybody reads.
+    // More faults than anyone would read.
     machine.put(FILE, 0o644, "x = [\n".repeat(10_000));
     let said = apply(&machine).ok().says("and 9950 more").stdout;
     assert!(said.lines().count() < 60);
     assert_eq!(machine.read(ERRORS).unwrap().lines().count(), 2 + 51);
     machine.run(&format!("rm {FILE} {ERRORS}")).ok();
-    // A folder in its place, and a boot partition that is not there.
+    // A folder in place of the file, and a missing boot partition.
     machine.run(&format!("mkdir {FILE}")).ok();
     apply(&machine).exits(1).says("error: `/boot/firmware/custom.toml`: is a directory");
     machine.run("rm -r /boot/firmware").ok();
@@ -51,7 +51,7 @@ fn what_is_wrong_is_said_on_the_card_and_the_rest_is_done() -> Result<()> {
 fn a_boot_partition_that_takes_nothing_more() -> Result<()> {
     let machine = flashed(Suite::Trixie)?;
     let asked = ASKED.replace("\"de\"", "\"d e\"");
-    // Full: the secrets are overwritten all the same, and the journal says what the list cannot.
+    // Full: the secrets are still overwritten, and the journal contains what the file cannot.
     machine.run("mount -t tmpfs -o size=16k tmpfs /boot/firmware").ok();
     machine.put(FILE, 0o644, &asked);
     machine.run("cat /dev/zero >/boot/firmware/full").fails();
@@ -63,7 +63,8 @@ fn a_boot_partition_that_takes_nothing_more() -> Result<()> {
     apply(&machine).ok();
     machine.run("umount /boot/firmware").ok();
 
-    // Read-only: applied once, and said at every boot that the passwords are still there; then overwritten.
+    // Read-only: applied once, with a warning at every boot that the passwords are still there; then
+    // overwritten.
     machine.put(FILE, 0o644, ASKED);
     machine.run("mount --bind /boot/firmware /boot/firmware && mount -o remount,bind,ro /boot/firmware").ok();
     let told = ": make the boot partition writable";

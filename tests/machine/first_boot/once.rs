@@ -1,4 +1,4 @@
-//! What a person asked for is done at the first boot, and nothing at the second and the tenth.
+//! The configuration is applied at the first boot; later boots change nothing.
 
 use testbed::{Machine, Result, Suite};
 
@@ -6,7 +6,7 @@ use crate::card::{ASKED, ERRORS, FILE, LINE, PROGRAM, SOON, apply, everything, f
 
 const SECRETS: [&str; 2] = ["$6$abcdefgh", "horse"];
 
-/// When something happened to a unit, in microseconds since the kernel's start.
+/// Returns a timestamp of a unit, in microseconds since the kernel's start.
 fn moment(machine: &Machine, unit: &str, what: &str) -> u64 {
     let show = format!("systemctl show --property={what}TimestampMonotonic --value {unit}");
     machine.run(&show).ok().text().parse().unwrap()
@@ -15,7 +15,7 @@ fn moment(machine: &Machine, unit: &str, what: &str) -> u64 {
 #[test]
 fn a_card_becomes_a_machine_of_its_own_once() -> Result<()> {
     let mut machine = flashed(Suite::Trixie)?;
-    // Nobody has asked for anything yet, and nobody can log in: it is said where a person looks.
+    // Without a configuration nobody can log in, and the console says so.
     machine.reboot()?;
     assert!(machine.read("/run/issue.d/50-first-boot.issue").unwrap().contains("Nobody can log in yet"));
     assert!(machine.console().contains("nobody can log in: no user has a password or an SSH key"));
@@ -33,7 +33,7 @@ fn a_card_becomes_a_machine_of_its_own_once() -> Result<()> {
     }
     machine.wait_for_unit("wpa_supplicant@wlan0.service", "active", SOON);
     let failed = machine.run("systemctl --failed --plain --no-legend").ok().text().to_owned();
-    // The gateway has no ROS here; of ours nothing has failed.
+    // The gateway has no ROS here; none of our other units has failed.
     assert!(!failed.contains("first-boot"), "{failed}");
     assert_eq!(machine.run("hostname").ok().text(), "robot-7");
     assert!(!machine.has("/run/issue.d/50-first-boot.issue") && !machine.has(ERRORS));
@@ -41,11 +41,11 @@ fn a_card_becomes_a_machine_of_its_own_once() -> Result<()> {
     for line in include_str!("expected.txt").lines() {
         assert!(found.lines().any(|l| l.trim_end() == line), "{line}\n---\n{found}");
     }
-    // A login shell and the services agree about the workspace.
+    // Login shells and services use the same workspace.
     let shell = machine.run("bash -lc 'echo $ROVI_ENV $ROVI_ROS_WS_DIR'").ok();
     assert_eq!(shell.text(), "robot /home/op/ros_ws");
 
-    // Secrets are gone from the boot partition, in place; from the rest but where they belong.
+    // Secrets are overwritten in place on the boot partition, and only stored where they belong.
     let wiped = machine.read(FILE).unwrap();
     assert_eq!(wiped.len(), ASKED.replace('\n', "\r\n").len() + 3);
     assert!(wiped.contains("password = \"*\"    ") && wiped.contains("ssid = \"Würstelstand\"\r\n"));
@@ -56,7 +56,7 @@ fn a_card_becomes_a_machine_of_its_own_once() -> Result<()> {
         assert!(!told.contains(secret), "{secret} is in the journal");
     }
 
-    // The second boot and those after it change nothing, and the keys stay.
+    // Later boots change nothing, and keep the keys.
     machine.run("touch /var/tmp/mark").ok();
     machine.reboot()?;
     for _ in 0..8 {
@@ -69,10 +69,10 @@ fn a_card_becomes_a_machine_of_its_own_once() -> Result<()> {
     changed(&mut machine)
 }
 
-/// The card is put into a PC again.
+/// The card is edited in a PC again.
 fn changed(machine: &mut Machine) -> Result<()> {
     let wpa = "/etc/wpa_supplicant/wpa_supplicant-wlan0.conf";
-    // A setting, without the passwords that are gone: they stay as they are.
+    // A changed setting, without the passwords, which stay unchanged.
     machine.put(
         FILE,
         0o644,
@@ -82,7 +82,7 @@ fn changed(machine: &mut Machine) -> Result<()> {
     let config = machine.read(wpa).unwrap();
     assert!(config.contains("country=DE") && config.contains("psk=\"correct \"horse\" \\1\""), "{config}");
     assert!(machine.run("grep ^op: /etc/shadow").ok().stdout.contains(SECRETS[0]));
-    // Another network needs its password; a new one of the same length as the star is one.
+    // Another network needs its password; a new one may be as long as the asterisks.
     machine.put(FILE, 0o644, machine.read(FILE).unwrap().replace("Würstelstand", "other"));
     apply(machine).ok().says("[wlan]: no saved password for this network: write it");
     assert!(machine.read(ERRORS).unwrap().contains("no saved password for this network: write it\r\n"));
@@ -95,8 +95,8 @@ fn changed(machine: &mut Machine) -> Result<()> {
     assert!(machine.read(wpa).unwrap().contains("psk=\"battery staple\""), "{}", machine.read(FILE).unwrap());
     assert!(!machine.has(ERRORS) && !machine.read(FILE).unwrap().contains("staple"));
 
-    // While the root is read-only, a change starts the machine once more to be applied, and the root is read-only
-    // again after that. What is seen of the overlay itself is in another scenario.
+    // With a read-only root, a change causes one more boot to apply it; then the root is read-only again.
+    // Another scenario tests the overlay itself.
     let asked = machine.read(FILE).unwrap().replace("robot-8\"", "robot-9\"\r\nread_only = true");
     machine.put(FILE, 0o644, &asked);
     apply(machine).ok();

@@ -1,11 +1,11 @@
-//! The program as the first process of a machine: what follows sees a root that it can write to, and the card is left
-//! alone.
+//! The program as the first process of a machine: the system sees a writable root, and the card is not
+//! changed.
 
 use testbed::{Machine, Result, Stage, Suite};
 
 use crate::card::{PROGRAM, package};
 
-/// What stands for systemd: it says what it sees, and writes where the card would be.
+/// Replaces systemd: prints what it sees, and writes to the root.
 const INIT: &str = include_str!("init.sh");
 
 #[test]
@@ -26,10 +26,10 @@ fn as_the_first_process_it_keeps_the_card_as_it_is() -> Result<()> {
     }
     assert!(!said.stdout.contains("PARTUUID=1-02"), "{said}");
     assert_eq!(stage.read("/etc/mark").as_deref(), Some("of the card\n"));
-    // Without an initramfs, which would have mounted that.
+    // Without an initramfs, which would have mounted it.
     let said = card()?.run(&boot("true")).ok();
     assert!(said.stdout.contains("root overlay\n") && said.stdout.contains("marked"), "{said}");
-    // Where it cannot be done, systemd starts on the root as it is.
+    // If it cannot be set up, systemd starts on the root as it is.
     let said = card()?.run(&boot("mount -t tmpfs -o ro tmpfs /run")).ok();
     assert!(
         said.stdout
@@ -40,7 +40,7 @@ fn as_the_first_process_it_keeps_the_card_as_it_is() -> Result<()> {
     Ok(())
 }
 
-/// A card's root.
+/// Returns a card's root.
 fn card() -> Result<Stage> {
     let stage = Machine::on(Suite::Trixie).stage()?;
     stage.put_file(package("rovi-first-boot"), "/var/tmp/first-boot.deb")?;
@@ -55,7 +55,7 @@ fn card() -> Result<Stage> {
     Ok(stage)
 }
 
-/// The program as the first process, after this preparation.
+/// Returns a script that runs the program as the first process after this preparation.
 fn boot(prepare: &str) -> String {
     format!(
         "unshare --mount --pid --fork sh -c 'mount -t proc proc /proc && {prepare} && exec {PROGRAM} one two' 2>&1"

@@ -1,5 +1,5 @@
-//! Nobody leaves the bounds of a unit: what a service of ours could ask for a service manager or a session of its own,
-//! in which nothing of the unit holds, and what becomes of one that an administrator has given it.
+//! No process leaves the limits of a unit. Our services cannot get a user manager or a session, where the
+//! unit's limits do not apply; and what happens if an administrator provides one.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use testbed::{Machine, Output, Result, Suite};
 
 use crate::cluster::{SOON, TASKS, on_every_suite, package};
 
-/// Every account that the two packages make.
+/// Every account that the two packages create.
 const ACCOUNTS: [&str; 5] =
     ["hakuriver", "hakuriver-alert", "kohakuriver-alert", "kohakuriver-host", "kohakuriver-runner"];
 
-/// Other ways to open a session or a service manager that a task can try.
+/// Other ways for a task to open a session or start a user manager.
 const OTHER_WAYS: [&str; 7] = [
     "echo '* * * * * touch /tmp/out' | crontab -",
     "echo 'touch /tmp/out' | at now",
@@ -47,7 +47,7 @@ fn no_account_of_a_package_gets_a_manager_of_its_own() -> Result<()> {
         let refused = "no: hakuriver (pid ";
         machine.run("journalctl --sync; journalctl -q -o cat -t hakuriver-polkit").ok().says(refused);
 
-        // What people have, they keep, and an administrator decides for everybody.
+        // Existing sessions are kept, and an administrator can decide for everyone.
         machine.run("systemd-run --quiet --wait --uid=op loginctl enable-linger op").ok();
         assert!(machine.has("/var/lib/systemd/linger/op"));
         machine.run("systemd-run --quiet --wait loginctl enable-linger hakuriver").ok();
@@ -56,8 +56,8 @@ fn no_account_of_a_package_gets_a_manager_of_its_own() -> Result<()> {
     })
 }
 
-/// Who logs in gets a service manager, even where there is no shell to log in to: `ssh -N` asks for none. A key of the
-/// task's own would be enough.
+/// A login starts a user manager even without a shell: `ssh -N` requires none. A task would only need its own
+/// key.
 #[test]
 fn no_task_gives_itself_a_key_to_log_in_with() -> Result<()> {
     on_every_suite(|suite| {
@@ -74,7 +74,7 @@ fn no_task_gives_itself_a_key_to_log_in_with() -> Result<()> {
             in_task(&machine, &format!("{first}; log-in")).fails();
             has_no_manager(&machine, "hakuriver");
         }
-        // With a key that root has put there it would.
+        // With a key from root it would work.
         machine.run("install -o hakuriver -m 600 /dev/null /var/lib/hakuriver/.ssh/authorized_keys").ok();
         machine.run("chown root: /var/lib/hakuriver/.ssh/authorized_keys; chmod 644 /var/lib/hakuriver/.ssh/authorized_keys").ok();
         let key =
@@ -86,7 +86,7 @@ fn no_task_gives_itself_a_key_to_log_in_with() -> Result<()> {
     })
 }
 
-/// Writes a key, and logs in with it until there is a manager.
+/// Writes a key and uses it to log in until there is a manager.
 const LOG_IN: &str = "#!/bin/sh\n\
     test -e /tmp/k || ssh-keygen -q -t ed25519 -N '' -f /tmp/k\n\
     test -s ~/.ssh/authorized_keys || cp /tmp/k.pub ~/.ssh/authorized_keys || exit\n\
@@ -103,7 +103,7 @@ fn what_an_account_runs_outside_of_its_units_ends_with_the_package() -> Result<(
         for verb in ["remove", "purge"] {
             escape(&machine, "hakuriver");
             machine.run_as("hakuriver", "setsid --fork stays </dev/null >/dev/null 2>&1").ok();
-            // One of an administrator's own units, and one of an account that a container has.
+            // A unit of the administrator, and one of an account in a container.
             machine.run("systemd-run --quiet --unit=site --uid=hakuriver sleep 600").ok();
             machine
                 .run("systemd-run --quiet --unit=box unshare --pid --fork setpriv --reuid=hakuriver --clear-groups sleep 601")
@@ -120,7 +120,7 @@ fn what_an_account_runs_outside_of_its_units_ends_with_the_package() -> Result<(
         escape(&machine, "hakuriver");
         by_a_unit(&machine, "rpm --erase hakuriver-services").ok();
         has_gone(&machine, "hakuriver");
-        // Nobody else has noticed.
+        // Other users are not affected.
         machine.run("pgrep --uid op stays").ok();
         Ok(())
     })
@@ -148,7 +148,7 @@ fn a_person_of_an_accounts_name_stays_a_person() -> Result<()> {
     })
 }
 
-/// Asks for no end, hides who it belongs to, and says nothing.
+/// Ignores signals, hides its owner, and prints nothing.
 const STAYS: &str = "#!/usr/bin/python3\nimport ctypes, signal, time\n\
                      ctypes.CDLL(None).prctl(15, b'stays')\nctypes.CDLL(None).prctl(4, 0)\n\
                      signal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(600)\n";
@@ -157,7 +157,7 @@ fn base(suite: Suite) -> testbed::Plan {
     Machine::on(suite).with(&["dbus-user-session", "libpam-systemd"]).user("op", &[])
 }
 
-/// Runs a command in the service manager for tasks, with all of its bounds.
+/// Runs a command in the user manager for tasks, with all of its limits.
 #[must_use]
 #[track_caller]
 fn in_task<'m>(machine: &'m Machine, command: &str) -> Output<'m> {
@@ -166,14 +166,14 @@ fn in_task<'m>(machine: &'m Machine, command: &str) -> Output<'m> {
     machine.script(run).user("hakuriver").within(Duration::from_secs(60)).run()
 }
 
-/// logind knows no commands that come from outside of the machine.
+/// Runs as a unit, because logind does not know commands from outside the machine.
 #[must_use]
 #[track_caller]
 fn by_a_unit<'m>(machine: &'m Machine, command: &str) -> Output<'m> {
     machine.script(&format!("systemd-run --quiet --wait --pipe {command} 2>&1")).within(SOON + SOON).run()
 }
 
-/// Gives the user a service manager, as an administrator can, and leaves a process in it.
+/// Starts a user manager for the user, as an administrator can, and leaves a process in it.
 #[track_caller]
 fn escape(machine: &Machine, user: &str) {
     by_a_unit(machine, &format!("loginctl enable-linger {user}")).ok();
@@ -196,7 +196,7 @@ fn has_no_manager(machine: &Machine, user: &str) {
     assert_eq!(state.text(), "inactive", "{user}");
 }
 
-/// Nothing of the user runs but what other units have.
+/// Checks that the user only has processes in other units.
 #[track_caller]
 fn has_gone(machine: &Machine, user: &str) {
     has_no_manager(machine, user);

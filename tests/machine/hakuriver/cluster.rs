@@ -1,4 +1,4 @@
-//! Machines of a cluster, and what there is to see of them.
+//! Machines of a cluster, and helpers to inspect them.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -11,18 +11,18 @@ use testbed::{Machine, Output, Plan, Result, Suite};
 /// The suites that every scenario runs on.
 const SUITES: [Suite; 2] = [Suite::Trixie, Suite::Bookworm];
 
-/// Plays a scenario on both at once: most of it is waiting.
+/// Runs a scenario on both suites in parallel, because it mostly waits.
 pub(crate) fn on_every_suite(scenario: impl Fn(Suite) -> Result<()> + Sync) -> Result<()> {
     let scenario = &scenario;
     thread::scope(|scope| {
         let runs = SUITES.map(|suite| scope.spawn(move || scenario(suite)));
-        // Each is waited for, whatever became of the others.
+        // Joins all threads, even after a failure.
         let ended = runs.map(thread::ScopedJoinHandle::join);
         ended.into_iter().try_for_each(|run| run.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })
 }
 
-/// How long anything may take that takes no time: a host with other work is slow.
+/// Time limit for operations that take no time on an idle host.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 pub(crate) const SOCKET: &str = "hakuriver-host.socket";
@@ -33,7 +33,7 @@ pub(crate) const TASKS: &str = "hakuriver-tasks.service";
 
 const VENV: &str = "/opt/hakuriver/venv";
 
-/// A package for this processor, `deb` or `rpm`.
+/// Returns a package for this processor, `deb` or `rpm`.
 pub(crate) fn package(product: &str, format: &str) -> &'static Path {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
     let built = BUILT.get_or_init(|| dist(&["hakuriver", "kohakuriver"], "rivers"));
@@ -42,7 +42,7 @@ pub(crate) fn package(product: &str, format: &str) -> &'static Path {
     built.iter().filter(of).find(|path| path.extension().is_some_and(|e| e == format)).unwrap()
 }
 
-/// The next version of HakuRiver's services.
+/// Returns the next version of HakuRiver's services.
 pub(crate) fn next() -> &'static Path {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
@@ -65,9 +65,9 @@ pub(crate) fn next() -> &'static Path {
     &built[0]
 }
 
-/// A machine with HakuRiver and the package, without docker and sudo.
+/// Returns a machine with HakuRiver and the package, without docker and sudo.
 pub(crate) fn cluster(suite: Suite) -> Plan {
-    // Its runner imports a constant of tkinter, whose package brings a desktop's libraries along.
+    // Its runner imports a constant from tkinter, whose package would pull in a desktop's libraries.
     let version = if suite == Suite::Bookworm { "python3.11" } else { "python3.13" };
     let tkinter = format!("{VENV}/lib/{version}/site-packages/tkinter.py");
     let plan = Machine::on(suite).python(VENV, include_str!("requirements.txt"));
@@ -76,14 +76,14 @@ pub(crate) fn cluster(suite: Suite) -> Plan {
         .install(package("hakuriver", "deb"))
 }
 
-/// Takes a word out of HakuRiver 0.3.0, without which its runner can run no task but in a container: it awaits a list.
+/// Fixes HakuRiver 0.3.0, whose runner can otherwise only run tasks in containers because it awaits a list.
 #[track_caller]
 pub(crate) fn mend(machine: &Machine) {
     let runner = format!("{VENV}/lib/python3*/site-packages/hakuriver/core/runner.py");
     machine.run(&format!("sed -i 's/= await make_command_systemd(/= make_command_systemd(/' {runner}")).ok();
 }
 
-/// Asks somebody on the machine by HTTP; the answer, if it is one.
+/// Sends an HTTP request from the machine; returns a successful answer.
 #[must_use = "an answer that nobody reads proves nothing"]
 #[track_caller]
 pub(crate) fn ask<'m>(machine: &'m Machine, method: &str, address: &str, body: Option<&str>) -> Output<'m> {
@@ -92,7 +92,7 @@ pub(crate) fn ask<'m>(machine: &'m Machine, method: &str, address: &str, body: O
     machine.command(&argv).run()
 }
 
-/// A property of a unit.
+/// Returns a property of a unit.
 #[track_caller]
 pub(crate) fn show(machine: &Machine, unit: &str, property: &str) -> String {
     let shown = machine.command(&["systemctl", "show", "--value", "--property", property, "--", unit]);
@@ -104,7 +104,7 @@ pub(crate) fn state(machine: &Machine, unit: &str) -> String {
     show(machine, unit, "ActiveState")
 }
 
-/// Each property of a unit has its value.
+/// Checks that the properties of a unit have these values.
 #[track_caller]
 pub(crate) fn shows(machine: &Machine, unit: &str, properties: &[(&str, &str)]) {
     for (property, value) in properties {
@@ -112,7 +112,7 @@ pub(crate) fn shows(machine: &Machine, unit: &str, properties: &[(&str, &str)]) 
     }
 }
 
-/// The names of the nodes that the host has accepted and hears of.
+/// Returns the names of the nodes that the host has accepted and is in contact with.
 #[track_caller]
 pub(crate) fn nodes(machine: &Machine) -> Vec<String> {
     let answer = ask(machine, "GET", "8000/nodes", None).ok();
@@ -127,15 +127,15 @@ pub(crate) fn nodes(machine: &Machine) -> Vec<String> {
     nodes
 }
 
-/// Puts a drop-in, as `systemctl edit` does.
+/// Adds a drop-in, as `systemctl edit` does.
 #[track_caller]
 pub(crate) fn customise(machine: &Machine, unit: &str, text: &str) {
     machine.put(&format!("/etc/systemd/system/{unit}.d/override.conf"), 0o644, text);
     machine.run("systemctl daemon-reload").ok();
 }
 
-/// Whether limits of control groups do anything here: in some sandboxes their controllers belong to the host's v1
-/// hierarchy, and all that can be seen is what is set.
+/// Returns whether control group limits have an effect. In some sandboxes the controllers belong to the
+/// host's v1 hierarchy, and tests can only check the settings.
 pub(crate) fn has_controllers(machine: &Machine) -> bool {
     let controllers = machine.read("/sys/fs/cgroup/cgroup.controllers").unwrap_or_default();
     let enforced = ["cpu", "memory"].iter().all(|name| controllers.split_whitespace().any(|c| c == *name));

@@ -1,4 +1,4 @@
-//! What administrators change, what becomes of it in an upgrade, and what happens when something fails.
+//! Administrators' changes, their fate during an upgrade, and failures.
 
 use testbed::Result;
 
@@ -33,12 +33,12 @@ fn h3_h9_h10_as_shipped_as_customised_and_when_it_fails() -> Result<()> {
         shows(&machine, HOST, &[("CPUQuotaPerSecUSec", "2s"), ("MemoryMax", "4294967296")]);
         shows(&machine, RUNNERS[0], &[("CPUQuotaPerSecUSec", "8s"), ("MemoryMax", "17179869184")]);
         for unit in [HOST, PROXY, SOCKET, RUNNERS[0], TASKS, "hakuriver-tasks.slice"] {
-            // It exits with 0 on faults too; only silence is approval.
+            // It exits with 0 even for errors, so there must be no output.
             let verify = machine.run(&format!("systemd-analyze verify --man=no {unit}")).ok();
             assert_eq!((verify.text(), verify.stderr.trim()), ("", ""), "{unit}");
         }
 
-        // The administrator's word is the last one, also after an upgrade, which restarts what runs and nothing else.
+        // The administrator's settings take precedence, also after an upgrade, which only restarts what runs.
         machine.put("/etc/hakuriver/site.env", 0o600, "SITE=here\n");
         let own = "[Service]\nRestart=always\nCPUQuota=400%\nMemoryMax=8G\nTimeoutStopSec=90\nLimitNOFILE=65536\n\
                    EnvironmentFile=/etc/hakuriver/site.env\n";
@@ -68,7 +68,7 @@ fn h3_h9_h10_as_shipped_as_customised_and_when_it_fails() -> Result<()> {
         shows(&machine, RUNNERS[0], &[("MemoryMax", "17179869184")]);
         assert!(machine.read("/etc/hakuriver/runner/1.env").unwrap().ends_with("# mine\n"));
 
-        // Somebody is told of a failure, through the machine's mail system.
+        // A failure is reported through the machine's mail system.
         machine.put("/usr/sbin/sendmail", 0o755, "#!/bin/sh\nexec cat >/dev/shm/mail\n");
         machine.put("/etc/hakuriver/alert.conf", 0o600, "MailTo=ana@example.org\n");
         customise(&machine, HOST, "[Service]\nRestart=no\n");
@@ -78,7 +78,8 @@ fn h3_h9_h10_as_shipped_as_customised_and_when_it_fails() -> Result<()> {
         });
         assert!(machine.read("/dev/shm/mail").unwrap().contains("To: ana@example.org"));
 
-        // A host that cannot start turns people away, and its door stays: it is there when the fault is gone.
+        // If the host cannot start, connections fail but the socket stays, and works again once the fault is
+        // fixed.
         machine.run("mv /etc/hakuriver/host.toml /etc/hakuriver/away").ok();
         ask(&machine, "GET", "8000/nodes", None).fails();
         assert_eq!(
@@ -89,7 +90,7 @@ fn h3_h9_h10_as_shipped_as_customised_and_when_it_fails() -> Result<()> {
         machine.run("mv /etc/hakuriver/away /etc/hakuriver/host.toml").ok();
         assert!(nodes(&machine).is_empty());
 
-        // What it cannot be without: not there, and there but failing.
+        // A required unit: missing, then failing.
         machine.run(&format!("systemctl stop {HOST}")).ok();
         customise(&machine, HOST, "[Unit]\nRequires=docker.service\nAfter=docker.service\n");
         machine.run(&format!("systemctl start {HOST}")).fails().says("Unit docker.service not found.");

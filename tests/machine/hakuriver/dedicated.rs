@@ -1,4 +1,4 @@
-//! Host and runners as users of their own; the package comes and goes, as a .deb and as an .rpm.
+//! Host and runners as separate users; the package is installed and removed as a .deb and as an .rpm.
 
 use testbed::{Machine, Result};
 
@@ -7,10 +7,10 @@ use crate::cluster::{ask, on_every_suite, package, show, shows, state};
 const HOST: &str = "kohakuriver-host.service";
 const RUNNERS: [&str; 2] = ["kohakuriver-runner@1.service", "kohakuriver-runner@2.service"];
 
-/// A Python that runs the stand-in, whatever module it is asked for.
+/// A Python that runs the stand-in for any module.
 const PYTHON: &str = "#!/bin/sh\nexec /usr/bin/python3 /opt/kohakuriver/river.py \"$@\"\n";
 
-/// What a configuration file imports.
+/// Imported by configuration files.
 const ENGINE: &str = "class Config:\n    pass\n";
 
 #[test]
@@ -30,7 +30,7 @@ fn k2_k5_k6_each_as_its_own_user_with_docker_where_that_is() -> Result<()> {
         }
         places(&machine);
 
-        // docker is wanted and not there, and its group is not made.
+        // docker is missing but wanted, and its group is not created.
         for (unit, wants) in [
             (HOST, vec!["network-online.target"]),
             (RUNNERS[0], vec!["network-online.target", "docker.service"]),
@@ -68,7 +68,7 @@ fn k2_k5_k6_each_as_its_own_user_with_docker_where_that_is() -> Result<()> {
                 && machine.has("/var/lib/kohakuriver-runner/2/runner.db")
         );
 
-        // From the next start on a runner is in the group, once that is there; the host never is.
+        // Once the group exists, a runner joins it at its next start; the host never does.
         machine.run("groupadd --system docker").ok();
         machine.run(&format!("systemctl restart {} {HOST}", RUNNERS[0])).ok();
         let docker = machine.run("getent group docker | cut -d: -f3").ok().text().to_owned();
@@ -79,7 +79,7 @@ fn k2_k5_k6_each_as_its_own_user_with_docker_where_that_is() -> Result<()> {
         };
         assert!(groups(RUNNERS[0]) && !groups(RUNNERS[1]) && !groups(HOST));
 
-        // A service reads its own configuration, and nobody else's; a person reads neither.
+        // A service can only read its own configuration; people can read neither.
         for (user, own, others) in
             [("kohakuriver-host", "host", "runner"), ("kohakuriver-runner", "runner", "host")]
         {
@@ -89,7 +89,7 @@ fn k2_k5_k6_each_as_its_own_user_with_docker_where_that_is() -> Result<()> {
         machine.run_as("op", "ls /etc/kohakuriver/host").fails();
         machine.run_as("op", "ls /var/lib/kohakuriver").fails();
 
-        // Everything of it ends with the package, however many instances there were.
+        // All of it ends with the package, regardless of the number of instances.
         machine.run("dpkg --purge kohakuriver-services").ok();
         gone(&machine);
         let rpm = "/var/tmp/kohakuriver.rpm";
@@ -115,7 +115,7 @@ fn places(machine: &Machine) {
     assert_eq!(machine.run(places).ok().text(), expected);
 }
 
-/// Nothing runs, nothing is enabled, nothing is left but accounts and their data.
+/// Checks that nothing runs or is enabled, and only accounts and their data are left.
 #[track_caller]
 fn gone(machine: &Machine) {
     for unit in RUNNERS.into_iter().chain([HOST]) {

@@ -1,4 +1,4 @@
-//! A host and its runners, all of them the real ones, on one machine.
+//! A real host and its real runners on one machine.
 
 use testbed::Result;
 
@@ -12,12 +12,12 @@ fn h2_h5_h6_h7_h9_a_host_behind_its_door_its_runners_and_their_tasks() -> Result
     on_every_suite(|suite| {
         let mut machine = cluster(suite).boot()?;
         mend(&machine);
-        // Nobody has asked for anything.
+        // None of them is enabled.
         for unit in [SOCKET, PROXY, HOST, RUNNERS[0], TASKS] {
             assert_eq!(state(&machine, unit), "inactive", "{unit}");
         }
 
-        // The first connection starts the host, and is served by it. There is no docker, and it starts all the same.
+        // The first connection starts the host, which serves it. It starts even without docker.
         machine.run(&format!("systemctl enable --now {SOCKET}")).ok();
         assert_eq!(state(&machine, HOST), "inactive");
         assert_eq!(show(&machine, "docker.service", "LoadState"), "not-found");
@@ -26,7 +26,7 @@ fn h2_h5_h6_h7_h9_a_host_behind_its_door_its_runners_and_their_tasks() -> Result
         for unit in [SOCKET, HOST] {
             assert_eq!(state(&machine, unit), "active", "{unit}");
         }
-        // It serves before it says so.
+        // It serves before it reports readiness.
         machine.wait_for_unit(PROXY, "active", SOON);
         shows(&machine, HOST, &[("Type", "notify"), ("NRestarts", "0"), ("User", "hakuriver")]);
         shows(&machine, SOCKET, &[("Accept", "no"), ("Listen", "[::]:8000 (Stream)")]);
@@ -38,7 +38,7 @@ fn h2_h5_h6_h7_h9_a_host_behind_its_door_its_runners_and_their_tasks() -> Result
             line.text()
         );
 
-        // Two runners, each with a configuration, an environment and a port of its own, and a third one that is a file.
+        // Two runners, each with its own configuration, environment and port, and a third one from a file.
         for (path, from) in [("3.toml", "2.toml"), ("3.env", "2.env")] {
             let copy = "sed 's/8002/8003/; s/runner-2/runner-3/; s,/2.toml,/3.toml,'";
             machine.run(&format!("cd /etc/hakuriver/runner && {copy} {from} >{path}")).ok();
@@ -54,12 +54,12 @@ fn h2_h5_h6_h7_h9_a_host_behind_its_door_its_runners_and_their_tasks() -> Result
             assert!(environment.stdout.contains("PYTHONUNBUFFERED=1\0"), "{unit}");
             ask(&machine, "GET", &format!("{port}/openapi.json"), None).ok().says("\"openapi\"");
         }
-        // What is no file is no instance.
+        // Without a file there is no instance.
         machine.run("systemctl start hakuriver-runner@4").fails().says("Assertion failed");
         for name in ["../1", "--help", ".", "1.env"] {
             machine.run(&format!("systemctl start -- 'hakuriver-runner@{name}.service'")).fails();
         }
-        // Each is for itself.
+        // They are independent of each other.
         let pids = || RUNNERS.map(|unit| show(&machine, unit, "MainPID"));
         let before = pids();
         machine.run(&format!("systemctl stop {third} && systemctl restart {}", RUNNERS[0])).ok();
@@ -68,7 +68,7 @@ fn h2_h5_h6_h7_h9_a_host_behind_its_door_its_runners_and_their_tasks() -> Result
 
         task(&machine);
 
-        // It is the same after a boot, in whatever order they come up.
+        // The same after a boot, in any start order.
         machine.run(&format!("systemctl disable {third}")).ok();
         machine.reboot()?;
         for unit in RUNNERS {
@@ -79,7 +79,7 @@ fn h2_h5_h6_h7_h9_a_host_behind_its_door_its_runners_and_their_tasks() -> Result
     })
 }
 
-/// A task of the second runner, which calls `sudo systemd-run --scope --property=User=…` for it.
+/// A task of the second runner, which calls `sudo systemd-run --scope --property=User=…`.
 fn task(machine: &testbed::Machine) {
     let job = r#"{"task_id": 7, "command": "sh", "arguments":
         ["-c", "id -un; grep NoNewPrivs /proc/self/status; tail -n 1 /proc/self/cgroup; sudo id -un; exec sleep 600"],
@@ -94,7 +94,7 @@ fn task(machine: &testbed::Machine) {
     let lines: Vec<&str> = text.lines().collect();
     let group =
         "/hakuriver.slice/hakuriver-tasks.slice/hakuriver-tasks.service/app.slice/hakuriver-task-7.scope";
-    // Its user is the runner's, and no sudo makes it another.
+    // It runs as the runner's user, and sudo cannot change that.
     assert_eq!(lines, ["hakuriver", "NoNewPrivs:\t1", &format!("0::{group}"), "hakuriver"]);
     let manager = "XDG_RUNTIME_DIR=/run/hakuriver-tasks systemctl --user";
     let properties = "Description,CPUQuotaPerSecUSec,MemoryMax,MemorySwapMax";

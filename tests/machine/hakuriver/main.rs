@@ -1,6 +1,6 @@
-//! Clusters on booted machines: the packages as they are built, the real HakuRiver from PyPI, and a stand-in for
-//! KohakuRiver, which is not there. A scenario's name begins with the requirements it shows (`h6_…`); all of them run on
-//! every suite.
+//! Clusters on booted machines: the built packages, the real HakuRiver from PyPI, and a stand-in for
+//! KohakuRiver, which is not installed. A scenario's name begins with its requirements (`h6_…`); all
+//! scenarios run on every suite.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod bounds;

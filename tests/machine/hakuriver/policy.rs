@@ -1,5 +1,5 @@
-//! Who may do what: nobody may do anything to these units but root. The packages' rules of polkit permit nothing, and a
-//! task needs no permit. What the rules forbid, `bounds.rs` shows.
+//! Permissions: only root may control these units. The packages' polkit rules permit nothing, and tasks need
+//! no permission. See `bounds.rs` for what the rules forbid.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,8 +8,9 @@ use testbed::{Machine, Result};
 
 use crate::cluster::{TASKS, on_every_suite, package};
 
-/// Cells outside of "denied". The kernel and systemd let a user put processes of their own into control groups that are
-/// delegated to them: that is how a scope comes to be in the manager for tasks, and it is a way in, not out.
+/// Cells other than "denied". The kernel and systemd let users move their own processes into control groups
+/// that are delegated to them. This is how scopes are created in the manager for tasks; it is a way in, not
+/// out.
 const TABLE: [(&str, &str, &str); 1] = [("hakuriver", TASKS, "AttachProcessesToUnit")];
 
 const USERS: [&str; 3] = ["op", "hakuriver", "kohakuriver-runner"];
@@ -28,7 +29,7 @@ fn nobody_may_do_more_than_the_table_says() -> Result<()> {
             .file("/opt/policy/bus.py", 0o644, include_str!("../robot/policy/bus.py"))
             .file("/opt/policy/calls.py", 0o644, include_str!("policy.py"))
             .boot()?;
-        // Only what runs can be stopped.
+        // Only running units can be stopped.
         machine.run(&format!("systemctl start lamp hakuriver-host.socket {TASKS}")).ok();
         let everybody: Vec<(&str, Ends)> = USERS.map(|user| (user, ends(&machine, Some(user)))).into();
         let root = ends(&machine, None);
@@ -37,7 +38,8 @@ fn nobody_may_do_more_than_the_table_says() -> Result<()> {
             for ((unit, call), end) in ends {
                 let listed = TABLE.contains(&(user, &unit, &call));
                 assert_eq!(end.contains("ok"), listed, "{suite} {user}: {call} of {unit}: {end:?}");
-                // What is no denial is an error that everybody gets, before anybody is asked for a permission.
+                // Other errors than denials are the same for all users and come before the check of
+                // permissions.
                 let denied = |end: &String| {
                     [".AccessDenied", ".InteractiveAuthorizationRequired", ".NoSuchUnit"]
                         .iter()
@@ -48,7 +50,7 @@ fn nobody_may_do_more_than_the_table_says() -> Result<()> {
                 assert!(fair, "{suite} {user}: {call} of {unit}: {end:?}, root: {of_root:?}");
             }
         }
-        // Each call is a real one: there is a unit that root may do it to.
+        // Each call is valid: root can make it on some unit.
         let calls: BTreeSet<&String> = root.keys().map(|(_, call)| call).collect();
         let works = |call: &str| root.iter().any(|((_, c), end)| c == call && end.contains("ok"));
         let never: Vec<&&String> = calls.iter().filter(|call| !works(call)).collect();
@@ -66,7 +68,7 @@ fn nobody_may_do_more_than_the_table_says() -> Result<()> {
     })
 }
 
-/// How the calls of a user ended, by unit and call.
+/// Returns the results of a user's calls, by unit and call.
 #[track_caller]
 fn ends(machine: &Machine, user: Option<&str>) -> Ends {
     let calls = machine.script("cd /opt/policy && python3 -B calls.py").within(Duration::from_secs(120));

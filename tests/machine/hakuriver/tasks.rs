@@ -1,4 +1,4 @@
-//! Tasks: who runs them, what bounds them, and what they cannot get at.
+//! Tasks: their users, their limits, and what they cannot access.
 
 use testbed::{Machine, Result};
 
@@ -15,7 +15,7 @@ fn h7_h8_a_task_is_its_users_and_bounded_and_gets_at_nothing_else() -> Result<()
         as_owner(&format!("{TASK} run a -- true")).fails().says("`hakuriver-tasks.service` does not run");
         machine.run(&format!("systemctl start {TASKS}")).ok();
 
-        // A name, a description, limits, the right user; and the task's own end.
+        // A name, a description, limits, the right user, and the task's own exit.
         as_owner(&format!("{TASK} run a --cpu=50% --memory=32M -- sh -c 'id -un; exit 7'"))
             .exits(7)
             .says("hakuriver\n");
@@ -36,21 +36,21 @@ fn h7_h8_a_task_is_its_users_and_bounded_and_gets_at_nothing_else() -> Result<()
         let group = format!("{GROUP}/hakuriver-tasks.service/app.slice/hakuriver-task-b.scope");
         assert!(machine.has(&group));
         if has_controllers(&machine) {
-            // Who takes more than the limit is killed, and nobody else.
+            // A task above its limit is killed, without the others.
             let eats = "python3 -c 'print(len(bytearray(1 << 30)))'";
             as_owner(&format!("{TASK} run eats --memory=32M -- {eats}")).exits(137);
             assert_eq!(machine.read(&format!("{group}/cpu.max")).unwrap().trim(), "50000 100000");
             assert_eq!(state(&machine, TASKS), "active");
         }
 
-        // The sum is not its user's to change, and nobody leaves it.
+        // Its user cannot change the total limit, and no task can leave it.
         as_owner("systemctl set-property hakuriver-tasks.slice MemoryMax=infinity").fails();
         as_owner(&format!("echo max >{GROUP}/memory.max")).fails();
         as_owner(&format!("{TASK} run out -- sh -c 'echo $$ >/sys/fs/cgroup/cgroup.procs'")).fails();
         let owner = machine.run(&format!("stat --format=%U {GROUP} {GROUP}/hakuriver-tasks.service")).ok();
         assert_eq!(owner.text(), "root\nhakuriver");
 
-        // No name of a task is that of another unit, and no unit of the machine is in reach.
+        // A task's name cannot be that of another unit, and units of the machine cannot be accessed.
         for name in ["''", "../x", "x.service", "-x", "'a b'", "'x\n'", "x@y", "é", &"x".repeat(65)] {
             as_owner(&format!("{TASK} run {name} -- true")).exits(2).says("error: task `");
             as_owner(&format!("{TASK} stop {name}")).exits(2);
@@ -84,7 +84,7 @@ fn h7_h8_a_task_is_its_users_and_bounded_and_gets_at_nothing_else() -> Result<()
         ] {
             as_owner(reach).fails();
         }
-        // Its manager has names of its own: a unit called like one of the machine's is not that one.
+        // Its manager has its own names: a unit with the same name as one of the machine is a different unit.
         as_owner(
             "XDG_RUNTIME_DIR=/run/hakuriver-tasks systemd-run --user --quiet --unit=hakuriver-host sleep 600",
         )
@@ -92,7 +92,7 @@ fn h7_h8_a_task_is_its_users_and_bounded_and_gets_at_nothing_else() -> Result<()
         assert_eq!(state(&machine, "hakuriver-host.service"), "inactive");
         as_owner(&format!("{manager} stop hakuriver-host")).ok();
 
-        // The sudo of its programs has no rights to give.
+        // The sudo for its programs grants no rights.
         let sudo = "XDG_RUNTIME_DIR=/run/hakuriver-tasks /usr/libexec/hakuriver/tasks/sudo";
         let run = "systemd-run --scope --collect --property=User=root --uid=0";
         as_owner(&format!("{sudo} {run} --unit=hakuriver-task-c --setenv=A=b sh -c 'id -un; echo $A'"))
@@ -112,11 +112,11 @@ fn h7_h8_a_task_is_its_users_and_bounded_and_gets_at_nothing_else() -> Result<()
         let rights = "find /etc/sudoers.d /etc/polkit-1/rules.d -name '*haku*' 2>/dev/null; grep -l Result.YES /usr/share/polkit-1/rules.d/*haku*";
         assert_eq!(machine.run(rights).text(), "");
 
-        // Nobody but it and root has tasks here; root's are its, too.
+        // Only its user and root have tasks here; root's belong to that user, too.
         machine.run_as("op", &format!("{TASK} list")).exits(1).says("error: tasks of op");
         machine.run_as("op", &format!("{manager} list-units")).fails();
         machine.run(&format!("{TASK} run d -- id -un")).ok().says("hakuriver\n");
-        // Whoever starts it, a task gains no rights.
+        // A task gains no privileges, whoever starts it.
         let privileges = "grep NoNewPrivs /proc/self/status";
         machine.run(&format!("{TASK} run d -- {privileges}")).ok().says("NoNewPrivs:\t1\n");
         as_owner(&format!("{TASK} run d -- {privileges}")).ok().says("NoNewPrivs:\t1\n");
@@ -124,7 +124,7 @@ fn h7_h8_a_task_is_its_users_and_bounded_and_gets_at_nothing_else() -> Result<()
 
         as_owner(&format!("{TASK} stop b")).ok();
         machine.wait_for("its end", SOON, || !machine.has(&group));
-        // With the manager, all of them end.
+        // All tasks end with the manager.
         start(&machine, "e", "");
         machine.run(&format!("systemctl stop {TASKS}")).ok();
         assert_eq!(show(&machine, TASKS, "Result"), "success");
@@ -133,7 +133,7 @@ fn h7_h8_a_task_is_its_users_and_bounded_and_gets_at_nothing_else() -> Result<()
     })
 }
 
-/// Starts a task that stays, from a service as its runner is one, and waits for it.
+/// Starts a task that keeps running, from a service like its runner, and waits for it.
 #[track_caller]
 fn start(machine: &Machine, name: &str, words: &str) {
     let unit =

@@ -1,4 +1,4 @@
-//! What a machine may have otherwise: every line of the example that the package brings, as an administrator without any
+//! Drop-ins for a machine: every line of the example in the package, as an administrator without the
 //! toolchain uses it, before and after an upgrade.
 
 use std::time::Duration;
@@ -9,7 +9,8 @@ use crate::lab::{INFERENCE, SHUTDOWN, SOON, ask, lab, next, pid, show};
 
 const EXAMPLE: &str = "/usr/share/home-lab/drop-in.conf";
 
-/// What the administrator does to the example of this unit: `#line` is taken as it is, `#old -> new` with another value.
+/// The administrator's changes to the example: `#line` is uncommented, `#old -> new` is uncommented with
+/// another value.
 const EDITS: [&str; 18] = [
     "Requires=docker.service",
     "After=docker.service",
@@ -21,7 +22,7 @@ const EDITS: [&str; 18] = [
     "TimeoutStopSec=120",
     "Restart=always",
     "RestartSec=10 -> RestartSec=3",
-    // The file below says otherwise, and wins.
+    // The environment file overrides this.
     "Environment=PYTHONUNBUFFERED=1",
     "Environment=PATH=/opt/site/bin:/usr/local/bin:/usr/bin:/bin",
     "EnvironmentFile=/etc/home-lab/site.env",
@@ -38,7 +39,7 @@ fn h3_every_customisation_is_a_drop_in_that_survives_an_upgrade() -> Result<()> 
         let machine = lab(suite)
             .user("site", &[])
             .file("/etc/systemd/system/docker.service", 0o644, "[Service]\nExecStart=sleep infinity\n")
-            // Read later than the package's own file.
+            // Read after the package's own file.
             .file("/etc/home-lab/site.env", 0o644, "PYTHONUNBUFFERED=x\nSITE=here\n")
             .file("/srv/code/shutdown_service.py", 0o644, include_str!("shutdown_service.py"))
             .file("/srv/code/careless.py", 0o644, include_str!("careless.py"))
@@ -50,7 +51,7 @@ fn h3_every_customisation_is_a_drop_in_that_survives_an_upgrade() -> Result<()> 
             "install -D -m 644 /usr/share/home-lab/drop-in.conf /etc/systemd/system/UNIT.d/site.conf"
         ));
         machine.run(&format!("install -D -m 644 {EXAMPLE} {file}")).ok();
-        // As it comes it changes nothing.
+        // Unchanged, the example has no effect.
         machine.run("systemctl daemon-reload").ok();
         assert_eq!(show(&machine, SHUTDOWN, "Restart"), "always");
 
@@ -60,7 +61,7 @@ fn h3_every_customisation_is_a_drop_in_that_survives_an_upgrade() -> Result<()> 
             assert_eq!(text.matches(&format!("\n#{old}\n")).count(), 1, "{old}");
             text = text.replace(&format!("\n#{old}\n"), &format!("\n{new}\n"));
         }
-        // The command of the package, as the example shows it, with another interpreter and other code.
+        // The package's command from the example, with another interpreter and other code.
         let ours = format!("#   {SHUTDOWN}\n#     ");
         let (_, ours) = text.split_once(&ours).unwrap();
         let ours = ours.lines().next().unwrap().to_owned();
@@ -76,7 +77,7 @@ fn h3_every_customisation_is_a_drop_in_that_survives_an_upgrade() -> Result<()> 
         machine.run(&format!("systemctl daemon-reload && systemctl restart {SHUTDOWN}")).ok();
         in_force(&machine);
 
-        // A drop-in of one line, for the other service: Restart= and one more variable.
+        // A short drop-in for the other service: Restart= and one more variable.
         let other = format!("/etc/systemd/system/{INFERENCE}.d/site.conf");
         machine.put(&other, 0o644, "[Service]\nRestart=on-failure\nEnvironment=EXTRA=1\n");
         machine.run(&format!("systemctl daemon-reload && systemctl restart {INFERENCE}")).ok();
@@ -98,16 +99,16 @@ fn h3_every_customisation_is_a_drop_in_that_survives_an_upgrade() -> Result<()> 
             machine.run(&format!("tr '\\0' '\\n' </proc/{}/environ", pid(&machine, INFERENCE))).ok();
         environment.says("EXTRA=1\n");
 
-        // What it requires: it goes when that is stopped, and without it a start fails and says so.
+        // A required unit: the service stops with it, and fails to start without it, with a message.
         machine.run("systemctl stop docker").ok();
         machine.wait_for_unit(SHUTDOWN, "inactive", SOON);
         machine.run("systemctl mask docker 2>&1 || mv /etc/systemd/system/docker.service /root && systemctl daemon-reload").ok();
         let start = machine.run(&format!("systemctl start {SHUTDOWN}")).fails();
         assert!(start.stderr.contains("docker.service"), "{start}");
-        // And only wanted, it does not.
+        // With Wants= it does not.
         machine.put(&file, 0o644, text.replace("\nRequires=docker.service\n", "\nWants=docker.service\n"));
         machine.run(&format!("systemctl daemon-reload && systemctl start {SHUTDOWN}")).ok();
-        // Without its drop-in it is as it came.
+        // Without its drop-in it is as installed.
         machine.run(&format!("rm {file} && systemctl daemon-reload && systemctl restart {SHUTDOWN}")).ok();
         assert_eq!(show(&machine, SHUTDOWN, "User"), "home-lab-shutdown");
         ask(&machine, "POST 5001 /cancel").ok();
@@ -115,7 +116,7 @@ fn h3_every_customisation_is_a_drop_in_that_survives_an_upgrade() -> Result<()> 
     })
 }
 
-/// What the drop-in says is what systemd has, and what the process is.
+/// Checks that systemd and the process have the settings of the drop-in.
 #[track_caller]
 fn in_force(machine: &Machine) {
     for (property, value) in [
@@ -129,7 +130,7 @@ fn in_force(machine: &Machine) {
         ("Restart", "always"),
         ("User", "site"),
         ("WorkingDirectory", "/srv/site"),
-        // Ours still stands beside it.
+        // The package's own settings still apply.
         ("ProtectSystem", "strict"),
         ("NoNewPrivileges", "yes"),
     ] {
@@ -151,6 +152,6 @@ fn in_force(machine: &Machine) {
     for line in ["PATH=/opt/site/bin:/usr/local/bin:/usr/bin:/bin", "PYTHONUNBUFFERED=x", "SITE=here"] {
         assert!(environment.stdout.lines().any(|l| l == line), "{line}: {environment}");
     }
-    // It works, and may write where it says.
+    // It works and may write where the drop-in allows it.
     ask(machine, "GET 5001 /taken-over 'script=touch /srv/site/x'").ok();
 }

@@ -1,4 +1,5 @@
-//! The service that may start models floods systemd with jobs that cannot be replaced: an administrator reboots all the same.
+//! The service that may start models floods systemd with irreplaceable jobs; an administrator can still
+//! reboot.
 
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ fn an_administrator_reboots_under_a_flood_of_models() -> Result<()> {
             assert!(!reboot.stderr.contains("destructive"), "round {round} on {suite}: {reboot}");
             machine.wait_for_reboot(DOWN)?;
         }
-        // What was enabled comes up at boot as before.
+        // Enabled instances start at boot as before.
         machine.wait_for_unit("home-lab-model@small.service", "active", SOON);
         Ok(())
     })

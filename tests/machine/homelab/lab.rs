@@ -1,4 +1,4 @@
-//! Machines with a lab, and what there is to see of it.
+//! Machines with a lab, and helpers to inspect it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use support::packages::dist;
 use testbed::{Machine, Output, Plan, Suite};
 
-/// How long anything may take that takes no time: a host with other work is slow.
+/// Time limit for operations that take no time on an idle host.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 pub(crate) const PARENT: &str = "home-lab.service";
@@ -18,7 +18,7 @@ pub(crate) const INFERENCE: &str = "home-lab-inference.service";
 const VENV: &str = "/opt/home-lab/venv";
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 
-/// The applications, what asks them, and three models: two, one that cannot be read.
+/// The applications, a client for them, and three models, one of which cannot be read.
 const FILES: [(&str, u32, &str); 12] = [
     ("/opt/home-lab/careless.py", 0o644, include_str!("careless.py")),
     ("/opt/home-lab/shutdown_service.py", 0o644, include_str!("shutdown_service.py")),
@@ -31,17 +31,17 @@ const FILES: [(&str, u32, &str); 12] = [
     ("/etc/home-lab/model/small.env", 0o644, "MODEL=/srv/small.gguf\nPORT=9001\n"),
     ("/etc/home-lab/model/big.env", 0o644, "MODEL=/srv/big.gguf\nPORT=9002\n"),
     ("/etc/home-lab/model/broken.env", 0o644, "MODEL=/srv/broken.gguf\nPORT=9003\n"),
-    // What an instance is not, although it is a file beside them.
+    // Not an instance, although it is in the same folder.
     ("/etc/home-lab/model/notes.txt", 0o644, "small is quick, big is clever\n"),
 ];
 
-/// The package for this processor.
+/// Returns the package for this processor.
 pub(crate) fn package() -> &'static Path {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
     deb(BUILT.get_or_init(|| dist(&["home-lab", "--format", "deb"], "home-lab")))
 }
 
-/// The next version.
+/// Returns the next version of the package.
 pub(crate) fn next() -> &'static Path {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
     deb(BUILT.get_or_init(|| {
@@ -61,20 +61,20 @@ fn deb(built: &'static [PathBuf]) -> &'static Path {
     built.iter().find(|path| path.extension().is_some_and(|e| e == "deb")).unwrap()
 }
 
-/// A machine with the package and a lab's programs; `op` is an ordinary user.
+/// Returns a machine with the package and a lab's programs; `op` is a regular user.
 pub(crate) fn lab(suite: Suite) -> Plan {
     let plan = Machine::on(suite).python(VENV, REQUIREMENTS).files(FILES).user("op", &[]);
     plan.install(package())
 }
 
-/// Asks a service for something.
+/// Sends a request to a service.
 #[must_use = "a command that fails unnoticed proves nothing: say .ok() or .fails()"]
 #[track_caller]
 pub(crate) fn ask<'m>(machine: &'m Machine, what: &str) -> Output<'m> {
     machine.script(&format!("python3 /opt/home-lab/ask.py {what}")).within(SOON * 5).run()
 }
 
-/// A command as the service itself would run it, in its process's place.
+/// Runs a command with the credentials and namespaces of a service.
 #[must_use = "a command that fails unnoticed proves nothing: say .ok() or .fails()"]
 #[track_caller]
 pub(crate) fn within<'m>(machine: &'m Machine, service: &str, script: &str) -> Output<'m> {
@@ -82,8 +82,8 @@ pub(crate) fn within<'m>(machine: &'m Machine, service: &str, script: &str) -> O
     ask(machine, &format!("GET {port} /taken-over 'script={}'", script.replace('\'', "'\\''")))
 }
 
-/// The commands that succeed, one a line, of those that must not; `run` runs a script as somebody. One script for all,
-/// because the way into a machine is longer than a refusal.
+/// Returns the commands that succeeded, one per line, of those that must be denied; `run` runs a script as
+/// some user. One script runs all, because entering a machine takes longer than a denied command.
 #[track_caller]
 pub(crate) fn permitted<'m>(run: impl Fn(&str) -> Output<'m>, commands: &[String]) -> String {
     let quoted = |command: &String| format!("'{}'", command.replace('\'', "'\\''"));
@@ -101,7 +101,7 @@ pub(crate) fn show(machine: &Machine, unit: &str, property: &str) -> String {
     machine.run(&format!("systemctl show --value --property={property} {unit}")).ok().text().to_owned()
 }
 
-/// Its main process, which must be there.
+/// Returns the ID of the main process, which must exist.
 #[track_caller]
 pub(crate) fn pid(machine: &Machine, unit: &str) -> String {
     let pid = show(machine, unit, "MainPID");

@@ -1,4 +1,4 @@
-//! Models: each is a file, and one service's user starts and stops exactly these.
+//! Models: each one is a file, and only one service's user may start and stop them.
 
 use testbed::Machine;
 
@@ -16,7 +16,7 @@ pub(crate) fn the_inference_service_starts_stops_and_restarts_them(machine: &Mac
     ask(machine, "POST 5002 /start name=small").ok();
     ask(machine, "POST 5002 /start name=big").ok();
     assert_eq!(running(machine), format!("{BIG}\n{SMALL}\n"), "{suite}");
-    // It serves when the start is over.
+    // It serves as soon as the start has finished.
     assert_eq!(machine.run("bash -c 'cat </dev/tcp/127.0.0.1/9001'").ok().text(), "small talk");
     assert_eq!(machine.run("bash -c 'cat </dev/tcp/127.0.0.1/9002'").ok().text(), "big words");
     let before = pid(machine, SMALL);
@@ -27,13 +27,13 @@ pub(crate) fn the_inference_service_starts_stops_and_restarts_them(machine: &Mac
     assert_eq!(running(machine), format!("{BIG}\n"));
     machine.run("journalctl -q -o cat -t home-lab-model@small").ok().says("serving small talk");
 
-    // One that cannot be read fails, and its start says so; a person can read why.
+    // A model that cannot be read fails to start, and the log shows why.
     let start = ask(machine, "POST 5002 /start name=broken").fails();
     assert!(start.stdout.contains("failed"), "{start}");
     machine.run("journalctl -q -o cat -u home-lab-model@broken").ok().says("this model cannot be read");
     ask(machine, "POST 5002 /stop name=broken").ok();
 
-    // A new file is a new model, and one without its file is none any more.
+    // A new file adds a model; removing it removes the model.
     machine.put("/etc/home-lab/model/Llama-3.1_8b.env", 0o644, "MODEL=/srv/big.gguf\nPORT=9004\n");
     ask(machine, "POST 5002 /start name=Llama-3.1_8b").ok();
     ask(machine, "POST 5002 /stop name=Llama-3.1_8b").ok();
@@ -43,20 +43,20 @@ pub(crate) fn the_inference_service_starts_stops_and_restarts_them(machine: &Mac
     names(machine);
     others(machine);
     assert_eq!(running(machine), format!("{BIG}\n"), "{suite}");
-    // It goes on when the services are started anew.
+    // Models keep running when the services restart.
     let before = pid(machine, BIG);
     machine.run("systemctl restart home-lab").ok();
     assert_eq!(pid(machine, BIG), before);
 }
 
-/// Whatever name the service passes on, it starts nothing but a model.
+/// Whatever name the service passes on, it can only start models.
 #[track_caller]
 fn names(machine: &Machine) {
     let before =
         machine.run("systemctl list-units --plain --no-legend --state=active | cut -d' ' -f1 | sort").ok();
     machine.put("/etc/home-lab/model/--help.env", 0o644, "MODEL=/srv/small.gguf\nPORT=9005\n");
     machine.put("/etc/home-lab/x.env", 0o644, "MODEL=/srv/small.gguf\nPORT=9005\n");
-    // These three as the web hands them on, all of them as the service's own commands.
+    // These three go through the web; then all of them as the service's own commands.
     for name in ["--help", "../x", "ghost"] {
         ask(machine, &format!("POST 5002 /start 'name={name}'")).fails();
     }
@@ -90,14 +90,14 @@ fn names(machine: &Machine) {
     let commands: Vec<String> =
         names.iter().map(|name| format!("systemctl start 'home-lab-model@{name}'")).collect();
     assert_eq!(permitted(|script| within(machine, INFERENCE, script), &commands), "");
-    // A pattern is of what is loaded: models that there are, and nothing beside them.
+    // A pattern only matches loaded units: existing models, and nothing else.
     let _ =
         permitted(|script| within(machine, INFERENCE, script), &["systemctl start 'home-lab*'".to_owned()]);
     machine.run("rm /etc/home-lab/model/--help.env /etc/home-lab/x.env").ok();
     let after =
         machine.run("systemctl list-units --plain --no-legend --state=active | cut -d' ' -f1 | sort").ok();
     assert_eq!(after.stdout, before.stdout);
-    // Neither can it make a model, nor do anything else with one, nor with another unit.
+    // It can neither create a model nor do anything else with one or with another unit.
     let further = [
         "touch /etc/home-lab/model/x.env",
         "systemctl --no-ask-password enable home-lab-model@small",
@@ -119,7 +119,7 @@ fn names(machine: &Machine) {
     assert_eq!(permitted(|script| within(machine, INFERENCE, script), &further), "");
 }
 
-/// Nobody else starts one.
+/// No other user can start one.
 #[track_caller]
 fn others(machine: &Machine) {
     let verbs = ["start", "stop", "restart", "reset-failed"];
@@ -132,7 +132,7 @@ fn others(machine: &Machine) {
     machine.wait_for_unit("home-lab-model@broken.service", "inactive", SOON);
 }
 
-/// The models that run, one a line.
+/// Returns the running models, one per line.
 #[track_caller]
 fn running(machine: &Machine) -> String {
     let list =

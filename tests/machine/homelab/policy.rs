@@ -1,5 +1,5 @@
-//! Who may do what: every call to systemd and logind, by the services' users and by somebody else, compared with a file
-//! that says all that is permitted. What is not in it is denied.
+//! Permissions: every call to systemd and logind, by the services' users and by another user, compared with a
+//! reviewed table of what is permitted. Everything else is denied.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use testbed::{Machine, Result, Suite, at_once};
 
 use crate::lab::lab;
 
-/// The columns, in this order; nobody in particular is last.
+/// The columns in this order; the last one is a user without rights.
 const WHO: [&str; 3] = ["home-lab-inference", "home-lab-shutdown", "op"];
 
 const HEAD: &str = "\
@@ -29,12 +29,12 @@ const HEAD: &str = "\
 # like a model's; machine is what concerns no unit.
 ";
 
-/// What may be permitted at all, whatever the file says.
+/// The calls that may be permitted at all, whatever the file says.
 const MODELS: [&str; 4] = ["start", "restart", "stop", "resetfailed"];
 const POWERS: [&str; 4] =
     ["logind PowerOff", "logind ScheduleShutdown", "logind CancelScheduledShutdown", "logind SetWallMessage"];
 
-/// Class and call, with the end of each of [`WHO`].
+/// Class and call, with the result for each of [`WHO`].
 type Ends = BTreeMap<(String, String), Vec<String>>;
 
 #[test]
@@ -68,9 +68,9 @@ fn nobody_may_do_more_than_the_table_says() -> Result<()> {
     Ok(())
 }
 
-/// What the table must never go beyond.
+/// The upper limit of the table.
 fn may(who: &str, class: &str, call: &str, ends: &[String]) -> bool {
-    // Reading, and what logind gives to everybody.
+    // Reading, and what logind permits to everyone.
     if class == "machine" && ends[2] == "ok" {
         return true;
     }
@@ -83,16 +83,16 @@ fn may(who: &str, class: &str, call: &str, ends: &[String]) -> bool {
     }
 }
 
-/// The ends of everybody's calls on a suite.
+/// Returns the results of all users' calls on a suite.
 fn everybody(suite: Suite) -> Result<Ends> {
     let machine = lab(suite).files(TOOLS).user("witness", &[]).boot()?;
     let witness = machine.login_session("witness");
-    // In a unit, because logind knows no callers that come from outside of the machine.
+    // In a unit, because logind does not know callers from outside the machine.
     let unit =
         |who: &str| format!("systemd-run --quiet --wait --pipe --uid={who} --working-directory=/opt/policy");
     let calls = format!("python3 calls.py {} units.json", witness.id());
     let mut ends = Ends::new();
-    // Those without power first, while everything is as it was.
+    // Users without rights first, before anything changes.
     for (at, who) in WHO.iter().enumerate().rev() {
         begin(&machine);
         let script = format!("{} {calls}", unit(who));
@@ -104,14 +104,14 @@ fn everybody(suite: Suite) -> Result<Ends> {
             let cell = ends.entry((class.to_owned(), call.to_owned())).or_default();
             cell.resize(WHO.len(), String::new());
             let end = end.rsplit('.').next().unwrap_or(end);
-            // Several units of one class: what can be done with any of them can be done.
+            // Several units of one class: the most permissive result counts.
             if rank(end) >= rank(&cell[at]) {
                 end.clone_into(&mut cell[at]);
             }
         }
     }
-    // Whatever was permitted of the name that has no file: nothing has run under it. (That the calls are real ones, the
-    // table of the robot shows, in which root makes them.)
+    // Nothing may have run under the name without a file, whatever was permitted. (The robot's table shows
+    // that the calls are valid, because root makes them there.)
     let ghost = machine.journal_of("home-lab-model@ghost.service");
     assert!(
         ghost.contains("Assertion failed") && !ghost.contains("Starting home-lab-model"),
@@ -120,7 +120,7 @@ fn everybody(suite: Suite) -> Result<Ends> {
     Ok(ends)
 }
 
-/// What the calls begin with.
+/// Returns the setup of the calls.
 #[track_caller]
 fn begin(machine: &Machine) {
     machine.run("systemctl reset-failed; shutdown --no-wall +600").ok();
@@ -136,21 +136,21 @@ fn rank(end: &str) -> u8 {
     }
 }
 
-/// One character for each of [`WHO`].
+/// Returns one character for each of [`WHO`].
 fn letters(ends: &[String]) -> Vec<char> {
     let stranger = &ends[WHO.len() - 1];
     let letter = |end: &String| match end.as_str() {
         "ok" => 'y',
         "not tried" => '~',
         end if rank(end) == 1 => '.',
-        // Nobody was asked: somebody without any power gets the same.
+        // polkit did not decide: a user without any rights gets the same result.
         end if end == stranger => '.',
         _ => 'e',
     };
     ends.iter().map(letter).collect()
 }
 
-/// One character for both suites.
+/// Combines the characters of both suites.
 fn join(old: char, new: char) -> char {
     match (old, new) {
         ('.', '.') => '.',
@@ -161,7 +161,7 @@ fn join(old: char, new: char) -> char {
     }
 }
 
-/// The calls, which are the same for every product, and units that are not ours: see the robot's policy.
+/// The calls, which are the same for every product, and units of others: see the robot's policy.
 const TOOLS: [(&str, u32, &str); 5] = [
     ("/opt/policy/bus.py", 0o644, include_str!("../robot/policy/bus.py")),
     ("/opt/policy/calls.py", 0o644, include_str!("../robot/policy/calls.py")),

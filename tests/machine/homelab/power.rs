@@ -1,11 +1,11 @@
-//! Who may shut the machine down: one service's user, and nobody else.
+//! Only the user of one service may shut the machine down.
 
 use testbed::{Machine, Result, Suite, at_once};
 
 use crate::lab::{INFERENCE, SHUTDOWN, SOON, ask, lab, permitted, within};
 use crate::models;
 
-/// The rest of a call of logind's manager.
+/// Arguments for calling logind's manager.
 const LOGIND: &str =
     "busctl call org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager";
 
@@ -14,7 +14,7 @@ fn l1_l2_each_service_does_without_root_what_its_user_may_and_nobody_else() -> R
     at_once(Suite::STABLE, |suite| {
         let mut machine = lab(suite).user("other", &[]).boot()?;
         models::the_inference_service_starts_stops_and_restarts_them(&machine);
-        // Somebody is logged in, whom the service does not have to ask.
+        // A logged-in user, whose consent the service does not need.
         let session = machine.login_session("op");
         ask(&machine, "POST 5001 /schedule when=+60").ok();
         let (what, when) = scheduled(&machine);
@@ -22,7 +22,7 @@ fn l1_l2_each_service_does_without_root_what_its_user_may_and_nobody_else() -> R
         assert_eq!(what, "poweroff", "{suite}");
         let minutes = (when / 1_000_000).abs_diff(now).div_ceil(60);
         assert!((59..=61).contains(&minutes), "{suite}: in {minutes} minutes");
-        // Whoever is logged in will be told.
+        // Logged-in users will get a wall message.
         let property = |name: &str| {
             let get = LOGIND.replace("busctl call", "busctl get-property");
             machine.run(&format!("{get} {name}")).ok().text().to_owned()
@@ -33,7 +33,7 @@ fn l1_l2_each_service_does_without_root_what_its_user_may_and_nobody_else() -> R
         assert_eq!(scheduled(&machine), (String::new(), u64::MAX), "{suite}");
         session.logout();
 
-        // It is its own user, without rights that it could gain, in a file system that it cannot write to.
+        // It runs as its own user, without ways to gain privileges, and its file systems are read-only.
         let status =
             within(&machine, SHUTDOWN, "id -un; grep -E '^(NoNewPrivs|CapEff|CapBnd):' /proc/self/status")
                 .ok();
@@ -56,11 +56,11 @@ fn l1_l2_each_service_does_without_root_what_its_user_may_and_nobody_else() -> R
             within(&machine, SHUTDOWN, &format!("touch {folder}/x")).fails();
         }
         within(&machine, SHUTDOWN, "touch /var/lib/home-lab-shutdown/x /tmp/x").ok();
-        // sudo is of no use to it even where there is one that would let it do everything.
+        // sudo does not help it, even if the machine has one that allows everything.
         machine.run("install -m 4755 /usr/bin/id /usr/local/bin/sudo").ok();
         within(&machine, SHUTDOWN, "sudo -u").ok().says(&uid(&machine, "home-lab-shutdown"));
 
-        // What inhibits a shutdown holds this one up too.
+        // An inhibitor also delays this shutdown.
         machine.run("systemd-run --quiet --unit=upgrade systemd-inhibit --what=shutdown --mode=block sleep infinity").ok();
         machine.wait_for("an inhibitor", SOON, || {
             machine.run("systemd-inhibit --list").ok().stdout.contains("sleep infinity")
@@ -71,13 +71,13 @@ fn l1_l2_each_service_does_without_root_what_its_user_may_and_nobody_else() -> R
 
         refused(&machine);
 
-        // For the last time; the machine may be gone before the answer is.
+        // The last request; the machine may be gone before the answer arrives.
         let _ = ask(&machine, "POST 5001 /schedule when=now");
         machine.wait_for_poweroff(SOON + SOON)
     })
 }
 
-/// Everybody else, and everything else.
+/// All other users and actions are denied.
 #[track_caller]
 fn refused(machine: &Machine) {
     let later = machine.run("expr $(date +%s) + 3600").ok().text().to_owned();
@@ -98,7 +98,7 @@ fn refused(machine: &Machine) {
     }
     assert_eq!(permitted(|script| within(machine, INFERENCE, script), &power), "");
     assert_eq!(scheduled(machine).0, "poweroff");
-    // The one who may power it off may do nothing else.
+    // The service that may power the machine off may do nothing else.
     let further = [
         schedule("reboot"),
         schedule("halt"),
@@ -113,7 +113,7 @@ fn refused(machine: &Machine) {
         "systemctl --no-ask-password daemon-reload".to_owned(),
     ];
     assert_eq!(permitted(|script| within(machine, SHUTDOWN, script), &further), "");
-    // The script itself tells a yes from a no.
+    // The script can tell allowed from denied.
     let own = [format!("{LOGIND} CancelScheduledShutdown"), "false".to_owned(), schedule("poweroff")];
     assert_eq!(
         permitted(|script| within(machine, SHUTDOWN, script), &own),
@@ -124,7 +124,7 @@ fn refused(machine: &Machine) {
     machine.run(told).ok().says("yes: home-lab-shutdown (pid ").says("): org.freedesktop.login1.power-off");
 }
 
-/// What is scheduled, and when, in microseconds; nothing, never.
+/// Returns the type and time, in microseconds, of the scheduled shutdown; empty and 0 without one.
 #[track_caller]
 fn scheduled(machine: &Machine) -> (String, u64) {
     let get = LOGIND.replace("busctl call", "busctl get-property");

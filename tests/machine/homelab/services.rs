@@ -1,4 +1,4 @@
-//! The services of a lab: one name for both, their users, journal and bounds.
+//! The services of a lab: the common name, their users, journal and limits.
 
 use testbed::{Machine, Result, Suite, at_once};
 
@@ -13,7 +13,7 @@ fn l3_l4_l6_one_name_stands_for_both_each_with_its_user_journal_and_bounds() -> 
         for unit in [PARENT, SHUTDOWN, INFERENCE] {
             machine.wait_for_unit(unit, "active", SOON);
         }
-        // In order: its start is over when both serve.
+        // The target is active only once both services are ready.
         let moment = |unit, property| show(&machine, unit, property).parse::<u64>().unwrap();
         for unit in [SHUTDOWN, INFERENCE] {
             assert!(
@@ -22,7 +22,7 @@ fn l3_l4_l6_one_name_stands_for_both_each_with_its_user_journal_and_bounds() -> 
                 "{suite}: {unit}"
             );
         }
-        // One restart for both, under the name that people know too. It runs nothing that could end and begin anew.
+        // Restarts both, also under the short name.
         for name in ["home-lab", "home-lab-services"] {
             let before = [SHUTDOWN, INFERENCE].map(|unit| pid(&machine, unit));
             machine.run(&format!("systemctl restart {name}")).ok();
@@ -35,17 +35,17 @@ fn l3_l4_l6_one_name_stands_for_both_each_with_its_user_journal_and_bounds() -> 
         for unit in [PARENT, SHUTDOWN, INFERENCE] {
             assert_eq!(show(&machine, unit, "NRestarts"), "0", "{suite}: {unit}");
         }
-        // One of them for itself.
+        // Only one of them.
         let before = pid(&machine, SHUTDOWN);
         machine.run(&format!("systemctl restart {INFERENCE}")).ok();
         assert_eq!(pid(&machine, SHUTDOWN), before);
-        // A part that does not come up fails the whole, which names it.
+        // If one service cannot start, the target fails and names it.
         machine.run("mv /opt/home-lab/shutdown_service.py /opt/home-lab/away").ok();
         machine.run("systemctl restart home-lab").fails();
         machine.run("systemctl status home-lab").fails().says(&format!("error: {SHUTDOWN} is "));
         assert_eq!(show(&machine, PARENT, "NRestarts"), "0");
         machine.run("mv /opt/home-lab/away /opt/home-lab/shutdown_service.py").ok();
-        // So many starts in so short a time are a failure of their own.
+        // Too many starts in a short time are a separate failure.
         machine.run(&format!("systemctl reset-failed home-lab {SHUTDOWN} {INFERENCE}")).ok();
         machine.run("systemctl restart home-lab").ok();
         machine.run("systemctl stop home-lab").ok();
@@ -87,7 +87,7 @@ fn users_journal_restarts_and_bounds(machine: &Machine) {
             [("LimitNOFILE", "Max open files", 65536), ("LimitNPROC", "Max processes", 4096)]
         {
             assert_eq!(show(machine, unit, name), value.to_string());
-            // Without CAP_SYS_RESOURCE a host's limit is not raised, and nobody is told.
+            // Without CAP_SYS_RESOURCE, the host's limit is not raised, and no error is reported.
             let most = if may_raise(machine) { value } else { value.min(hard(machine, "1", limit)) };
             if most < value {
                 eprintln!("{suite}: this host allows {most} of \"{limit}\", so {name}={value} comes to that");
@@ -102,7 +102,7 @@ fn users_journal_restarts_and_bounds(machine: &Machine) {
             format!("{user} {user} 750")
         );
     }
-    // After a crash, and also after an orderly end that nobody has asked for; ten seconds are long for a test.
+    // After a crash, and after a clean exit that nobody requested; ten seconds would be too long for a test.
     machine.put(
         &format!("/etc/systemd/system/{INFERENCE}.d/quick.conf"),
         0o644,
@@ -116,7 +116,7 @@ fn users_journal_restarts_and_bounds(machine: &Machine) {
                 && show(machine, INFERENCE, "ActiveState") == "active"
         });
     }
-    // The one line that opens them to a network.
+    // The setting that makes them reachable from a network.
     machine.run("sed -i 's/^HOME_LAB_ADDRESS=.*/HOME_LAB_ADDRESS=0.0.0.0/' /etc/home-lab/.env.lab").ok();
     machine.run("systemctl restart home-lab").ok();
     let listens = machine.run("ss --tcp --listening --numeric --no-header | awk '{print $4}' | sort").ok();
@@ -124,7 +124,7 @@ fn users_journal_restarts_and_bounds(machine: &Machine) {
     ask(machine, "GET 5002 /models").ok();
 }
 
-/// Whether the machine's systemd may raise a limit that its host has set.
+/// Returns whether the machine's systemd may raise a limit that its host has set.
 fn may_raise(machine: &Machine) -> bool {
     const CAP_SYS_RESOURCE: u64 = 24;
     let line = machine.run("grep CapEff: /proc/1/status").ok();
@@ -132,7 +132,7 @@ fn may_raise(machine: &Machine) -> bool {
     set >> CAP_SYS_RESOURCE & 1 == 1
 }
 
-/// A hard limit of a process.
+/// Returns a hard limit of a process.
 #[track_caller]
 fn hard(machine: &Machine, pid: &str, limit: &str) -> u64 {
     let limits = machine.run(&format!("cat /proc/{pid}/limits")).ok();

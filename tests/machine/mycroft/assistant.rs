@@ -1,4 +1,4 @@
-//! Machines with an assistant, and what there is to see of it.
+//! Machines with an assistant, and helpers to inspect it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use testbed::{Machine, Output, Plan, Suite};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-/// How long anything may take that takes no time: a host with other work is slow.
+/// Time limit for operations that take no time on an idle host.
 pub(crate) const SOON: Duration = SECOND.saturating_mul(15);
 
 pub(crate) const PARENT: &str = "mycroft.service";
@@ -18,7 +18,7 @@ pub(crate) const BUS: &str = "mycroft-messagebus.service";
 pub(crate) const CLIENTS: [&str; 4] =
     ["mycroft-audio.service", "mycroft-voice.service", "mycroft-skills.service", "mycroft-enclosure.service"];
 
-/// The bus and its clients.
+/// Iterates over the bus and its clients.
 pub(crate) fn children() -> impl Iterator<Item = &'static str> {
     [BUS].into_iter().chain(CLIENTS)
 }
@@ -27,14 +27,14 @@ const VENV: &str = "/opt/mycroft/venv";
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 const PROGRAMS: [&str; 4] = ["ovos-audio", "ovos-dinkum-listener", "ovos-core", "ovos_PHAL"];
 
-/// The package for this processor, `deb` or `rpm`.
+/// Returns the package for this processor, `deb` or `rpm`.
 pub(crate) fn package(format: &str) -> &'static Path {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
     of(BUILT.get_or_init(|| dist(&["mycroft"], "mycroft")), format)
 }
 
-/// The next version, in which everything is opted in: a reboot after too many failures, the hardware's watchdog, and
-/// the account's own manager from boot on.
+/// Returns the next version, with all options enabled: a reboot after too many failures, the hardware
+/// watchdog, and the account's user manager from boot on.
 pub(crate) fn next(format: &str) -> &'static Path {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
@@ -63,9 +63,9 @@ pub(crate) fn of(built: &'static [PathBuf], format: &str) -> &'static Path {
     built.iter().find(|path| path.extension().is_some_and(|e| e == format)).unwrap()
 }
 
-/// A machine with the programs of an assistant and the user `op`, without the package.
+/// Returns a machine with the programs of an assistant and the user `op`, without the package.
 pub(crate) fn bare(suite: Suite) -> Plan {
-    // Ten seconds after the last logout, if nobody says otherwise.
+    // The default is ten seconds after the last logout.
     let logind = "[Login]\nUserStopDelaySec=1s\n";
     let plan = Machine::on(suite).python(VENV, REQUIREMENTS).user("op", &[]).file(
         "/etc/systemd/logind.conf.d/quick.conf",
@@ -77,17 +77,17 @@ pub(crate) fn bare(suite: Suite) -> Plan {
         .fold(plan, |plan, name| plan.file(&format!("{VENV}/bin/{name}"), 0o755, include_str!("client.py")))
 }
 
-/// Such a machine with the package.
+/// Returns a machine with the package installed.
 pub(crate) fn assistant(suite: Suite) -> Plan {
     bare(suite).install(package("deb"))
 }
 
-/// Whose services they are: the machine's, or those of the user `op`.
+/// The services' scope: the machine, or the user `op`.
 #[derive(Clone, Copy)]
 pub(crate) struct Of<'m>(pub(crate) &'m Machine, pub(crate) bool);
 
 impl<'m> Of<'m> {
-    /// Runs a `systemctl` command as whoever they belong to.
+    /// Runs a `systemctl` command in that scope.
     #[must_use = "a command that fails unnoticed proves nothing: say .ok() or .fails()"]
     #[track_caller]
     pub(crate) fn systemctl(self, arguments: &str) -> Output<'m> {
@@ -108,7 +108,7 @@ impl<'m> Of<'m> {
         self.show(unit, "ActiveState")
     }
 
-    /// The main processes of the bus and its clients, each of which must be up and well.
+    /// Returns the main processes of the bus and its clients, which must all be active.
     #[track_caller]
     pub(crate) fn pids(self) -> Vec<String> {
         let pids = self.each().map(|(unit, state, pid)| {
@@ -118,7 +118,7 @@ impl<'m> Of<'m> {
         pids.collect()
     }
 
-    /// State and main process of the bus and its clients.
+    /// Returns state and main process of the bus and its clients.
     #[track_caller]
     fn each(self) -> impl Iterator<Item = (&'static str, String, String)> {
         let units = children().collect::<Vec<_>>().join(" ");
@@ -138,16 +138,16 @@ impl<'m> Of<'m> {
         self.0.wait_for(&format!("{unit} {state}"), SOON, || self.state(unit) == state);
     }
 
-    /// Nothing of it runs or is about to.
+    /// Checks that none of it runs or is about to start.
     #[track_caller]
     pub(crate) fn all_down(self) {
-        // A stop is passed on by the parent, and not waited for there.
+        // The parent passes a stop on without waiting for it.
         self.0.wait_for("everything down", SOON, || {
             self.each().all(|(_, state, pid)| (state.as_str(), pid.as_str()) == ("inactive", "0"))
         });
     }
 
-    /// A drop-in for a unit; the manager has read it.
+    /// Adds a drop-in to a unit and reloads the manager.
     #[track_caller]
     pub(crate) fn drop_in(self, unit: &str, name: &str, text: &str) {
         let folder = if self.1 { "user" } else { "system" };
@@ -156,7 +156,7 @@ impl<'m> Of<'m> {
     }
 }
 
-/// Runs a script as `op`, with the way to the user's own manager.
+/// Runs a script as `op`, with access to the user manager.
 #[must_use = "a command that fails unnoticed proves nothing: say .ok() or .fails()"]
 #[track_caller]
 pub(crate) fn as_op<'m>(machine: &'m Machine, script: &str) -> Output<'m> {

@@ -1,4 +1,4 @@
-//! What crashes, hangs, or never gets ready.
+//! Services that crash, hang, or never become ready.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use testbed::{Machine, Result, Suite, at_once};
 
 use crate::assistant::{BUS, CLIENTS, Of, PARENT, SECOND, SOON, assistant, bare, children, next};
 
-/// Half a minute is long for a test: the same with three seconds.
+/// Three seconds instead of thirty, to save time.
 const QUICK: &str = "[Service]\nWatchdogSec=3s\n";
 
 #[test]
@@ -15,7 +15,7 @@ fn m5_what_crashes_or_hangs_is_started_again_four_times_at_most() -> Result<()> 
         let machine = assistant(suite).boot()?;
         let all = Of(&machine, false);
         all.systemctl(&format!("start {PARENT}")).ok();
-        // As shipped, for the machine and, by the text of the units, for each user.
+        // As shipped: for the machine, and for each user according to the text of the units.
         for unit in children() {
             for (property, value) in [
                 ("Restart", "on-failure"),
@@ -37,7 +37,8 @@ fn m5_what_crashes_or_hangs_is_started_again_four_times_at_most() -> Result<()> 
             assert_eq!(user.lines().count(), 7, "{user}");
         }
 
-        // A client that hangs, then the bus: within the interval and two seconds, and nobody else.
+        // A client that hangs, then the bus: restarted within the interval plus two seconds, without the
+        // others.
         for unit in [CLIENTS[0], BUS] {
             all.drop_in(unit, "quick", QUICK);
             all.systemctl(&format!("restart {unit}")).ok();
@@ -55,12 +56,12 @@ fn m5_what_crashes_or_hangs_is_started_again_four_times_at_most() -> Result<()> 
             let changed = all.pids().iter().zip(&before).filter(|(after, before)| after != before).count();
             assert_eq!(changed, 1, "{suite} {unit}");
             assert!(machine.journal_of(unit).contains("Watchdog timeout (limit 3s)"));
-            // Half a minute again: a client that is without the bus for three seconds is none that hangs.
+            // Thirty seconds again: a client without the bus for three seconds does not hang.
             machine.run(&format!("rm /etc/systemd/system/{unit}.d/quick.conf; systemctl daemon-reload")).ok();
             all.systemctl(&format!("restart {unit}")).ok();
         }
 
-        // Started by a person and then three times by itself; after the fourth failure it stays failed.
+        // Started by a person, then three times automatically; after the fourth failure it stays failed.
         all.systemctl("reset-failed").ok();
         all.systemctl(&format!("restart {BUS}")).ok();
         for restarts in ["1", "2", "3"] {
@@ -100,7 +101,7 @@ fn m6_no_client_starts_before_the_bus_is_ready() -> Result<()> {
         all.systemctl(&format!("stop {PARENT}")).ok();
 
         let mark = machine.mark();
-        // A bus that never opens its port, with less patience than a minute and no second try in between.
+        // A bus that never opens its port, with a short timeout and without retries.
         let never = "#!/bin/sh\nexec sleep 600\n";
         machine.run("mv /opt/mycroft/venv/bin/ovos-messagebus /opt/mycroft/venv/bin/real").ok();
         machine.put("/opt/mycroft/venv/bin/ovos-messagebus", 0o755, never);
@@ -122,7 +123,7 @@ fn m6_no_client_starts_before_the_bus_is_ready() -> Result<()> {
             .says("before it was ready: waiting for 127.0.0.1:8181");
         all.systemctl(&format!("stop {PARENT}")).ok();
         all.systemctl("reset-failed").ok();
-        // With the real one again, and its own patience.
+        // With the real bus and the default timeout.
         children().for_each(|unit| all.drop_in(unit, "quick", ""));
         machine.run("mv /opt/mycroft/venv/bin/real /opt/mycroft/venv/bin/ovos-messagebus").ok();
         all.systemctl(&format!("start {PARENT}")).ok();

@@ -1,5 +1,5 @@
-//! An assistant's life on booted machines: the package as it is built, the real message bus from PyPI, and stand-ins for
-//! its clients, which connect to it. A scenario's name begins with the requirement it shows (`m1_…`); all of them run on
+//! An assistant on booted machines: the built package, the real message bus from PyPI, and stand-ins for its
+//! clients, which connect to it. A scenario's name begins with its requirement (`m1_…`); all scenarios run on
 //! every suite.
 #![allow(clippy::unwrap_used, missing_docs)]
 

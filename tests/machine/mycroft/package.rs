@@ -1,4 +1,4 @@
-//! The package comes, is upgraded, and goes, while services run: the machine's, and those of users.
+//! The package is installed, upgraded and removed while services of the machine and of users run.
 
 use std::fs;
 use std::path::Path;
@@ -9,14 +9,14 @@ use testbed::{Machine, Output, Result, Suite, at_once};
 
 use crate::assistant::{BUS, CLIENTS, Of, PARENT, SOON, as_op, bare, children, next, of, package};
 
-/// `dpkg` or `rpm`, as a unit: logind does not know the commands that come from outside of the machine.
+/// Runs `dpkg` or `rpm` as a unit, because logind does not know commands from outside the machine.
 #[must_use]
 #[track_caller]
 fn by_a_unit<'m>(machine: &'m Machine, command: &str) -> Output<'m> {
     machine.script(&format!("systemd-run --quiet --wait --pipe {command} 2>&1")).within(SOON + SOON).run()
 }
 
-/// The place of a package on the machine.
+/// Copies a package to the machine and returns its path.
 #[track_caller]
 fn put(machine: &Machine, package: &Path) -> String {
     let inside = format!("/var/tmp/{}", package.file_name().unwrap().to_str().unwrap());
@@ -33,7 +33,7 @@ fn an_upgrade_restarts_what_runs_and_a_removal_ends_everything() -> Result<()> {
         let before = all.pids();
         all.systemctl(&format!("stop {}", CLIENTS[3])).ok();
         by_a_unit(&machine, &format!("dpkg --install {}", put(&machine, next("deb")))).ok();
-        // New is what ran; what was stopped stays so, and the parent, which would have started it.
+        // What ran is new; what was stopped stays stopped, including the parent, which would have started it.
         assert_eq!(all.show(BUS, "Description"), "Next Mycroft message bus");
         for (unit, before) in children().zip(&before).take(4) {
             all.wait(unit, "active");
@@ -42,7 +42,7 @@ fn an_upgrade_restarts_what_runs_and_a_removal_ends_everything() -> Result<()> {
         assert_eq!((all.state(CLIENTS[3]), all.state(PARENT)), ("inactive".to_owned(), "active".to_owned()));
         assert_eq!(all.systemctl(&format!("is-enabled {PARENT}")).ok().text(), "enabled");
 
-        // Its account lingers now, and has a manager at once. With the package that goes as well.
+        // Its account lingers now and has a user manager at once. Both end with the package.
         let manager = format!("user@{}.service", machine.run("id -u mycroft").ok().text());
         machine.wait_for_unit(&manager, "active", SOON);
         assert!(machine.has("/var/lib/systemd/linger/mycroft"));
@@ -70,7 +70,7 @@ fn a_users_services_are_left_alone_by_an_upgrade_and_end_with_the_package() -> R
         let before = op.pids();
         by_a_unit(&machine, &format!("dpkg --install {}", put(&machine, next("deb")))).ok();
         assert_eq!(op.pids(), before);
-        // Their manager knows the new text already; it holds from the next start on.
+        // Their manager already knows the new text, which applies from the next start on.
         machine.wait_for("the new text", SOON, || op.show(BUS, "Description") == "Next Mycroft message bus");
         assert_eq!(op.show(BUS, "NeedDaemonReload"), "no");
         op.systemctl(&format!("restart {PARENT}")).ok();
@@ -82,7 +82,8 @@ fn a_users_services_are_left_alone_by_an_upgrade_and_end_with_the_package() -> R
         }
         machine.wait_for("the units' end", SOON, || op.show(BUS, "LoadState") == "not-found");
         assert_eq!(traces(&machine), "");
-        // A user's own link is a user's; without its unit it is nothing, and with it again, what it was.
+        // A user's own link is kept: without the unit it has no effect, and with it again, the same effect as
+        // before.
         let link = "test -L ~/.config/systemd/user/default.target.wants/mycroft.service";
         machine.run_as("op", link).ok();
         as_op(&machine, "systemctl --user is-failed default.target").fails();
@@ -163,7 +164,7 @@ fn what_starts_at_every_login_is_enabled_for_all_unless_somebody_decided_otherwi
         let terminal = machine.login_session("op");
         Of(&machine, true).wait("panel.service", "active");
         terminal.logout();
-        // The administrator's choice, as for the system's units.
+        // The administrator's choice, as for system units.
         machine.run("systemctl --global disable panel.service").ok();
         by_a_unit(&machine, &format!("dpkg --install {deb}")).ok();
         assert_eq!(enabled(&machine), "disabled");
@@ -186,7 +187,7 @@ fn what_starts_at_every_login_is_enabled_for_all_unless_somebody_decided_otherwi
     })
 }
 
-/// What the product left outside of its package's own files; its account stays.
+/// Returns what the product left besides its package's files; its account is kept.
 #[track_caller]
 fn traces(machine: &Machine) -> String {
     let everything = "find /etc/systemd /var/lib/systemd /run/systemd/system /run/mycroft /usr/lib/systemd /usr/libexec \

@@ -1,4 +1,4 @@
-//! The services of a machine: one name for all of them, their own account, their journal.
+//! The services of a machine: a common name, their own account, their journal.
 
 use testbed::{Result, Suite, at_once};
 
@@ -15,7 +15,7 @@ fn m1_the_parent_stands_for_all_and_each_for_itself() -> Result<()> {
         assert_eq!(all.show(PARENT, "Type"), "oneshot");
         assert_eq!(all.show(PARENT, "RemainAfterExit"), "yes");
 
-        // Restart one, the bus too: the others are untouched.
+        // Restarting one, even the bus, does not affect the others.
         for (i, unit) in children().enumerate() {
             all.systemctl(&format!("restart {unit}")).ok();
             let after = all.pids();
@@ -26,7 +26,7 @@ fn m1_the_parent_stands_for_all_and_each_for_itself() -> Result<()> {
         }
         assert_eq!(all.state(PARENT), "active");
 
-        // What somebody has stopped stays so, whatever happens to the others.
+        // A stopped service stays stopped, whatever happens to the others.
         all.systemctl(&format!("stop {}", CLIENTS[3])).ok();
         all.systemctl(&format!("restart {} {BUS}", CLIENTS[0])).ok();
         machine.run(&format!("kill -KILL $(systemctl show --value --property=MainPID {BUS})")).ok();
@@ -41,7 +41,7 @@ fn m1_the_parent_stands_for_all_and_each_for_itself() -> Result<()> {
         all.systemctl(&format!("stop {PARENT}")).ok();
         all.systemctl("reset-failed").ok();
 
-        // One that is not wanted is left out, and the rest is up.
+        // A masked service is left out, and the rest is active.
         all.systemctl(&format!("mask {}", CLIENTS[3])).ok();
         all.systemctl(&format!("start {PARENT}")).ok();
         assert_eq!(all.state(CLIENTS[3]), "inactive");
@@ -53,7 +53,7 @@ fn m1_the_parent_stands_for_all_and_each_for_itself() -> Result<()> {
 
         all.systemctl(&format!("stop {PARENT}")).ok();
         all.all_down();
-        // A parent that is down stops its children as well.
+        // Stopping the parent stops its children as well.
         all.systemctl(&format!("start {BUS}")).ok();
         all.systemctl(&format!("stop {PARENT}")).ok();
         all.all_down();
@@ -65,7 +65,7 @@ fn m1_the_parent_stands_for_all_and_each_for_itself() -> Result<()> {
 fn m4_m8_as_the_machines_services_from_boot_on_with_their_journal() -> Result<()> {
     at_once(Suite::STABLE, |suite| {
         let mut machine = assistant(suite).boot()?;
-        // Nobody has asked for them.
+        // They are not enabled.
         machine.reboot()?;
         let all = Of(&machine, false);
         all.all_down();
@@ -76,10 +76,10 @@ fn m4_m8_as_the_machines_services_from_boot_on_with_their_journal() -> Result<()
         all.wait(PARENT, "active");
         let users = machine.run(&format!("ps -o user= -p {} | sort -u", all.pids().join(","))).ok();
         assert_eq!(users.text(), "mycroft");
-        // The readiness came from the port, the clients' from their connections.
+        // The bus was ready when its port opened, the clients when they connected.
         assert!(all.show(BUS, "StatusText").starts_with("ready after "));
         for unit in [PARENT, BUS].into_iter().chain(CLIENTS) {
-            // It exits with 0 on faults too; only silence is approval.
+            // It exits with 0 even for errors, so there must be no output.
             let verify = machine.run(&format!("systemd-analyze verify --man=no {unit}")).ok();
             assert_eq!((verify.text(), verify.stderr.trim()), ("", ""), "{unit}");
         }
@@ -93,7 +93,7 @@ fn m4_m8_as_the_machines_services_from_boot_on_with_their_journal() -> Result<()
             for query in [format!("--unit={unit}"), format!("--identifier={name}")] {
                 machine.run(&format!("journalctl --boot --output=cat {query}")).ok().says(&said);
             }
-            // It was ready before the client began: none was refused.
+            // The bus was ready before the client started: no connection was refused.
             assert!(!machine.journal_of(unit).contains("not connected"), "{suite} {unit}");
         }
         machine

@@ -1,4 +1,4 @@
-//! The services as a user's own: from login to logout, and with linger from boot on.
+//! The services as user services: from login to logout, and from boot on with linger.
 
 use testbed::{Machine, Result, Suite, at_once};
 
@@ -11,7 +11,7 @@ fn m2_m3_m8_as_a_users_own_from_login_to_logout_or_with_linger_from_boot_on() ->
         {
             let mut terminal = machine.login_session("op");
             let op = Of(&machine, true);
-            // Nobody has asked for them.
+            // They are not enabled.
             op.all_down();
             terminal.run(&format!("systemctl --user is-enabled {PARENT}")).fails().says("disabled");
             terminal.run(&format!("systemctl --user enable {PARENT}")).ok();
@@ -19,7 +19,7 @@ fn m2_m3_m8_as_a_users_own_from_login_to_logout_or_with_linger_from_boot_on() ->
             without_a_manager(&machine);
         }
         {
-            // From the login on.
+            // They start at login.
             let terminal = machine.login_session("op");
             let op = Of(&machine, true);
             op.wait(PARENT, "active");
@@ -30,7 +30,7 @@ fn m2_m3_m8_as_a_users_own_from_login_to_logout_or_with_linger_from_boot_on() ->
                 let fragment = op.show(unit, "FragmentPath");
                 assert_eq!(fragment, format!("/usr/lib/systemd/user/{unit}"));
             }
-            // One for all here too, and the user's journal.
+            // Here too, one name controls all, and the user's journal shows them.
             op.systemctl(&format!("restart {}", CLIENTS[0])).ok();
             assert_eq!(op.pids()[2..], pids[2..]);
             op.systemctl(&format!("restart {BUS}")).ok();
@@ -38,16 +38,16 @@ fn m2_m3_m8_as_a_users_own_from_login_to_logout_or_with_linger_from_boot_on() ->
             as_op(&machine, &format!("journalctl --user-unit={}", CLIENTS[1]))
                 .ok()
                 .says("ovos-dinkum-listener is connected");
-            // A second login changes nothing, and its end neither.
+            // A second login and its logout change nothing.
             machine.login_session("op").logout();
             assert_eq!(op.pids()[2..], pids[2..]);
-            // With the last logout they are gone.
+            // After the last logout they are gone.
             terminal.logout();
             without_a_manager(&machine);
             let left = machine.run("pgrep -u op -f 'ovos|mycroft' | wc -l").ok();
             assert_eq!(left.text(), "0", "{suite}");
         }
-        // With linger they need nobody, and go on when everybody has left.
+        // With linger they run without a login, and continue after the last logout.
         linger(&machine);
         machine.reboot()?;
         let op = Of(&machine, true);
@@ -67,7 +67,7 @@ fn m2_m3_m8_as_a_users_own_from_login_to_logout_or_with_linger_from_boot_on() ->
     })
 }
 
-/// Waits until nothing of the user's is left: logind gives it ten seconds.
+/// Waits until the user has no processes left; logind waits ten seconds.
 #[track_caller]
 fn without_a_manager(machine: &Machine) {
     machine.wait_for_unit("user@1000.service", "inactive", SOON + 10 * SECOND);
@@ -90,10 +90,10 @@ fn a_user_has_an_assistant_of_their_own_elsewhere() -> Result<()> {
         op.systemctl(&format!("start {BUS}")).ok();
         let line = machine.run(&format!("tr '\\0' ' ' </proc/{}/cmdline", op.show(BUS, "MainPID"))).ok();
         line.says("/srv/venv/bin/ovos-messagebus");
-        // What is not installed is said so, with its place.
+        // A missing program is reported with its path.
         machine.run_as("op", "echo MYCROFT_VENV=/srv/none >~/.config/mycroft/.env.assistant").ok();
         op.systemctl(&format!("restart {BUS}")).fails();
-        // By its name: it ended before the journal could find out its unit.
+        // By its name, because it ended before the journal could determine its unit.
         machine
             .run("journalctl --identifier=mycroft-messagebus")
             .ok()
@@ -102,7 +102,7 @@ fn a_user_has_an_assistant_of_their_own_elsewhere() -> Result<()> {
     })
 }
 
-/// As a unit does it: logind does not know the commands that come from outside of the machine.
+/// Runs as a unit, because logind does not know commands from outside the machine.
 #[track_caller]
 fn linger(machine: &Machine) {
     machine.run("systemd-run --quiet --wait loginctl enable-linger op").ok();

@@ -1,4 +1,4 @@
-//! The same with dnf, Debian's, on a machine whose rpm database says that it has what Fedora's base system has.
+//! The same with Debian's dnf, on a machine whose rpm database claims to have Fedora's base system.
 
 use support::robot::{next, package};
 use testbed::{Machine, Output, Result, Suite};
@@ -7,11 +7,11 @@ use crate::site::{Moving, Repo, boot, key, pasted_for, run};
 
 const PRODUCT: &str = "rovi-services";
 
-/// What rpm is told to believe of a Debian.
+/// A package that tells rpm what Debian provides.
 const BASE: &str = "Name: base\nVersion: 1\nRelease: 1\nSummary: x\nLicense: x\nBuildArch: noarch\n\
     Provides: systemd polkit bash /bin/sh\n%description\nx\n%files\n";
 
-/// dnf-automatic: Debian packs the program itself, without its command and its timer.
+/// dnf-automatic: Debian packages the program, but not its command and timer.
 const AUTOMATIC: &str = "dnf clean expire-cache
     python3 -c 'import sys; from dnf.automatic.main import main; sys.exit(main([]))'";
 const CONF: &str = "/etc/dnf/automatic.conf";
@@ -35,7 +35,7 @@ fn dnf_installs_upgrades_downgrades_forgets_and_refuses() -> Result<()> {
     repo.publish(next("rpm"), &[]);
     repo.serve(&robot);
     robot.run("cp -a /srv/repo /srv/good").ok();
-    // Somebody has been at it: nothing is changed.
+    // Tampered: nothing changes.
     for (what, script) in [
         (
             "a list with another byte",
@@ -61,14 +61,14 @@ fn dnf_installs_upgrades_downgrades_forgets_and_refuses() -> Result<()> {
     let mut other = Repo::new("dnf-key");
     other.key = key("two").to_owned();
     other.publish(next("rpm"), &[]);
-    // Whoever has the server has its key file too; what is asked is whether the key is one that the machine knows.
+    // An attacker on the server also controls its key file, so the key must be one that the machine knows.
     robot.run("sed -i 's|^gpgkey=.*|gpgkey=file:///usr/share/rovi-services-repository/rovi-services.asc|' /etc/yum.repos.d/*").ok();
     other.serve(&robot);
     upgrade(&robot).fails();
     assert_eq!(installed(&robot), "0.1.0");
 
     repo.serve(&robot);
-    // By itself, as the file itself says; another repository's packages are none of its business.
+    // Automatic upgrades as the file describes; other repositories are not affected.
     let conf = robot.read("/usr/share/rovi-services-repository/dnf-automatic.conf").unwrap();
     let line = conf.lines().find_map(|line| line.strip_prefix("#   ")).unwrap();
     assert!(line.starts_with("cp "), "{line}");

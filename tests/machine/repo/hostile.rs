@@ -1,4 +1,4 @@
-//! Repositories that somebody has been at: whatever it is, the update stops and the machine stays as it is.
+//! Tampered repositories: in every case the update fails and the machine is unchanged.
 
 use support::robot::{next, package};
 use testbed::{Machine, Result, Suite};
@@ -7,7 +7,7 @@ use crate::site::{Repo, boot, candidate, installed, key, pasted, quiet, run};
 
 const PRODUCT: &str = "rovi-services";
 
-/// What is done to the served folder of a new version: what it is, the script.
+/// Modifications of the served folder of a new version: description and script.
 const TAMPERED: [(&str, &str); 6] = [
     (
         "an index with another byte",
@@ -59,7 +59,7 @@ fn scenario(suite: Suite) -> Result<()> {
         refused(&robot, what);
     }
 
-    // Another key than the one that the machine knows.
+    // Signed with a key that the machine does not know.
     let mut other = Repo::new(&format!("hostile-{suite}-key"));
     other.key = key("two").to_owned();
     other.publish(package("deb"), &[]);
@@ -68,17 +68,17 @@ fn scenario(suite: Suite) -> Result<()> {
     other.serve(&robot);
     refused(&robot, "another key");
 
-    // A state that its publisher no longer stands for.
+    // An expired state.
     let old = Repo::new(&format!("hostile-{suite}-old"));
     old.publish_at(Some(1_750_000_000), next("deb"), &["--valid-for", "7"]);
     tamper(&robot, "");
     old.serve(&robot);
-    // Older than what the machine has would be refused as well; this machine has seen nothing yet.
+    // A state older than the machine's would be rejected as well; this machine has none yet.
     robot.run("rm -rf /var/lib/apt/lists/*").ok();
     stopped(&robot, "an expired state").says("expired");
     assert_eq!(installed(&robot, PRODUCT), "0.1.0");
 
-    // Packages: another content, and a part of one.
+    // Packages: different content, and a truncated one.
     for (what, script) in [
         ("a package with another byte", "printf x | dd of=$f bs=1 seek=900 conv=notrunc status=none"),
         ("a package that is cut short", "truncate -s 9000 $f"),
@@ -90,11 +90,11 @@ fn scenario(suite: Suite) -> Result<()> {
         run(&robot, "dpkg --verify rovi-services && systemctl is-active rovi-gateway && rm -rf /var/cache/apt/archives/*").ok();
     }
 
-    // And what nobody has been at arrives.
+    // Unmodified packages are installed.
     tamper(&robot, "");
     quiet(&robot, "apt-get update && apt-get -y upgrade");
     assert_eq!(installed(&robot, PRODUCT), "0.2.0");
-    // Served the state of before, all well signed, apt keeps to the newer one.
+    // If the previous state is served again with valid signatures, apt keeps the newer one.
     robot.run("rm -rf /srv/repo && cp -a /srv/first /srv/repo").ok();
     run(&robot, "apt-get update").ok();
     assert_eq!(candidate(&robot, PRODUCT), "0.2.0");
@@ -102,7 +102,7 @@ fn scenario(suite: Suite) -> Result<()> {
     Ok(())
 }
 
-/// Serves the new version with something done to it, to a machine that knows the first one.
+/// Serves a modified new version to a machine that knows the first one.
 fn tamper(robot: &Machine, script: &str) {
     robot
         .run(&format!(
@@ -112,7 +112,7 @@ fn tamper(robot: &Machine, script: &str) {
         .ok();
 }
 
-/// Updates and upgrades, which must change nothing.
+/// Updates and upgrades, which must not change anything.
 #[track_caller]
 fn refused(robot: &Machine, what: &str) {
     stopped(robot, what);
@@ -121,7 +121,7 @@ fn refused(robot: &Machine, what: &str) {
     assert_eq!(installed(robot, PRODUCT), "0.1.0", "{what}");
 }
 
-/// Updates, which must fail where somebody wants to know.
+/// Updates with an option that makes errors fatal, which must fail.
 #[track_caller]
 fn stopped<'m>(robot: &'m Machine, what: &str) -> testbed::Output<'m> {
     let output = run(robot, "apt-get -o APT::Update::Error-Mode=any update");

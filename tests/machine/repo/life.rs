@@ -1,4 +1,4 @@
-//! A version comes, goes up, down, and away.
+//! A version is installed, upgraded, downgraded and removed.
 
 use support::robot::{next, package};
 use testbed::{Result, Suite};
@@ -31,7 +31,7 @@ fn scenario(suite: Suite) -> Result<()> {
     assert_eq!(installed(&robot, PRODUCT), "0.1.0");
     assert_eq!(installed(&robot, "rovi-services-repository"), "1.0.0");
     robot.run("systemctl is-active rovi-gateway").ok();
-    // What a person fetched is what the package owns now, and nobody was asked.
+    // The package now owns the files that a person fetched, without a prompt.
     robot.run("dpkg --verify rovi-services-repository").ok().exits(0);
     robot.run("ls /etc/apt/sources.list.d").ok().says("rovi-services.sources");
 
@@ -40,7 +40,7 @@ fn scenario(suite: Suite) -> Result<()> {
     quiet(&robot, "apt-get update && apt-get -y upgrade");
     assert_eq!(installed(&robot, PRODUCT), "0.2.0");
 
-    // Older versions stay, so a fleet can go back to one.
+    // Older versions stay available, so a fleet can go back.
     let pin = "Package: rovi-services\nPin: version 0.1.0\nPin-Priority: 1001\n";
     robot.put("/etc/apt/preferences.d/back", 0o644, pin);
     quiet(&robot, "apt-get -y --allow-downgrades upgrade");
@@ -48,7 +48,7 @@ fn scenario(suite: Suite) -> Result<()> {
     robot.run("rm /etc/apt/preferences.d/back").ok();
     assert_eq!(candidate(&robot, PRODUCT), "0.2.0");
 
-    // Withdrawn, it is offered to nobody, though it still lies in dist/.
+    // After a withdrawal it is no longer offered, although it is still in dist/.
     repo.publish(next("deb"), &["--withdraw", "rovi-services=0.2.0"]);
     repo.publish(next("deb"), &[]);
     repo.serve(&robot);

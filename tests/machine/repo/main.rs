@@ -1,4 +1,5 @@
-//! Repositories as machines see them: a web server, the documented lines, what apt and dnf do with good and bad ones.
+//! Repositories from a machine's view: a web server, the documented commands, and apt and dnf with valid and
+//! tampered ones.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod dnf;

@@ -1,4 +1,4 @@
-//! A release that reaches machines little by little: which ones, is apt's own arithmetic, repeated here.
+//! A phased release: apt's choice of machines is computed here too.
 
 use std::collections::BTreeSet;
 
@@ -34,8 +34,8 @@ fn sixty_machines_see_a_phased_release_as_apt_computes_it() -> Result<()> {
     Ok(())
 }
 
-/// apt's choice: a random number between 0 and 100, from the C++ library's generator, seeded by package, version and
-/// machine.
+/// apt's choice: a random number between 0 and 100 from the C++ library's generator, seeded with package,
+/// version and machine.
 fn offered(id: &str, percent: u32) -> bool {
     let seed = format!("rovi-services-0.2.0-{id}");
     let mut state = u64::from(seeds(seed.as_bytes())[3]) % 2_147_483_647;

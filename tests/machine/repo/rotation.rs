@@ -1,4 +1,4 @@
-//! Another key: machines learn it by an upgrade, while they trust the one before.
+//! Key rotation: machines learn the new key through an upgrade while they trust the old one.
 
 use support::robot::package;
 use testbed::{Result, Suite};
@@ -16,7 +16,7 @@ fn a_change_of_keys_is_an_upgrade() -> Result<()> {
         quiet(&robot, &pasted(&repo));
         let first = robot.read(SOURCES).unwrap();
 
-        // Both sign, and the package brings both.
+        // Both keys sign, and the package contains both.
         repo.publish(package("deb"), &["--key", key("two").to_str().unwrap()]);
         repo.serve(&robot);
         quiet(&robot, "apt-get update && apt-get -y upgrade && apt-get update");
@@ -24,7 +24,7 @@ fn a_change_of_keys_is_an_upgrade() -> Result<()> {
         let both = robot.read(SOURCES).unwrap();
         assert!(both.len() > first.len() + 1000);
 
-        // The first one is gone, and whoever has it by now signs in vain.
+        // The first key is retired, and signatures by it alone are rejected.
         repo.key = key("two").to_owned();
         repo.publish(package("deb"), &[]);
         repo.serve(&robot);
@@ -36,7 +36,7 @@ fn a_change_of_keys_is_an_upgrade() -> Result<()> {
         repo.serve(&robot);
         run(&robot, "apt-get -o APT::Update::Error-Mode=any update").fails();
 
-        // What an administrator changed stays, as with any configuration file.
+        // The administrator's changes are kept, as in any configuration file.
         repo.key = key("two").to_owned();
         repo.publish(package("deb"), &["--url", "http://localhost:8000"]);
         repo.serve(&robot);

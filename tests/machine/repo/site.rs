@@ -1,4 +1,4 @@
-//! A repository made by `cargo xtask repo`, and machines that are served it on loopback.
+//! A repository published by `cargo xtask repo`, and machines that access it on loopback.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ use testbed::{Machine, Output, Plan, Suite, ros};
 
 const URL: &str = "http://127.0.0.1:8000";
 
-/// A repository of a test's own.
+/// A test's own repository.
 pub(crate) struct Repo {
     pub(crate) dir: PathBuf,
     pub(crate) key: PathBuf,
 }
 
 impl Repo {
-    /// An empty one, in a new folder of that name.
+    /// Creates an empty repository in a new folder of that name.
     pub(crate) fn new(name: &str) -> Self {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("repo").join(name);
         let _ = fs::remove_dir_all(&dir);
@@ -25,13 +25,13 @@ impl Repo {
         Self { dir, key: key("one").to_owned() }
     }
 
-    /// Publishes the packages of a folder, with further arguments.
+    /// Publishes the packages of a folder, with additional arguments.
     #[track_caller]
     pub(crate) fn publish(&self, packages: &Path, args: &[&str]) {
         self.publish_at(None, packages, args);
     }
 
-    /// The same at another time than now.
+    /// Publishes at another time.
     #[track_caller]
     pub(crate) fn publish_at(&self, epoch: Option<u64>, packages: &Path, args: &[&str]) {
         let mut command = xtask("repo");
@@ -44,7 +44,7 @@ impl Repo {
         succeed(&mut command);
     }
 
-    /// Makes a machine serve the present state.
+    /// Makes a machine serve the current state.
     #[track_caller]
     pub(crate) fn serve(&self, machine: &Machine) {
         let tar = self.dir.with_extension("tar");
@@ -60,7 +60,7 @@ impl Repo {
     }
 }
 
-/// Keys by name, each made once: that takes seconds.
+/// Returns a key by name; each is created once, because that takes seconds.
 pub(crate) fn key(name: &'static str) -> &'static Path {
     static KEYS: OnceLock<PathBuf> = OnceLock::new();
     let folder = KEYS.get_or_init(|| {
@@ -69,7 +69,7 @@ pub(crate) fn key(name: &'static str) -> &'static Path {
         fs::create_dir(&folder).unwrap();
         for name in ["one", "two"] {
             let mut command = xtask("key");
-            // Old enough for repositories that were published a while ago.
+            // Old enough for repositories that were published some time ago.
             command.env("SOURCE_DATE_EPOCH", "1700000000");
             let name = format!("Test key {name} <{name}@example.org>");
             succeed(
@@ -81,7 +81,7 @@ pub(crate) fn key(name: &'static str) -> &'static Path {
     folder.join(name).leak()
 }
 
-/// `cargo xtask VERB`.
+/// Returns the command `cargo xtask VERB`.
 pub(crate) fn xtask(verb: &str) -> Command {
     let mut command = Command::new(env!("CARGO"));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["xtask", verb]);
@@ -96,14 +96,14 @@ pub(crate) fn succeed(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A machine that could run the product, has none of it, and has no other repository.
+/// Returns a machine that could run the product, without it and without other repositories.
 pub(crate) fn plan(suite: Suite) -> Plan {
-    // Every machine of a suite has the same root here, so that it is made once.
+    // All machines of a suite use the same root, which is built once.
     let dnf: &[&str] = if suite == Suite::Trixie { &["dnf"] } else { &[] };
     Machine::on(suite).with(&[&["curl", "unattended-upgrades"], dnf].concat()).files(ros::stand_in())
 }
 
-/// Boots one with a web server on loopback.
+/// Boots a machine with a web server on loopback.
 pub(crate) fn boot(suite: Suite, repo: &Repo) -> testbed::Result<Machine> {
     let machine = plan(suite).boot()?;
     machine.run("rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* /var/lib/apt/lists/*").ok();
@@ -116,12 +116,12 @@ pub(crate) fn boot(suite: Suite, repo: &Repo) -> testbed::Result<Machine> {
     Ok(machine)
 }
 
-/// The lines of the page for apt, as a person pastes them.
+/// Returns the commands for apt from the page, as a person pastes them.
 pub(crate) fn pasted(repo: &Repo) -> String {
     pasted_for(repo, "apt-get install ")
 }
 
-/// The lines of the page's box with this command, which then asks no questions.
+/// Returns the commands from the page's box with this command, without prompts.
 pub(crate) fn pasted_for(repo: &Repo, command: &str) -> String {
     let page = fs::read_to_string(repo.dir.join("index.html")).unwrap();
     let boxes = page.split("<pre>\n").skip(1).filter_map(|rest| rest.split("</pre>").next());
@@ -130,14 +130,14 @@ pub(crate) fn pasted_for(repo: &Repo, command: &str) -> String {
     lines.replace("sudo ", "").replace(command, &format!("{command}-y "))
 }
 
-/// Runs a script with package managers in it, which takes a while on a busy host.
+/// Runs a script with package managers, which takes a while on a busy host.
 #[must_use]
 #[track_caller]
 pub(crate) fn run<'m>(machine: &'m Machine, script: &str) -> Output<'m> {
     machine.script(&format!("set -e\n{script}")).within(240 * SECOND).run()
 }
 
-/// Runs apt, which must say nothing that a person has to think about.
+/// Runs apt, which must print nothing that needs attention.
 #[track_caller]
 pub(crate) fn quiet<'m>(machine: &'m Machine, script: &str) -> Output<'m> {
     let output = run(machine, script).ok();
@@ -150,7 +150,7 @@ pub(crate) fn quiet<'m>(machine: &'m Machine, script: &str) -> Output<'m> {
     output
 }
 
-/// The installed version of a package, or nothing.
+/// Returns the installed version of a package; empty if there is none.
 pub(crate) fn installed(machine: &Machine, package: &str) -> String {
     let show =
         format!("dpkg-query --show --showformat '${{db:Status-Status}} ${{Version}}' {package} || true");
@@ -158,25 +158,25 @@ pub(crate) fn installed(machine: &Machine, package: &str) -> String {
     text.strip_prefix("installed ").unwrap_or_default().to_owned()
 }
 
-/// The version that apt would install.
+/// Returns the version that apt would install.
 pub(crate) fn candidate(machine: &Machine, package: &str) -> String {
     let policy = machine.run(&format!("apt-cache policy {package}")).ok().text().to_owned();
     let line = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
     line.unwrap_or_default().to_owned()
 }
 
-/// A stack that runs: the main processes of the gateway and of it.
+/// A running stack: the main processes of the gateway and of the stack.
 pub(crate) struct Moving([String; 2]);
 
 impl Moving {
-    /// Starts it.
+    /// Starts a stack.
     pub(crate) fn start(robot: &Machine) -> Moving {
         robot.run("systemctl start rovi-gateway rovi-nav").ok();
         robot.wait_for("six processes", 20 * SECOND, || ros::processes(robot).len() == 6);
         Moving(Moving::processes(robot))
     }
 
-    /// Nothing of it was restarted by an upgrade, nor even sent a signal; and it is known that something waits for that.
+    /// Checks that an upgrade restarted or signaled none of it, and that a restart is pending.
     pub(crate) fn goes_on(&self, robot: &Machine) {
         assert_eq!(Moving::processes(robot), self.0);
         let all = ros::processes(robot);

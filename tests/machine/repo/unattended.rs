@@ -1,4 +1,4 @@
-//! Upgrades that nobody watches: from this repository alone, and nothing of a robot that moves is restarted.
+//! Unattended upgrades: only from this repository, and no service of a moving robot is restarted.
 
 use support::robot::{next, package};
 use testbed::{Result, Suite};
@@ -14,7 +14,7 @@ fn b13_an_unattended_upgrade_restarts_nothing_while_a_stack_runs() -> Result<()>
         repo.publish(package("deb"), &[]);
         let robot = boot(suite, &repo)?;
         quiet(&robot, &pasted(&repo));
-        // The line that the snippet itself says.
+        // The line given in the snippet.
         let snippet = robot.read("/usr/share/rovi-services-repository/unattended-upgrades.conf").unwrap();
         let line = snippet.lines().find_map(|line| line.strip_prefix("//   ")).unwrap();
         assert!(line.ends_with(SNIPPET), "{line}");
@@ -24,7 +24,7 @@ fn b13_an_unattended_upgrade_restarts_nothing_while_a_stack_runs() -> Result<()>
         repo.serve(&robot);
         quiet(&robot, "apt-get update");
 
-        // Another repository's packages are none of its business.
+        // Packages of other repositories are not upgraded.
         let elsewhere = snippet.replace("origin=rovi-services", "origin=elsewhere");
         robot.run(&format!("rm {SNIPPET}")).ok();
         robot.put(SNIPPET, 0o644, elsewhere);
@@ -39,7 +39,7 @@ fn b13_an_unattended_upgrade_restarts_nothing_while_a_stack_runs() -> Result<()>
         assert_eq!(installed(&robot, "rovi-services"), "0.2.0");
         moving.goes_on(&robot);
         assert!(!robot.has("/run/reboot-required"));
-        // It is on by itself from now on.
+        // It runs automatically from now on.
         let period = run(&robot, "apt-config dump APT::Periodic::Unattended-Upgrade").ok();
         period.says("APT::Periodic::Unattended-Upgrade \"1\";");
     }

@@ -1,4 +1,4 @@
-//! What the UI bridge uses: the lines of Python that rovi(1) shows, and the status fields.
+//! What the UI bridge uses: the Python lines from rovi(1), and the status fields.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,12 +32,12 @@ fn r26_the_ui_bridge_reaches_the_executor_from_inside_the_gateway() -> Result<()
             (outcomes.len() == 6).then_some(outcomes)
         });
         let exits: Vec<(&str, u8)> = outcomes.iter().map(|o| (o.verb.as_str(), o.exit)).collect();
-        // The gateway itself is the administrator's, also for the gateway.
+        // Only the administrator controls the gateway, not even the gateway itself.
         let expected =
             [("start", 0), ("start", 75), ("switch", 0), ("stop", 0), ("restart", 3), ("start", 4)];
         assert_eq!(exits, expected, "{outcomes:#?}");
         assert!(outcomes[1].message.contains("`rovi switch camera`"), "{outcomes:#?}");
-        // It was in the unit, as locked in as that is.
+        // It ran in the unit, with the unit's restrictions.
         let inside = "grep -h '^NoNewPrivs:.*1$' $(sed 's|.*|/proc/&/status|' \
              /sys/fs/cgroup/system.slice/rovi-gateway.service/cgroup.procs) | wc -l";
         assert!(robot.run(inside).ok().text().parse::<u32>().unwrap() >= 3);
@@ -49,13 +49,13 @@ fn r26_the_ui_bridge_reaches_the_executor_from_inside_the_gateway() -> Result<()
             let ended = states.last().is_some_and(|s| s["camera"] == "STOPPED" && s["nav"] == "STOPPED");
             (was("nav", "RUNNING") && was("camera", "RUNNING") && ended).then_some(())
         });
-        // It ends with the gateway, and leaves nothing.
+        // It ends with the gateway and leaves nothing behind.
         robot.run("systemctl stop rovi-gateway && ! pgrep -x rovi").ok();
         Ok(())
     })
 }
 
-/// The lines of Python in the page, as they stand there.
+/// Returns the Python lines from the manual page.
 fn shown_in_the_page() -> String {
     let page =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../programs/rovi/rovi.1")).unwrap();
@@ -65,7 +65,7 @@ fn shown_in_the_page() -> String {
     block.to_owned()
 }
 
-/// Fields of ours, of somebody else, and traps.
+/// Fields of ours and of others, and decoys.
 const CONFIG: &str = "\
 streams:
   status:
@@ -83,7 +83,7 @@ fn r25_status_fields_are_served_as_they_change() -> Result<()> {
     at_once(Suite::STABLE, |suite| {
         let robot = robot(suite).file("/etc/ui.yaml", 0o644, CONFIG).boot()?;
         up(&robot, "gateway.launch.py");
-        // Their names in arguments, and one of them outside of the unit, are no traps to fall into.
+        // Decoys: node names in arguments, and one of them outside of the unit.
         robot.run("cp /usr/bin/sleep /opt/talker; cp /usr/bin/sleep /opt/lidar; mkdir /opt/lidar.d").ok();
         robot.run("setsid --fork /opt/talker 900 && setsid --fork python3 -c 'import time; time.sleep(900)' lidar").ok();
         robot.run("setsid --fork bash -c 'sleep 900; true' lidar /opt/lidar && setsid --fork tail -f /opt/lidar.d/../lidar").ok();
@@ -125,7 +125,7 @@ fn r25_status_fields_are_served_as_they_change() -> Result<()> {
     })
 }
 
-/// What is wrong with a file is said in one line, with its number where there is one.
+/// Errors in a file have one line each, with a line number where possible.
 fn wrong(robot: &Machine) {
     for (content, line) in [
         ("streams: [", "`/etc/bad.yaml`: line "),
@@ -160,7 +160,7 @@ fn sees(robot: &Machine, name: &str, text: &str) {
     });
 }
 
-/// The values of each field, in the order in which they came.
+/// Returns the values of each field in order.
 fn values(lines: &str) -> BTreeMap<String, Vec<String>> {
     let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in lines.lines() {

@@ -1,5 +1,5 @@
-//! `rovi doctor`: every finding is produced on a machine, and cured there by the command that it prints, run by
-//! whom it says. One machine of each suite goes through all of it, from ill to well and on to the next illness.
+//! `rovi doctor`: every finding is caused on a machine and fixed there by the command it prints, run by the
+//! user it names. One machine of each suite goes through all findings.
 
 mod archive;
 
@@ -9,7 +9,7 @@ use testbed::{Machine, Result, Session, Suite, at_once};
 
 use crate::life::{SOON, of, up};
 
-/// A finding: what was looked at, and what it is about.
+/// A finding: its check and its subject.
 type Expected<'a> = (&'a str, &'a str);
 
 const GATEWAY: &str = "rovi-gateway.service";
@@ -24,7 +24,7 @@ fn every_finding_is_produced_and_cured() -> Result<()> {
     })
 }
 
-/// The one finding whose question takes its time.
+/// The only finding that takes long to detect.
 #[test]
 fn a_polkit_that_hangs_is_found_and_cured() -> Result<()> {
     at_once(SUITES, |suite| {
@@ -51,7 +51,7 @@ fn patient(suite: Suite) {
     units(robot);
     expectations(robot);
     machine(robot);
-    // What a person reads, when all is well and when it is not.
+    // The text output, with and without findings.
     robot.run_as("op", "rovi doctor").ok().says("rovi: no problems found");
     robot.run("chmod 777 /run/rovi").ok();
     let text = robot.run_as("op", "rovi doctor").exits(1).stdout;
@@ -60,7 +60,7 @@ fn patient(suite: Suite) {
     assert_eq!(lines[1..], ["  # systemd-tmpfiles --create /usr/lib/tmpfiles.d/rovi.conf"], "{text}");
 }
 
-/// Who may do what, as polkit and the journal see it.
+/// Findings about permissions in polkit and access to the journal.
 fn people(robot: &Machine) {
     let mut late = robot.login_session("late");
     let mut op = robot.login_session("op");
@@ -70,7 +70,7 @@ fn people(robot: &Machine) {
             serde_json::from_str(&looked.stdout).unwrap_or_else(|e| panic!("{e}: {looked}"));
         found.findings.into_iter().filter(|f| ["group", "journal"].contains(&&*f.check)).collect::<Vec<_>>()
     };
-    // An operator without the journal works; it is worth a note.
+    // An operator without access to the journal can work, which is only a note.
     let found = groups(&mut op, 0);
     assert_eq!(
         (found.len(), &*found[0].check, found[0].severity),
@@ -84,7 +84,7 @@ fn people(robot: &Machine) {
     assert_eq!(groups(&mut op, 0), []);
     drop(op);
 
-    // A stranger, who becomes an operator.
+    // A user without permissions, who becomes an operator.
     let found = groups(&mut late, 1);
     assert_eq!(
         (&*found[0].check, &*found[0].about, found[0].by),
@@ -94,7 +94,7 @@ fn people(robot: &Machine) {
     late.run("rovi start camera").exits(3);
     robot.run(&found[0].fix).ok();
     if robot.suite() == Suite::Bookworm {
-        // This polkit looks the group up.
+        // This polkit looks the group up in the database.
         assert!(groups(&mut late, 0).iter().all(|f| f.check != "group"));
     } else {
         let found = groups(&mut late, 1);
@@ -122,7 +122,7 @@ fn cure_at_terminal(session: &mut Session<'_>, fix: &str) {
 }
 
 fn clock(robot: &Machine) {
-    // Nobody sets it; then somebody could; then somebody does.
+    // First no time service exists, then one is available, then it is enabled.
     let found = ill(robot, Some("op"), &[("clock", "clock")]);
     assert_eq!(found.findings[0].severity, Severity::Note);
     robot.run(&found.findings[0].fix).ok();
@@ -135,7 +135,7 @@ fn clock(robot: &Machine) {
     well(robot, found);
 }
 
-/// What only the package can bring back.
+/// Files that only the package can restore.
 fn packaged(robot: &Machine) {
     let rules = "/usr/share/polkit-1/rules.d/50-rovi.rules";
     let unit = |name: &str| format!("/usr/lib/systemd/system/rovi-{name}.service");
@@ -151,7 +151,7 @@ fn packaged(robot: &Machine) {
         ("unit", "rovi-camera.service"),
     ];
     if robot.suite() == Suite::Bookworm {
-        // There, only polkit and root look into the folder of the rules.
+        // There, only polkit and root may read the folder of the rules.
         let others: Vec<Expected<'_>> = expected.into_iter().filter(|(check, _)| *check != "rule").collect();
         ill(robot, Some("op"), &others);
     } else {
@@ -171,7 +171,7 @@ fn environment(robot: &Machine) {
         "sed --in-place '1i export A=1\\nB=\"never closed'",
     ];
     robot.run(&broken.map(|command| format!("{command} {ENV}")).join(" && ")).ok();
-    // The quote hides everything after it, and the first line is shown first.
+    // The quote hides everything after it, and the first line is reported first.
     let found = look(robot, Some("op"));
     assert_eq!((&*found.findings[0].check, &*found.findings[0].about), ("env-file", ENV), "{found:?}");
     assert!(found.findings[0].what.contains("line 1: "), "{found:?}");
@@ -224,7 +224,7 @@ fn units(robot: &Machine) {
     well(robot, found);
     robot.run("rm --recursive /usr/lib/systemd/system/service.d; systemctl daemon-reload").ok();
 
-    // A drop-in by itself is the administrator's own business.
+    // A drop-in alone is the administrator's choice.
     robot.put("/run/systemd/system/rovi-nav.service.d/site.conf", 0o644, "[Service]\nNice=5\n");
     robot.run("systemctl daemon-reload").ok();
     let found = ill(robot, Some("op"), &[("drop-in", "rovi-nav.service")]);
@@ -245,12 +245,12 @@ fn expectations(robot: &Machine) {
     let tf = |value: &str| {
         format!("sed --in-place 's/^\\(ROVI_ODOM_INTEGRATOR_PUBLISH_TF\\)=.*/\\1={value}/' {ENV}")
     };
-    // The file is not what runs.
+    // The file differs from the running gateway.
     robot.run(&tf("1")).ok();
     let found = ill(robot, Some("op"), &[("expectation", GATEWAY)]);
     assert_eq!(found.findings[0].fix, "systemctl restart rovi-gateway.service");
     well(robot, found);
-    // A stack runs that expects something else.
+    // A running stack expects something else.
     robot.run_as("op", "rovi start nav").ok();
     up(robot, &of("nav"));
     let found = ill(robot, Some("op"), &[("expectation", GATEWAY)]);
@@ -262,7 +262,7 @@ fn expectations(robot: &Machine) {
     robot.run_as("op", "rovi start nav").ok();
     assert!(look(robot, Some("op")).findings.is_empty());
     robot.run_as("op", "rovi stop").ok();
-    // Nobody expects that.
+    // Values that no stack expects.
     for broken in [tf("2"), format!("sed --in-place /^ROVI_ODOM/d {ENV}")] {
         robot.run(&format!("{broken} && systemctl restart rovi-gateway")).ok();
         let found = ill(robot, Some("op"), &[("expectation", GATEWAY)]);
@@ -285,7 +285,7 @@ fn machine(robot: &Machine) {
     let found = ill(robot, Some("op"), &[("journal", "systemd-journal")]);
     well(robot, found);
 
-    // A journal that has been rotated and fills its file system.
+    // A rotated journal that fills its file system.
     let archived = "system@0123456789abcdef0123456789abcdef-0000000000000001-0005f00000000000.journal";
     robot.run(&format!(
         "cd /var/log/journal/*/ && cp --archive . /tmp/journal && mount -t tmpfs -o size=64M none /var/log/journal && \
@@ -293,14 +293,14 @@ fn machine(robot: &Machine) {
          cp system.journal {archived} && \
          fallocate --length=$(( $(stat --file-system --format=%a . ) * 4096 - 1048576 + $(stat --format=%s {archived}) )) {archived}"
     )).ok();
-    // journald itself is still elsewhere, so only root looks.
+    // journald itself still writes elsewhere, so only root checks this.
     let found = ill(robot, None, &[("disk", "/var/log/journal")]);
     robot.run(&found.findings[0].fix).ok();
     ill(robot, None, &[]);
     robot.run("umount --lazy /var/log/journal").ok();
 }
 
-/// What is found, for root or a user; the exit status is what the findings say.
+/// Returns the findings for root or a user; the exit status matches them.
 #[track_caller]
 fn look(robot: &Machine, user: Option<&str>) -> Diagnosis {
     let looked = match user {
@@ -313,7 +313,7 @@ fn look(robot: &Machine, user: Option<&str>) -> Diagnosis {
     found
 }
 
-/// Exactly this is found, in this order.
+/// Checks for exactly these findings, in this order.
 #[track_caller]
 fn ill(robot: &Machine, user: Option<&str>, expected: &[Expected<'_>]) -> Diagnosis {
     let found = look(robot, user);
@@ -322,7 +322,7 @@ fn ill(robot: &Machine, user: Option<&str>, expected: &[Expected<'_>]) -> Diagno
     found
 }
 
-/// The commands are run from top to bottom, and again what is found then: it ends well, and soon.
+/// Runs the printed commands from top to bottom, and again for new findings, until there are none.
 #[track_caller]
 fn well(robot: &Machine, mut found: Diagnosis) {
     for _ in 0..5 {

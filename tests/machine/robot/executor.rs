@@ -1,5 +1,5 @@
-//! `rovi` as its users have it: an operator at a terminal, a program that reads lines, an administrator. Every verb,
-//! every refusal, and what many do at once. Each scenario runs on every suite.
+//! `rovi` for its users: an operator at a terminal, a program that reads lines, an administrator. Every verb,
+//! every refusal, and concurrent requests. Each scenario runs on every suite.
 
 mod crowd;
 mod guard;
@@ -15,23 +15,23 @@ use testbed::{Machine, Session};
 
 use crate::life::{SOON, of, up};
 
-/// A launch that does not start before somebody writes a line here.
+/// A launch waits until a line is written to this FIFO.
 const GATE: &str = "/etc/gate";
 
-/// What `rovi status --json` says, read by the types that it is written from.
+/// Returns the output of `rovi status --json`, parsed with the program's own types.
 #[track_caller]
 fn status(session: &mut Session<'_>) -> Status {
     let output = session.run("rovi status --json").ok();
     serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output}"))
 }
 
-/// One service of it.
+/// Returns the status of one service.
 #[track_caller]
 fn service(session: &mut Session<'_>, name: &str) -> Service {
     status(session).services.into_iter().find(|s| s.name == name).unwrap()
 }
 
-/// What a verb with `--json` says, whose exit status is the one it says.
+/// Returns the JSON outcome of a verb, which must match the exit status.
 #[track_caller]
 fn outcome(session: &mut Session<'_>, line: &str) -> Outcome {
     let output = session.run(&format!("{line} --json"));
@@ -47,13 +47,13 @@ fn start(robot: &Machine, session: &mut Session<'_>, stack: &str) {
     up(robot, &of(stack));
 }
 
-/// Makes launches wait at a gate from now on.
+/// Makes launches wait at the gate from now on.
 fn shut_gate(robot: &Machine) {
     let wait = format!("test ! -p {GATE} || read -r _ <{GATE}");
     robot.run(&format!("mkfifo --mode=666 {GATE} && echo '{wait}' >>/opt/ros/jazzy/setup.bash")).ok();
 }
 
-/// Lets the launch through that waits there, and those after it.
+/// Releases the launch that waits there, and later ones.
 fn open_gate(robot: &Machine) {
     robot.run(&format!("echo >{GATE}; rm {GATE}")).ok();
 }

@@ -1,5 +1,5 @@
-//! A robot's life: what starts, what stops, what never happens, one module for each side of it. A scenario's name
-//! begins with the requirement it shows (`r04_…`), so that a failure names it; all of them run on every suite.
+//! A robot's services: what starts, what stops, and what must never happen, in one module per topic. A
+//! scenario's name begins with its requirement (`r04_…`); all scenarios run on every suite.
 
 mod boot;
 mod environment;
@@ -16,23 +16,23 @@ use std::time::Duration;
 use support::robot::{SECOND, SUITES, robot};
 use testbed::{Machine, Result, Suite, at_once, ros};
 
-/// The stacks, as the catalog has them.
+/// The stacks in the catalog.
 pub(crate) const STACKS: [&str; 5] = ["teleop", "mapping", "localization", "nav", "camera"];
 
-/// How long anything may take that takes no time: a host with other work is slow.
+/// Time limit for operations that take no time on an idle host.
 pub(crate) const SOON: Duration = SECOND.saturating_mul(10);
 
-/// Plays a scenario on a robot of each suite, with the gateway's processes running and an operator `op`.
+/// Runs a scenario on a robot of each suite, with the gateway's processes running and an operator `op`.
 pub(crate) fn on_every_suite(scenario: impl Fn(&Machine) + Sync) -> Result<()> {
     at_once(SUITES, |suite| ready(suite).map(|robot| scenario(&robot)))
 }
 
-/// The same, one suite after the other, for what takes times.
+/// Runs a scenario on one suite after the other, for time measurements.
 pub(crate) fn on_one_suite_after_the_other(scenario: impl Fn(&Machine)) -> Result<()> {
     SUITES.into_iter().try_for_each(|suite| ready(suite).map(|robot| scenario(&robot)))
 }
 
-/// Such a robot.
+/// Returns a robot with the gateway's processes running.
 pub(crate) fn ready(suite: Suite) -> Result<Machine> {
     let robot = robot(suite).boot()?;
     up(&robot, "gateway.launch.py");
@@ -40,12 +40,12 @@ pub(crate) fn ready(suite: Suite) -> Result<Machine> {
     Ok(robot)
 }
 
-/// The argument that only a stack's launch has.
+/// Returns the argument that only a stack's launch has.
 pub(crate) fn of(stack: &str) -> String {
     format!("stack:={stack}")
 }
 
-/// The processes of the latest launch with this argument, the launch first; they may have ended.
+/// Returns the processes of the latest launch with this argument, the launch first; they may have ended.
 pub(crate) fn family(robot: &Machine, argument: &str) -> Vec<ros::Process> {
     let all = ros::processes(robot);
     let is_it = |p: &ros::Process| p.role == "launch" && p.argv.iter().any(|a| a == argument);
@@ -54,7 +54,7 @@ pub(crate) fn family(robot: &Machine, argument: &str) -> Vec<ros::Process> {
     all.into_iter().skip(at).filter(|p| p.pid == launch || p.parent == launch).collect()
 }
 
-/// Waits until that launch and its two nodes run and listen.
+/// Waits until the launch and its two nodes run and handle signals.
 #[track_caller]
 pub(crate) fn up(robot: &Machine, argument: &str) -> Vec<ros::Process> {
     robot.wait_for(&format!("launch with {argument}"), SOON, || {
@@ -64,21 +64,21 @@ pub(crate) fn up(robot: &Machine, argument: &str) -> Vec<ros::Process> {
     })
 }
 
-/// Starts a stack as an operator does, and waits for its processes.
+/// Starts a stack as an operator, and waits for its processes.
 #[track_caller]
 pub(crate) fn start(robot: &Machine, stack: &str) -> Vec<ros::Process> {
     robot.run_as("op", &format!("systemctl start rovi-{stack}")).ok();
     up(robot, &of(stack))
 }
 
-/// Stops it again.
+/// Stops a stack.
 #[track_caller]
 pub(crate) fn stop(robot: &Machine, stack: &str) {
     robot.run_as("op", &format!("systemctl stop rovi-{stack}")).ok();
     assert_eq!(state(robot, &format!("rovi-{stack}")), "inactive");
 }
 
-/// How many of these processes run.
+/// Returns how many of these processes run.
 pub(crate) fn alive(robot: &Machine, family: &[ros::Process]) -> usize {
     family.iter().filter(|p| robot.has(&format!("/proc/{}", p.pid))).count()
 }
@@ -90,18 +90,18 @@ pub(crate) fn gone(robot: &Machine, family: &[ros::Process], bound: Duration) {
     robot.wait_for(&format!("end of the processes {pids:?}"), bound, || alive(robot, family) == 0);
 }
 
-/// A unit's `ActiveState`.
+/// Returns a unit's `ActiveState`.
 pub(crate) fn state(robot: &Machine, unit: &str) -> String {
     property(robot, unit, "ActiveState")
 }
 
-/// A property of a unit.
+/// Returns a property of a unit.
 #[track_caller]
 pub(crate) fn property(robot: &Machine, unit: &str, name: &str) -> String {
     robot.command(&["systemctl", "show", "--value", "--property", name, unit]).run().ok().text().to_owned()
 }
 
-/// Checks that a unit has failed, was not started again, and has left no process.
+/// Checks that a unit has failed, was not restarted, and left no process.
 #[track_caller]
 pub(crate) fn has_failed(robot: &Machine, unit: &str) {
     robot.wait_for_unit(unit, "failed", SOON);

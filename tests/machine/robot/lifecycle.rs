@@ -1,5 +1,5 @@
-//! What the scenarios of a package's life share: package managers, and what there is to see of an installed product. The numbers in the names of the scenarios are those of the behaviours that the
-//! packages promise.
+//! Helpers for the scenarios of a package's lifecycle: package managers, and the state of an installed
+//! product. The numbers in the scenarios' names are those of the behaviors that the packages promise.
 
 use std::path::Path;
 
@@ -10,15 +10,15 @@ use crate::life::{of, up};
 pub(crate) const GATEWAY: &str = "rovi-gateway.service";
 pub(crate) const PENDING: &str = "/run/rovi/restart-pending";
 pub(crate) const LINK: &str = "/etc/systemd/system/multi-user.target.wants/rovi-gateway.service";
-/// The link that only the next version's unit asks for.
+/// The link that only the next version's unit requires.
 pub(crate) const NEW_LINK: &str = "/etc/systemd/system/rovi-main.service";
 
-/// A machine that could run the product, without it.
+/// Returns a machine that could run the product, without it.
 pub(crate) fn bare(suite: Suite) -> Plan {
     Machine::on(suite).files(ros::stand_in())
 }
 
-/// `dpkg --install`, which asks no questions: faster than apt, and it does not solve anything in between.
+/// Runs `dpkg --install` without prompts, which is faster than apt and resolves no dependencies.
 #[must_use]
 #[track_caller]
 pub(crate) fn dpkg<'m>(robot: &'m Machine, package: &Path) -> Output<'m> {
@@ -27,20 +27,20 @@ pub(crate) fn dpkg<'m>(robot: &'m Machine, package: &Path) -> Output<'m> {
     robot.run(&format!("dpkg --force-confdef --force-confold --install {inside}"))
 }
 
-/// A property of a unit.
+/// Returns a property of a unit.
 #[track_caller]
 pub(crate) fn show(robot: &Machine, unit: &str, property: &str) -> String {
     robot.run(&format!("systemctl show --value --property={property} {unit}")).ok().text().to_owned()
 }
 
-/// The main process of a unit that runs.
+/// Returns the main process of a running unit.
 #[track_caller]
 pub(crate) fn pid(robot: &Machine, unit: &str) -> String {
     assert_eq!(show(robot, unit, "ActiveState"), "active", "{unit}");
     show(robot, unit, "MainPID")
 }
 
-/// The user has its groups, in whatever order they were made, and the directories their owners and modes.
+/// Checks the user's groups, and the owners and modes of the directories.
 #[track_caller]
 pub(crate) fn has_users_and_directories(robot: &Machine) {
     assert_eq!(
@@ -53,7 +53,7 @@ pub(crate) fn has_users_and_directories(robot: &Machine) {
         .says("755 root root\n660 rovi rovi-ops\n750 rovi rovi\n");
 }
 
-/// What `is-active` and `is-enabled` say of the gateway, in one line.
+/// Returns the gateway's `is-active` and `is-enabled` in one line.
 #[track_caller]
 pub(crate) fn gateway(robot: &Machine) -> String {
     let said = robot.run(&format!("systemctl is-active {GATEWAY}; systemctl is-enabled {GATEWAY} 2>&1"));
@@ -64,11 +64,11 @@ pub(crate) fn gateway(robot: &Machine) -> String {
 #[track_caller]
 pub(crate) fn by_hand(robot: &Machine, stack: &str) {
     robot.run_as("rovi", &format!("setsid --fork run_stack {stack} </dev/null >/dev/null 2>&1")).ok();
-    // All of it: an earlier launch has left its record.
+    // Waits for all processes, because the records of an earlier launch remain.
     up(robot, &of(stack));
 }
 
-/// Everything that the product left on a machine outside of its package's own files.
+/// Returns everything that the product left on a machine besides its package's files.
 #[track_caller]
 pub(crate) fn traces(robot: &Machine) -> String {
     robot

@@ -1,5 +1,5 @@
-//! The packages where no systemd runs: in a chroot, as image builders and containers have it, and from outside of an
-//! image that may be for another processor.
+//! The packages without a running systemd: in a chroot, as for image builders and containers, and from
+//! outside an image that may be for another processor.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use testbed::{Plan, Result, Stage, at_once};
 
 use crate::lifecycle::{GATEWAY, LINK, bare, gateway};
 
-/// A root with both versions in it, and no systemd.
+/// Returns a root with both versions of the package and without a running systemd.
 fn stage(plan: Plan) -> Result<Stage> {
     let stage = plan.stage()?;
     for (name, package) in [("first.deb", package("deb")), ("next.deb", next("deb"))] {
@@ -28,13 +28,13 @@ fn b8_in_a_chroot_group_and_link_are_made_and_nothing_starts_before_the_boot() -
             .ok();
         stage.run(&format!("readlink {LINK}")).ok().says(&format!("/lib/systemd/system/{GATEWAY}"));
         stage.run("ps -e -o comm= | grep -v -e bash -e ps -e grep").fails();
-        // The whole life, in there.
+        // All steps from installation to removal in the chroot.
         stage.run("dpkg --install /var/tmp/next.deb && dpkg --remove rovi-services").ok();
         stage.run(&format!("test -L {LINK}")).ok();
         stage.run("dpkg --install /var/tmp/next.deb && dpkg --purge rovi-services").ok();
         stage.run(&format!("test ! -L {LINK} && test ! -e /run/rovi && getent group rovi-ops")).ok();
         stage.run("find /etc/systemd/system /var/lib/systemd -name '*rovi*' | grep .").fails();
-        // And at last what it is for: the image boots, and the gateway is up.
+        // Finally, the image boots and the gateway is active.
         stage.run("dpkg --install /var/tmp/first.deb").ok();
         let robot = stage.boot()?;
         robot.wait_for_unit(GATEWAY, "active", 5 * SECOND);
@@ -81,7 +81,7 @@ fn b9_an_image_for_another_processor_is_changed_and_the_running_system_is_not() 
         let stage = stage(bare(suite))?;
         let robot = stage.boot()?;
         robot.run(IMAGE).ok();
-        // Neither is called: not for this system, and not for the image either, because a builder may have none.
+        // Neither may be called for the host, nor for the image, because a builder may not have them.
         for name in ["systemctl", "deb-systemd-invoke"] {
             let text = format!("#!/bin/sh\necho \"{name} $*\" >>/var/tmp/calls\nexit 1\n");
             robot.put(&format!("/usr/local/sbin/{name}"), 0o755, text);
@@ -100,7 +100,7 @@ fn b9_an_image_for_another_processor_is_changed_and_the_running_system_is_not() 
         robot.run(&format!("{dpkg} --install /var/tmp/foreign.deb && {dpkg} --purge rovi-services")).ok();
         robot.run(&link).fails();
         robot.run("ls /var/tmp/image/run/rovi").fails();
-        // The image's preset counts, not this system's.
+        // The image's preset applies, not the host's.
         let preset = "systemd/system-preset/10-site.preset";
         robot.put(&format!("/var/tmp/image/etc/{preset}"), 0o644, format!("disable {GATEWAY}\n"));
         robot.run(&format!("{dpkg} --install /var/tmp/foreign.deb")).ok();

@@ -1,4 +1,4 @@
-//! A Debian package comes and goes: first installation, remove, purge, and scripts that are called again.
+//! The lifecycle of a Debian package: first installation, remove, purge, and repeated scripts.
 
 use support::robot::{SECOND, SUITES, package, robot};
 use testbed::{Machine, Result, at_once, ros};
@@ -8,7 +8,7 @@ use crate::lifecycle::{
     GATEWAY, LINK, bare, by_hand, dpkg, gateway, has_users_and_directories, pid, show, traces,
 };
 
-/// A program that writes down its call before it becomes the real one; maintainer scripts find it first.
+/// Returns a program that records its call before it executes the real one; maintainer scripts find it first.
 fn recorder(name: &str) -> (String, u32, String) {
     let text = format!("#!/bin/sh\necho \"{name} $*\" >>/var/tmp/calls\nexec /usr/bin/{name} \"$@\"\n");
     (format!("/usr/local/sbin/{name}"), 0o755, text)
@@ -38,12 +38,12 @@ fn b1_b2_b3_b4_the_postinst_makes_users_then_directories_then_links_then_starts(
         has_users_and_directories(&robot);
         let depends = robot.run("dpkg-query --show --showformat '${Depends}' rovi-services").ok();
         depends.says("systemd | systemd-standalone-sysusers | systemd-sysusers");
-        // Only the gateway, and no stack, has something to enable.
+        // Only the gateway can be enabled, not the stacks.
         let enabled =
             robot.run("systemctl list-unit-files --state=enabled --no-legend --plain 'rovi-*'").ok();
         assert_eq!(enabled.stdout.lines().count(), 1, "{enabled}");
 
-        // The administrator's choice is asked for before anything is enabled again.
+        // The scripts check the administrator's choice before they enable anything again.
         robot.run(&format!("systemctl disable --now {GATEWAY}; rm /var/tmp/calls")).ok();
         robot.run("dpkg --install /var/tmp/rovi-services*.deb").ok();
         let calls = robot.read("/var/tmp/calls").unwrap();
@@ -70,7 +70,7 @@ fn b1_abort_leaves_what_ran_running_and_what_was_stopped_stopped() -> Result<()>
             script(&robot, call);
             assert_eq!(pid(&robot, GATEWAY), before, "{call}");
         }
-        // A removal that is broken off after the services were stopped.
+        // A removal that was interrupted after the services were stopped.
         script(&robot, "prerm remove");
         assert_eq!(gateway(&robot), "inactive enabled");
         script(&robot, "postinst abort-remove");
@@ -95,7 +95,7 @@ fn b5_a_preset_of_the_administrator_keeps_the_gateway_off() -> Result<()> {
         let robot = bare(suite).file("/etc/systemd/system-preset/10-site.preset", 0o644, preset).boot()?;
         dpkg(&robot, package("deb")).ok();
         assert_eq!(gateway(&robot), "inactive disabled");
-        // It is a choice like any other: it can be changed, and that holds.
+        // The choice can be changed, and the change persists.
         robot.run(&format!("systemctl enable --now {GATEWAY}")).ok();
         dpkg(&robot, package("deb")).ok();
         assert_eq!(gateway(&robot), "active enabled");
@@ -137,8 +137,8 @@ fn b7_nothing_starts_or_restarts_where_policy_rc_d_forbids_it() -> Result<()> {
 fn b17_needrestart_leaves_our_units_alone_and_only_ours() -> Result<()> {
     at_once(SUITES, |suite| {
         let robot = ready(suite)?;
-        // As needrestart does it: its own configuration evaluates each file, then every unit that would be
-        // restarted is matched against every expression.
+        // Like needrestart: its configuration evaluates each file, and every unit to be restarted is matched
+        // against every expression.
         let asks = r#"
             our %nrconf = (override_rc => {});
             foreach my $fn (sort </etc/needrestart/conf.d/*.conf>) {
@@ -177,9 +177,9 @@ fn b17_needrestart_restarts_what_has_an_old_library_and_no_robot_that_moves() ->
         robot.run("systemctl start lamp rovi-nav").ok();
         let ours = (pid(&robot, GATEWAY), pid(&robot, "rovi-nav.service"));
         let lamp = pid(&robot, "lamp.service");
-        // Each a launch with two nodes.
+        // Each is a launch with two nodes.
         robot.wait_for("six processes", 5 * SECOND, || ros::processes(&robot).len() == 6);
-        // An update of a library that all of them have in memory.
+        // An update of a library that all of them have loaded.
         robot.run("libc=$(realpath /lib/*/libc.so.6) && cp -a $libc $libc.new && mv $libc.new $libc").ok();
         let asked = robot.run("needrestart -b -l").ok();
         for unit in ["lamp.service", GATEWAY, "rovi-nav.service"] {
@@ -200,7 +200,7 @@ fn b18_b19_remove_stops_everything_and_a_reinstallation_restores_the_choice() ->
         let robot = ready(suite)?;
         robot.run("systemctl start rovi-nav && echo '# Mine.' >>/etc/rovi/.env.robot").ok();
         up(&robot, &of("nav"));
-        // Only a removal stops: the same script for an upgrade does not.
+        // Only a removal stops the services: the same script for an upgrade does not.
         script(&robot, "prerm upgrade 0.2.0");
         assert_eq!(gateway(&robot), "active enabled");
         robot.run("apt-get -q -y remove rovi-services").ok();
@@ -212,7 +212,7 @@ fn b18_b19_remove_stops_everything_and_a_reinstallation_restores_the_choice() ->
         robot.run(&format!("test -L {LINK}")).ok();
         robot.run("ls /run/rovi").ok().says("stack.lock");
 
-        // Enabled it was, so it is up again; the stack is for a person to start.
+        // The gateway was enabled, so it is active again; a person has to start the stack.
         robot.install(package("deb")).ok();
         assert_eq!(gateway(&robot), "active enabled");
         assert_eq!(show(&robot, "rovi-nav.service", "ActiveState"), "inactive");
@@ -237,7 +237,7 @@ fn b20_b21_purge_leaves_users_and_nothing_else() -> Result<()> {
         assert_eq!(only_users_stay(&robot), "");
         assert_eq!(robot.run("dpkg-query --list rovi-services | grep ^.[^n]").text(), "");
 
-        // A purge after a removal finds the helpers, and everything else of ours, already gone.
+        // When a package is purged after its removal, the helpers and all our other files are already gone.
         dpkg(&robot, package("deb")).ok();
         assert_eq!(gateway(&robot), "active enabled");
         robot.run("dpkg --remove rovi-services").ok();
@@ -267,8 +267,8 @@ fn b20_what_runs_by_hand_ends_before_the_package_goes() -> Result<()> {
         assert_eq!((launch.count("SIGINT"), launch.signals.len(), launch.status), (1, 1, Some(0)));
         assert_eq!(only_users_stay(&robot), "");
 
-        // Nodes that a killed run_stack has left end for nobody. Without the package nobody would know of them, and the
-        // next one's stacks would run beside them.
+        // No unit stops the nodes of a killed run_stack. Without the package nothing would know about them,
+        // and new stacks would run beside them.
         dpkg(&robot, package("deb")).ok();
         by_hand(&robot, "nav");
         robot.run("pkill -KILL -f '^/usr/libexec/rovi/run_stack nav'").ok();
@@ -296,7 +296,7 @@ fn b22_purge_leaves_no_link_even_when_the_helpers_are_gone() -> Result<()> {
     })
 }
 
-/// Checks that users and groups are there; returns what else is.
+/// Checks that users and groups exist; returns what else is left.
 #[track_caller]
 fn only_users_stay(robot: &Machine) -> String {
     robot.run("getent group rovi rovi-ops && getent passwd rovi").ok();
@@ -311,7 +311,7 @@ fn script(robot: &Machine, call: &str) {
     robot.command(&words).env("DPKG_MAINTSCRIPT_PACKAGE", "rovi-services").within(20 * SECOND).run().ok();
 }
 
-/// Every way in which policy lets a script be called; `-` is an empty argument.
+/// Every way in which Debian Policy allows a script to be called; `-` is an empty argument.
 const CALLS: [&str; 23] = [
     "preinst install",
     "preinst install 0.0.9",
@@ -349,7 +349,7 @@ fn b23_every_script_may_be_called_twice_in_every_way() -> Result<()> {
             script(&robot, call);
             assert_eq!(state(), once, "{suite}: {call}");
         }
-        // Nothing of all this did harm: it still runs, and goes as it should.
+        // None of this did harm: the service still runs and can be removed.
         script(&robot, "postinst configure -");
         assert_eq!(gateway(&robot), "active enabled");
         robot.run("dpkg --purge rovi-services").ok();

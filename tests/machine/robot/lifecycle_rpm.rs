@@ -45,7 +45,8 @@ Provides: systemd polkit bash /bin/sh
 %files
 ";
 
-/// A machine without the package but with what it needs; Fedora's own preset disables everything that no other names.
+/// Returns a machine with the package's dependencies. Fedora's default preset disables all units that no
+/// other preset names.
 fn plan(suite: Suite, fedora: bool) -> Plan {
     let plan = bare(suite).file("/var/tmp/base.spec", 0o644, BASE).file(
         "/usr/lib/systemd/system-preset/99-default-disable.preset",
@@ -66,7 +67,7 @@ fn boot(suite: Suite, fedora: bool) -> Result<Machine> {
     Ok(robot)
 }
 
-/// An rpm transaction, and what the triggers of systemd do at its end.
+/// Runs an rpm transaction, and what systemd's triggers do at its end.
 #[track_caller]
 fn rpm(robot: &Machine, arguments: &str) {
     robot.run(&format!("rpm {arguments}")).ok();
@@ -75,7 +76,7 @@ fn rpm(robot: &Machine, arguments: &str) {
     }
 }
 
-/// What the scriptlets asked the helper for.
+/// Returns the calls of the helper by scriptlets.
 fn asked(robot: &Machine) -> String {
     let calls = robot.read(CALLS).unwrap_or_default();
     calls.lines().filter(|call| *call != "system-reload-restart").collect::<Vec<_>>().join("\n")
@@ -85,22 +86,23 @@ fn asked(robot: &Machine) -> String {
 fn b24_users_and_groups_are_there_before_the_files_with_any_rpm() -> Result<()> {
     at_once(SUITES, |suite| {
         let robot = boot(suite, true)?;
-        // The old one runs %pre, the new one does it natively: each without the scriptlets that come to help later.
+        // The old version runs %pre, the new one does it natively: each without the scriptlets that help
+        // later.
         let without = if suite == Suite::Bookworm { "--nopost" } else { "--nopre --nopost" };
         rpm(&robot, &format!("-U {without} /var/tmp/first.rpm"));
         robot.run("getent group rovi-ops && getent passwd rovi").ok().says(":/var/lib/rovi:");
         rpm(&robot, "-e --noscripts rovi-services");
-        // With all of them everything else is there too.
+        // With all scriptlets, everything else exists too.
         rpm(&robot, "-U /var/tmp/first.rpm");
         has_users_and_directories(&robot);
-        // They stay.
+        // Users and groups remain.
         rpm(&robot, "-e rovi-services");
         robot.run("getent group rovi-ops && getent passwd rovi").ok();
         Ok(())
     })
 }
 
-/// Every suite, with Fedora's names for what the packages need, and with Debian's.
+/// Returns every suite, with Fedora's names for dependencies and with Debian's.
 fn hosts() -> impl Iterator<Item = (Suite, bool)> {
     SUITES.into_iter().flat_map(|suite| [(suite, true), (suite, false)])
 }
@@ -110,7 +112,7 @@ fn b25_b26_the_first_installation_enables_the_gateway_and_an_erasure_stops_and_d
     at_once(hosts(), |(suite, fedora)| {
         let robot = boot(suite, fedora)?;
         rpm(&robot, "-U /var/tmp/first.rpm");
-        // Packages of such systems do not start what they install.
+        // Packages for such systems do not start what they install.
         assert_eq!(gateway(&robot), "inactive enabled");
         if fedora {
             assert_eq!(asked(&robot), format!("install-system-units {GATEWAY}"));
@@ -128,7 +130,7 @@ fn b25_b26_the_first_installation_enables_the_gateway_and_an_erasure_stops_and_d
         if fedora {
             assert!(asked(&robot).trim().starts_with("remove-system-units rovi-"), "{}", asked(&robot));
         }
-        // An administrator's preset comes before ours.
+        // An administrator's preset takes precedence over ours.
         robot.put("/etc/systemd/system-preset/10-site.preset", 0o644, format!("disable {GATEWAY}\n"));
         rpm(&robot, "-U /var/tmp/first.rpm");
         assert_eq!(gateway(&robot), "inactive disabled");
@@ -148,7 +150,7 @@ fn b25_what_runs_by_hand_ends_before_the_package_goes_and_no_power_stays() -> Re
         robot.run("rpm -e rovi-services").fails().says("has to end first");
         robot.run("kill -INT -- $(run_stack --busy | sed -n 's/.*has left processes running: //p')").ok();
         robot.wait_for("the end of the nodes", 5 * SECOND, || !robot.run("run_stack --busy").success());
-        // It is still installed whole, and enabled as it was.
+        // It is still completely installed, and enabled as before.
         assert_eq!(gateway(&robot), "inactive enabled");
         robot.run(&format!("rpm -V rovi-services && systemctl start {GATEWAY}")).ok();
         by_hand(&robot, "nav");
@@ -164,7 +166,7 @@ fn b25_an_upgrade_restarts_what_runs_and_nothing_else() -> Result<()> {
     at_once(hosts(), |(suite, fedora)| {
         let robot = boot(suite, fedora)?;
         rpm(&robot, "-U /var/tmp/first.rpm");
-        // Stopped, and with a choice of the administrator.
+        // Stopped, and with the administrator's choice.
         for (choice, state, transaction) in [
             ("disable", "inactive disabled", "-U /var/tmp/next.rpm"),
             ("mask", "inactive masked", "-U --oldpackage /var/tmp/first.rpm"),
@@ -205,7 +207,7 @@ fn b13_b25_an_upgrade_never_stops_a_moving_robot() -> Result<()> {
         assert_eq!(robot.read(PENDING).unwrap(), format!("{GATEWAY}\n"));
         robot.run("systemctl stop rovi-nav").ok();
 
-        // By hand, too.
+        // Also for stacks started by hand.
         by_hand(&robot, "nav");
         rpm(&robot, "-U --oldpackage /var/tmp/first.rpm");
         assert_eq!(pid(&robot, GATEWAY), before.0);
@@ -215,7 +217,7 @@ fn b13_b25_an_upgrade_never_stops_a_moving_robot() -> Result<()> {
         robot.run("pkill -INT -f '^/usr/libexec/rovi/run_stack nav'").ok();
         robot.wait_for("the lock", 5 * SECOND, || !robot.run("run_stack --busy").success());
 
-        // The robot stands, and an operator presses start after the scriptlet's look whether it does.
+        // The robot is idle, and an operator starts a stack after the scriptlet's check.
         let worst = "#!/bin/sh\nif [ \"$1\" = try-restart ]; then\n    /usr/bin/real-systemctl start rovi-nav\n\
             echo $? >/var/tmp/status\nfi\nexec /usr/bin/real-systemctl \"$@\"\n";
         robot.run("mv /usr/bin/systemctl /usr/bin/real-systemctl").ok();
@@ -242,11 +244,11 @@ fn b27_configuration_stays_as_the_administrator_left_it() -> Result<()> {
         let proposed = robot.read("/etc/rovi/.env.robot.rpmnew").unwrap();
         assert!(proposed.contains("Here is the one place"), "{proposed}");
         assert!(robot.read("/etc/rovi/.env.pc").unwrap().contains("ROS_DOMAIN_ID=78"));
-        // One that was deleted comes back, as rpm has it: unlike dpkg, it remembers no deletion.
+        // A deleted file is restored: unlike dpkg, rpm does not remember deletions.
         robot.run("rm /etc/rovi/.env.pc").ok();
         rpm(&robot, "-U --replacepkgs /var/tmp/next.rpm");
         assert!(robot.read("/etc/rovi/.env.pc").unwrap().contains("ROS_DOMAIN_ID=78"));
-        // An erasure puts it aside.
+        // An erase keeps it as a backup.
         rpm(&robot, "-e rovi-services");
         assert_eq!(robot.read("/etc/rovi/.env.robot.rpmsave").unwrap(), kept);
         Ok(())

@@ -1,4 +1,4 @@
-//! A Debian package changes its version, up and down, while the robot stands or moves.
+//! Upgrades and downgrades of the Debian package, while the robot is idle or active.
 
 use support::robot::{SECOND, SUITES, next, package};
 use testbed::{Machine, Result, at_once, ros};
@@ -6,7 +6,7 @@ use testbed::{Machine, Result, at_once, ros};
 use crate::life::ready;
 use crate::lifecycle::{GATEWAY, LINK, NEW_LINK, PENDING, bare, by_hand, dpkg, gateway, pid, show};
 
-/// Checks that a unit is the next version's (or the first one's), as systemd has it in memory.
+/// Checks whether a unit, as loaded by systemd, is the next version's.
 #[track_caller]
 fn is_next(robot: &Machine, unit: &str, expected: bool) {
     let description = show(robot, unit, "Description");
@@ -40,7 +40,7 @@ fn b10_b12_disabled_stays_disabled_and_new_links_appear_only_for_the_enabled() -
     at_once(SUITES, |suite| {
         let robot = ready(suite)?;
         let links = || robot.run(&format!("ls {LINK} {NEW_LINK} 2>/dev/null | wc -l")).ok().text().to_owned();
-        // Disabled, but started by hand: it stays up and becomes new, and is not enabled by that.
+        // Disabled but started by hand: it is restarted with the new version and stays disabled.
         robot.run(&format!("systemctl disable {GATEWAY}")).ok();
         let before = pid(&robot, GATEWAY);
         dpkg(&robot, next("deb")).ok();
@@ -60,7 +60,7 @@ fn b10_b12_disabled_stays_disabled_and_new_links_appear_only_for_the_enabled() -
         dpkg(&robot, next("deb")).ok();
         assert_eq!(gateway(&robot), "active enabled");
         assert_eq!(links(), "2");
-        // A purge takes both away.
+        // A purge removes both.
         robot.run("dpkg --purge rovi-services").ok();
         assert_eq!(links(), "0");
         Ok(())
@@ -88,17 +88,17 @@ fn b13_what_the_administrator_stopped_stays_stopped() -> Result<()> {
         robot.run(&format!("systemctl stop {GATEWAY}")).ok();
         dpkg(&robot, next("deb")).ok();
         assert_eq!(gateway(&robot), "inactive enabled");
-        // Nor does it start when what the package keeps in /run is gone,
+        // It does not start either when the package's files in /run are missing,
         robot.run("rm -r /run/rovi").ok();
         dpkg(&robot, package("deb")).ok();
         assert_eq!(gateway(&robot), "inactive enabled");
         assert!(robot.has("/run/rovi/stack.lock"));
-        // and a crash is as good a reason for a person to look first.
+        // or after a crash, which a person should look at first.
         robot.run(&format!("systemctl start {GATEWAY} && systemctl kill --signal=KILL {GATEWAY}")).ok();
         robot.wait_for_unit(GATEWAY, "failed", 5 * SECOND);
         dpkg(&robot, next("deb")).ok();
         assert_eq!(gateway(&robot), "failed enabled");
-        // The next boot is another matter.
+        // The next boot starts it.
         robot.run(&format!("systemctl start {GATEWAY}")).ok();
         is_next(&robot, GATEWAY, true);
         Ok(())
@@ -111,24 +111,24 @@ fn b13_an_upgrade_never_stops_a_moving_robot() -> Result<()> {
         let robot = ready(suite)?;
         robot.run("systemctl start rovi-nav").ok();
         let before = (pid(&robot, GATEWAY), pid(&robot, "rovi-nav.service"));
-        // Each a launch with two nodes.
+        // Each is a launch with two nodes.
         robot.wait_for("six processes", 5 * SECOND, || ros::processes(&robot).len() == 6);
         robot.install(next("deb")).ok().says("systemctl restart rovi-gateway.service");
         assert_eq!((pid(&robot, GATEWAY), pid(&robot, "rovi-nav.service")), before);
         let all = ros::processes(&robot);
         assert!(all.len() == 6 && all.iter().all(|p| p.signals.is_empty() && p.status.is_none()), "{all:?}");
         is_next(&robot, GATEWAY, true);
-        // Everybody may know that the old one still runs.
+        // Every user can see that the old one still runs.
         let pending = "restart pending: gateway: still running the version before the upgrade: when the \
                        robot may stop, an administrator must run `systemctl restart rovi-gateway.service`";
         robot.run_as("op", "rovi status").ok().says(pending);
         assert_eq!(robot.read(PENDING).unwrap(), format!("{GATEWAY}\n"));
-        // Once more, back, and it is said once.
+        // Back again; the notice appears only once.
         dpkg(&robot, package("deb")).ok();
         assert_eq!((pid(&robot, GATEWAY), pid(&robot, "rovi-nav.service")), before);
         assert_eq!(robot.read(PENDING).unwrap(), format!("{GATEWAY}\n"));
 
-        // The robot stands. Nothing happens by itself, until the next upgrade
+        // The robot is idle. Nothing happens by itself until the next upgrade
         robot.run("systemctl stop rovi-nav").ok();
         assert_eq!(pid(&robot, GATEWAY), before.0);
         assert_eq!(robot.read(PENDING).unwrap(), format!("{GATEWAY}\n"));
@@ -136,7 +136,7 @@ fn b13_an_upgrade_never_stops_a_moving_robot() -> Result<()> {
         let second = pid(&robot, GATEWAY);
         assert_ne!(second, before.0);
         assert_eq!(robot.read(PENDING).unwrap(), "");
-        // or until the administrator, who is told how, does it: then nothing is pending any more.
+        // or until the administrator follows the notice; then nothing is pending.
         robot.run("systemctl start rovi-teleop").ok();
         dpkg(&robot, package("deb")).ok();
         assert_eq!(robot.read(PENDING).unwrap(), format!("{GATEWAY}\n"));
@@ -160,7 +160,7 @@ fn b13_a_stack_that_runs_by_hand_holds_the_gateway_too() -> Result<()> {
         let launch = ros::processes(&robot).into_iter().find(|p| p.argv.contains(&"stack:=nav".to_owned()));
         let launch = launch.unwrap();
         assert_eq!((launch.signals.len(), launch.status), (0, None));
-        // Killed, it leaves its nodes behind, which move the robot all the same.
+        // After a kill, its nodes remain and still move the robot.
         robot.run("pkill -KILL -f '^/usr/libexec/rovi/run_stack nav'").ok();
         dpkg(&robot, package("deb")).ok().says("is not restarted");
         assert_eq!(pid(&robot, GATEWAY), before);
@@ -171,7 +171,7 @@ fn b13_a_stack_that_runs_by_hand_holds_the_gateway_too() -> Result<()> {
 #[test]
 fn b13_no_stack_starts_while_the_upgrade_restarts_the_gateway() -> Result<()> {
     at_once(SUITES, |suite| {
-        // An operator presses start at the worst moment: after the look whether anything moves.
+        // An operator starts a stack at the worst moment: after the check whether the robot moves.
         let worst = "#!/bin/sh\nsystemctl start rovi-nav 2>/var/tmp/refused\necho $? >/var/tmp/status\n\
             exec /usr/bin/deb-systemd-invoke \"$@\"\n";
         let robot = ready(suite)?;
@@ -199,12 +199,12 @@ fn b14_b15_configuration_stays_as_the_administrator_left_it() -> Result<()> {
         assert!(kept.contains("ROS_DOMAIN_ID=5") && !kept.contains("Here is the one place"), "{kept}");
         let proposed = robot.read("/etc/rovi/.env.robot.dpkg-dist").unwrap();
         assert!(proposed.contains("Here is the one place"), "{proposed}");
-        // It is not only kept: it is what the restarted gateway has.
+        // The restarted gateway uses the kept settings.
         let environment = robot.run(&format!("tr '\\0' '\\n' </proc/{}/environ", pid(&robot, GATEWAY))).ok();
         environment.says("ROS_DOMAIN_ID=5\n");
         dpkg(&robot, package("deb")).ok();
         assert!(!robot.has("/etc/rovi/.env.pc"));
-        // Asked for, it comes back.
+        // On request, it is installed again.
         robot.run("dpkg --force-confmiss --install /var/tmp/rovi-services_0.1.0_*.deb").ok();
         assert!(robot.read("/etc/rovi/.env.pc").unwrap().contains("ROS_DOMAIN_ID=77"));
         Ok(())
@@ -218,7 +218,7 @@ fn b16_an_upgrade_that_fails_before_or_while_unpacking_leaves_the_old_service_ru
         let before = pid(&robot, GATEWAY);
         let inside = "/var/tmp/next.deb";
         robot.put_file(next("deb"), inside);
-        // A package whose preinst fails, and one that owns a file which the next version brings.
+        // A package with a failing preinst, and one that owns a file of the next version.
         robot
             .run(
                 "cd /var/tmp && dpkg-deb -R next.deb bad && sed -i 's/^exit 0$/exit 1/' bad/DEBIAN/preinst &&
@@ -240,12 +240,12 @@ fn b16_an_upgrade_that_fails_before_or_while_unpacking_leaves_the_old_service_ru
             assert!(!robot.has("/run/rovi/stopped"));
             robot.run("systemctl start rovi-nav && systemctl stop rovi-nav").ok();
         }
-        // What was stopped is not started by a failure.
+        // A failed upgrade does not start what was stopped.
         robot.run(&format!("systemctl stop {GATEWAY}")).ok();
         robot.run("dpkg --install /var/tmp/bad.deb").fails();
         assert_eq!(gateway(&robot), "inactive enabled");
         robot.run(&format!("systemctl start {GATEWAY}")).ok();
-        // The next attempt, with the obstacle away, succeeds.
+        // The next attempt succeeds once the cause is removed.
         robot.run("dpkg --purge other && dpkg --install /var/tmp/next.deb").ok();
         assert_ne!(pid(&robot, GATEWAY), before);
         is_next(&robot, GATEWAY, true);
@@ -262,10 +262,10 @@ fn b16_a_postinst_that_fails_leaves_the_old_service_running_and_is_repeated() ->
         dpkg(&robot, next("deb")).fails();
         assert_eq!(pid(&robot, GATEWAY), before);
         robot.run("systemctl start rovi-nav && systemctl stop rovi-nav").ok();
-        // Stopped before the upgrade or after it: the administrator's word counts,
+        // Whether stopped before or after the upgrade, the administrator's choice is kept,
         robot.run(&format!("systemctl stop {GATEWAY}")).ok();
         dpkg(&robot, next("deb")).fails();
-        // and so does the opposite.
+        // and so is the opposite.
         robot.run(&format!("systemctl start {GATEWAY} && rm /usr/local/sbin/systemd-sysusers")).ok();
         let before = pid(&robot, GATEWAY);
         robot.run("dpkg --configure --pending").ok();

@@ -1,5 +1,5 @@
-//! A robot's life on booted machines, with the packages as they are built: what an operator, an administrator and a
-//! package manager do, and what must never happen.
+//! A robot on booted machines, with the built packages: what an operator, an administrator and a package
+//! manager do, and what must never happen.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod bridge;

@@ -1,4 +1,4 @@
-//! Who may do what: the polkit rule and everything around it, as those see it who are permitted little and try more.
+//! Permissions: the polkit rule and its environment, tested by users who have few permissions and try more.
 
 mod audit;
 mod channels;
@@ -15,7 +15,7 @@ use testbed::{Machine, Session, Suite};
 
 use table::{Ends, Table};
 
-/// What an operator may ask for, whatever the table says: only of a stack, and only by one of these.
+/// The calls that an operator may be permitted, whatever the table says: these, and only for stacks.
 const OPERATORS: [&str; 4] = ["start", "stop", "restart", "resetfailed"];
 
 const STACKS: [&str; 3] = ["running", "stopped", "others"];
@@ -27,10 +27,10 @@ fn nobody_may_do_more_than_the_table_says() {
     });
     let table = Table::of(&[bookworm, trixie]);
 
-    // The table is a file that anybody can rewrite in passing; this is what it must never say.
+    // The table is a file that can be rewritten by mistake; these are its limits.
     let reading: Vec<_> = table.permitted("other").collect();
     assert!(reading.iter().all(|(_, class)| *class == "machine"), "everybody may: {reading:?}");
-    // The user of the gateway is an operator: the UI bridge acts for whoever uses the UI.
+    // The gateway's user is an operator, because the UI bridge acts for the UI's users.
     for who in ["op", "late", "gone", "rovi"] {
         for (call, class) in table.permitted(who).filter(|cell| !reading.contains(cell)) {
             let verb = call.split(' ').next().unwrap_or(call).trim_start_matches("Unit.").to_lowercase();
@@ -54,7 +54,7 @@ fn nobody_may_do_more_than_the_table_says() {
     );
 }
 
-/// The ends of everybody's calls on a suite, in the order of the table.
+/// Returns the results of all users' calls on a suite, in the order of the table.
 fn everybody(suite: Suite) -> Vec<Ends> {
     let robot = robot(suite)
         .files(TOOLS)
@@ -68,10 +68,10 @@ fn everybody(suite: Suite) -> Vec<Ends> {
     let witness = robot.login_session("witness");
     let [op, late, gone, other] = ["op", "late", "gone", "other"].map(|user| robot.login_session(user));
     robot.run("gpasswd --add late rovi-ops && gpasswd --delete gone rovi-ops").ok();
-    // Those without power first, while everything is as it was.
+    // Users without rights first, before anything changes.
     let script = format!("cd /opt/policy && python3 calls.py {}", witness.id());
     let other = at_terminal(&robot, other, &script);
-    // In a unit, because logind knows no callers that come from outside of the machine.
+    // In a unit, because logind does not know callers from outside the machine.
     let unit = "systemd-run --quiet --wait --pipe --working-directory=/opt/policy";
     let service = format!("{unit} --uid=rovi python3 calls.py {}", witness.id());
     let rovi = calls(&robot, || robot.script(&service).within(120 * SECOND).run().ok().stdout);
@@ -83,7 +83,7 @@ fn everybody(suite: Suite) -> Vec<Ends> {
     vec![op, late, gone, other, rovi, root]
 }
 
-/// Makes the calls in somebody's session.
+/// Makes the calls in a user's session.
 fn at_terminal(robot: &Machine, mut session: Session<'_>, script: &str) -> Ends {
     calls(robot, || {
         session.type_line(&format!("({script}) >/tmp/calls-$USER 2>&1"));
@@ -94,7 +94,7 @@ fn at_terminal(robot: &Machine, mut session: Session<'_>, script: &str) -> Ends 
     })
 }
 
-/// Sets up what the calls begin with, and reads what they ended with.
+/// Sets up the calls, makes them, and reads their results.
 fn calls(robot: &Machine, make: impl FnOnce() -> String) -> Ends {
     robot.run("systemctl reset-failed; shutdown --no-wall +600").ok();
     robot.run("systemctl start rovi-gateway rovi-hidden lamp && systemctl start --no-block slow && systemctl start rovi-nav").ok();

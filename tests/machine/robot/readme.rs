@@ -1,4 +1,4 @@
-//! What README.md and the pages in `docs/` show of a robot, typed on one.
+//! The robot commands in README.md and `docs/`, run on a robot.
 
 use support::pages::pages;
 use support::robot::package;

@@ -1,7 +1,7 @@
-//! Many clients that start, stop and kill at random: never two stacks at once, and nothing left of it at the end.
+//! Many clients start, stop and kill at random: two stacks never run at once, and nothing is left at the end.
 //!
-//! `SOAK` is the number of actions on each suite. The choices are the same in every run, if not their effect; another number
-//! in `SOAK_SEED` makes other ones.
+//! `SOAK` is the number of actions on each suite. The choices are the same in every run, even if their
+//! effects are not. Set `SOAK_SEED` for other choices.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, thread};
@@ -13,7 +13,7 @@ use crate::life::{SOON, STACKS, is_empty, of, ready, start, state, stop, up};
 
 const CLIENTS: u64 = 8;
 
-/// Of an ordinary test.
+/// The number of actions in an ordinary test.
 const FEW: u32 = 60;
 
 const SEED: u64 = 20_261_127;
@@ -22,7 +22,7 @@ const STACK_UNITS: &str = "rovi-teleop rovi-mapping rovi-localization rovi-nav r
 
 const OBSERVER: &str = include_str!("soak/observer.py");
 
-/// What a person does who is told that a killed run_stack has left processes.
+/// What a person does after a message that a killed run_stack has left processes.
 const TIDY: &str = "tidy() {
     while pids=$(run_stack --busy | sed -n 's/.*killed, has left processes running: //p'); [ -n \"$pids\" ]; do
         kill -INT -- $pids; sleep 0.1
@@ -39,7 +39,7 @@ fn soak_on_bookworm() -> Result<()> {
     soak(Suite::Bookworm)
 }
 
-/// Whoever sees nothing may be blind.
+/// An observer that reports nothing could be broken.
 #[test]
 fn the_observer_sees_two_stacks() -> Result<()> {
     let robot = ready(Suite::Trixie)?;
@@ -90,8 +90,8 @@ fn soak(suite: Suite) -> Result<()> {
     Ok(())
 }
 
-/// Does random things until all are done. What they come to depends on everybody else, so no status is looked at but
-/// that of being stuck.
+/// Performs random actions until all are done. Results depend on the other clients, so only a timeout is an
+/// error.
 fn client(robot: &Machine, left: &AtomicU32, mut random: Random) {
     while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok() {
         let stack = STACKS[random.below(STACKS.len() as u64) as usize];
@@ -101,8 +101,8 @@ fn client(robot: &Machine, left: &AtomicU32, mut random: Random) {
                 random.below(100)
             )
         };
-        // Not a wait for anything: when it is done is part of what is random. A launch needs a tenth of a second to be
-        // one, and killing nothing shows nothing.
+        // A random delay, not a wait for an event. A launch takes a tenth of a second to start, and a kill
+        // before that would test nothing.
         thread::sleep(SECOND * random.below(500) as u32 / 1000);
         let (user, script) = match random.below(24) {
             0..=8 => ("op", format!("systemctl start rovi-{stack}")),
@@ -123,25 +123,25 @@ fn client(robot: &Machine, left: &AtomicU32, mut random: Random) {
         };
         let output = robot.script(&format!("{TIDY}\n{script}")).user(user).within(3 * SOON).run();
         assert_ne!(output.status, 124, "stuck: {output}");
-        // Whoever has killed the gateway is not the only one who can start it, and somebody must.
+        // A client that killed the gateway may not be the one to start it, but someone must.
         if user == "root" {
             let _ = robot.run("systemctl start rovi-gateway");
         }
     }
 }
 
-/// The machine is as if nothing had happened, and everything still works.
+/// Checks that the machine has no traces and everything still works.
 fn nothing_is_left(robot: &Machine) {
     robot.run(&format!("{TIDY}\ntidy; systemctl start rovi-gateway; systemctl stop {STACK_UNITS}")).ok();
     for stack in STACKS {
         let unit = format!("rovi-{stack}");
         assert!(["inactive", "failed"].contains(&&*state(robot, &unit)), "{unit}: {}", state(robot, &unit));
         is_empty(robot, &unit);
-        // No leftover of the last start keeps the next one out.
+        // No leftover of the last start blocks the next one.
         start(robot, stack);
         stop(robot, stack);
     }
-    // A developer's own session file is cleared by their next launch, if it was killed.
+    // A developer's session file of a killed run is removed by their next launch.
     let _ = robot.run_as("op", "timeout --foreground --signal=INT 0.5 run_stack nav");
     robot.run_as("op", "run_stack --busy").exits(1);
     let sessions = "find /var/lib/rovi/.ros /home/op/.ros -type f";
@@ -149,7 +149,7 @@ fn nothing_is_left(robot: &Machine) {
     assert_eq!(robot.read("/run/rovi/stack.lock").as_deref(), Some(""));
     assert_eq!(robot.run("systemctl list-jobs --no-legend").ok().text(), "");
     assert_eq!(robot.run("systemctl list-units --no-legend --state=activating,deactivating").ok().text(), "");
-    // Only the gateway's processes are there.
+    // Only the gateway's processes exist.
     let ours = "pgrep --full '^/usr/libexec/rovi|[r]os2 launch|lib/[r]ovi_bringup'";
     let others =
         format!("for pid in $({ours}); do grep -Lw rovi-gateway.service /proc/$pid/cgroup; done 2>/dev/null");

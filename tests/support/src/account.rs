@@ -1,28 +1,28 @@
-//! An account that nothing was set up for, gone with its home when the test is.
+//! A fresh system account, removed with its home when it is dropped.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The account.
+/// A fresh account.
 pub struct Account {
     pub name: String,
     pub home: PathBuf,
 }
 
 impl Account {
-    /// Makes one, whose name begins so.
+    /// Creates an account whose name starts with `start`.
     pub fn new(start: &str) -> Account {
         let name = format!("{start}{}", std::process::id());
         let home = PathBuf::from(format!("/var/tmp/{name}"));
-        // As an administrator makes one; its subordinate identities come with it.
-        let made =
+        // Created as an administrator would, with subordinate IDs.
+        let output =
             Command::new("useradd").args(["--create-home", "--home-dir"]).arg(&home).arg(&name).output();
-        let made = made.unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Account { name, home }
     }
 
-    /// A command as this user, in its home, who gets nothing of ours but what is named.
+    /// Returns a command that runs as this user in its home, with a minimal environment.
     pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new("setpriv");
         command.args(["--reuid", &self.name, "--regid", &self.name, "--init-groups", "--"]).arg(program);

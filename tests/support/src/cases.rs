@@ -1,9 +1,9 @@
-//! The cases of property tests: the same ones in every run, so that a gate fails only for who has broken something. Fresh
-//! ones are drawn by hand:
+//! The cases of property tests. Every run uses the same ones, so that CI fails only for a change that broke something.
+//! To draw fresh ones:
 //!
 //! ```sh
 //! ROVI_RANDOM_CASES=10000 cargo test --locked --workspace -- any_text_stays_in_its_field
-//! ROVI_RANDOM_CASES=10000 ROVI_RANDOM_SEED=SEED cargo test …     # again those of a run that has failed
+//! ROVI_RANDOM_CASES=10000 ROVI_RANDOM_SEED=SEED cargo test …     # repeats a failed run
 //! ```
 
 use std::env;
@@ -12,12 +12,12 @@ use std::str::FromStr;
 
 use proptest::test_runner::{Config, RngSeed};
 
-/// The number of fresh cases that every property test draws instead of its own.
+/// Environment variable: the number of fresh cases for every property test.
 const CASES: &str = "ROVI_RANDOM_CASES";
-/// The seed of these, from a run that has printed it.
+/// Environment variable: the seed for those, as printed by an earlier run.
 const AGAIN: &str = "ROVI_RANDOM_SEED";
 
-/// Of every run that was not asked for anything else. Another number draws other cases.
+/// The default seed. Another number gives other cases.
 const SEED: u64 = 20_261_127;
 
 /// Returns the configuration of a property test that draws that many cases, always the same ones:
@@ -49,9 +49,9 @@ fn configure(cases: u32, seed: u64) -> Config {
     Config {
         cases,
         rng_seed: RngSeed::Fixed(seed),
-        // A file of earlier failures would be one more source of cases.
+        // A file with earlier failures would add cases.
         failure_persistence: None,
-        // Many cases have many among them that say nothing.
+        // Many cases are rejected because they do not apply.
         max_global_rejects: cases.saturating_mul(4).max(1024),
         ..Config::default()
     }
@@ -71,7 +71,7 @@ mod tests {
             let words = (0..5).map(|_| "[a-z]{4}".new_tree(&mut runner).map(|tree| tree.current()));
             words.collect::<Result<Vec<_>, _>>().map(|words| words.join(" "))
         };
-        // Another version of proptest may draw other ones: then these are the new ones.
+        // A new version of proptest may generate other cases; then update this.
         assert_eq!(draw(SEED), Ok("pqjv kaho xwjb ywgt jjou".to_owned()));
         assert_eq!(draw(SEED), draw(SEED));
         assert_ne!(draw(SEED), draw(SEED + 1));

@@ -1,4 +1,4 @@
-//! Waiting for what happens, never for time to pass.
+//! Waits for events instead of for time.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ const BOUND: Duration = Duration::from_secs(30);
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < BOUND, "waited in vain until {what}");
+        assert!(start.elapsed() < BOUND, "timed out waiting until {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }

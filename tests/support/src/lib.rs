@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Helpers shared by the tests.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 pub mod account;

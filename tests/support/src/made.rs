@@ -1,4 +1,4 @@
-//! Images and packages for these tests, made as a person makes them.
+//! Images and packages for the tests, built with the command line.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -7,12 +7,12 @@ use std::{env, fs};
 
 use crate::command::{root, tmp};
 
-/// What boots an image; on Debian 12 the younger one, which needs half of the time.
+/// Installs the emulator; on Debian 12 the newer one from backports, which is twice as fast.
 pub fn emulator() {
     testbed::host::need_recent(&[("qemu-system-aarch64", "qemu-system-arm")]).unwrap();
 }
 
-/// What boots an image for machines with UEFI, by their firmware too.
+/// Installs the emulator and the firmware for UEFI machines.
 pub fn firmware() {
     emulator();
     testbed::host::need_recent(&[("qemu-system-x86_64", "qemu-system-x86")]).unwrap();
@@ -21,39 +21,39 @@ pub fn firmware() {
     testbed::host::need(&files).unwrap();
 }
 
-/// The flagship product's image for a board.
+/// Returns the flagship product's image for a board.
 pub fn image(board: &str) -> PathBuf {
     in_format(board, "img")
 }
 
-/// The same as another kind of file.
+/// Returns the image in another format.
 pub fn in_format(board: &str, format: &str) -> PathBuf {
-    // One after the other: both would take both processors.
+    // One at a time, because each uses all processors.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let out = tmp().join(format!("{format}-{board}"));
     let locks = locks();
     let words =
         ["image", "rovi", "first-boot", "--board", board, "--format", format, "--locks", &locks, "--out"];
-    // A mirror keeps only the newest packages: when those of the checkout are gone, these are of today.
-    let made = command().args(words).arg(&out).output().unwrap();
+    // A mirror keeps only the newest packages. If the locked ones are gone, use today's.
+    let output = command().args(words).arg(&out).output().unwrap();
     let gone =
-        !made.status.success() && String::from_utf8_lossy(&made.stderr).contains("again with --update");
-    let made = if gone {
+        !output.status.success() && String::from_utf8_lossy(&output.stderr).contains("again with --update");
+    let paths = if gone {
         xtask(&[&["image", "--update"], &words[1..]].concat(), &out)
     } else {
-        printed(&words, made)
+        printed(&words, output)
     };
-    made.into_iter().find(|path| path.to_str().unwrap().ends_with(&format!(".{format}"))).unwrap()
+    paths.into_iter().find(|path| path.to_str().unwrap().ends_with(&format!(".{format}"))).unwrap()
 }
 
-/// The image that CI boots.
+/// Returns the image that CI boots.
 pub fn pi4() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(|| image("pi4"))
 }
 
-/// The product's next version, with other units.
+/// Returns the product's next version, with changed units.
 pub fn next() -> PathBuf {
     let first = root().join("catalog/rovi.toml");
     let text = fs::read_to_string(first).unwrap();
@@ -71,7 +71,7 @@ pub fn next() -> PathBuf {
     xtask(&["dist", "--catalog", catalog, "--target", target, "--format", "deb", "--out"], &folder).remove(0)
 }
 
-/// A copy of the lock files, because tests do not write into the checkout.
+/// Copies the lock files, because tests do not write to the checkout.
 pub fn locks() -> String {
     let folder = tmp().join("image-locks");
     fs::create_dir_all(&folder).unwrap();
@@ -88,13 +88,13 @@ pub fn xtask(arguments: &[&str], out: &Path) -> Vec<PathBuf> {
     printed(arguments, command().args(arguments).arg(out).output().unwrap())
 }
 
-/// The paths that were printed by a run that must have succeeded.
-fn printed(arguments: &[&str], made: Output) -> Vec<PathBuf> {
-    assert!(made.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&made.stderr));
-    String::from_utf8(made.stdout).unwrap().lines().map(PathBuf::from).collect()
+/// Returns the paths printed by a run that must have succeeded.
+fn printed(arguments: &[&str], output: Output) -> Vec<PathBuf> {
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(PathBuf::from).collect()
 }
 
-/// `cargo xtask`, to be given its verb.
+/// Returns the command `cargo xtask` without a subcommand.
 pub fn command() -> Command {
     testbed::host::need(&[("curl", "curl"), ("gpgv", "gpgv"), ("keyctl", "keyutils")]).unwrap();
     let mut command = Command::new(env!("CARGO"));

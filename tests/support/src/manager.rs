@@ -9,30 +9,30 @@ use std::time::Duration;
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
-/// Longer than anything takes on a busy machine.
+/// The longest that anything takes on a busy machine.
 const BOUND: Duration = Duration::from_secs(30);
 
-/// The socket.
+/// A notification socket.
 pub struct Manager(UnixDatagram);
 
 impl Manager {
-    /// A socket in a file; the path must be short.
+    /// Binds a socket at a path, which must be short.
     pub fn bind(path: &Path) -> Manager {
         Manager::of(UnixDatagram::bind(path).unwrap())
     }
 
-    /// This socket.
+    /// Uses an existing socket.
     pub fn of(socket: UnixDatagram) -> Manager {
         socket.set_read_timeout(Some(BOUND)).unwrap();
         Manager(socket)
     }
 
-    /// The next message, with the descriptor that came along.
+    /// Returns the next message, with its file descriptor.
     pub fn next(&self) -> (String, Option<OwnedFd>) {
         self.next_within(BOUND).unwrap()
     }
 
-    /// The same, if it comes in time.
+    /// Returns the next message if it arrives in time.
     pub fn next_within(&self, bound: Duration) -> Option<(String, Option<OwnedFd>)> {
         self.0.set_read_timeout(Some(bound)).unwrap();
         let mut bytes = [0; 4096];
@@ -52,9 +52,9 @@ impl Manager {
         Some((String::from_utf8_lossy(&bytes[..length]).into_owned(), fd))
     }
 
-    /// The next message and its barrier, which is confirmed.
+    /// Returns the next message and confirms its barrier.
     pub fn told(&self) -> String {
-        // The barrier of a message that came just before a wait was over is its own.
+        // A message just before the end of a wait has its own barrier.
         let mut message = self.next().0;
         while message == "BARRIER=1" {
             message = self.next().0;
@@ -64,7 +64,7 @@ impl Manager {
         message
     }
 
-    /// Takes messages with their barriers until one begins so.
+    /// Receives messages with their barriers until one starts with this text.
     #[track_caller]
     pub fn wait_for(&self, begin: &str) -> String {
         loop {
@@ -75,13 +75,13 @@ impl Manager {
         }
     }
 
-    /// Confirms everything from now on, and forgets it.
+    /// Confirms and discards all further messages.
     pub fn confirm(&self) {
         let manager = Manager::of(self.0.try_clone().unwrap());
         std::thread::spawn(move || while manager.next_within(BOUND).is_some() {});
     }
 
-    /// Every message that comes within this time.
+    /// Returns every message that arrives within this time.
     pub fn told_within(&self, span: Duration) -> Vec<String> {
         let end = std::time::Instant::now() + span;
         let mut all = Vec::new();

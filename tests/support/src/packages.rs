@@ -1,4 +1,4 @@
-//! Packages for scenarios, made as a person makes them; a part of each test binary.
+//! Builds packages for scenarios with the command line; included in each test binary.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use crate::command::{root, tmp};
 
-/// Packages for this processor, made by `cargo xtask dist ARGS` into a folder of that name.
+/// Builds packages for this processor with `cargo xtask dist ARGS` in a folder of that name.
 pub fn dist(args: &[&str], folder: &str) -> Vec<PathBuf> {
     // Two calls would stage the same product in the same folder.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -16,7 +16,7 @@ pub fn dist(args: &[&str], folder: &str) -> Vec<PathBuf> {
     let _ = std::fs::remove_dir_all(&out);
     let mut command = Command::new(env!("CARGO"));
     command.current_dir(root()).args(["xtask", "dist", "--target", &triple, "--out"]).arg(&out).args(args);
-    let made = command.output().unwrap();
-    assert!(made.status.success(), "{command:?}: {}", String::from_utf8_lossy(&made.stderr));
-    String::from_utf8(made.stdout).unwrap().lines().map(PathBuf::from).collect()
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(PathBuf::from).collect()
 }

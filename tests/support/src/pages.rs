@@ -1,11 +1,11 @@
-//! The pages that people read, and the code blocks in them.
+//! The documentation pages and their code blocks.
 
 use std::fs;
 use std::path::PathBuf;
 
 use crate::command::root;
 
-/// A page: its path in the checkout, and its text.
+/// A page: path in the checkout and text.
 #[derive(Debug)]
 pub struct Page {
     pub path: String,
@@ -15,9 +15,9 @@ pub struct Page {
 /// A code block.
 #[derive(Debug)]
 pub struct Block<'p> {
-    /// The line of its fence.
+    /// Line number of its fence.
     pub line: usize,
-    /// The words after the fence, such as `sh` or `console robot`.
+    /// Info string of the fence, such as `sh` or `console robot`.
     pub fence: &'p str,
     /// The lines between the fences.
     pub text: String,
@@ -30,7 +30,7 @@ impl Page {
         Page { path: path.to_owned(), text }
     }
 
-    /// Its code blocks, in their order.
+    /// Returns its code blocks in order.
     pub fn blocks(&self) -> Vec<Block<'_>> {
         let mut blocks: Vec<Block<'_>> = Vec::new();
         let mut is_open = false;
@@ -49,12 +49,12 @@ impl Page {
                 None => {}
             }
         }
-        assert!(!is_open, "{}: a code block without an end", self.path);
+        assert!(!is_open, "{}: unterminated code block", self.path);
         blocks
     }
 }
 
-/// README.md, then every page of the site.
+/// Returns README.md and every page of the site.
 pub fn pages() -> Vec<Page> {
     let docs = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
     let mut names: Vec<PathBuf> = docs.filter(|path| path.extension().is_some_and(|e| e == "md")).collect();

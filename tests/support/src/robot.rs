@@ -1,4 +1,4 @@
-//! The packages under test, built once for all scenarios, and machines with them installed.
+//! The packages under test, built once, and machines to install them on.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,15 +15,15 @@ pub const SUITES: [Suite; 2] = Suite::STABLE;
 
 pub const SECOND: Duration = Duration::from_secs(1);
 
-/// The flagship product's package for this processor, `deb` or `rpm`.
+/// Returns the flagship product's package for this processor, `deb` or `rpm`.
 pub fn package(format: &str) -> &'static Path {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
     let built = BUILT.get_or_init(|| dist(&["rovi"], "robot"));
     built.iter().find(|path| path.extension().is_some_and(|e| e == format)).unwrap()
 }
 
-/// The next version, `deb` or `rpm`: every unit and both environment files differ, the gateway has one more
-/// `[Install]` link, and there is a stack more.
+/// Returns the next version, `deb` or `rpm`. Every unit and both environment files differ, the gateway has
+/// another `[Install]` link, and there is another stack.
 pub fn next(format: &str) -> &'static Path {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
@@ -57,7 +57,7 @@ fn next_catalog() -> String {
     text
 }
 
-/// A machine with the stand-in for ROS and an operator `op`, on which the package will be installed.
+/// Returns a machine with the stand-in for ROS and an operator `op`, without the package.
 pub fn robot(suite: Suite) -> Plan {
     Machine::on(suite).files(ros::stand_in()).install(package("deb")).user("op", &["rovi-ops"])
 }

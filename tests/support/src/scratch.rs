@@ -1,4 +1,4 @@
-//! A directory of its own for each test, gone when the test is.
+//! A directory for each test, removed when it is dropped.
 
 use std::fs;
 use std::ops::Deref;
@@ -9,7 +9,7 @@ use crate::command::tmp;
 /// The directory.
 pub struct Scratch(PathBuf);
 
-/// Makes one; `name` is for a person who looks while the test runs.
+/// Creates a directory; `name` is for a person who looks while the test runs.
 pub fn scratch(name: &str) -> Scratch {
     let path = tmp().join(format!("{name}-{}", std::process::id()));
     let _ = fs::remove_dir_all(&path);

@@ -1,5 +1,5 @@
-//! How long `dist` takes for who waits for it: on a clean clone with empty caches, and after a change of one value of
-//! a catalog. There is nothing that it replaces; the other side is what is promised.
+//! Measures `dist` on a clean clone with empty caches, and after a change of one value of a catalog. It
+//! replaces nothing, so the other side is the promised time.
 
 use std::fs;
 use std::path::Path;
@@ -11,11 +11,11 @@ use xshell::{Shell, cmd};
 
 use crate::bench::{Report, Row};
 
-/// Seconds that a person waits at most.
+/// Promised maximum in seconds.
 const COLD: f64 = 200.0;
 const WARM: f64 = 10.0;
 
-/// Measures both once, in a clone of the checkout, for the product that images are of.
+/// Measures each once in a clone of the checkout, for the default product of images.
 pub fn run(workspace: &Workspace, _rounds: u32) -> Result<Report> {
     let product = image::Defaults::read(workspace)?.product;
     let sh = Shell::new()?;
@@ -27,7 +27,7 @@ pub fn run(workspace: &Workspace, _rounds: u32) -> Result<Report> {
     let catalog = clone.join("catalog").join(format!("{product}.toml"));
     let text = fs::read_to_string(&catalog)?;
     let changed = text.replacen("\nsummary = \"", "\nsummary = \"new ", 1);
-    ensure!(changed != text, "`{}` has no summary to change", catalog.display());
+    ensure!(changed != text, "no summary to change in `{}`", catalog.display());
     fs::write(&catalog, changed)?;
     let warm = seconds(&sh, &clone, dir.path(), &product)?;
     Ok(Report {

@@ -1,5 +1,5 @@
-//! `cargo xtask image` against mmdebstrap and mkosi with an emulator: the same packages of the same lock into a root for
-//! a board, in one run. Packages are downloaded before, as far as the other side lets them be.
+//! Compares `cargo xtask image` with mmdebstrap and mkosi under an emulator: the same locked packages into a
+//! root for a board. Packages are downloaded in advance, as far as the other tools allow.
 
 mod mkosi;
 
@@ -23,27 +23,27 @@ use crate::bench::{Report, Row};
 use crate::selection::Selection;
 
 const MMDEBSTRAP: &str = include_str!("mmdebstrap.sh");
-/// For another processor than this machine's, or there would be nothing to compare.
+/// A board with a foreign processor; otherwise no emulation would be compared.
 const BOARD: &str = "pi4";
-/// What a person waits at most, in seconds: warm, and into an image that there is.
+/// Promised maximum in seconds, with a warm cache and for an existing image.
 const WARM: f64 = 3.0;
 const BAKE: f64 = 2.0;
 
-/// What is compared.
+/// The inputs of both sides.
 #[derive(Debug)]
 pub struct Pair {
     /// The board.
     pub board: Board,
     /// Its suite.
     pub suite: Suite,
-    /// What is in every image.
+    /// The products in the image.
     pub products: Vec<Product>,
-    /// Where its lock files are.
+    /// Folder of its lock files.
     locks: PathBuf,
 }
 
 impl Pair {
-    /// The one board that is measured.
+    /// Reads the inputs for the measured board.
     pub fn read(workspace: &Workspace) -> Result<Pair> {
         host::need(&[
             ("mmdebstrap", "mmdebstrap"),
@@ -56,25 +56,29 @@ impl Pair {
         let board = Board::read(workspace, BOARD)?;
         let suite = Suite::read(workspace, &board.suite)?;
         let products = Selection::default().of_image(workspace)?;
-        ensure!(board.is_foreign()?, "this machine's programs are the board's: nothing is emulated here");
+        ensure!(
+            board.is_foreign()?,
+            "this machine runs the board's programs natively: run this on a machine with another processor"
+        );
         let locks = workspace.target_dir().join("bench-locks");
         fs::create_dir_all(&locks)?;
         Ok(Pair { board, suite, products, locks })
     }
 
-    /// The base root of today's packages: the others take no others, and would have two kernels beside an older lock.
+    /// Builds the base root file system from today's packages. The other tools only take those, and would
+    /// install two kernels with an older lock.
     pub fn base(&self, workspace: &Workspace) -> Result<Base> {
         let update = Some(image::needs(&self.products));
         image::base(workspace, &Recipe { update, ..self.recipe() })
     }
 
-    /// What both sides are asked for, once there is a base root.
+    /// Returns the recipe for both sides.
     pub fn recipe(&self) -> Recipe<'_> {
         let needs = image::needs(&self.products);
         Recipe { board: &self.board, suite: &self.suite, needs, locks: self.locks.clone(), update: None }
     }
 
-    /// The archive, as apt reads it.
+    /// Returns the archive's sources in apt's format.
     fn sources(&self) -> impl Iterator<Item = String> {
         let archive = &self.suite.archive;
         let keyring = archive.keyring.display();
@@ -83,7 +87,7 @@ impl Pair {
         pockets.map(move |p| format!("deb [signed-by={keyring}] {} {} {components}", p.mirror, p.suite))
     }
 
-    /// Their root of the same packages; how many seconds it took.
+    /// Builds a root with mmdebstrap; returns the seconds it took.
     pub fn theirs(&self, packages: &[Package], epoch: u64, out: &Path) -> Result<f64> {
         let names: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
         let (suite, board) = (&self.suite, &self.board);
@@ -99,7 +103,7 @@ impl Pair {
             .args(self.sources())
             .env("DPKG_OPTIONS", options.join("\n"))
             .env("SOURCE_DATE_EPOCH", epoch.to_string())
-            .env("TMPDIR", out.parent().context("a file without a folder")?)
+            .env("TMPDIR", out.parent().context("the output file has no folder")?)
             .output()?;
         if !ended.status.success() {
             bail!("mmdebstrap: {}", end(&String::from_utf8_lossy(&ended.stderr)));
@@ -108,13 +112,13 @@ impl Pair {
     }
 }
 
-/// The end of what somebody else's tool said: why it failed.
-fn end(said: &str) -> String {
-    let lines: Vec<&str> = said.lines().collect();
+/// Returns the last lines of a tool's output, which explain a failure.
+fn end(output: &str) -> String {
+    let lines: Vec<&str> = output.lines().collect();
     lines[lines.len().saturating_sub(5)..].join("\n")
 }
 
-/// Measures each side once: theirs takes minutes.
+/// Measures each side once, because mmdebstrap takes minutes.
 pub fn run(workspace: &Workspace, _rounds: u32) -> Result<Report> {
     let pair = Pair::read(workspace)?;
     let debs = make_debs(workspace, &pair.board.architecture, &pair.products)?;
@@ -130,22 +134,22 @@ pub fn run(workspace: &Workspace, _rounds: u32) -> Result<Report> {
         configuration: None,
         out: dir.join(out),
     };
-    // Everything is downloaded then, and the cached root is what is made anew.
+    // Downloads all packages. The cached root is then rebuilt.
     let known = pair.base(workspace)?;
     let kept = known.tar.with_extension("kept");
     fs::rename(&known.tar, &kept)?;
     let begun = Instant::now();
-    let made = build::build(workspace, &order(&debs, "ours"));
+    let result = build::build(workspace, &order(&debs, "ours"));
     let cold = begun.elapsed().as_secs_f64();
-    if made.is_err() {
+    if result.is_err() {
         fs::rename(&kept, &known.tar)?;
     }
-    let made = made?;
+    let result = result?;
     fs::remove_file(&kept)?;
     let begun = Instant::now();
     build::build(workspace, &order(&debs, "ours"))?;
     let warm = begun.elapsed().as_secs_f64();
-    let raw = made.paths.first().context("no image was made")?;
+    let raw = result.paths.first().context("no image was built")?;
     let begun = Instant::now();
     build::bake(workspace, raw, &order(&debs, "baked"))?;
     let bake = begun.elapsed().as_secs_f64();

@@ -1,5 +1,6 @@
-//! `notify-helper run` against a loop in the shell with `systemd-notify`, and against a service that tells the service
-//! manager itself by python's sdnotify: time from the opening of the port to `READY=1`. All sides run the same service.
+//! Compares `notify-helper run` with a shell loop that uses `systemd-notify`, and with a service that uses
+//! python's sdnotify. It measures the time from opening the port to `READY=1`, with the same service on all
+//! sides.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -24,7 +25,7 @@ use crate::bench::{Report, Row};
 const SERVICE: &str = include_str!("service.py");
 const LOOP: &str = include_str!("loop.bash");
 
-/// How a manager is told.
+/// How the service manager is notified.
 #[derive(Clone, Copy, PartialEq)]
 enum By {
     Helper,
@@ -34,14 +35,14 @@ enum By {
 
 const ALL: [By; 3] = [By::Helper, By::Loop, By::Itself];
 
-/// Runs every side in turn, so that whatever else the machine does hits all of them.
+/// Runs the sides in turn, so that other load affects all of them.
 pub fn run(workspace: &Workspace, rounds: u32) -> Result<Report> {
     host::need(&[("python3", "python3"), ("pip3", "python3-pip"), ("systemd-notify", "systemd")])?;
     let place = Place::new(workspace)?;
     let mut runs: [Vec<f64>; 3] = Default::default();
     for round in 0..rounds {
         for (by, list) in ALL.into_iter().zip(&mut runs) {
-            // Services do not open their ports in step with somebody's loop.
+            // Services do not open their ports in step with a polling loop.
             list.push(place.run(by, 0.1 + f64::from(round * 37 % 100) / 1000.0)?);
         }
     }
@@ -69,7 +70,7 @@ pub fn run(workspace: &Workspace, rounds: u32) -> Result<Report> {
     })
 }
 
-/// A folder with everything in it, and a manager's socket.
+/// A folder with all files, and the manager's socket.
 struct Place {
     folder: PathBuf,
     manager: UnixDatagram,
@@ -85,21 +86,21 @@ impl Place {
             let mut pip = Command::new("pip3");
             pip.args(["install", "--quiet", "--no-deps", "--target"]).arg(&library).arg("sdnotify==0.3.2");
             let output = pip.output().context("`pip3`")?;
-            let said = String::from_utf8_lossy(&output.stderr);
+            let stderr = String::from_utf8_lossy(&output.stderr);
             ensure!(
                 output.status.success(),
                 "`pip3 install sdnotify`: {}",
-                said.trim_end().replace('\n', "; ")
+                stderr.trim_end().replace('\n', "; ")
             );
         }
-        // A socket's path is short.
+        // The path of a socket must be short.
         let folder = std::env::temp_dir().join(format!("bench-notify-{}", std::process::id()));
         fs::create_dir_all(&folder)?;
         let manager = UnixDatagram::bind(folder.join("manager"))?;
         manager.set_read_timeout(Some(Duration::from_secs(30)))?;
         let place = Place { folder, manager };
         let built =
-            programs.iter().find(|p| p.name == "notify-helper").context("there is no notify-helper")?;
+            programs.iter().find(|p| p.name == "notify-helper").context("notify-helper was not built")?;
         let helper = place.folder.join("notify-helper");
         fs::write(&helper, &built.bytes)?;
         fs::set_permissions(&helper, fs::Permissions::from_mode(0o755))?;
@@ -110,7 +111,7 @@ impl Place {
         Ok(place)
     }
 
-    /// One start: milliseconds from the port's opening to the message.
+    /// Runs one start; returns the milliseconds from opening the port to the message.
     fn run(&self, by: By, delay: f64) -> Result<f64> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port().to_string();
         let mut service =
@@ -140,21 +141,21 @@ impl Place {
         let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
         child.wait()?;
         let ready = ready.with_context(|| format!("{command:?}"))?;
-        // A barrier, or a line about the wait, that came afterwards.
+        // Discards a late barrier or status line.
         self.manager.set_nonblocking(true)?;
         while self.manager.recv(&mut [0; 4096]).is_ok() {}
         self.manager.set_nonblocking(false)?;
-        ensure!(matches!(read, Some(Ok(_))), "{command:?}: the service says nothing");
+        ensure!(matches!(read, Some(Ok(_))), "{command:?}: no output from the service");
         let opened: f64 = line.trim().parse().with_context(|| format!("{command:?}: \"{line}\""))?;
         Ok(((ready - opened) * 1000.0).max(0.001))
     }
 
-    /// When it came.
+    /// Returns when the message arrived.
     fn ready(&self) -> Result<f64> {
         let mut bytes = [0; 4096];
         loop {
-            // The descriptor of a barrier is closed by not being taken.
-            let length = self.manager.recv(&mut bytes).context("nobody says that it is ready")?;
+            // Not receiving a barrier's descriptor closes it.
+            let length = self.manager.recv(&mut bytes).context("no readiness message")?;
             let now = clock_gettime(ClockId::Monotonic);
             if String::from_utf8_lossy(&bytes[..length]).lines().any(|line| line == "READY=1") {
                 return Ok(now.tv_sec as f64 + now.tv_nsec as f64 / 1e9);

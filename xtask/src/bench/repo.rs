@@ -1,5 +1,5 @@
-//! How long it takes to publish one new version into a repository that has many: against reprepro and createrepo_c, each
-//! adding the same package to the same ones, and all of them signing.
+//! Measures how long it takes to publish a new version in a repository with many packages, compared with
+//! reprepro and createrepo_c. All sides add the same package and sign.
 
 use std::fs;
 use std::iter::zip;
@@ -17,23 +17,24 @@ use xshell::{Cmd, Shell, cmd};
 
 use crate::bench::{Report, Row};
 
-/// How many packages there are before.
+/// Numbers of packages before.
 const SIZES: [usize; 3] = [10, 1_000, 10_000];
 const ADDRESS: &str = "bench@example.org";
 const TIMED: &str = include_str!("timed.bash");
 
-/// What the packages are made of, in a repository's folder: that of keys and sources.
+/// Template packages in a repository's folder: those with the keys and sources.
 const DEB: &str = "apt/pool/stable";
 const RPM: &str = "rpm/stable/packages";
 
-/// What something took, in seconds: on the clock, and of a processor.
+/// Wall-clock and processor time in seconds.
 #[derive(Debug, Clone, Copy)]
 struct Took {
     clock: f64,
     processor: f64,
 }
 
-/// Measures each size `rounds` times at most thrice: what is loaded before takes far longer than what is measured.
+/// Measures each size at most three times, because preparing a repository takes much longer than the
+/// measurement.
 pub fn run(_workspace: &Workspace, rounds: u32) -> Result<Report> {
     host::need(&[
         ("createrepo_c", "createrepo-c"),
@@ -56,7 +57,7 @@ pub fn run(_workspace: &Workspace, rounds: u32) -> Result<Report> {
         packages(&first, 0..size, 1, &templates)?;
         let ours = ["both", "apt", "rpm"].map(|kind| base.join(kind));
         let whole = bench.publish(&first, &ours[0])?;
-        // The same without one of its halves, to see what the other one takes.
+        // The same without one of the halves, to measure the other.
         for (half, without) in zip(&ours[1..], ["rpm", "apt"]) {
             cmd!(sh, "cp --archive --link {base}/both {half}").quiet().run()?;
             fs::remove_dir_all(half.join(without))?;
@@ -69,7 +70,7 @@ pub fn run(_workspace: &Workspace, rounds: u32) -> Result<Report> {
         let mut times: [Vec<(Took, Took)>; 3] = Default::default();
         for round in 0..rounds.clamp(1, 3) as usize {
             let (dist, middle) = (base.join(format!("new-{round}")), size / 2);
-            // Another version of a package in the middle: reprepro keeps one version of a name.
+            // A new version of a package in the middle: reprepro keeps one version per name.
             packages(&dist, middle..middle + 1, round + 2, &templates)?;
             let [deb, rpm] = ["deb", "rpm"].map(|kind| only(&dist, kind));
             let (deb, rpm) = (deb?, rpm?);
@@ -99,7 +100,7 @@ pub fn run(_workspace: &Workspace, rounds: u32) -> Result<Report> {
     })
 }
 
-/// Two rows: on the clock, of a processor.
+/// Returns two rows: wall-clock and processor time.
 fn both(what: &str, ours: Took, theirs: Took) -> [Row; 2] {
     [
         Row::new(&format!("{what}, clock"), "s", ours.clock, theirs.clock),
@@ -121,7 +122,7 @@ impl Took {
     }
 }
 
-/// What both sides need.
+/// Inputs of both sides.
 struct Bench<'a> {
     sh: &'a Shell,
     xtask: PathBuf,
@@ -133,7 +134,7 @@ impl Bench<'_> {
     fn new<'a>(sh: &'a Shell, dir: &Path) -> Result<Bench<'a>> {
         let (key, timed, home) = (dir.join("key"), dir.join("timed.bash"), dir.join("gnupg"));
         fs::write(&timed, TIMED)?;
-        let xtask = std::env::current_exe().context("this program has no path")?;
+        let xtask = std::env::current_exe().context("cannot find the path of this program")?;
         let name = format!("Bench <{ADDRESS}>");
         cmd!(sh, "{xtask} key new {key} --name {name}").quiet().ignore_stdout().ignore_stderr().run()?;
         fs::create_dir(&home)?;
@@ -143,15 +144,15 @@ impl Bench<'_> {
         Ok(Bench { sh, xtask, key, timed })
     }
 
-    /// What a command takes.
+    /// Measures a command.
     fn time(&self, command: Cmd<'_>) -> Result<Took> {
         let output = command.quiet().ignore_status().output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{said}");
-        let numbers = said.trim_end().lines().last().unwrap_or_default().split(' ');
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{stderr}");
+        let numbers = stderr.trim_end().lines().last().unwrap_or_default().split(' ');
         let numbers: Vec<f64> = numbers.filter_map(|number| number.parse().ok()).collect();
         let [clock, user, system] = numbers[..] else {
-            anyhow::bail!("nobody said how long it took: {said}")
+            anyhow::bail!("cannot read the measured time: {stderr}")
         };
         Ok(Took { clock, processor: user + system })
     }
@@ -162,7 +163,7 @@ impl Bench<'_> {
     }
 }
 
-/// The other side's repositories.
+/// The repositories of the other tools.
 struct Theirs {
     base: PathBuf,
     rpms: PathBuf,
@@ -202,32 +203,33 @@ impl Theirs {
             let place = rpms.join(path.file_name().unwrap_or_default());
             fs::copy(&path, &place)?;
             let name = format!("_gpg_name {ADDRESS}");
-            // Where Debian's rpm looks for it, there is nothing.
+            // Debian's rpm looks for gpg elsewhere.
             let gpg = "__gpg /usr/bin/gpg";
             let sign = cmd!(sh, "bash {timed} rpmsign --define {name} --define {gpg} --addsign {place}");
             took = took.and(bench.time(sign)?);
         }
         let index = rpms.join("repodata/repomd.xml");
-        let made = bench.time(cmd!(sh, "bash {timed} createrepo_c --quiet --no-database --update {rpms}"))?;
+        let index_time =
+            bench.time(cmd!(sh, "bash {timed} createrepo_c --quiet --no-database --update {rpms}"))?;
         let signed = cmd!(sh, "bash {timed} gpg --quiet --batch --yes --armor --detach-sign {index}");
-        Ok(took.and(made).and(bench.time(signed)?))
+        Ok(took.and(index_time).and(bench.time(signed)?))
     }
 }
 
-/// A .deb and an .rpm to make others of.
+/// Returns a .deb and an .rpm to use as templates.
 fn templates(out: &Path) -> Result<[Vec<u8>; 2]> {
     let find = |folder: &str, kind: &str| -> Result<Vec<u8>> {
-        let found = walkdir::WalkDir::new(out.join(folder))
+        let package = walkdir::WalkDir::new(out.join(folder))
             .into_iter()
             .filter_map(|entry| Some(entry.ok()?.into_path()))
             .find(|path| path.extension().is_some_and(|e| e == kind))
             .context("the package of keys and sources was not published")?;
-        Ok(fs::read(found)?)
+        Ok(fs::read(package)?)
     };
     Ok([find(DEB, "deb")?, find(RPM, "rpm")?])
 }
 
-/// A folder as `dist` leaves it, with packages of these numbers.
+/// Creates a folder as `dist` would, with packages of these numbers.
 fn packages(
     dist: &Path,
     numbers: std::ops::Range<usize>,
@@ -259,12 +261,12 @@ fn packages(
     Ok(())
 }
 
-/// Beside such a folder, one with the packages of one kind.
+/// Creates a copy of such a folder with packages of one kind only.
 fn only(dist: &Path, kind: &str) -> Result<PathBuf> {
     let folder = dist.with_extension(kind);
     fs::create_dir_all(&folder)?;
     let mut manifest: serde_json::Value = serde_json::from_slice(&fs::read(dist.join("manifest.json"))?)?;
-    let listed = manifest["packages"].as_array_mut().context("the manifest lists nothing")?;
+    let listed = manifest["packages"].as_array_mut().context("the manifest lists no packages")?;
     listed.retain(|package| package["format"] == kind);
     fs::write(folder.join("manifest.json"), serde_json::to_string(&manifest)?)?;
     for path in files(dist, kind)? {
@@ -273,7 +275,7 @@ fn only(dist: &Path, kind: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The files of a kind in a folder.
+/// Returns the files of a kind in a folder.
 fn files(folder: &Path, kind: &str) -> Result<Vec<PathBuf>> {
     let mut files: Vec<PathBuf> =
         fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;

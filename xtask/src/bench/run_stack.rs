@@ -1,5 +1,5 @@
-//! `run_stack` against a launcher in bash: time until the launched program runs, memory while it runs, time to stop,
-//! size. Sourcing setup scripts is left out, because both sides leave it to bash.
+//! Compares `run_stack` with a launcher in bash: time until the launched program runs, memory, time to stop,
+//! and size. Sourcing setup scripts is left out, because both use bash for it.
 
 use std::fs;
 use std::io::Read;
@@ -19,7 +19,7 @@ use crate::bench::{Report, Row};
 
 const LAUNCHER: &str = include_str!("launcher.bash");
 
-/// Says that it is there, and stays; a signal ends it at once.
+/// Prints a line and keeps running; a signal ends it at once.
 const PAYLOAD: [&str; 3] = ["/bin/sh", "-c", "echo; exec sleep 1000"];
 
 /// How the program is started.
@@ -33,18 +33,18 @@ enum By {
 
 const ALL: [By; 4] = [By::Nobody, By::RunStack, By::BashThatExecs, By::BashThatStays];
 
-/// What one start showed.
+/// Results of one start.
 #[derive(Clone, Copy)]
 struct Run {
     /// From before the exec to the program's first line.
     start: Duration,
     /// From the signal to the launcher's end.
     stop: Duration,
-    /// Of the launcher alone, in KiB.
+    /// Resident set of the launcher alone, in KiB.
     resident: u64,
 }
 
-/// Runs every side in turn, so that whatever else the machine does hits all of them.
+/// Runs the sides in turn, so that other load affects all of them.
 pub fn run(workspace: &Workspace, rounds: u32) -> Result<Report> {
     let place = Place::new(workspace)?;
     let mut runs: [Vec<Run>; 4] = Default::default();
@@ -58,7 +58,7 @@ pub fn run(workspace: &Workspace, rounds: u32) -> Result<Report> {
         stop: median(list.iter().map(|r| r.stop)),
         resident: median(list.iter().map(|r| r.resident)),
     });
-    // At least what a clock can tell, because a ratio to nothing says nothing.
+    // At least the clock's resolution, because a ratio to zero is meaningless.
     let added = |with: Duration, without: Duration| {
         with.saturating_sub(without).max(Duration::from_micros(1)).as_secs_f64() * 1000.0
     };
@@ -90,7 +90,7 @@ pub fn run(workspace: &Workspace, rounds: u32) -> Result<Report> {
     })
 }
 
-/// A folder with everything in it.
+/// A folder with all files.
 struct Place {
     folder: PathBuf,
     program: PathBuf,
@@ -105,7 +105,7 @@ impl Place {
         let folder = if folder.is_absolute() { folder } else { std::env::current_dir()?.join(folder) };
         fs::create_dir_all(&folder)?;
         let place = Place { program: folder.join("run_stack"), folder };
-        let built = programs.iter().find(|p| p.name == "run_stack").context("there is no run_stack")?;
+        let built = programs.iter().find(|p| p.name == "run_stack").context("run_stack was not built")?;
         fs::write(&place.program, &built.bytes)?;
         fs::set_permissions(&place.program, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         fs::write(place.folder.join("launcher.bash"), LAUNCHER)?;
@@ -128,7 +128,7 @@ impl Place {
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", &self.folder);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
         let begin = Instant::now();
-        let mut child = command.spawn().context("the launcher does not start")?;
+        let mut child = command.spawn().context("cannot start the launcher")?;
         let heard = child.stdout.as_mut().map(|pipe| pipe.read(&mut [0; 16]));
         let start = begin.elapsed();
         let resident = resident(&child);
@@ -169,11 +169,11 @@ impl Drop for Place {
     }
 }
 
-/// Resident set of a process in KiB.
+/// Returns the resident set of a process in KiB.
 fn resident(child: &Child) -> Result<u64> {
     let path = format!("/proc/{}/status", child.id());
     let status = fs::read_to_string(Path::new(&path)).with_context(|| path.clone())?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("a process without memory")?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("no VmRSS for the process")?;
     line.trim().trim_end_matches(" kB").parse().with_context(|| format!("`{path}`: VmRSS:{line}"))
 }
 

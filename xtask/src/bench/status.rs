@@ -1,5 +1,5 @@
-//! The state of every service of a product: our one command against one `systemctl show` for each field, as a user
-//! interface asks that has a field for each.
+//! Compares our status command with one `systemctl show` per field, as a user interface with a widget per
+//! field would run.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use workspace::target::Target;
 use crate::bench::{Report, Row};
 use crate::selection::Selection;
 
-/// Our command, as people and programs call it.
+/// Our command as people and programs call it.
 const COMMAND: &str = "/usr/bin/rovi";
 
-/// Adds up what each side and its children take of the processors; both in turn.
+/// Adds up the processor time of each side with its children; runs both in turn.
 const METER: &str = include_str!("status.py");
 
-/// Measures on a booted machine, with the service that starts at boot and one more running.
+/// Measures on a booted machine, with the service that starts at boot and another one running.
 pub fn run(workspace: &Workspace, rounds: u32) -> Result<Report> {
     let program = COMMAND.rsplit('/').next().unwrap_or_default();
     let products = Selection::default().read(workspace)?;
@@ -42,21 +42,21 @@ pub fn run(workspace: &Workspace, rounds: u32) -> Result<Report> {
         Machine::on(Suite::Trixie).files(ros::stand_in()).file("/opt/meter.py", 0o644, METER).boot()?;
     for package in &packages? {
         let output = machine.install(package);
-        ensure!(output.success(), "it does not install: {output}");
+        ensure!(output.success(), "cannot install the package: {output}");
     }
     std::fs::remove_dir_all(&folder)?;
     if let Some(unit) = runs {
         let output = machine.command(&["systemctl", "start", &unit]).run();
-        ensure!(output.success(), "it does not start: {output}");
+        ensure!(output.success(), "cannot start the service: {output}");
     }
     let rounds_word = rounds.to_string();
     let mut argv = vec!["python3", "/opt/meter.py", &rounds_word, COMMAND];
     argv.extend(units.iter().map(String::as_str));
     let output = machine.command(&argv).within(Duration::from_secs(600)).run();
-    ensure!(output.success(), "the meter fails: {output}");
+    ensure!(output.success(), "cannot measure: {output}");
     let measured: BTreeMap<String, [f64; 2]> = serde_json::from_str(&output.stdout)?;
     let milliseconds = |side: &str, of: usize| {
-        measured.get(side).map(|m| m[of]).with_context(|| format!("nothing was measured of {side}"))
+        measured.get(side).map(|m| m[of]).with_context(|| format!("no measurement of {side}"))
     };
     let row = |what: &str, theirs: &str, of: usize| {
         anyhow::Ok(Row::new(what, "ms", milliseconds("ours", of)?, milliseconds(theirs, of)?))

@@ -1,4 +1,4 @@
-//! Links between pages: each names a file of the checkout and, after `#`, a heading of that page.
+//! Checks links between pages: each names a file of the checkout and, after `#`, a heading of that page.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -10,7 +10,7 @@ use super::{FOLDER, Page, read_pages};
 
 const SUMMARY: &str = "SUMMARY.md";
 
-/// Reports every link that leads nowhere, and every page of the site that its table of contents leaves out.
+/// Reports broken links, and pages of the site that are missing from its table of contents.
 pub fn check(workspace: &Workspace) -> Result<()> {
     let faults = find_faults(&read_pages(workspace)?, |path| workspace.path("").join(path).exists());
     if !faults.is_empty() {
@@ -19,7 +19,7 @@ pub fn check(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Returns the faults of these pages, each as `PAGE:LINE: what: what to do`; `exists` answers for the checkout's files.
+/// Returns the faults as `PAGE:LINE: what: what to do`; `exists` checks for a file of the checkout.
 pub fn find_faults(pages: &[Page], exists: impl Fn(&Path) -> bool) -> Vec<String> {
     let anchors: BTreeMap<&Path, BTreeSet<String>> =
         pages.iter().map(|page| (page.path.as_path(), read_anchors(&page.text))).collect();
@@ -52,25 +52,25 @@ pub fn find_faults(pages: &[Page], exists: impl Fn(&Path) -> bool) -> Vec<String
     faults
 }
 
-/// A link to another file or heading of the checkout.
+/// A relative link.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Link<'a> {
-    /// The line, from 1.
+    /// Line number, from 1.
     pub line: usize,
-    /// The place of the target's first byte in the text.
+    /// Offset of the target in the text.
     pub at: usize,
-    /// What stands between the parentheses.
+    /// The text between the parentheses.
     pub target: &'a str,
 }
 
-/// Returns the relative links of a page; addresses on the web, code blocks and code spans hold none.
+/// Returns the relative links of a page, without web addresses, code blocks and code spans.
 pub fn read_links(text: &str) -> Vec<Link<'_>> {
     let mut links = Vec::new();
     for (line, start, prose) in read_prose(text) {
         let blanked = blank_code(prose);
         let mut from = 0;
-        while let Some(found) = blanked[from..].find("](") {
-            let at = from + found + 2;
+        while let Some(offset) = blanked[from..].find("](") {
+            let at = from + offset + 2;
             let length = blanked[at..].find(')').unwrap_or(0);
             let target = &prose[at..at + length];
             if !target.is_empty() && !target.contains("://") && !target.starts_with("mailto:") {
@@ -82,7 +82,7 @@ pub fn read_links(text: &str) -> Vec<Link<'_>> {
     links
 }
 
-/// Returns the path from the root of the checkout that a link of `page` leads to, unless that is outside of it.
+/// Resolves a link of `page` to a path in the checkout; `None` if it leads outside.
 pub fn resolve(page: &Path, file: &str) -> Option<PathBuf> {
     let mut path = page.parent()?.to_owned();
     for component in Path::new(file).components() {
@@ -96,7 +96,7 @@ pub fn resolve(page: &Path, file: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-/// Returns the anchors of a page's headings, as mdBook and code forges make them.
+/// Returns the anchors of a page's headings as mdBook and code forges generate them.
 fn read_anchors(text: &str) -> BTreeSet<String> {
     let mut anchors = BTreeSet::new();
     for (_, _, line) in read_prose(text) {
@@ -123,7 +123,7 @@ pub fn anchor(title: &str) -> String {
     title.chars().filter_map(kept).collect()
 }
 
-/// Returns the lines outside of code blocks, each with its number and its place in the text.
+/// Returns the lines outside code blocks, with line number and offset.
 fn read_prose(text: &str) -> Vec<(usize, usize, &str)> {
     let mut prose = Vec::new();
     let (mut start, mut is_code) = (0, false);
@@ -138,7 +138,7 @@ fn read_prose(text: &str) -> Vec<(usize, usize, &str)> {
     prose
 }
 
-/// Returns the line with its code spans blanked, byte for byte.
+/// Returns the line with its code spans blanked, with unchanged offsets.
 fn blank_code(line: &str) -> String {
     let parts = line.split('`').enumerate();
     let blank =

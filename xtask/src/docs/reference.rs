@@ -1,4 +1,4 @@
-//! The catalog reference: every table and field of a catalog, with the meaning that the schema gives it.
+//! Generates the catalog reference: every table and field with its description in the schema.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::link::anchor;
 
-/// Where it is kept.
+/// Path of the generated page.
 pub const PAGE: &str = "docs/reference.md";
 
 const INTRODUCTION: &str = "\
@@ -29,27 +29,29 @@ pub fn render() -> String {
     let types = schema["$defs"].as_object().cloned().unwrap_or_default();
     let mut page = INTRODUCTION.to_owned();
     page.push_str("\n## Tables\n");
-    // The table that shows the fields of a type; of several with one type, the last: services, not their defaults.
-    let mut shown: Vec<(String, String)> = Vec::new();
+    // The table under which a type's fields are listed. If several have one type, the last: services, not
+    // their defaults.
+    let mut sections: Vec<(String, String)> = Vec::new();
     for (name, field) in fields(&schema) {
         if let (title, Some(item)) = table_title(name, field) {
-            shown.retain(|(known, _)| *known != item);
-            shown.push((item, title));
+            sections.retain(|(known, _)| *known != item);
+            sections.push((item, title));
         }
     }
     for (name, field) in fields(&schema) {
         let (title, item) = table_title(name, field);
         let _ = write!(page, "\n### {title}\n\n{}\n", wrap(&meaning(field), ""));
         let Some(item) = item else { continue };
-        match shown.iter().find(|(known, _)| *known == item) {
+        match sections.iter().find(|(known, _)| *known == item) {
             Some((_, other)) if *other != title => {
                 let _ = write!(page, "\n{}\n", wrap(&format!("It has the fields of {}.", to(other)), ""));
             }
-            _ => write_fields(&mut page, &types[&item], &shown),
+            _ => write_fields(&mut page, &types[&item], &sections),
         }
     }
     page.push_str("\n## Types\n");
-    for (name, definition) in types.iter().filter(|(name, _)| !shown.iter().any(|(known, _)| known == *name))
+    for (name, definition) in
+        types.iter().filter(|(name, _)| !sections.iter().any(|(known, _)| known == *name))
     {
         let _ = write!(page, "\n### {name}\n");
         let text = meaning(definition);
@@ -58,8 +60,8 @@ pub fn render() -> String {
         }
         let choices = definition.get("oneOf").or(definition.get("anyOf")).and_then(Value::as_array);
         match choices {
-            Some(choices) => write_choices(&mut page, choices, &shown),
-            None => write_fields(&mut page, definition, &shown),
+            Some(choices) => write_choices(&mut page, choices, &sections),
+            None => write_fields(&mut page, definition, &sections),
         }
     }
     page
@@ -87,32 +89,32 @@ fn reference(schema: &Value) -> Option<String> {
     name(schema).or_else(|| choices?.iter().find_map(name))
 }
 
-fn write_fields(page: &mut String, definition: &Value, shown: &[(String, String)]) {
+fn write_fields(page: &mut String, definition: &Value, sections: &[(String, String)]) {
     let required = definition.get("required").and_then(Value::as_array);
     let is_required = |name: &str| required.is_some_and(|names| names.iter().any(|n| n == name));
     page.push('\n');
     for (name, field) in fields(definition) {
         let need = if is_required(name) { ", required" } else { "" };
-        let line = format!("- `{name}` ({}{need}): {}", kind(field, shown), meaning(field));
+        let line = format!("- `{name}` ({}{need}): {}", kind(field, sections), meaning(field));
         let _ = writeln!(page, "{}", wrap(&line, "  "));
     }
 }
 
-fn write_choices(page: &mut String, choices: &[Value], shown: &[(String, String)]) {
+fn write_choices(page: &mut String, choices: &[Value], sections: &[(String, String)]) {
     page.push('\n');
     for choice in choices {
         let word = match choice.get("const").and_then(Value::as_str) {
             Some(word) => format!("`\"{word}\"`"),
-            None => kind(choice, shown),
+            None => kind(choice, sections),
         };
         let _ = writeln!(page, "{}", wrap(&format!("- {word}: {}", meaning(choice)), "  "));
     }
 }
 
-/// Returns what a value has to be, in words.
-fn kind(schema: &Value, shown: &[(String, String)]) -> String {
+/// Describes the type of a value in words.
+fn kind(schema: &Value, sections: &[(String, String)]) -> String {
     if let Some(name) = reference(schema) {
-        let title = shown.iter().find(|(known, _)| *known == name).map_or(&name, |(_, title)| title);
+        let title = sections.iter().find(|(known, _)| *known == name).map_or(&name, |(_, title)| title);
         return to(title);
     }
     let word = match &schema["type"] {
@@ -120,8 +122,8 @@ fn kind(schema: &Value, shown: &[(String, String)]) -> String {
         word => word.as_str(),
     };
     match word {
-        Some("array") => format!("list of {}", kind(&schema["items"], shown)),
-        Some("object") => format!("table of {}", kind(&schema["additionalProperties"], shown)),
+        Some("array") => format!("list of {}", kind(&schema["items"], sections)),
+        Some("object") => format!("table of {}", kind(&schema["additionalProperties"], sections)),
         Some("string") => "text".to_owned(),
         Some("boolean") => "true or false".to_owned(),
         Some("integer") => "whole number".to_owned(),
@@ -138,7 +140,7 @@ fn to(title: &str) -> String {
 fn meaning(schema: &Value) -> String {
     let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
     let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    // Outside of code, a `<` begins HTML.
+    // Outside code, `<` starts HTML.
     if line.contains('<') {
         let escape = |(index, part): (usize, &str)| {
             if index % 2 == 0 { part.replace('<', "\\<") } else { part.to_owned() }
@@ -148,7 +150,7 @@ fn meaning(schema: &Value) -> String {
     line
 }
 
-/// Breaks a line between words, never inside of code or before a word that would begin a list.
+/// Wraps a line between words, but not inside code or before a word that would start a list.
 fn wrap(line: &str, indent: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for word in words(line) {
@@ -166,7 +168,7 @@ fn wrap(line: &str, indent: &str) -> String {
     lines.join("\n")
 }
 
-/// Returns the words of a line; what stands between backticks is one.
+/// Splits a line into words; a code span is one word.
 fn words(line: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut is_code = false;

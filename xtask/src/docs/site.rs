@@ -1,6 +1,6 @@
-//! The site: the pages, turned into HTML by mdBook.
+//! Builds the site from the pages with mdBook.
 //!
-//! mdBook reads a copy of the pages in which every link out of their folder leads to the repository on the web.
+//! mdBook reads a copy of the pages, in which links out of their folder lead to the repository on the web.
 
 use std::fs;
 use std::path::Path;
@@ -16,14 +16,14 @@ use super::{FOLDER, Page, read_pages};
 
 const BOOK: &str = "book.toml";
 
-/// A file that every site of mdBook has.
+/// A file in every site that mdBook builds.
 const MARK: &str = ".nojekyll";
 
 /// Builds the site in `out`.
 pub fn build(workspace: &Workspace, out: &Path) -> Result<()> {
     let is_empty = fs::read_dir(out).map_or(true, |mut entries| entries.next().is_none());
     if !is_empty && !out.join(MARK).exists() {
-        bail!("`{}`: holds files that are not of a site: name an empty or new directory", out.display());
+        bail!("`{}`: contains other files: name an empty or new directory", out.display());
     }
     let mdbook = MDBOOK.path()?;
     let _turn = workspace.turn()?;
@@ -34,7 +34,7 @@ pub fn build(workspace: &Workspace, out: &Path) -> Result<()> {
     sh.change_dir(copy.join(FOLDER));
     let result = cmd!(sh, "{mdbook} build --dest-dir {out}").quiet().ignore_status().output()?;
     let log = String::from_utf8_lossy(&result.stderr);
-    // mdBook warns of what it could not make sense of, and succeeds.
+    // mdBook only warns about problems and succeeds.
     let complaints: Vec<&str> =
         log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).collect();
     if !result.status.success() || !complaints.is_empty() {
@@ -43,7 +43,7 @@ pub fn build(workspace: &Workspace, out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies the pages, and what else is in their folder.
+/// Copies the pages and the other files in their folder.
 fn write_copy(workspace: &Workspace, copy: &Path) -> Result<()> {
     let repository = read_repository(workspace)?;
     if copy.exists() {
@@ -65,15 +65,17 @@ fn write_copy(workspace: &Workspace, copy: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The repository's address on the web, as the site's own configuration has it.
+/// Returns the repository's web address from the site's configuration.
 fn read_repository(workspace: &Workspace) -> Result<String> {
     let path = workspace.path(FOLDER).join(BOOK);
-    let shown = format!("{FOLDER}/{BOOK}");
-    let text = fs::read_to_string(path).with_context(|| format!("`{shown}`"))?;
-    let book: toml::Table = toml::from_str(&text).with_context(|| format!("`{shown}`"))?;
+    let display_path = format!("{FOLDER}/{BOOK}");
+    let text = fs::read_to_string(path).with_context(|| format!("`{display_path}`"))?;
+    let book: toml::Table = toml::from_str(&text).with_context(|| format!("`{display_path}`"))?;
     let html = book.get("output").and_then(|output| output.get("html"));
     let address = html.and_then(|html| html.get("git-repository-url")).and_then(toml::Value::as_str);
-    Ok(address.with_context(|| format!("`{shown}`: `git-repository-url`: is missing: add it"))?.to_owned())
+    Ok(address
+        .with_context(|| format!("`{display_path}`: `git-repository-url`: missing: add it"))?
+        .to_owned())
 }
 
 /// Returns a page whose links out of the site's folder lead to the repository.

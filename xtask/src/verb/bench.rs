@@ -1,11 +1,11 @@
-//! `cargo xtask bench`: a program of ours against what it replaces, both sides in one run.
+//! `cargo xtask bench`: compares programs of ours with what they replace, both in one run.
 
 use anyhow::{Result, bail};
 use workspace::Workspace;
 
 use crate::bench::{Report, dist, image, notify, repo, run_stack, status};
 
-/// Every bench: its name, and what runs it for so many rounds.
+/// Names of the benches, and functions that run them for a number of rounds.
 const BENCHES: [(&str, Bench); 6] = [
     ("dist", dist::run),
     ("image", image::run),
@@ -31,11 +31,11 @@ pub struct Args {
     json: bool,
 }
 
-/// Runs them one after another, and prints each result as it comes.
+/// Runs the benches and prints each result.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let known = BENCHES.map(|(name, _)| name);
     if let Some(name) = args.names.iter().find(|name| !known.contains(&name.as_str())) {
-        bail!("`{name}` is no bench: known: {}", known.join(", "));
+        bail!("unknown bench `{name}`: expected one of {}", known.join(", "));
     }
     for (name, bench) in BENCHES {
         if args.names.is_empty() || args.names.iter().any(|n| n == name) {

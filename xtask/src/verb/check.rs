@@ -1,4 +1,4 @@
-//! `cargo xtask check`: everything that can be said of catalogs and templates without building a program.
+//! `cargo xtask check`: checks catalogs and templates without building a program.
 
 use anyhow::{Context, Result, bail};
 use package::extra::extras;
@@ -16,12 +16,12 @@ pub struct Args {
     selection: Selection,
 }
 
-/// Checks everything, and says how much that was.
+/// Runs all checks and prints a summary.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     for (file, text) in schema::FILES {
         let kept = std::fs::read_to_string(workspace.path(file)).with_context(|| format!("`{file}`"))?;
         if kept != text() {
-            bail!("`{file}` is not that of the types that it comes from: run `cargo xtask schema`");
+            bail!("`{file}` is out of date: run `cargo xtask schema`");
         }
     }
     let own = workspace.products()?;

@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: packages, checksums, bills of materials.
+//! `cargo xtask dist`: builds packages, checksums and bills of materials.
 
 use std::path::PathBuf;
 
@@ -26,7 +26,7 @@ pub struct Args {
     out: Option<PathBuf>,
 }
 
-/// Makes the packages; their paths go to standard output.
+/// Builds the packages and prints their paths.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let products = args.selection.read(workspace)?;
     let targets = if args.target.is_empty() { target::ALL.to_vec() } else { args.target };
@@ -39,8 +39,8 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     };
     let paths = dist(workspace, &plan)?;
     for path in paths {
-        let shown = if here { path.strip_prefix(workspace.path("")).unwrap_or(&path) } else { &path };
-        println!("{}", shown.display());
+        let printed_path = if here { path.strip_prefix(workspace.path("")).unwrap_or(&path) } else { &path };
+        println!("{}", printed_path.display());
     }
     Ok(())
 }

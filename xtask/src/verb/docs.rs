@@ -1,4 +1,4 @@
-//! `cargo xtask docs`: the site of the pages.
+//! `cargo xtask docs`: builds the documentation site.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ pub struct Args {
     out: Option<PathBuf>,
 }
 
-/// Checks the links and builds the site; the path of its first page goes to standard output.
+/// Checks the links and builds the site; prints the path of its first page.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     link::check(workspace)?;
     let out = args.out.unwrap_or_else(|| workspace.target_dir().join("docs"));

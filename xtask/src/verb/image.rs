@@ -1,4 +1,4 @@
-//! `cargo xtask image`: memory cards for boards, from packages or from an image that there is.
+//! `cargo xtask image`: builds images of memory cards for boards, from packages or from an existing image.
 
 mod finished;
 
@@ -63,7 +63,7 @@ pub struct Args {
     out: Option<PathBuf>,
 }
 
-/// Makes the image; paths of what was made go to standard output.
+/// Builds the image; prints the paths of its files.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     if let Some(image) = &args.test {
         let (board, products) = (args.board, args.selection.products);
@@ -73,11 +73,13 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
             &Options { board, products, next: None, on_board: args.on_board },
         );
     }
-    let board =
-        Board::read(workspace, args.board.as_deref().context("--board BOARD: which machine it is for")?)?;
+    let board = Board::read(
+        workspace,
+        args.board.as_deref().context("missing --board: name the machine that the image is for")?,
+    )?;
     let suite = Suite::read(workspace, args.suite.as_deref().unwrap_or(&board.suite))?;
     if let Some(other) = args.format.iter().find(|format| !FORMATS.contains(&format.as_str())) {
-        bail!("`{other}`: is no kind of image: known: {}", FORMATS.join(", "));
+        bail!("unknown image format `{other}`: expected one of {}", FORMATS.join(", "));
     }
     let size = args.size.as_deref().map(bytes).transpose()?;
     let products = args.selection.of_image(workspace)?;
@@ -100,13 +102,14 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     };
     eprint!("{}", image.report);
     for path in image.paths {
-        let shown = if here { path.strip_prefix(workspace.path("")).unwrap_or(&path) } else { &path };
-        println!("{}", shown.display());
+        let printed_path = if here { path.strip_prefix(workspace.path("")).unwrap_or(&path) } else { &path };
+        println!("{}", printed_path.display());
     }
     Ok(())
 }
 
-/// Every product that there is, for the lock: one that is changed for each would never be right for two.
+/// Returns all products. A lock covers all of them, because a lock for one product would be wrong for
+/// another.
 fn everything(workspace: &Workspace, named: &[Product]) -> Result<Vec<Product>> {
     let mut all = Selection::default().read(workspace)?;
     let others = named.iter().filter(|p| !all.iter().any(|known| known.name == p.name)).cloned();
@@ -114,19 +117,19 @@ fn everything(workspace: &Workspace, named: &[Product]) -> Result<Vec<Product>> 
     Ok(all)
 }
 
-/// The file of the first boot, with the role in it.
+/// Returns the first-boot file with the role set.
 fn configuration(args: &Args, products: &[Product]) -> Result<Option<String>> {
     let text = match &args.config {
         Some(path) => {
-            let shown = path.display();
+            let display = path.display();
             let text =
-                fs::read_to_string(path).with_context(|| format!("`{shown}`: cannot be read as text"))?;
-            // By the very reader that the machine has: a mistake is found before the card is written.
+                fs::read_to_string(path).with_context(|| format!("cannot read `{display}` as text"))?;
+            // Uses the machine's own parser, so mistakes are found before the card is written.
             let faults = settings::read(text.as_bytes()).faults;
             if !faults.is_empty() {
                 let lines: Vec<String> =
                     faults.iter().map(|f| format!("line {}: {}", f.line, f.what)).collect();
-                bail!("`{shown}`: {}", lines.join("; "));
+                bail!("`{display}`: {}", lines.join("; "));
             }
             Some(text)
         }
@@ -134,24 +137,20 @@ fn configuration(args: &Args, products: &[Product]) -> Result<Option<String>> {
     };
     let Some(role) = &args.role else { return Ok(text) };
     let known: Vec<&str> = products.iter().flat_map(|p| &p.roles).map(|role| role.name.as_str()).collect();
-    ensure!(
-        known.contains(&role.as_str()),
-        "`{role}` is no role of the product: known: {}",
-        known.join(", ")
-    );
+    ensure!(known.contains(&role.as_str()), "unknown role `{role}`: expected one of {}", known.join(", "));
     let mut table: toml::Table = toml::from_str(text.as_deref().unwrap_or("config_version = 1\n"))?;
     let robot = table.entry("robot").or_insert_with(|| toml::Table::new().into());
-    let robot = robot.as_table_mut().context("--config: its `robot` is no table")?;
+    let robot = robot.as_table_mut().context("--config: its `robot` is not a table")?;
     match robot.get("role").and_then(toml::Value::as_str) {
         Some(other) if other != role => {
-            bail!("--role {role}: the file of --config says `{other}`: leave one of them out")
+            bail!("--role {role}: the file of --config has the role `{other}`: remove one of them")
         }
         _ => drop(robot.insert("role".to_owned(), role.as_str().into())),
     }
     Ok(Some(toml::to_string(&table)?))
 }
 
-/// A size as people write it.
+/// Parses a size with an optional unit.
 fn bytes(text: &str) -> Result<u64> {
     let (number, unit) = match text.char_indices().last() {
         Some((at, 'K' | 'k')) => (&text[..at], 1 << 10),
@@ -159,7 +158,9 @@ fn bytes(text: &str) -> Result<u64> {
         Some((at, 'G' | 'g')) => (&text[..at], 1 << 30),
         _ => (text, 1),
     };
-    let number: u64 =
-        number.parse().ok().with_context(|| format!("--size {text}: use a number with K, M or G"))?;
-    number.checked_mul(unit).with_context(|| format!("--size {text}: is too large"))
+    let number: u64 = number
+        .parse()
+        .ok()
+        .with_context(|| format!("invalid --size `{text}`: expected a number with K, M or G"))?;
+    number.checked_mul(unit).with_context(|| format!("invalid --size `{text}`: too large"))
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask inside`: what this program calls itself as, in a room. No person does.
+//! `cargo xtask inside`: internal entry point, which this program runs in its own sandbox.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ pub struct Args {
     plan: PathBuf,
 }
 
-/// Makes the root.
+/// Builds a root file system.
 pub fn run(args: Args) -> Result<()> {
     root::inside(&args.plan)
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask key`: the key that a repository is signed with.
+//! `cargo xtask key`: creates and shows the key that signs repositories.
 
 use std::path::PathBuf;
 
@@ -34,28 +34,27 @@ enum What {
     },
 }
 
-/// Does it; the secret half is written to the file and nowhere else.
+/// Creates or shows a key. The secret half is written only to the file.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     secret::keep()?;
-    let now = u32::try_from(Moment::read(None)?.now)
-        .context("the clock is beyond what OpenPGP can write: set it")?;
+    let now =
+        u32::try_from(Moment::read(None)?.now).context("the clock is beyond the range of OpenPGP: set it")?;
     match args.what {
         What::New { file, name } => {
-            let shown = file.display();
+            let display = file.display();
             let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
             let folder = folder.map_or_else(|| PathBuf::from("."), PathBuf::from);
-            let folder =
-                folder.canonicalize().with_context(|| format!("`{shown}`: there is no such folder"))?;
+            let folder = folder.canonicalize().with_context(|| format!("`{display}`: no such folder"))?;
             let checkout = workspace.path("").canonicalize()?;
             ensure!(
                 !folder.starts_with(&checkout),
-                "`{shown}`: is in the checkout, from where keys get published: name a file elsewhere"
+                "`{display}`: is in the checkout, where a key could be published: name a file elsewhere"
             );
-            ensure!(!file.exists(), "`{shown}`: is there already, and is not replaced: name a new file");
+            ensure!(!file.exists(), "`{display}`: already exists and is not replaced: name a new file");
             let key = generate_key(&name, now)?;
             key.write(&file)?;
             eprintln!("fingerprint: {}", key.fingerprint());
-            println!("{shown}");
+            println!("{display}");
         }
         What::Show { file } => {
             let key = Key::open(&file, now)?;

@@ -1,4 +1,4 @@
-//! `cargo xtask render`: writes the tree, to look at it, or the part of it that some services need.
+//! `cargo xtask render`: writes the rendered tree, or the part of it that some services need.
 
 use std::path::PathBuf;
 
@@ -29,11 +29,11 @@ pub struct Args {
     set: Vec<Setting>,
 }
 
-/// Writes the trees; the paths of their folders, or of the files of a part, go to standard output. Nothing is installed.
+/// Writes the trees; prints the paths of their folders, or of the files of a part. Nothing is installed.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let is_plain = args.only.is_empty() && args.set.is_empty();
     if !is_plain && !args.selection.is_one() {
-        bail!("`--only` and `--set` are about one product: name it");
+        bail!("`--only` and `--set` require a single product: name it");
     }
     let out = args.out.unwrap_or_else(|| workspace.target_dir().join("render"));
     for product in args.selection.read_with(workspace, &args.set)? {

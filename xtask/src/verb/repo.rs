@@ -1,4 +1,4 @@
-//! `cargo xtask repo`: signed repositories of what `dist` made.
+//! `cargo xtask repo`: publishes packages from `dist` in signed repositories.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use workspace::Workspace;
 
 use crate::secret::{self, VARIABLE};
 
-/// Words by which the key comes from standard input.
+/// Arguments that read the key from standard input.
 pub const KEY_FROM_INPUT: [&str; 2] = ["--key", INPUT];
 const INPUT: &str = "-";
 
@@ -52,13 +52,13 @@ pub struct Args {
 }
 
 impl Args {
-    /// Whether the environment's key is asked for.
+    /// Returns whether the key must come from the environment.
     pub fn has_no_key(&self) -> bool {
         self.key.is_empty()
     }
 }
 
-/// Publishes; the paths of the page and of the newest indices go to standard output.
+/// Publishes the packages; prints the paths of the page and of the newest indices.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let description = args.description.unwrap_or_else(|| workspace.path("repository.toml"));
     let description = Description::read(&description, args.url.as_deref())?;
@@ -78,18 +78,18 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
         moment,
     };
     for path in publish(workspace, &plan)? {
-        let shown = if here { path.strip_prefix(workspace.path("")).unwrap_or(&path) } else { &path };
-        println!("{}", shown.display());
+        let printed_path = if here { path.strip_prefix(workspace.path("")).unwrap_or(&path) } else { &path };
+        println!("{}", printed_path.display());
     }
     Ok(())
 }
 
-/// The keys of files and of standard input.
+/// Reads the keys from files and standard input.
 fn keys(files: &[PathBuf], out: &Path, moment: Moment) -> Result<Vec<Key>> {
-    let now = u32::try_from(moment.now).context("the clock is beyond what OpenPGP can write: set it")?;
+    let now = u32::try_from(moment.now).context("the clock is beyond the range of OpenPGP: set it")?;
     if files.is_empty() {
         bail!(
-            "no key: nothing would vouch for the packages: name one with --key FILE or put it into {VARIABLE}, or \
+            "no key to sign the packages with: name one with --key FILE, put one into {VARIABLE}, or \
              make one with `cargo xtask key new FILE`"
         );
     }
@@ -99,7 +99,7 @@ fn keys(files: &[PathBuf], out: &Path, moment: Moment) -> Result<Vec<Key>> {
         let inside = file.canonicalize().is_ok_and(|file| file.starts_with(&served));
         ensure!(
             !inside,
-            "`{}`: is in the folder that is served, where everybody gets it: take it out, and make another key",
+            "`{}`: is in the published folder, where everyone can read it: remove it and create a new key",
             file.display()
         );
     }
@@ -111,26 +111,27 @@ fn keys(files: &[PathBuf], out: &Path, moment: Moment) -> Result<Vec<Key>> {
     let keys: Vec<Key> = files.iter().map(open).collect::<Result<_>>()?;
     for (i, key) in keys.iter().enumerate() {
         let twice = keys[..i].iter().any(|other| other.fingerprint() == key.fingerprint());
-        ensure!(!twice, "`{}`: is there twice: name it once", files[i].display());
+        ensure!(!twice, "`{}`: given twice: name it once", files[i].display());
     }
     Ok(keys)
 }
 
-/// A suite is a word of an address and of a file's name.
+/// Checks a suite's name, which becomes part of URLs and file names.
 fn suite(name: &str) -> Result<String, String> {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if name.starts_with(|c: char| c.is_ascii_lowercase()) && name.len() <= 40 && name.bytes().all(plain) {
         return Ok(name.to_owned());
     }
-    Err("a suite's name has lower case letters, digits and hyphens, a letter first".to_owned())
+    Err("a suite's name must start with a letter and contain only lower-case letters, digits and hyphens"
+        .to_owned())
 }
 
 fn phase(text: &str) -> Result<(Version, u8), String> {
     let (version, percent) = text.rsplit_once(':').ok_or("write NAME=VERSION:PERCENT")?;
     let percent = match percent.parse() {
-        // What nobody is to get is withdrawn: apt's zero still reaches some.
+        // To stop a version, withdraw it: 0 percent still reaches some machines with apt.
         Ok(percent @ 1..=100) => percent,
-        _ => return Err("PERCENT is 1 to 100; to stop a version, withdraw it".to_owned()),
+        _ => return Err("PERCENT must be 1 to 100; to stop a version, withdraw it".to_owned()),
     };
     Ok((Version::parse(version)?, percent))
 }

@@ -1,5 +1,4 @@
-//! `cargo xtask schema`: writes the JSON Schemas of a catalog, and of what programs on the machine print for other
-//! programs.
+//! `cargo xtask schema`: writes the JSON Schemas of a catalog and of the programs' JSON output.
 
 use anyhow::Result;
 use base::diagnosis::Diagnosis;
@@ -9,14 +8,14 @@ use catalog::schema::schema;
 use serde_json::{Value, json};
 use workspace::{Workspace, output};
 
-/// Where the schemas are checked in, and what makes them.
+/// The checked-in schemas and the functions that generate them.
 pub const FILES: [(&str, Text); 2] =
     [("catalog/schema.json", || text(&schema())), ("programs/rovi/report.schema.json", || text(&report()))];
 
 /// Makes the text of a schema.
 pub type Text = fn() -> String;
 
-/// Writes them; `cargo xtask check` verifies that they are current.
+/// Writes the schemas; `cargo xtask check` verifies that they are current.
 pub fn run(workspace: &Workspace) -> Result<()> {
     for (file, text) in FILES {
         output::replace(&workspace.path(file), text().as_bytes())?;
@@ -25,7 +24,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// The schema of a report: a status, or what came of an action.
+/// Returns the schema of a report: a status, or the result of an action.
 fn report() -> Value {
     let mut generator = schemars::SchemaGenerator::default();
     let kinds = [
@@ -44,7 +43,7 @@ fn report() -> Value {
 }
 
 fn text(schema: &Value) -> String {
-    let mut text = serde_json::to_string_pretty(schema).expect("a schema has only text keys");
+    let mut text = serde_json::to_string_pretty(schema).expect("all keys are strings");
     text.push('\n');
     text
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every check and test, as CI runs them.
+//! `cargo xtask test`: runs every check and test as CI does.
 
 use anyhow::{Context, Result};
 use workspace::Workspace;
@@ -7,8 +7,8 @@ use xshell::{Shell, cmd};
 
 use crate::verb::check;
 
-/// With signals as a terminal's shell leaves them: one that runs this in the background lets it ignore Ctrl-C, and
-/// `nohup` a hangup, and then what the tests start could not be stopped as a person stops it.
+/// Restores default signal actions. A shell ignores SIGINT for background jobs and `nohup` ignores SIGHUP;
+/// the programs under test would inherit that and could not be stopped.
 const CARGO_TEST: [&str; 3] = ["--default-signal=HUP,INT,QUIT", "cargo", "test"];
 
 /// What to run.
@@ -22,7 +22,7 @@ pub struct Args {
     soak: bool,
 }
 
-/// Runs the steps in order; the first that fails ends it.
+/// Runs the steps in order and stops at the first failure.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let sh = Shell::new()?;
     sh.change_dir(workspace.path(""));
@@ -30,7 +30,7 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
         return cmd!(sh, "env {CARGO_TEST...} --quiet --locked --workspace -- {name}")
             .quiet()
             .run()
-            .context("tests fail");
+            .context("tests failed");
     }
     if args.soak {
         return cmd!(
@@ -40,20 +40,20 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
         .env("SOAK", "1000")
         .quiet()
         .run()
-        .context("the soak fails");
+        .context("the soak test failed");
     }
     step("format");
     cmd!(sh, "cargo fmt --all --check").quiet().run().context("run `cargo fmt --all`")?;
     step("lints");
     cmd!(sh, "cargo clippy --quiet --locked --workspace --all-targets -- -D warnings").quiet().run()?;
-    step("licences and sources of the dependencies");
+    step("licenses and sources of the dependencies");
     let deny = CARGO_DENY.path()?;
-    // Not the advisories: their list comes from a server, which the CI workflow asks; a test must not need it.
+    // Not the advisories: they need a server, so only the CI workflow checks them.
     cmd!(sh, "{deny} --locked --log-level error check bans licenses sources").quiet().run()?;
     step("catalogs, goldens, units, pages");
     check::run(workspace, check::Args::default())?;
     step("tests");
-    cmd!(sh, "env {CARGO_TEST...} --locked --workspace --no-fail-fast").quiet().run().context("tests fail")
+    cmd!(sh, "env {CARGO_TEST...} --locked --workspace --no-fail-fast").quiet().run().context("tests failed")
 }
 
 fn step(what: &str) {

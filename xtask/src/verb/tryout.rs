@@ -1,5 +1,5 @@
-//! `cargo xtask try`: a booted machine with a product's package freshly installed, and a shell in it. Leaving the shell
-//! takes the machine away.
+//! `cargo xtask try`: boots a machine with a product's package installed and opens a shell in it. Leaving the
+//! shell removes the machine.
 
 use std::path::Path;
 use std::time::Instant;
@@ -16,10 +16,10 @@ use workspace::target::Target;
 
 use crate::selection::Selection;
 
-/// Who logs in: root, because a machine to try things on is one to break.
+/// The login user: root, because a machine to try things on may be broken.
 const USER: &str = "root";
 
-/// Whom else there is: somebody who is a member of every group that the product brings.
+/// A second user, who is a member of every group the product creates.
 const OPERATOR: &str = "op";
 
 /// What to try.
@@ -35,7 +35,7 @@ pub struct Args {
     bare: bool,
 }
 
-/// Builds the packages, boots the machine, and lends it the terminal.
+/// Builds the packages, boots the machine and connects the terminal to it.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let products = args.selection.read(workspace)?;
     let folder = workspace.path("target/try");
@@ -45,23 +45,24 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
         formats: vec![Format::Deb],
         dist: folder.clone(),
     };
-    // A package of an earlier try is none of this one.
+    // Removes packages of an earlier run.
     let _ = fs::remove_dir_all(&folder);
     let begin = Instant::now();
     let mut machine = Machine::on(args.suite);
     if !args.bare {
         machine = machine.files(ros::stand_in());
     }
-    // The machine boots while the packages are made: neither needs the other until the installation.
+    // The machine boots while the packages are built, because they are independent until the installation.
     let (packages, machine) = thread::scope(|scope| {
         let machine = scope.spawn(|| machine.boot());
         let packages = dist(workspace, &plan);
         (packages, machine.join())
     });
-    let (packages, machine) = (packages?, machine.map_err(|_| anyhow!("the machine's boot ended badly"))??);
+    let (packages, machine) =
+        (packages?, machine.map_err(|_| anyhow!("the thread that boots the machine panicked"))??);
     for package in &packages {
         let output = machine.install(package);
-        ensure!(output.success(), "`{}`: it does not install: {output}", name(package));
+        ensure!(output.success(), "cannot install `{}`: {output}", name(package));
     }
     let groups: Vec<&str> = products.iter().flat_map(|p| &p.groups).map(|g| g.name.as_str()).collect();
     machine.add_user(OPERATOR, &groups);
@@ -71,16 +72,16 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     for product in &products {
         describe(&machine, product);
     }
-    eprintln!("`su - {OPERATOR}` makes you an operator; `exit` or Ctrl-D takes the machine away");
+    eprintln!("`su - {OPERATOR}` makes you an operator; `exit` or Ctrl-D removes the machine");
     machine.lend_terminal(USER)
 }
 
-/// What is there: each unit and its state.
+/// Prints each unit and its state.
 fn describe(machine: &Machine, product: &Product) {
     let units: Vec<&str> =
         product.services.iter().filter(|s| s.scope == Manager::System).map(|s| s.unit.as_str()).collect();
     let ask = [&["systemctl", "is-active"][..], &units].concat();
-    // Its status says no more than that some are not.
+    // The exit status only says that some units are not active.
     let states = machine.command(&ask).run();
     for (unit, state) in units.iter().zip(states.stdout.lines()) {
         eprintln!("  {unit:<32} {state}");
@@ -92,7 +93,7 @@ fn here() -> Result<Target> {
     let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
     match Target::parse(&triple) {
         Ok(target) => Ok(target),
-        Err(why) => bail!("this machine's processor: {why}"),
+        Err(why) => bail!("this machine's processor is not supported: {why}"),
     }
 }
 

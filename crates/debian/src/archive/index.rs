@@ -1,4 +1,5 @@
-//! A suite's index: `InRelease` is checked with the distribution's keys, and leads by hashes to the packages.
+//! Fetches a suite's index: checks `InRelease` with the distribution's keys and follows its hashes to the
+//! packages.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -14,41 +15,41 @@ use super::fetch::{self, Wanted, fetch};
 use super::package::Package;
 use crate::stanza::{Stanza, stanzas};
 
-/// Debian's are of 140 kB.
+/// Debian's have 140 kB.
 const LARGEST_RELEASE: u64 = 4 << 20;
-/// All of Debian's packages for one processor are 57 MB, and 10 packed.
+/// All of Debian's packages for one processor take 57 MB, or 10 MB compressed.
 const LARGEST_INDEX: u64 = 256 << 20;
-/// How far this machine's clock may be behind that of who signs.
+/// Tolerance for a host clock that is behind the signer's.
 const CLOCKS_DIFFER: u64 = 86_400;
-/// How signed text begins. A signed file that is packed, which gpgv takes as well, could be of any size.
+/// Start of a signed text. gpgv also accepts compressed input, which could have any size.
 const SIGNED: &[u8] = b"-----BEGIN PGP SIGNED MESSAGE-----";
 
-/// One suite of a mirror.
+/// A suite on a mirror.
 #[derive(Debug, Clone)]
 pub struct Pocket<'a> {
-    /// Address of the archive.
+    /// Base URL of the archive.
     pub mirror: &'a str,
-    /// `trixie`, `trixie-security`, …
+    /// Suite name, such as `trixie-security`.
     pub suite: &'a str,
-    /// `main`, …
+    /// Components, such as `main`.
     pub components: &'a [String],
-    /// The file with the keys that sign it.
+    /// Keyring with the keys that sign it.
     pub keyring: &'a Path,
-    /// When the index was signed that is known already: nothing older is one.
+    /// When the last known index was signed; older ones are rejected.
     pub known: Option<u64>,
 }
 
-/// What a suite has for one processor.
+/// The packages of a suite for one processor.
 #[derive(Debug)]
 pub struct Index {
-    /// Its packages.
+    /// The packages.
     pub packages: Vec<Package>,
-    /// When it was signed, in seconds since 1970.
+    /// Time of the signature, in seconds since 1970.
     pub date: u64,
 }
 
 impl Index {
-    /// Fetches and checks it; what was fetched before and is still what it should be is read from the cache.
+    /// Fetches and checks an index; unchanged files come from the cache.
     pub fn fetch(pocket: &Pocket<'_>, architecture: &str, cache: &Path) -> Result<Index> {
         let suite = format!("{}/dists/{}", pocket.mirror, pocket.suite);
         let url = format!("{suite}/InRelease");
@@ -56,16 +57,16 @@ impl Index {
             .with_context(|| format!("`{url}`"))?;
         let release = Stanza(&release);
         let date = check_date(release, pocket).with_context(|| format!("`{url}`"))?;
-        let sums = release.field("SHA256").with_context(|| format!("`{url}`: names no hashes"))?;
+        let sums = release.field("SHA256").with_context(|| format!("`{url}`: no SHA256 hashes in it"))?;
         let mut packages = Vec::new();
         for component in pocket.components {
             let name = format!("{component}/binary-{architecture}/Packages.xz");
             let Some((sha256, size)) = sum(sums, &name) else {
-                ensure!(component != "main", "`{url}`: has nothing for {architecture}");
+                ensure!(component != "main", "`{url}`: no packages for {architecture}");
                 continue;
             };
-            let wanted = Wanted {
-                // By its hash it is there even while the suite changes.
+            let download = Wanted {
+                // The by-hash path stays valid while the suite is updated.
                 url: format!("{suite}/{component}/binary-{architecture}/by-hash/SHA256/{sha256}"),
                 sha256: sha256.to_owned(),
                 size,
@@ -73,18 +74,18 @@ impl Index {
             };
             ensure!(
                 size <= LARGEST_INDEX,
-                "{}: has {}, and no index is that large: use another mirror",
-                wanted.name,
+                "{}: {} is too large for an index: use another mirror",
+                download.name,
                 fetch::megabytes(size)
             );
-            fetch(std::slice::from_ref(&wanted), cache)?;
+            fetch(std::slice::from_ref(&download), cache)?;
             let packed = fs::read(fetch::cached(cache, sha256))?;
             let plain = sum(sums, &format!("{component}/binary-{architecture}/Packages"));
             let most = plain.map_or(LARGEST_INDEX, |(_, size)| size.min(LARGEST_INDEX));
             let mut text = String::new();
             unpack::xz(packed.as_slice(), most)
                 .read_to_string(&mut text)
-                .with_context(|| format!("{}: cannot be unpacked", wanted.name))?;
+                .with_context(|| format!("cannot decompress {}", download.name))?;
             for stanza in stanzas(&text) {
                 packages.push(Package::read(stanza, Some(pocket.suite))?);
             }
@@ -93,33 +94,33 @@ impl Index {
     }
 }
 
-/// When a release was signed, if it is what was asked for: whoever is on the way could serve another suite's, or one of
-/// years ago, and every signature would be right.
+/// Returns when a release was signed, after checking that it is the requested one. A mirror or proxy could
+/// serve another suite or an old release, with valid signatures.
 fn check_date(release: Stanza<'_>, pocket: &Pocket<'_>) -> Result<u64> {
     let named = ["Codename", "Suite"].map(|field| release.field(field).unwrap_or_default());
     ensure!(
         named.contains(&pocket.suite),
-        "is of `{}` (`{}`), and `{}` was asked for: use another mirror",
+        "is for suite `{}` (`{}`), not `{}`: use another mirror",
         named[0],
         named[1],
         pocket.suite
     );
     let date_in = |field: &str| -> Result<Option<u64>> {
         let Some(text) = release.field(field) else { return Ok(None) };
-        Ok(Some(date(text).with_context(|| format!("`{field}: {text}` is no date"))?))
+        Ok(Some(date(text).with_context(|| format!("invalid date `{field}: {text}`"))?))
     };
-    let signed = date_in("Date")?.context("has no date")?;
+    let signed = date_in("Date")?.context("no date in it")?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     ensure!(
         signed <= now + CLOCKS_DIFFER,
-        "was signed on {}, and it is {}: set this machine's clock",
+        "signed on {}, but the clock says {}: set this machine's clock",
         format_timestamp(signed),
         format_timestamp(now)
     );
     if let Some(end) = date_in("Valid-Until")? {
         ensure!(
             now <= end,
-            "was valid until {}, and it is {}: use another mirror, or set this machine's clock",
+            "expired on {}, and the clock says {}: use another mirror, or set this machine's clock",
             format_timestamp(end),
             format_timestamp(now)
         );
@@ -127,7 +128,7 @@ fn check_date(release: Stanza<'_>, pocket: &Pocket<'_>) -> Result<u64> {
     if let Some(known) = pocket.known {
         ensure!(
             signed >= known,
-            "was signed on {}, and the lock is of one of {}: use another mirror, or remove the lock to go back",
+            "signed on {}, but the lock is from {}: use another mirror, or remove the lock to go back",
             format_timestamp(signed),
             format_timestamp(known)
         );
@@ -135,11 +136,11 @@ fn check_date(release: Stanza<'_>, pocket: &Pocket<'_>) -> Result<u64> {
     Ok(signed)
 }
 
-/// The text that was signed, by a key of the keyring.
+/// Returns the signed text after checking its signature with the keyring.
 fn verified(signed: &[u8], keyring: &Path) -> Result<String> {
     ensure!(
         signed.starts_with(SIGNED),
-        "is not signed by a key of `{}`: it is no signed text: use another mirror",
+        "not signed by a key of `{}`: not a signed text: use another mirror",
         keyring.display()
     );
     let mut child = Command::new("gpgv")
@@ -149,30 +150,30 @@ fn verified(signed: &[u8], keyring: &Path) -> Result<String> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .context("`gpgv` does not start: apt-get install gpgv")?;
-    let mut input = child.stdin.take().context("gpgv has no input")?;
+        .context("cannot start `gpgv`: apt-get install gpgv")?;
+    let mut input = child.stdin.take().context("no pipe for the stdin of the child")?;
     let ended = std::thread::scope(|scope| {
         scope.spawn(move || input.write_all(signed));
         child.wait_with_output()
     })?;
-    // Not by its exit status: a release brings signatures by keys that an older keyring does not know.
-    let said = String::from_utf8_lossy(&ended.stderr);
+    // Not by exit status, because a release may also have signatures of newer keys that the keyring lacks.
+    let stderr = String::from_utf8_lossy(&ended.stderr);
     let status = |word: &str| {
-        said.lines().filter_map(|l| l.strip_prefix("[GNUPG:] ")).any(|l| l.split(' ').next() == Some(word))
+        stderr.lines().filter_map(|l| l.strip_prefix("[GNUPG:] ")).any(|l| l.split(' ').next() == Some(word))
     };
     let good = status("GOODSIG") && !status("BADSIG");
     if !good || ended.stdout.is_empty() {
-        let why = said.lines().rfind(|l| l.starts_with("gpgv: ")).unwrap_or("gpgv: it is not signed at all");
+        let why = stderr.lines().rfind(|l| l.starts_with("gpgv: ")).unwrap_or("gpgv: no signature");
         let why = why.trim_start_matches("gpgv: ");
         bail!(
-            "is not signed by a key of `{}`: {why}: install the newest debian-archive-keyring, or use another mirror",
+            "not signed by a key of `{}`: {why}: install the newest debian-archive-keyring, or use another mirror",
             keyring.display()
         );
     }
     String::from_utf8(ended.stdout).context("is not UTF-8")
 }
 
-/// Hash and size of a file that a release names.
+/// Returns hash and size of a file named in a release.
 fn sum<'a>(sums: &'a str, name: &str) -> Option<(&'a str, u64)> {
     sums.lines().find_map(|line| {
         let mut words = line.split_whitespace();

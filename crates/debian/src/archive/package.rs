@@ -1,4 +1,4 @@
-//! A package as an index describes it: takes a paragraph, gives what is needed to choose, fetch and name it.
+//! A package as an index describes it, with the fields needed to choose and fetch it.
 
 use std::fmt::Write;
 
@@ -10,37 +10,37 @@ use crate::stanza::Stanza;
 /// A package of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
-    /// Its name.
+    /// Package name.
     pub name: String,
-    /// Its version.
+    /// Package version.
     pub version: String,
-    /// `all`, or the processor.
+    /// The processor, or `all`.
     pub architecture: String,
-    /// The suite that it is from: `trixie`, `trixie-security`, …
+    /// The suite it comes from, such as `trixie-security`.
     pub pocket: String,
-    /// Whether every system has it.
+    /// Whether it is essential, so every system has it.
     pub essential: bool,
-    /// `required`, `important`, …
+    /// Priority, such as `required`.
     pub priority: String,
-    /// What it needs: each group, by any of its alternatives.
+    /// Dependencies; each group lists alternatives.
     pub depends: Vec<Vec<Relation>>,
-    /// What must be configured before it is unpacked.
+    /// Dependencies that must be configured before it is unpacked.
     pub pre_depends: Vec<Vec<Relation>>,
-    /// What it stands for.
+    /// Virtual packages it provides.
     pub provides: Vec<Relation>,
-    /// What must not be there beside it.
+    /// Packages it conflicts with or breaks.
     pub conflicts: Vec<Relation>,
-    /// Where it lies below the mirror.
+    /// Path on the mirror.
     pub filename: String,
-    /// Its size in bytes.
+    /// Size of the file in bytes.
     pub size: u64,
-    /// The hash of its file.
+    /// SHA-256 of the file.
     pub sha256: String,
-    /// The fields as a lock keeps them.
+    /// Its paragraph in a lock.
     text: String,
 }
 
-/// What a lock keeps of a paragraph.
+/// Fields that a lock keeps.
 const KEPT: [&str; 16] = [
     "Package",
     "Version",
@@ -61,12 +61,12 @@ const KEPT: [&str; 16] = [
 ];
 
 impl Package {
-    /// Reads a paragraph of an index, or of a lock, which says the pocket itself.
+    /// Reads a paragraph of an index; `pocket` is `None` for a lock, whose paragraphs contain it.
     pub fn read(stanza: Stanza<'_>, pocket: Option<&str>) -> Result<Package> {
-        let name = stanza.field("Package").context("a paragraph without `Package:`")?;
+        let name = stanza.field("Package").context("paragraph without `Package:`")?;
         let of = |field: &str| {
             let value = stanza.field(field).filter(|value| !value.is_empty());
-            value.with_context(|| format!("package {name}: has no `{field}:`"))
+            value.with_context(|| format!("package {name}: no `{field}:`"))
         };
         let pocket = match pocket {
             Some(pocket) => pocket,
@@ -75,24 +75,25 @@ impl Package {
         let sha256 = of("SHA256")?;
         ensure!(
             sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit()),
-            "package {name}: `SHA256: {sha256}` is no hash"
+            "package {name}: invalid `SHA256: {sha256}`"
         );
         let filename = of("Filename")?;
         ensure!(
             !filename.starts_with('/') && !filename.split('/').any(|part| part == ".."),
             "package {name}: `Filename: {filename}` leads out of the archive"
         );
-        let size = of("Size")?.parse().with_context(|| format!("package {name}: size"))?;
+        let size = of("Size")?.parse().with_context(|| format!("package {name}: invalid `Size:`"))?;
         let (filename, sha256) = (filename.to_owned(), sha256.to_ascii_lowercase());
         Ok(Package { filename, size, sha256, ..Package::described(stanza, pocket)? })
     }
 
-    /// Reads what a package, or a system's list, says of itself: nothing of where its file lies.
+    /// Reads a package's own control file, or a paragraph of a dpkg status file, which do not name a file to
+    /// fetch.
     pub fn described(stanza: Stanza<'_>, pocket: &str) -> Result<Package> {
-        let name = stanza.field("Package").context("a paragraph without `Package:`")?;
+        let name = stanza.field("Package").context("paragraph without `Package:`")?;
         let of = |field: &str| {
             let value = stanza.field(field).filter(|value| !value.is_empty());
-            value.with_context(|| format!("package {name}: has no `{field}:`"))
+            value.with_context(|| format!("package {name}: no `{field}:`"))
         };
         let optional = |field: &str| stanza.field(field).unwrap_or_default();
         let mut text = String::new();
@@ -122,32 +123,33 @@ impl Package {
         })
     }
 
-    /// Its paragraph in a lock.
+    /// Returns its paragraph for a lock.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// A field that only few ask for.
+    /// Returns a field by name.
     pub fn field(&self, name: &str) -> Option<&str> {
         Stanza(&self.text).field(name)
     }
 
-    /// Everything that it needs.
+    /// Returns all dependencies.
     pub fn needs(&self) -> impl Iterator<Item = &Vec<Relation>> {
         self.pre_depends.iter().chain(&self.depends)
     }
 
-    /// Whether it is, or stands for, what a relation asks for.
+    /// Returns whether it satisfies a relation, by name or by `Provides:`.
     pub fn satisfies(&self, relation: &Relation) -> bool {
         (self.name == relation.name && relation.allows(&self.version)) || self.stands_for(relation)
     }
 
-    /// Whether it says that it cannot be beside another one.
+    /// Returns whether it conflicts with another package.
     pub fn is_against(&self, other: &Package) -> bool {
         self.name != other.name && self.conflicts.iter().any(|relation| other.satisfies(relation))
     }
 
-    /// Whether it provides what a relation asks for; a bound is met only by a versioned provision.
+    /// Returns whether it provides what a relation asks for; only a versioned `Provides:` satisfies a version
+    /// bound.
     pub fn stands_for(&self, relation: &Relation) -> bool {
         self.provides.iter().any(|provided| {
             provided.name == relation.name

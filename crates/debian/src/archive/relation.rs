@@ -1,26 +1,26 @@
-//! Relations between packages: `Depends:` and its like (deb-control(5)).
+//! Relations between packages, such as `Depends:` (deb-control(5)).
 
 use std::fmt;
 
 use super::version::compare;
 
-/// One package of a relation: a name, and perhaps a bound on its version.
+/// A package in a relation: a name and an optional version bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relation {
-    /// The package.
+    /// Package name.
     pub name: String,
-    /// A sign and a version.
+    /// Operator and version.
     pub bound: Option<(String, String)>,
 }
 
-/// A field's groups; of each, one alternative is enough.
+/// Parses a field into groups of alternatives.
 pub fn groups(field: &str) -> Vec<Vec<Relation>> {
     let groups = field.split(',').map(|group| group.split('|').filter_map(relation).collect::<Vec<_>>());
     groups.filter(|group| !group.is_empty()).collect()
 }
 
 impl Relation {
-    /// Whether that version is within the bound.
+    /// Returns whether a version satisfies the bound.
     pub fn allows(&self, version: &str) -> bool {
         let Some((sign, bound)) = &self.bound else { return true };
         let order = compare(version, bound);
@@ -44,12 +44,12 @@ impl fmt::Display for Relation {
     }
 }
 
-/// A group as a person reads it.
+/// Formats a group for a message.
 pub fn describe(group: &[Relation]) -> String {
     group.iter().map(Relation::to_string).collect::<Vec<_>>().join(" or ")
 }
 
-/// `name`, `name:any`, `name (>= 1)`.
+/// Parses `name`, `name:any` or `name (>= 1)`.
 fn relation(text: &str) -> Option<Relation> {
     let text = text.split('[').next()?.trim();
     let (name, bound) = match text.split_once('(') {

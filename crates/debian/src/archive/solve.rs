@@ -1,8 +1,8 @@
-//! Which packages an image is made of: takes a universe and what is asked for, gives the closure in an order in which
-//! they can be installed, or every reason why there is none.
+//! Chooses the packages of an image: takes the available packages and a request, and returns the closure in
+//! installation order, or all reasons why there is none.
 //!
-//! Not a solver: a stable release has one version of almost everything, so the first alternative that there is will
-//! do, as it does for apt. What that gets wrong is found, because the result is checked.
+//! This is not a solver. A stable release has one version of almost everything, so the first available
+//! alternative is enough, as it is for apt. The result is checked, so a wrong choice is reported.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,20 +13,20 @@ use super::package::Package;
 use super::relation::{Relation, describe};
 use super::version::compare;
 
-/// What is asked for.
+/// A request for packages.
 #[derive(Debug, Clone, Default)]
 pub struct Wish {
-    /// Packages, each with alternatives as in `Depends:`.
+    /// Requested packages, each with alternatives as in `Depends:`.
     pub packages: Vec<Vec<Relation>>,
-    /// Whether everything essential comes too.
+    /// Whether to include all essential packages.
     pub essential: bool,
-    /// Pockets that give only what is asked of them: pocket, and patterns of names such as `linux-*`.
+    /// Pockets that are used on request only: pocket name, and patterns of package names such as `linux-*`.
     pub on_request: BTreeMap<String, Vec<String>>,
-    /// What is installed already and stays as it is: neither chosen nor exchanged for another version.
+    /// Installed packages, which are neither chosen nor replaced.
     pub there: Vec<Package>,
 }
 
-/// The closure, dependencies first.
+/// Returns the closure of a request, dependencies first.
 pub fn solve<'a>(packages: &'a [Package], wish: &Wish, of: &str) -> Result<Vec<&'a Package>> {
     let names = candidates(packages, wish);
     let mut provided: HashMap<&str, Vec<&Package>> = HashMap::new();
@@ -36,7 +36,7 @@ pub fn solve<'a>(packages: &'a [Package], wish: &Wish, of: &str) -> Result<Vec<&
         }
     }
     for providers in provided.values_mut() {
-        // Among many that would do, what Debian itself has everywhere.
+        // Among several providers, prefers the one with the priority that Debian installs everywhere.
         providers
             .sort_by_key(|p| (!p.essential, p.priority != "required", p.priority != "important", &p.name));
     }
@@ -55,7 +55,7 @@ pub fn solve<'a>(packages: &'a [Package], wish: &Wish, of: &str) -> Result<Vec<&
             None => drop(faults.insert(format!("{}: not in {of}", describe(group)))),
         }
     }
-    // All that is asked for by name first: it then satisfies what others would like of several.
+    // Explicitly requested packages come first, so that they satisfy alternatives of others.
     chosen.extend(queue.iter().map(|p| (p.name.as_str(), *p)));
     let mut next = 0;
     while let Some(package) = queue.get(next).copied() {
@@ -98,7 +98,7 @@ struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    /// The first alternative that there is.
+    /// Returns the first available alternative.
     fn first(&self, group: &[Relation]) -> Option<&'a Package> {
         group.iter().find_map(|relation| {
             let named = self.names.get(relation.name.as_str()).copied();
@@ -110,7 +110,7 @@ impl<'a> World<'a> {
     }
 }
 
-/// Of each name the newest version, from the pockets that may give it.
+/// Returns the newest version of each name from the pockets that may provide it.
 fn candidates<'a>(packages: &'a [Package], wish: &Wish) -> HashMap<&'a str, &'a Package> {
     let mut names: HashMap<&str, &Package> = HashMap::new();
     for package in packages {
@@ -132,7 +132,7 @@ fn candidates<'a>(packages: &'a [Package], wish: &Wish) -> HashMap<&'a str, &'a 
     names
 }
 
-/// Dependencies first; in a circle whoever is met first, which is the same on every day.
+/// Sorts dependencies first. A cycle starts with the package that is met first, which is deterministic.
 fn order<'a>(chosen: &BTreeMap<&str, &'a Package>) -> Vec<&'a Package> {
     fn visit<'a>(
         package: &'a Package,

@@ -1,8 +1,8 @@
-//! Debian's order of versions (deb-version(7)).
+//! Debian's version order (deb-version(7)).
 
 use std::cmp::Ordering;
 
-/// Which of two versions is newer.
+/// Compares two versions.
 pub fn compare(left: &str, right: &str) -> Ordering {
     let ((left_epoch, left), (right_epoch, right)) = (epoch(left), epoch(right));
     let ((left, left_revision), (right, right_revision)) = (revision(left), revision(right));
@@ -23,7 +23,7 @@ fn revision(version: &str) -> (&str, &str) {
     version.rsplit_once('-').unwrap_or((version, "0"))
 }
 
-/// Words and numbers in turn; `~` comes before the end, letters before everything else.
+/// Compares alternating text and numbers; `~` sorts before the end, and letters before other characters.
 fn part(left: &str, right: &str) -> Ordering {
     let (mut left, mut right) = (left.as_bytes(), right.as_bytes());
     while !left.is_empty() || !right.is_empty() {
@@ -44,7 +44,7 @@ fn part(left: &str, right: &str) -> Ordering {
     Ordering::Equal
 }
 
-/// Of the next character: nothing for an end or a number.
+/// Returns the weight of the next character; 0 for a digit or the end.
 fn weight(text: &[u8]) -> i32 {
     match text.first() {
         None => 0,
@@ -55,7 +55,7 @@ fn weight(text: &[u8]) -> i32 {
     }
 }
 
-/// Takes the digits in front, and gives those that count.
+/// Takes the leading digits and returns them without leading zeros.
 fn number<'a>(text: &mut &'a [u8]) -> &'a [u8] {
     let end = text.iter().position(|c| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);

@@ -1,4 +1,5 @@
-//! An ext4 file system in a part of a file, as a tree. What could not be written again as it is, is refused by name.
+//! Reads an ext4 file system in part of a file as a tree. Anything that could not be written back unchanged
+//! is an error.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
@@ -14,15 +15,15 @@ use super::{BLOCK, Identity};
 use crate::tree::{Content, Device, Id, Kind, Node, Past, Piece, Source, Time, Tree};
 
 const MAGIC: [u8; 2] = [0x53, 0xef];
-/// Where the magic number is.
+/// Offset of the magic number.
 const MAGIC_AT: u64 = 1024 + 0x38;
 const JOURNAL_INODE: u32 = 8;
 
-/// Bits of a superblock's state: it was unmounted in order; errors were found in it.
+/// Superblock state: cleanly unmounted, or with errors.
 const CLEAN: u16 = 1;
 const ERRORS: u16 = 2;
 
-/// Features by their bit and name, of those that change what files are, and that nothing here knows.
+/// Unsupported features that change the format, by bit and name.
 const INCOMPATIBLE: [(u32, &str); 10] = [
     (0x1, "compression"),
     (0x8, "journal_dev"),
@@ -35,7 +36,7 @@ const INCOMPATIBLE: [(u32, &str); 10] = [
     (0x1_0000, "encrypt"),
     (0x2_0000, "casefold"),
 ];
-/// And of those that only a writer has to know.
+/// Unsupported features that only matter for writing.
 const READ_ONLY: [(u32, &str); 6] = [
     (0x100, "quota"),
     (0x200, "bigalloc"),
@@ -44,47 +45,47 @@ const READ_ONLY: [(u32, &str); 6] = [
     (0x4000, "shared_blocks"),
     (0x8000, "verity"),
 ];
-/// There are files in the list of those that are to be removed.
+/// The file system has files waiting to be removed.
 const ORPHANS: u32 = 0x1_0000;
 
-/// What a file may be marked as, by its bit and letter for chattr, that would be lost.
+/// File attributes that would be lost, by bit and chattr letter.
 const MARKS: [(u32, char); 6] =
     [(0x4, 'c'), (0x10, 'i'), (0x20, 'a'), (0x800, 'E'), (0x10_0000, 'V'), (0x4000_0000, 'F')];
 
-/// Longer than any ext4 with these blocks can have a file.
+/// Larger than any file on an ext4 with these blocks.
 const TOO_LONG: u64 = 1 << 44;
-/// What is kept in memory of one file system, at most: a folder's blocks, all names, and what attributes hold. A system
-/// with everything that Debian has stays far below.
+/// Limits for what is kept in memory: a folder's blocks, all names, and all attributes. A system with every
+/// Debian package stays far below.
 const LARGEST_FOLDER: u64 = 64 << 20;
 const MOST_NAMES: u64 = 4_000_000;
 const MOST_ATTRIBUTES: u64 = 256 << 20;
 
-/// A file system that is read.
+/// A file system opened for reading.
 pub struct Ext4 {
     fs: Fs<Window>,
     file: Arc<File>,
     at: u64,
 }
 
-/// The part of a file that it is in.
+/// Part of a file, from an offset on.
 struct Window(Arc<File>, u64);
 
 impl ReadAt for Window {
     fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        // A damaged file system has places anywhere.
+        // A damaged file system may contain any offset.
         let at = self.1.checked_add(offset).ok_or(io::ErrorKind::UnexpectedEof)?;
         FileExt::read_exact_at(&*self.0, buffer, at)
     }
 }
 
-/// Whether there is an ext2, 3 or 4 in a file from there on.
+/// Returns whether an ext2, ext3 or ext4 starts at an offset.
 pub fn is_there(file: &File, at: u64) -> bool {
     let mut magic = [0; 2];
     FileExt::read_exact_at(file, &mut magic, at + MAGIC_AT).is_ok() && magic == MAGIC
 }
 
 impl Ext4 {
-    /// Opens one of at most that many bytes.
+    /// Opens a file system of at most `size` bytes.
     pub fn open(file: Arc<File>, at: u64, size: u64) -> Result<Ext4> {
         let raw = superblock(&file, at)?;
         let word = |at: usize| u32::from_le_bytes([raw[at], raw[at + 1], raw[at + 2], raw[at + 3]]);
@@ -94,26 +95,23 @@ impl Ext4 {
         let dirty = word(0x60) & spec::incompat::RECOVER != 0 || word(0x64) & ORPHANS != 0 || word(0xe8) != 0;
         ensure!(
             !dirty && state & u32::from(CLEAN) != 0,
-            "was not unmounted in order, its journal has to be replayed: run `e2fsck -f` on it, or shut the machine \
-             down in order before its card is copied"
+            "was not unmounted cleanly: run `e2fsck -f` on it, or shut the machine \
+             down before you copy its card"
         );
         ensure!(state & u32::from(ERRORS) == 0, "has errors: run `e2fsck -f` on it");
         let block = 1024_u64.checked_shl(word(0x18)).unwrap_or_default();
-        ensure!(
-            block == BLOCK,
-            "has blocks of {block} bytes, and only those of {BLOCK} are read: make it anew with `-b {BLOCK}`"
-        );
+        ensure!(block == BLOCK, "unsupported block size {block}: create it again with `-b {BLOCK}`");
         let fs = Fs::open(Window(file.clone(), at))?;
         let blocks = fs.superblock().blocks_count;
         ensure!(
             blocks <= size / BLOCK,
-            "has {blocks} blocks, and its partition has room for {}",
+            "has {blocks} blocks, but its partition only has room for {}",
             size / BLOCK
         );
         Ok(Ext4 { fs, file, at })
     }
 
-    /// What it is beside its files.
+    /// Returns the properties other than files.
     pub fn identity(&self) -> Result<Identity> {
         let superblock = self.fs.superblock();
         let label = superblock.volume_name.split(|byte| *byte == 0).next().unwrap_or_default();
@@ -130,7 +128,7 @@ impl Ext4 {
         })
     }
 
-    /// Whether a path is in it.
+    /// Returns whether a path exists.
     pub fn has(&self, path: &str) -> bool {
         self.find(path).is_ok_and(|inode| inode.is_some())
     }
@@ -152,17 +150,17 @@ impl Ext4 {
         Room { extents, names: MOST_NAMES, attributes: MOST_ATTRIBUTES }
     }
 
-    /// How many bytes it has.
+    /// Returns the size in bytes.
     pub fn size(&self) -> u64 {
         self.fs.superblock().blocks_count * BLOCK
     }
 
-    /// How many bytes are free.
+    /// Returns the number of free bytes.
     pub fn free(&self) -> u64 {
         self.fs.superblock().free_blocks_count.saturating_mul(BLOCK)
     }
 
-    /// Everything in it. What its files hold is read from the file later.
+    /// Reads the tree; file contents are read later.
     pub fn tree(&self) -> Result<Tree> {
         let root = self.fs.inode(spec::ROOT_INO)?;
         let mut room = self.room();
@@ -180,7 +178,7 @@ impl Ext4 {
         Ok(walk.tree)
     }
 
-    /// Ranges of bytes that are in use, from the beginning of the file system.
+    /// Returns the byte ranges in use, relative to the start of the file system.
     pub fn used(&self) -> Result<Vec<(u64, u64)>> {
         let superblock = self.fs.superblock();
         let group_size = u64::from(superblock.blocks_per_group);
@@ -208,13 +206,13 @@ impl Ext4 {
         Ok(used)
     }
 
-    /// Looks how much an inode leads to, before the reader keeps all of it in memory: a damaged one may lead to the same
+    /// Checks an inode's size before the reader keeps it in memory: a damaged one may refer to the same
     /// blocks again and again.
     fn measure(&self, inode: &Inode, room: &mut Room) -> Result<()> {
-        ensure!(inode.size < TOO_LONG, "is longer than any file can be: run `e2fsck -f` on it");
+        ensure!(inode.size < TOO_LONG, "impossible file size: run `e2fsck -f` on it");
         ensure!(
             inode.mode & 0xf000 != 0x4000 || inode.size <= LARGEST_FOLDER,
-            "is a folder of more than {LARGEST_FOLDER} bytes, and larger ones are not read"
+            "folder larger than {LARGEST_FOLDER} bytes"
         );
         inode.extent_root().map_or(Ok(()), |root| self.measure_extents(root, room))
     }
@@ -223,12 +221,12 @@ impl Ext4 {
         let header = ExtentHeader::decode(node)?;
         let most = (node.len() - ExtentHeader::LEN) / ExtentHeader::ENTRY_LEN;
         for number in 0..usize::from(header.entries).min(most) {
-            // Each of them leads to a block of its own.
-            take(&mut room.extents, 1).context("shares its blocks with others: run `e2fsck -f` on it")?;
+            // Each extent must refer to its own blocks.
+            take(&mut room.extents, 1).context("shares blocks with other files: run `e2fsck -f` on it")?;
             if header.depth > 0 {
                 let child = self.fs.read_block(ExtentIdx::decode(spec::extent::entry(node, number)).leaf)?;
                 let depth = ExtentHeader::decode(&child)?.depth;
-                ensure!(depth < header.depth, "has extents in a circle: run `e2fsck -f` on it");
+                ensure!(depth < header.depth, "has circular extents: run `e2fsck -f` on it");
                 self.measure_extents(&child, room)?;
             }
         }
@@ -241,7 +239,7 @@ impl Ext4 {
             MARKS.iter().filter(|(bit, _)| inode.flags & bit != 0).map(|(_, letter)| *letter).collect();
         ensure!(
             marks.is_empty(),
-            "is marked `{marks}` (lsattr), which would be lost: take that away with chattr"
+            "has the attributes `{marks}` (lsattr), which would be lost: remove them with chattr"
         );
         let time = |seconds, extra| {
             let (seconds, nanoseconds) = Inode::timestamp(seconds, extra);
@@ -250,10 +248,10 @@ impl Ext4 {
         let mut xattrs = BTreeMap::new();
         for attribute in self.fs.xattrs(number)? {
             take(&mut room.attributes, attribute.value.len() as u64).with_context(|| {
-                format!("has attributes, and all together have more than {MOST_ATTRIBUTES} bytes")
+                format!("more than {MOST_ATTRIBUTES} bytes of extended attributes in total")
             })?;
             let name = attribute.full_name().and_then(|name| String::from_utf8(name).ok());
-            xattrs.insert(name.context("has an attribute of an unknown kind")?, attribute.value);
+            xattrs.insert(name.context("unknown kind of extended attribute")?, attribute.value);
         }
         Ok(Node {
             kind: self.kind(number, inode)?,
@@ -286,23 +284,23 @@ impl Ext4 {
             0x6000 => Kind::Block(device()?),
             0x1000 => Kind::Fifo,
             0xc000 => Kind::Socket,
-            other => bail!("is of the unknown type {other:#x}: run `e2fsck -f` on it"),
+            other => bail!("unknown file type {other:#x}: run `e2fsck -f` on it"),
         })
     }
 
     fn content(&self, number: u32, inode: &Inode) -> Result<Content> {
         ensure!(
             inode.uses_extents() || inode.size == 0,
-            "is kept in a map of blocks, as ext3 did it, which is not read: copy the files onto a fresh ext4"
+            "uses an ext3 block map, which is not supported: copy the files to a new ext4"
         );
         let blocks = self.fs.superblock().blocks_count;
         let mut pieces: Vec<Piece> = Vec::new();
         for extent in self.fs.extents(number, inode)? {
             let (at, place) = (u64::from(extent.logical) * BLOCK, extent.physical);
-            ensure!(place + u64::from(extent.len) <= blocks, "lies beyond the end of its file system");
+            ensure!(place + u64::from(extent.len) <= blocks, "extends beyond the end of the file system");
             ensure!(
                 pieces.last().is_none_or(|last| last.at + last.size <= at),
-                "has blocks twice: run `e2fsck -f` on it"
+                "uses a block twice: run `e2fsck -f` on it"
             );
             if extent.unwritten || at >= inode.size {
                 continue;
@@ -315,7 +313,7 @@ impl Ext4 {
     }
 }
 
-/// How much more may be read of a file system.
+/// How much more may be read from a file system.
 struct Room {
     extents: u64,
     names: u64,
@@ -342,9 +340,9 @@ impl Walk<'_> {
             if entry.name == b"." || entry.name == b".." || entry.inode == 0 {
                 continue;
             }
-            let shown = entry.name.escape_ascii();
+            let file_name = entry.name.escape_ascii();
             let name = std::str::from_utf8(&entry.name)
-                .with_context(|| format!("`{folder}`: the name {shown} in it is not UTF-8: rename it"))?;
+                .with_context(|| format!("`{folder}`: the file name {file_name} is not UTF-8: rename it"))?;
             let path = if folder == "/" { format!("/{name}") } else { format!("{folder}/{name}") };
             self.entry(&path, entry.inode, waiting).with_context(|| format!("`{path}`"))?;
         }
@@ -352,8 +350,7 @@ impl Walk<'_> {
     }
 
     fn entry(&mut self, path: &str, number: u32, waiting: &mut Vec<(String, u32)>) -> Result<()> {
-        take(&mut self.room.names, 1)
-            .with_context(|| format!("is one name more than the {MOST_NAMES} that are read"))?;
+        take(&mut self.room.names, 1).with_context(|| format!("more than {MOST_NAMES} file names"))?;
         if let Some(id) = self.links.get(&number) {
             return self.tree.link(path, *id);
         }
@@ -373,19 +370,19 @@ impl Walk<'_> {
 
 fn superblock(file: &File, at: u64) -> Result<[u8; 1024]> {
     let mut raw = [0; 1024];
-    FileExt::read_exact_at(file, &mut raw, at + 1024).context("is cut short")?;
-    ensure!(raw[0x38..0x3a] == MAGIC, "is no ext4");
+    FileExt::read_exact_at(file, &mut raw, at + 1024).context("truncated")?;
+    ensure!(raw[0x38..0x3a] == MAGIC, "not an ext4 file system");
     Ok(raw)
 }
 
 fn refuse(bits: u32, features: &[(u32, &str)]) -> Result<()> {
-    let found: Vec<&str> =
+    let unsupported: Vec<&str> =
         features.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| *name).collect();
     ensure!(
-        found.is_empty(),
-        "has features that are not kept here ({}): make it without them (`mke2fs -O ^{}`)",
-        found.join(", "),
-        found.join(",^")
+        unsupported.is_empty(),
+        "unsupported features ({}): create it again without them (`mke2fs -O ^{}`)",
+        unsupported.join(", "),
+        unsupported.join(",^")
     );
     Ok(())
 }

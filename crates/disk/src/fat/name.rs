@@ -1,10 +1,11 @@
-//! Names on a FAT: the short one that every file has, in capital letters, and the long one that people see.
+//! File names on a FAT: the short name in capital letters that every file has, and the long name that people
+//! see.
 
 use std::collections::HashSet;
 
 use anyhow::{Result, bail, ensure};
 
-/// What a long name is stored in: thirteen units of UTF-16 each.
+/// A long name is stored in pieces of thirteen UTF-16 units.
 const UNITS: usize = 13;
 const UNIT_PLACES: [usize; UNITS] = [1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30];
 const ENTRY: usize = 32;
@@ -17,12 +18,12 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// A short name that no other file has.
+    /// Returns a short name that is unique in the folder.
     pub(super) fn short(&mut self, name: &str) -> Result<[u8; 11]> {
         check(name)?;
         ensure!(
             self.long.insert(name.to_lowercase()),
-            "differs from another name only in capital letters, which is nothing to a FAT: rename one"
+            "differs from another name only in case, which FAT ignores: rename one"
         );
         let upper = name.to_ascii_uppercase();
         let (stem, extension) = match upper.rsplit_once('.') {
@@ -44,16 +45,16 @@ impl Names {
                 return Ok(short);
             }
         }
-        bail!("there are too many like it in its folder")
+        bail!("too many similar names in its folder")
     }
 }
 
-/// How many entries a long name needs before the file's own.
+/// Returns the number of extra entries for a long name.
 pub(super) fn slots(name: &str) -> usize {
     name.encode_utf16().count().div_ceil(UNITS)
 }
 
-/// The entries of a long name, its end first; none where the short one says it all.
+/// Returns the entries of a long name, last part first; none if the short name is the same.
 pub(super) fn long(name: &str, short: &[u8; 11]) -> Vec<u8> {
     if name.as_bytes() == describe(short).as_bytes() {
         return Vec::new();
@@ -82,9 +83,9 @@ pub(super) fn long(name: &str, short: &[u8; 11]) -> Vec<u8> {
 
 fn check(name: &str) -> Result<()> {
     let bad = |c: char| c < ' ' || c == '\u{7f}' || "\"*/:<>?\\|".contains(c);
-    ensure!(!name.contains(bad), "has a character in its name that no FAT can have");
-    ensure!(!name.ends_with(['.', ' ']), "ends in a dot or a space, which a FAT forgets");
-    ensure!(name.encode_utf16().count() <= 255, "has a name of more than 255 letters");
+    ensure!(!name.contains(bad), "a character in its name is not allowed on FAT");
+    ensure!(!name.ends_with(['.', ' ']), "ends in a dot or a space, which FAT drops");
+    ensure!(name.encode_utf16().count() <= 255, "file name longer than 255 characters");
     Ok(())
 }
 
@@ -93,7 +94,7 @@ fn is_short(part: &str, longest: usize) -> bool {
     part.len() <= longest && part.bytes().all(good) && (longest == 3 || !part.is_empty())
 }
 
-/// What of a name may stand in a short one.
+/// Returns the characters of a name that a short name may contain.
 fn shorten(part: &str) -> String {
     let kept = part.chars().filter(|c| !". ".contains(*c));
     let plain: String = kept.map(|c| if is_short(c.encode_utf8(&mut [0; 4]), 8) { c } else { '_' }).collect();
@@ -107,7 +108,7 @@ fn joined(stem: &str, extension: &str) -> [u8; 11] {
     name
 }
 
-/// A short name as it is read.
+/// Returns a short name in readable form.
 fn describe(short: &[u8; 11]) -> String {
     let part = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
     match (part(&short[..8]), part(&short[8..])) {

@@ -1,4 +1,4 @@
-//! GPT, as other people's images have it: read, and changed in both of its copies.
+//! Reads GPTs of other people's images, and updates both copies.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -13,20 +13,20 @@ const SECTOR: u64 = 512;
 const MAGIC: &[u8] = b"EFI PART";
 const HEADER: usize = 92;
 const ENTRY: usize = 128;
-/// Nobody makes more, and nobody makes them larger.
+/// The usual number of entries; no image has more.
 const MOST_ENTRIES: usize = 128;
-/// The copy at a disk's end: the entries, then the header.
+/// Size of the backup at the end of the disk: the entries, then the header.
 pub(super) const TAIL: u64 = (MOST_ENTRIES * ENTRY) as u64 + SECTOR;
 
 /// A header and its entries.
 struct Copy {
     header: Vec<u8>,
     entries: Vec<u8>,
-    /// Where the entries are, in bytes.
+    /// Byte offset of the entries.
     at: u64,
 }
 
-/// The partitions of a disk whose first sector announces a GPT.
+/// Reads the partitions of a disk with a protective MBR.
 pub(super) fn read(file: &File) -> Result<Table> {
     let copy = Copy::read(file)?;
     let mut partitions = Vec::new();
@@ -35,10 +35,10 @@ pub(super) fn read(file: &File) -> Result<Table> {
             continue;
         }
         let (first, last) = (long(entry, 32), long(entry, 40));
-        ensure!(first <= last, "has a damaged GPT: partition {number} ends before it begins");
+        ensure!(first <= last, "damaged GPT: partition {number} ends before it begins");
         let (at, end) = (place(first)?, place(last)? + SECTOR);
         let outside = end <= copy.at || at >= copy.at + copy.entries.len() as u64;
-        ensure!(first > 1 && outside, "has a damaged GPT: partition {number} lies over it");
+        ensure!(first > 1 && outside, "damaged GPT: partition {number} overlaps it");
         partitions.push(Partition { number, content: 0, at, size: end - at });
     }
     let table = Table { kind: Kind::Gpt, partitions };
@@ -46,7 +46,7 @@ pub(super) fn read(file: &File) -> Result<Table> {
     Ok(table)
 }
 
-/// Writes a partition's new end into both copies, the second of which goes to the disk's new end.
+/// Writes a partition's new end into both copies; the backup moves to the new end of the disk.
 pub(super) fn grow(file: &File, partition: &Partition, disk: u64) -> Result<()> {
     let mut copy = Copy::read(file)?;
     let old_backup = long(&copy.header, 32);
@@ -59,7 +59,7 @@ pub(super) fn grow(file: &File, partition: &Partition, disk: u64) -> Result<()> 
     copy.header[48..56].copy_from_slice(&(entries_at - 1).to_le_bytes());
     copy.header[88..92].copy_from_slice(&crc.to_le_bytes());
     let first_entries = long(&copy.header, 72);
-    // What was the end is in the middle now; the header may say that anything is.
+    // Clears the old backup, but only if it is one: the header may point anywhere.
     let mut start = [0; MAGIC.len()];
     let old_place = place(old_backup)?;
     if old_backup > 1
@@ -78,7 +78,7 @@ pub(super) fn grow(file: &File, partition: &Partition, disk: u64) -> Result<()> 
         file.write_all_at(&copy.entries, entries * SECTOR)?;
         file.write_all_at(&header, own * SECTOR)?;
     }
-    // The protective partition covers all of it.
+    // The protective partition covers the whole disk.
     let sectors = u32::try_from(last).unwrap_or(u32::MAX);
     file.write_all_at(&sectors.to_le_bytes(), 446 + 12)?;
     Ok(())
@@ -90,41 +90,41 @@ impl Copy {
         fill(file, &mut header, SECTOR)?;
         ensure!(
             header.starts_with(MAGIC),
-            "announces a GPT and has none: is it a disk with sectors of 4096 bytes?"
+            "no GPT behind its protective MBR: does the disk have 4096-byte sectors?"
         );
         let (count, size) = (word(&header, 80) as usize, word(&header, 84) as usize);
         if count > MOST_ENTRIES || size != ENTRY || word(&header, 12) as usize != HEADER {
-            bail!("has a GPT of an unknown shape ({count} entries of {size} bytes)");
+            bail!("unsupported GPT ({count} entries of {size} bytes)");
         }
         let mut signed = header.clone();
         sign(&mut signed);
-        ensure!(signed == header, "has a damaged GPT: repair it with `sgdisk --verify`");
+        ensure!(signed == header, "damaged GPT: check it with `sgdisk --verify`");
         let mut entries = vec![0; count * ENTRY];
         let at = place(long(&header, 72))?;
-        ensure!(at > SECTOR, "has a damaged GPT: its entries lie over its header");
+        ensure!(at > SECTOR, "damaged GPT: its entries overlap its header");
         fill(file, &mut entries, at)?;
-        ensure!(crc(&entries) == word(&header, 88), "has a damaged GPT: repair it with `sgdisk --verify`");
+        ensure!(crc(&entries) == word(&header, 88), "damaged GPT: check it with `sgdisk --verify`");
         Ok(Copy { header, entries, at })
     }
 }
 
-/// Where a sector begins, in bytes; what a table says may be any number.
+/// Returns the byte offset of a sector; the table may contain any number.
 fn place(sector: u64) -> Result<u64> {
-    // With what follows it, no sum of two of these is too large for a number.
+    // The bound keeps sums of two offsets from overflowing.
     match sector.checked_mul(SECTOR).filter(|place| *place < 1 << 62) {
         Some(place) => Ok(place),
-        None => bail!("has a damaged GPT: there is no sector {sector} on any disk"),
+        None => bail!("damaged GPT: sector {sector} is out of range"),
     }
 }
 
 fn fill(file: &File, bytes: &mut [u8], at: u64) -> Result<()> {
     match file.read_exact_at(bytes, at) {
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => bail!("has a GPT that is cut short"),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => bail!("truncated GPT"),
         read => Ok(read?),
     }
 }
 
-/// Writes the header's own checksum into it.
+/// Updates the header's own checksum.
 fn sign(header: &mut [u8]) {
     header[16..20].fill(0);
     let crc = crc(header);

@@ -1,67 +1,68 @@
-//! What a file holds: pieces of memory or of other files, and holes between them. Nothing is read before it is needed.
+//! File contents: pieces in memory or in other files, with holes between them. Nothing is read before it is
+//! needed.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::{fmt, io};
 
-/// Content of a file.
+/// The content of a file.
 #[derive(Debug, Clone)]
 pub struct Content {
     size: u64,
     pieces: Vec<Piece>,
 }
 
-/// Bytes of a file that are there; what lies between two pieces is a hole.
+/// A run of bytes that is present; the gaps between pieces are holes.
 #[derive(Debug, Clone)]
 pub struct Piece {
-    /// Where in the file.
+    /// Offset in the content.
     pub at: u64,
-    /// How many bytes.
+    /// Length in bytes.
     pub size: u64,
-    /// Where they come from.
+    /// Location of the bytes.
     pub source: Source,
 }
 
-/// Where bytes come from.
+/// Where bytes are stored.
 #[derive(Clone)]
 pub enum Source {
-    /// Memory.
+    /// In memory.
     Memory(Arc<[u8]>),
-    /// Another file, from there on.
+    /// In another file, from this offset on.
     File(Arc<File>, u64),
 }
 
 impl Content {
-    /// Content that is in memory.
+    /// Creates content from bytes in memory.
     pub fn bytes(bytes: impl Into<Arc<[u8]>>) -> Content {
         let bytes = bytes.into();
         let size = bytes.len() as u64;
         Content::sparse(size, vec![Piece { at: 0, size, source: Source::Memory(bytes) }])
     }
 
-    /// Content that is part of another file.
+    /// Creates content from part of another file.
     pub fn stored(file: Arc<File>, at: u64, size: u64) -> Content {
         Content::sparse(size, vec![Piece { at: 0, size, source: Source::File(file, at) }])
     }
 
-    /// Content with holes: its pieces in their order, none beyond the size.
+    /// Creates content with holes from pieces in order, none beyond the size.
     pub fn sparse(size: u64, mut pieces: Vec<Piece>) -> Content {
         pieces.retain(|piece| piece.size > 0);
         Content { size, pieces }
     }
 
-    /// How long it is.
+    /// Returns the length, holes included.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// What of it is there.
+    /// Returns the pieces that are present.
     pub fn pieces(&self) -> &[Piece] {
         &self.pieces
     }
 
-    /// All of it.
+    /// Reads the whole content.
     pub fn read(&self) -> io::Result<Vec<u8>> {
         let size = usize::try_from(self.size).map_err(|_| io::ErrorKind::FileTooLarge)?;
         let mut bytes = Vec::new();
@@ -71,7 +72,7 @@ impl Content {
         Ok(bytes)
     }
 
-    /// Fills the buffer with what is there from a place on; holes leave it as it is.
+    /// Fills the buffer from an offset on; holes leave the buffer unchanged.
     pub fn read_at(&self, at: u64, buffer: &mut [u8]) -> io::Result<()> {
         let end = at + buffer.len() as u64;
         for piece in &self.pieces {
@@ -84,7 +85,8 @@ impl Content {
         Ok(())
     }
 
-    /// Ranges of whole blocks, the last cut at the end of the file, that have all the pieces in them; neighbours are one.
+    /// Returns the block-aligned ranges that cover all pieces, with neighbors merged and the last one cut at
+    /// the end of the file.
     pub fn ranges(&self, block: u64) -> Vec<(u64, u64)> {
         let mut ranges: Vec<(u64, u64)> = Vec::new();
         for piece in &self.pieces {

@@ -1,5 +1,5 @@
-//! Trees from tar files: the formats that dpkg, GNU tar and this toolchain write. Attributes are read by their length,
-//! because a capability may well have a line feed in it.
+//! Reads trees from tar files in the formats that dpkg, GNU tar and this toolchain write. Attributes are read
+//! by length, because a capability may contain a line feed.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,31 +13,31 @@ use tar::{Entry, EntryType, Header};
 use super::{Content, Device, Kind, Node, Time, Tree};
 use crate::tree;
 
-/// Longest extension that is read: a path and attributes are a few kilobytes.
+/// Limit for an extension header; paths and attributes take a few kilobytes.
 const LONGEST_EXTENSION: u64 = 1 << 20;
 const ATTRIBUTE: &str = "SCHILY.xattr.";
 
 impl Tree {
-    /// The tree in a tar file, which must be there for as long as the tree is. Its root must come first, or is
-    /// root's with mode 755.
+    /// Reads the tree of a tar file, which must exist as long as the tree. If the root is not the first
+    /// entry, it is owned by root with mode 755.
     pub fn from_tar(path: &Path) -> Result<Tree> {
-        let shown = path.display();
-        let file = File::open(path).with_context(|| format!("`{shown}`: cannot be read"))?;
-        Tree::from_tar_file(Arc::new(file)).with_context(|| format!("`{shown}`: is no tar of a system"))
+        let display = path.display();
+        let file = File::open(path).with_context(|| format!("cannot read `{display}`"))?;
+        Tree::from_tar_file(Arc::new(file)).with_context(|| format!("`{display}`: invalid system tar"))
     }
 
-    /// The tree in a tar file that is open.
+    /// Reads the tree of an open tar file.
     pub fn from_tar_file(file: Arc<File>) -> Result<Tree> {
         read(file, false)
     }
 
-    /// Paths of a system in a tar file, not all of them: folders that are not among them are root's.
+    /// Reads part of a system from a tar file; missing parent folders are owned by root.
     pub fn from_partial_tar(file: Arc<File>) -> Result<Tree> {
         read(file, true)
     }
 }
 
-/// Reads headers and skips what is between them; what is in its buffer is not read twice.
+/// Reads headers and skips the data between them.
 struct Skimmer {
     file: BufReader<File>,
     at: u64,
@@ -63,7 +63,7 @@ impl Seek for Skimmer {
     }
 }
 
-/// What precedes an entry and is about it.
+/// Extension headers that apply to the next entry.
 #[derive(Debug, Default)]
 pub struct Extensions {
     records: BTreeMap<String, Vec<u8>>,
@@ -78,7 +78,7 @@ fn read(file: Arc<File>, partial: bool) -> Result<Tree> {
     let mut extensions = Extensions::default();
     let mut ended = 0;
     for entry in archive.entries_with_seek()?.raw(true) {
-        let mut entry = entry.context("cut short, or damaged")?;
+        let mut entry = entry.context("truncated or damaged")?;
         if extensions.take(&mut entry)? {
             continue;
         }
@@ -98,7 +98,7 @@ fn read(file: Arc<File>, partial: bool) -> Result<Tree> {
             )
             .with_context(|| format!("entry `{}`", path.escape_debug()))?;
     }
-    ensure!(ended <= length, "cut short");
+    ensure!(ended <= length, "truncated");
     Ok(tree)
 }
 
@@ -111,15 +111,15 @@ fn make_folders(tree: &mut Tree, folder: &str) -> Result<()> {
 }
 
 impl Extensions {
-    /// Keeps an entry, of those as they are in the file, that is about the next one; says whether it was one.
+    /// Consumes a raw entry if it is an extension header; returns whether it was one.
     pub fn take<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> Result<bool> {
         let kind = entry.header().entry_type();
         if !matches!(kind, EntryType::XHeader | EntryType::GNULongName | EntryType::GNULongLink) {
             return Ok(kind == EntryType::XGlobalHeader);
         }
-        ensure!(entry.size() <= LONGEST_EXTENSION, "an extension is longer than {LONGEST_EXTENSION} bytes");
+        ensure!(entry.size() <= LONGEST_EXTENSION, "extension header longer than {LONGEST_EXTENSION} bytes");
         let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).context("cut short")?;
+        entry.read_to_end(&mut bytes).context("truncated")?;
         match kind {
             EntryType::XHeader => self.records = records(&bytes)?,
             EntryType::GNULongName => self.path = Some(cut(&bytes).to_vec()),
@@ -140,16 +140,15 @@ impl Extensions {
             EntryType::Symlink => Kind::Symlink(self.target(header)?),
             EntryType::Link => {
                 let target = absolute(&self.target(header)?);
-                let id = tree
-                    .id(&target)
-                    .with_context(|| format!("is a link to `{target}`, which is not there"))?;
+                let id =
+                    tree.id(&target).with_context(|| format!("link to `{target}`, which does not exist"))?;
                 return tree.link(path, id);
             }
             EntryType::Char => Kind::Char(device()?),
             EntryType::Block => Kind::Block(device()?),
             EntryType::Fifo => Kind::Fifo,
             other => {
-                bail!("is of the kind {:?}, which is not read: write the tar without holes", other.as_byte())
+                bail!("unsupported entry type {:?}: write the tar without `--sparse`", other.as_byte())
             }
         };
         let node = Node {
@@ -164,28 +163,28 @@ impl Extensions {
         tree.insert(path, node).map(drop)
     }
 
-    /// The path, from the root on.
+    /// Returns the path, relative to the archive's root.
     pub fn path(&self, header: &Header) -> Result<String> {
         let in_header = header.path_bytes();
         let bytes = self.records.get("path").or(self.path.as_ref()).map_or(&*in_header, Vec::as_slice);
         Ok(absolute(&text(bytes)?))
     }
 
-    /// What a link leads to.
+    /// Returns the target of a link.
     pub fn target(&self, header: &Header) -> Result<String> {
         let in_header = header.link_name_bytes().unwrap_or_default();
         let bytes = self.records.get("linkpath").or(self.target.as_ref()).map_or(&*in_header, Vec::as_slice);
         text(bytes)
     }
 
-    /// The size, which must be that of its header.
+    /// Returns the size, which must match the header's.
     pub fn size<R: Read>(&self, entry: &Entry<'_, R>) -> Result<u64> {
         ensure!(
             !self.records.keys().any(|key| key.starts_with("GNU.sparse.")),
-            "a file in it has holes, which are not read: write the tar without `--sparse`"
+            "sparse files are not supported: write the tar without `--sparse`"
         );
         let size = self.number("size")?.map_or_else(|| entry.header().entry_size(), Ok)?;
-        ensure!(size == entry.size(), "an entry's size is in an extension: files of 8 GiB are not read");
+        ensure!(size == entry.size(), "files of 8 GiB or more are not supported");
         Ok(size)
     }
 
@@ -196,18 +195,18 @@ impl Extensions {
         let value = text(value)?;
         let (seconds, fraction) = value.split_once('.').unwrap_or((&value, "0"));
         let parsed: Option<(i64, u32)> = seconds.parse().ok().zip(format!("{fraction:0<9.9}").parse().ok());
-        let (seconds, nanoseconds) = parsed.with_context(|| format!("its time `{value}` is none"))?;
+        let (seconds, nanoseconds) = parsed.with_context(|| format!("invalid time `{value}`"))?;
         Ok(Time { seconds, nanoseconds })
     }
 
     fn number(&self, key: &str) -> Result<Option<u64>> {
         let Some(value) = self.records.get(key) else { return Ok(None) };
         let value = text(value)?;
-        Ok(Some(value.parse().with_context(|| format!("its {key} `{value}` is no number"))?))
+        Ok(Some(value.parse().with_context(|| format!("{key} `{value}` is not a number"))?))
     }
 }
 
-/// The records of a pax header, `LENGTH KEY=VALUE` and a line feed each.
+/// Parses the records of a pax header: `LENGTH KEY=VALUE` and a line feed each.
 fn records(mut bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut records = BTreeMap::new();
     while !bytes.is_empty() {
@@ -215,8 +214,9 @@ fn records(mut bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>> {
         let length: Option<usize> =
             space.and_then(|space| std::str::from_utf8(&bytes[..space]).ok()?.parse().ok());
         let record = space.zip(length).and_then(|(space, length)| bytes.get(space + 1..length));
-        let record = record.and_then(|record| record.strip_suffix(b"\n")).context("a damaged extension")?;
-        let equals = record.iter().position(|byte| *byte == b'=').context("a damaged extension")?;
+        let record =
+            record.and_then(|record| record.strip_suffix(b"\n")).context("damaged extension header")?;
+        let equals = record.iter().position(|byte| *byte == b'=').context("damaged extension header")?;
         records.insert(text(&record[..equals])?, record[equals + 1..].to_vec());
         bytes = &bytes[length.unwrap_or_default()..];
     }
@@ -229,19 +229,19 @@ fn attribute((key, value): (&String, &Vec<u8>)) -> Option<(String, Vec<u8>)> {
 
 fn owner(number: std::io::Result<u64>) -> Result<u32> {
     let number = number?;
-    u32::try_from(number).with_context(|| format!("its owner {number} is none"))
+    u32::try_from(number).with_context(|| format!("invalid owner {number}"))
 }
 
 fn text(bytes: &[u8]) -> Result<String> {
     let text = std::str::from_utf8(bytes);
-    Ok(text.with_context(|| format!("the name {} is not UTF-8", bytes.escape_ascii()))?.to_owned())
+    Ok(text.with_context(|| format!("the file name {} is not UTF-8", bytes.escape_ascii()))?.to_owned())
 }
 
 fn cut(bytes: &[u8]) -> &[u8] {
     bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
-/// `./usr/bin/` is `/usr/bin`.
+/// Turns `./usr/bin/` into `/usr/bin`.
 fn absolute(path: &str) -> String {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     format!("/{}", parts.join("/"))

@@ -1,4 +1,4 @@
-//! The image that was given: unpacked, once for each content, and its partitions.
+//! Opens the base image: unpacks it once per content and finds its partitions.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -12,36 +12,38 @@ use disk::{mbr, pack};
 
 use crate::cache;
 
-/// How compressed files begin.
+/// Magic numbers of compressed files.
 const PACKED: [&[u8]; 3] = [b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x1f\x8b"];
 const ZIP: &[u8] = b"PK\x03\x04";
-/// The list of packages of a Debian system, by which a root partition is known among others.
+/// Marks the root partition of a Debian system.
 const STATUS: &str = "var/lib/dpkg/status";
 
-/// An image that is only read.
+/// An image opened for reading.
 #[derive(Debug)]
 pub struct Base {
-    /// Its bytes.
+    /// The uncompressed image.
     pub file: Arc<File>,
-    /// How many.
+    /// Size in bytes.
     pub size: u64,
-    /// Its partitions.
+    /// The partition table.
     pub table: mbr::Table,
-    /// The one with the system.
+    /// The root partition.
     pub root: mbr::Partition,
 }
 
 impl Base {
     /// Opens an image, compressed or not.
     pub fn open(image: &Path) -> Result<Base> {
-        let shown = image.display();
-        let meta = fs::metadata(image).with_context(|| format!("`{shown}`: cannot be read"))?;
-        ensure!(meta.is_file(), "`{shown}`: is no file: name an image, .img, .img.xz, .img.zst or .img.gz");
+        let path_text = image.display();
+        let meta = fs::metadata(image).with_context(|| format!("cannot read `{path_text}`"))?;
+        ensure!(
+            meta.is_file(),
+            "`{path_text}`: not a regular file: name an .img, .img.xz, .img.zst or .img.gz"
+        );
         let path = raw(image)?;
-        let file =
-            Arc::new(File::open(&path).with_context(|| format!("`{}`: cannot be read", path.display()))?);
+        let file = Arc::new(File::open(&path).with_context(|| format!("cannot read `{}`", path.display()))?);
         let size = file.metadata()?.len();
-        Base::read(file, size).with_context(|| format!("`{shown}`"))
+        Base::read(file, size).with_context(|| format!("`{path_text}`"))
     }
 
     fn read(file: Arc<File>, size: u64) -> Result<Base> {
@@ -49,7 +51,7 @@ impl Base {
         for partition in &table.partitions {
             ensure!(
                 partition.end() <= size,
-                "is cut short: partition {} ends at byte {}, the file at {size}: fetch it again",
+                "truncated: partition {} ends at byte {}, the file at {size}: download it again",
                 partition.number,
                 partition.end()
             );
@@ -58,13 +60,13 @@ impl Base {
             table.partitions.iter().filter(|partition| ext4::is_there(&file, partition.at)).collect();
         let root = match linux.as_slice() {
             [] => bail!(
-                "has no partition with an ext4 file system among its {}: use an image whose system is on one",
+                "none of its {} partitions has an ext4 file system: use an image whose root file system is ext4",
                 table.partitions.len()
             ),
             [root] => **root,
             several => {
                 let system = several.iter().find(|partition| is_system(&file, partition));
-                **system.context("has several ext4 file systems and no Debian system in any of them")?
+                **system.context("has several ext4 file systems but no Debian system on any of them")?
             }
         };
         Ok(Base { file, size, table, root })
@@ -75,25 +77,25 @@ fn is_system(file: &Arc<File>, partition: &mbr::Partition) -> bool {
     Ext4::open(file.clone(), partition.at, partition.size).is_ok_and(|fs| fs.has(STATUS))
 }
 
-/// The image itself, or what is packed in it: that is kept by the hash of the packed file.
+/// Returns the image, or its unpacked copy in the cache, which is named after the hash of the packed file.
 fn raw(image: &Path) -> Result<PathBuf> {
-    let shown = image.display();
+    let path_text = image.display();
     let mut start = Vec::new();
     File::open(image)
         .and_then(|file| file.take(8).read_to_end(&mut start))
-        .with_context(|| format!("`{shown}`: cannot be read"))?;
-    ensure!(!start.starts_with(ZIP), "`{shown}`: is a zip: unpack it and name the image that was in it");
+        .with_context(|| format!("cannot read `{path_text}`"))?;
+    ensure!(!start.starts_with(ZIP), "`{path_text}`: is a zip archive: unpack it and name the image inside");
     if !PACKED.iter().any(|magic| start.starts_with(magic)) {
         return Ok(image.to_owned());
     }
     let folder = cache()?.join("bases");
-    fs::create_dir_all(&folder).with_context(|| format!("`{}`: cannot be made", folder.display()))?;
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     let place = folder.join(format!("{}.img", &pack::sha256(image)?[..32]));
-    // Another run may unpack the same.
+    // Another run may be unpacking the same image.
     let lock = File::create(place.with_extension("lock"))?;
     lock.lock()?;
     if !place.exists() {
-        eprintln!("unpacking {shown}, once");
+        eprintln!("unpacking {path_text} into the cache");
         let draft = Draft::new(&place, 0)?;
         pack::unpack(image, &draft.file)?;
         draft.keep()?;

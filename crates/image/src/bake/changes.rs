@@ -1,4 +1,4 @@
-//! What an installation has changed: takes the lists from before and after it and what was touched, changes the tree.
+//! Applies the changes of an installation to the tree: compares file lists from before and after it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,22 +8,22 @@ use disk::tree::{self, Past, Time, Tree};
 
 use super::partial::{ARCHITECTURES, inside};
 
-/// What there is of a path in a list: number, time of access, time of change.
+/// Inode number, access time and change time of a path.
 type State<'a> = (&'a str, &'a str, &'a str);
 
-/// Two lists, by path.
+/// Two file lists, by path.
 pub(super) struct Changes<'a> {
     before: HashMap<&'a str, State<'a>>,
     after: HashMap<&'a str, State<'a>>,
 }
 
 impl<'a> Changes<'a> {
-    /// Reads the lists, a path each ended by a zero byte.
+    /// Reads the lists, in which every entry ends with a zero byte.
     pub(super) fn read(before: &'a [u8], after: &'a [u8]) -> Result<Changes<'a>> {
         Ok(Changes { before: list(before)?, after: list(after)? })
     }
 
-    /// Of files that were not really there, those that somebody has read or written.
+    /// Returns the hollow files that a program has read or written.
     pub(super) fn missed(&self, hollow: &BTreeSet<String>) -> BTreeSet<String> {
         let missed = |path: &&String| {
             let (before, after) = (self.before.get(path.as_str()), self.after.get(path.as_str()));
@@ -32,8 +32,8 @@ impl<'a> Changes<'a> {
         hollow.iter().filter(missed).cloned().collect()
     }
 
-    /// Changes the tree, but for files that fit one of these patterns. What has happened since `start` has happened at
-    /// `epoch`: no clock goes into a tree.
+    /// Applies the changes to the tree, except for files that match one of these patterns. Times after
+    /// `start` become `epoch`, so that the clock does not affect the result.
     pub(super) fn apply(
         &self,
         tree: &mut Tree,
@@ -48,8 +48,8 @@ impl<'a> Changes<'a> {
         for path in gone {
             tree.remove(path);
         }
-        let made = Time { seconds: epoch, nanoseconds: 0 };
-        let at = |time: Time| if time >= start { made } else { time };
+        let installed = Time { seconds: epoch, nanoseconds: 0 };
+        let at = |time: Time| if time >= start { installed } else { time };
         let mut ids = HashMap::new();
         for (path, id, node) in touched.iter() {
             let (before, after) = (self.before.get(path), self.after.get(path));
@@ -66,20 +66,21 @@ impl<'a> Changes<'a> {
             let old = tree.get(path).filter(|_| same);
             if let Some(old) = old {
                 node.xattrs = old.xattrs.clone();
-                // Who is nobody in there stays who he is, unless a script has given it to somebody.
+                // An owner outside the namespace's range appears as nobody; it keeps its number unless a
+                // script changed it.
                 node.uid = if node.uid == inside(old.uid) { old.uid } else { node.uid };
                 node.gid = if node.gid == inside(old.gid) { old.gid } else { node.gid };
             }
             node.modified = at(node.modified);
-            let born = old.and_then(|old| old.past).map_or(made, |past| past.born);
-            node.past = Some(Past { accessed: node.modified, changed: made, born });
+            let born = old.and_then(|old| old.past).map_or(installed, |past| past.born);
+            node.past = Some(Past { accessed: node.modified, changed: installed, born });
             ids.insert(id, tree.insert(path, node).with_context(|| format!("`{path}`"))?);
         }
         Ok(())
     }
 }
 
-/// Whether a path fits a pattern whose star is in its last part only.
+/// Returns whether a path matches a pattern that has `*` in its last component only.
 fn matches_in_folder(pattern: &str, path: &str) -> bool {
     tree::parent(pattern) == tree::parent(path) && matches(tree::name(pattern), tree::name(path))
 }
@@ -87,10 +88,11 @@ fn matches_in_folder(pattern: &str, path: &str) -> bool {
 fn list(bytes: &[u8]) -> Result<HashMap<&str, State<'_>>> {
     let mut list = HashMap::new();
     for line in bytes.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
-        let line = std::str::from_utf8(line)
-            .with_context(|| format!("{}: a package has a name that is not UTF-8", line.escape_ascii()))?;
+        let line = std::str::from_utf8(line).with_context(|| {
+            format!("{}: a package has a file name that is not UTF-8", line.escape_ascii())
+        })?;
         let mut fields = line.splitn(5, ' ');
-        let mut field = || fields.next().context("a list without fields");
+        let mut field = || fields.next().context("a file list entry lacks a field");
         let (_, number, accessed, changed, path) = (field()?, field()?, field()?, field()?, field()?);
         let path = path.strip_prefix('.').unwrap_or(path);
         list.insert(if path.is_empty() { "/" } else { path }, (number, accessed, changed));

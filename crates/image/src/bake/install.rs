@@ -1,5 +1,6 @@
-//! Packages into a tree, by dpkg itself, on a part of the tree in a room of its own. Our own are installed by this machine's
-//! dpkg; those of the distribution by the tree's, and also those for which a script has to run that came with the tree.
+//! Installs packages into a tree with dpkg, in a sandbox that holds part of the tree. The host's dpkg
+//! installs our own packages. The tree's dpkg installs those of the distribution, and any package that
+//! triggers a script from the tree.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -24,47 +25,47 @@ use crate::root::enter;
 use crate::root::processor::Processor;
 
 const INSTALL: &str = include_str!("install.sh");
-/// How lines of dpkg begin that say what it is doing.
+/// Prefixes of dpkg's progress lines.
 const PROGRESS: [&str; 6] =
     ["(Reading database", "Selecting ", "Preparing ", "Unpacking ", "Setting up ", "dpkg: warning"];
-/// How often it is tried with more files than before, because a script has read one that was not there.
+/// Number of attempts. A script that reads a hollow file is repeated with that file present.
 const TRIES: usize = 4;
 
-/// How packages are installed.
+/// How to install packages.
 pub(super) enum Kind {
-    /// By this machine's dpkg, from outside: scripts must know of another root, as ours do. Nothing of another processor
-    /// runs, and it takes half a second.
+    /// With the host's dpkg, from outside: the scripts must support another root, as ours do. No program of
+    /// another processor runs, and it takes half a second.
     Outside,
-    /// By the system's own.
+    /// With the dpkg of the system itself.
     Inside(Inside),
 }
 
-/// What is needed for programs of a system to run.
+/// Requirements for running a system's own programs.
 pub(super) struct Inside {
-    /// An emulator, where this machine's processor does not run them.
+    /// An emulator, if the host cannot run them.
     pub(super) emulator: Option<PathBuf>,
-    /// Of each package, whether all before it must be configured first.
+    /// For each package, whether all packages before it must be configured first.
     pub(super) first: Vec<bool>,
-    /// Patterns of files that scripts leave behind and a machine has to make itself.
+    /// Patterns of files that scripts create but each machine must create itself.
     pub(super) remove: Vec<String>,
 }
 
 impl Inside {
-    /// For packages of a system's processor, in an order in which they can be unpacked.
+    /// Prepares the installation of packages, sorted in unpacking order.
     pub(super) fn new(architecture: &str, first: Vec<bool>, remove: &[String]) -> Result<Inside> {
         let processor = Processor::find(architecture)?;
         let emulator = match processor == Processor::find_host()? {
             true => None,
             false => Some(emulator(processor).with_context(|| {
-                format!("programs for {architecture} cannot run here: apt-get install qemu-user-static")
+                format!("cannot run programs for {architecture} here: apt-get install qemu-user-static")
             })?),
         };
         Ok(Inside { emulator, first, remove: remove.to_vec() })
     }
 }
 
-/// Installs packages that know of another root; what they change becomes as old as `epoch`. Files that fit `remove` are
-/// for a machine to make.
+/// Installs packages whose scripts support another root; changed files get the time `epoch`. Files that match
+/// `remove` are left out, because each machine must create them.
 pub fn install(
     tree: &mut Tree,
     debs: &[PathBuf],
@@ -76,13 +77,12 @@ pub fn install(
     let kind = match scripts::run_by(tree, debs, &needs.there)? {
         None => Kind::Outside,
         Some(package) => {
-            eprintln!("installing inside of the image, where scripts of its own {package} have to run");
+            eprintln!("installing inside the image, because scripts of its package {package} have to run");
             let first = debs.iter().map(|deb| needs_others_first(deb)).collect::<Result<_>>()?;
             let inside = Inside::new(architecture, first, remove);
-            Kind::Inside(
-                inside
-                    .with_context(|| format!("the image has scripts of {package}, which run in it alone"))?,
-            )
+            Kind::Inside(inside.with_context(|| {
+                format!("scripts of the image's package {package} have to run inside the image")
+            })?)
         }
     };
     run(tree, debs, architecture, epoch, &kind)
@@ -93,7 +93,7 @@ fn needs_others_first(deb: &Path) -> Result<bool> {
     Ok(Stanza(&control).field("Pre-Depends").is_some())
 }
 
-/// Installs packages; what they change becomes as old as `epoch`.
+/// Installs packages; changed files get the time `epoch`.
 pub(super) fn run(
     tree: &mut Tree,
     debs: &[PathBuf],
@@ -103,11 +103,11 @@ pub(super) fn run(
 ) -> Result<()> {
     let debs = debs
         .iter()
-        .map(|deb| fs::canonicalize(deb).with_context(|| format!("`{}`: cannot be read", deb.display())))
+        .map(|deb| fs::canonicalize(deb).with_context(|| format!("cannot read `{}`", deb.display())))
         .collect::<Result<Vec<_>>>()?;
     let mut needed = BTreeSet::new();
     for _ in 0..TRIES {
-        // By the clock of file systems, which stays behind the other by a tick.
+        // File systems use the coarse clock, which lags behind the precise one by up to a tick.
         let now = clock_gettime(ClockId::RealtimeCoarse);
         let start = Time { seconds: now.tv_sec, nanoseconds: now.tv_nsec as u32 };
         let (answer, hollow) =
@@ -127,12 +127,11 @@ pub(super) fn run(
     }
     let read: Vec<&str> = needed.iter().take(3).map(String::as_str).collect();
     bail!(
-        "a package's script reads other files each time, {} among them: leave it out of the image",
+        "a package's script reads different files on every attempt, such as {}: leave the package out of the image",
         read.join(", ")
     )
 }
 
-/// One installation.
 struct Run<'a> {
     tree: &'a Tree,
     needed: &'a BTreeSet<String>,
@@ -142,7 +141,7 @@ struct Run<'a> {
     kind: &'a Kind,
 }
 
-/// What it has to say.
+/// File lists and other results from the sandbox.
 struct Answer {
     lists: [Vec<u8>; 2],
     touched: Arc<File>,
@@ -151,16 +150,17 @@ struct Answer {
 impl Run<'_> {
     fn answer(&self) -> Result<(Answer, BTreeSet<String>)> {
         let (words, emulator) = self.words()?;
-        let enter::Room { mut child, input, answer: said } = enter::start(&words, emulator, Stdio::piped())?;
+        let enter::Room { mut child, input, answer: output } =
+            enter::start(&words, emulator, Stdio::piped())?;
         let input = BufWriter::with_capacity(1 << 20, input);
-        let mut complaints = child.stderr.take().context("a child without complaints")?;
+        let mut complaints = child.stderr.take().context("no pipe for the stderr of the child")?;
         let (written, answer, complaint) = std::thread::scope(|scope| {
             let complaint = scope.spawn(move || {
                 let mut text = Vec::new();
                 let _ = complaints.read_to_end(&mut text);
                 text
             });
-            let answer = scope.spawn(move || Answer::read(said));
+            let answer = scope.spawn(move || Answer::read(output));
             let written = self.give(input);
             let answer = answer.join().expect("reading does not panic");
             (written, answer, complaint.join().expect("reading does not panic"))
@@ -168,12 +168,12 @@ impl Run<'_> {
         let status = child.wait()?;
         if !status.success() {
             let complaint = String::from_utf8_lossy(&complaint);
-            bail!("the packages were not installed: {}", reason(&complaint));
+            bail!("cannot install the packages: {}", reason(&complaint));
         }
         Ok((answer?, written?))
     }
 
-    /// Writes packages and the part of the tree; the paths of files that are not really there.
+    /// Writes the packages and the partial tree. Returns the paths of the hollow files.
     fn give(&self, input: impl Write) -> Result<BTreeSet<String>> {
         let mut tar = tar::Builder::new(input);
         enter::put_packages(&mut tar, self.debs)?;
@@ -191,7 +191,7 @@ impl Run<'_> {
         Ok(hollow)
     }
 
-    /// What runs in the room, and an emulator for it.
+    /// Returns the command to run in the sandbox, and its emulator.
     fn words(&self) -> Result<(Vec<OsString>, Option<&Path>)> {
         let mut words: Vec<OsString> = ["sh", "-c", INSTALL, "install"].map(OsString::from).into();
         words.push(self.epoch.to_string().into());
@@ -213,39 +213,39 @@ impl Run<'_> {
 }
 
 impl Answer {
-    fn read(mut said: impl BufRead) -> Result<Answer> {
+    fn read(mut output: impl BufRead) -> Result<Answer> {
         let mut lists = [Vec::new(), Vec::new()];
         for list in &mut lists {
-            let length = length(&mut said)?;
-            said.by_ref().take(length).read_to_end(list)?;
+            let length = length(&mut output)?;
+            output.by_ref().take(length).read_to_end(list)?;
         }
-        let length = length(&mut said)?;
+        let length = length(&mut output)?;
         let mut touched = nameless()?;
-        let read = std::io::copy(&mut said.take(length), &mut touched)?;
-        ensure!(read == length, "the answer is cut short");
+        let read = std::io::copy(&mut output.take(length), &mut touched)?;
+        ensure!(read == length, "the sandbox's output is truncated");
         touched.seek(SeekFrom::Start(0))?;
         Ok(Answer { lists, touched: Arc::new(touched) })
     }
 }
 
-fn length(said: &mut impl BufRead) -> Result<u64> {
+fn length(output: &mut impl BufRead) -> Result<u64> {
     let mut line = String::new();
-    said.read_line(&mut line)?;
-    line.trim().parse().context("the answer is cut short")
+    output.read_line(&mut line)?;
+    line.trim().parse().context("the sandbox's output is truncated")
 }
 
-/// What dpkg says last is that it has failed; why, it has said before.
+/// dpkg's last line only says that it failed; the reason comes earlier.
 fn reason(complaint: &str) -> String {
     let progress = |line: &str| PROGRESS.iter().any(|word| line.starts_with(word));
     let lines: Vec<&str> =
         complaint.lines().map(str::trim).filter(|line| !line.is_empty() && !progress(line)).collect();
-    // A script's own words come before dpkg's.
+    // A script's own messages come before dpkg's.
     let why = lines.iter().position(|line| line.contains("error") || line.contains("not found"));
     let from = why.unwrap_or(lines.len().saturating_sub(3)).saturating_sub(1);
     lines[from..lines.len().min(from + 3)].join(": ")
 }
 
-/// A file that has no name any more, and is gone when nobody reads it.
+/// Creates a temporary file without a name, which disappears when it is closed.
 fn nameless() -> Result<File> {
     let name = format!("bake-{}-{:?}.tar", std::process::id(), std::thread::current().id());
     let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "-.".contains(*c)).collect();

@@ -1,4 +1,4 @@
-//! What packages need of a system before they are installed into it: their processor, and other packages.
+//! Checks what packages need from a system before they are installed: its processor and other packages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,47 +12,46 @@ use disk::tree::Tree;
 
 const STATUS: &str = "/var/lib/dpkg/status";
 
-/// What a system has of what packages need.
+/// Packages a system has, and dependencies it lacks.
 pub(super) struct Needs {
-    /// Its packages, and those that are installed into it.
+    /// Its packages and those to be installed.
     pub(super) there: Vec<Package>,
-    /// What is not among them; of each, one alternative is enough.
+    /// Missing dependencies; each group lists the alternatives.
     pub(super) missing: Vec<Vec<Relation>>,
 }
 
-/// The processor that a system is for.
+/// Returns the processor a system is built for.
 pub(super) fn architecture(tree: &Tree) -> Result<String> {
     let status = status(tree)?;
     let dpkg = paragraphs(&status).find(|paragraph| paragraph.field("Package") == Some("dpkg"));
     let architecture = dpkg.and_then(|dpkg| dpkg.field("Architecture"));
-    Ok(architecture
-        .context("has no dpkg among its packages, so nothing can be installed into it")?
-        .to_owned())
+    Ok(architecture.context("dpkg is not installed in it, so packages cannot be installed")?.to_owned())
 }
 
 impl Needs {
-    /// Refuses packages of another processor.
+    /// Compares packages with the system. A package for another processor is an error.
     pub(super) fn read(tree: &Tree, debs: &[PathBuf], architecture: &str) -> Result<Needs> {
         let status = status(tree)?;
         let installed = paragraphs(&status).filter(|paragraph| is_installed(*paragraph));
-        // Whatever somebody has put into the list by hand, nothing can be installed beside it by name.
+        // Malformed entries are skipped: no package can depend on them by name.
         let mut there: Vec<Package> = installed.filter_map(|p| Package::described(p, STATUS).ok()).collect();
         let before = there.len();
         for deb in debs {
-            let shown = deb.display();
+            let file = deb.display();
             let package = Package::described(Stanza(&control(deb)?), STATUS);
-            let package = package.with_context(|| format!("`{shown}`"))?;
+            let package = package.with_context(|| format!("`{file}`"))?;
             let own = &package.architecture;
             ensure!(
                 own == architecture || own == "all",
-                "is a system for {architecture}, and `{shown}` is for {own}: take the package for {architecture}"
+                "the system is for {architecture}, but `{file}` is for {own}: use the package for {architecture}"
             );
             there.push(package);
         }
         let mut missing: Vec<Vec<Relation>> = Vec::new();
         for group in there[before..].iter().flat_map(Package::needs) {
-            let found = group.iter().any(|relation| there.iter().any(|package| package.satisfies(relation)));
-            if !found && !missing.contains(group) {
+            let is_satisfied =
+                group.iter().any(|relation| there.iter().any(|package| package.satisfies(relation)));
+            if !is_satisfied && !missing.contains(group) {
                 missing.push(group.clone());
             }
         }
@@ -62,17 +61,14 @@ impl Needs {
 }
 
 fn status(tree: &Tree) -> Result<String> {
-    ensure!(
-        tree.get(STATUS).is_some(),
-        "has no Debian system in its root partition: `{STATUS}` is not there"
-    );
-    String::from_utf8(tree.read(STATUS)?).with_context(|| format!("`{STATUS}` in it is not UTF-8"))
+    ensure!(tree.get(STATUS).is_some(), "no Debian system in its root partition: `{STATUS}` does not exist");
+    String::from_utf8(tree.read(STATUS)?).with_context(|| format!("its `{STATUS}` is not UTF-8"))
 }
 
 fn control(deb: &Path) -> Result<String> {
-    let shown = deb.display();
-    let bytes = fs::read(deb).with_context(|| format!("`{shown}`: cannot be read"))?;
-    deb::control(&bytes).with_context(|| format!("`{shown}`"))
+    let file = deb.display();
+    let bytes = fs::read(deb).with_context(|| format!("cannot read `{file}`"))?;
+    deb::control(&bytes).with_context(|| format!("`{file}`"))
 }
 
 fn paragraphs(status: &str) -> impl Iterator<Item = Stanza<'_>> {

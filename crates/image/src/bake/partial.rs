@@ -1,5 +1,6 @@
-//! The part of a tree that packages are installed into: all paths, and what files hold where scripts read it. Every other
-//! file is as long as it is, and empty; whoever reads one is found out by its time of access.
+//! Writes the part of a tree that packages are installed into: every path, but contents only where scripts
+//! read them. All other files are hollow: sparse files of the right size. Their access times show whether a
+//! program read them.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, Write};
@@ -11,7 +12,7 @@ use tar::{Builder, EntryType, Header};
 use super::scripts;
 use crate::root::enter::IMAGE;
 
-/// Folders whose files are there: what dpkg and the scripts of packages work with.
+/// Folders whose files keep their contents: dpkg and package scripts read them.
 const READ: [&str; 6] = [
     "/etc/",
     DATABASE,
@@ -21,27 +22,28 @@ const READ: [&str; 6] = [
     "/usr/lib/tmpfiles.d/",
 ];
 const DATABASE: &str = "/var/lib/dpkg/";
-/// Larger ones are programs.
+/// Larger files are programs.
 const LARGEST: u64 = 256 << 10;
-/// Where programs of the system itself run, all is there that is no larger: such as memory that is kept on the card.
+/// The limit when the system's own programs run; larger files are data such as swap files.
 const LARGEST_OF_ALL: u64 = 256 << 20;
-/// How many users and groups a namespace has.
+/// Number of user and group IDs in a namespace.
 const IDENTITIES: u32 = 65_536;
 const NOBODY: u32 = 65_534;
-/// For which processors dpkg installs beside its own.
+/// Lists the foreign processors that dpkg accepts.
 pub(super) const ARCHITECTURES: &str = "/var/lib/dpkg/arch";
 
-/// Who works with a part.
+/// The reader of a partial tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum For<'a> {
-    /// This machine's dpkg, to which the system is one for that processor. It installs these packages; scripts of others are
-    /// not there for it.
+    /// The host's dpkg, which treats the system as one for this processor and installs these packages.
+    /// Scripts of other packages are hidden from it.
     Dpkg(&'a str, &'a [String]),
-    /// The programs that are in the system.
+    /// The system's own programs.
     Itself,
 }
 
-/// Adds the part to a tar; gives the paths of files that are not really there. `needed` are there as well.
+/// Adds the partial tree to a tar and returns the paths of the hollow files. Files in `needed` keep their
+/// contents.
 pub(super) fn write(
     tree: &Tree,
     needed: &BTreeSet<String>,
@@ -50,7 +52,7 @@ pub(super) fn write(
 ) -> Result<BTreeSet<String>> {
     let mut hollow = BTreeSet::new();
     let mut earlier: HashMap<Id, &str> = HashMap::new();
-    // Under whichever of its names a file is needed.
+    // A needed file may be listed under any of its hard links.
     let needed: HashSet<Id> = needed.iter().filter_map(|path| tree.id(path)).collect();
     for (path, id, node) in tree.iter() {
         if whom.never_sees(path) {
@@ -68,7 +70,7 @@ pub(super) fn write(
             Kind::Symlink(target) => link(builder, EntryType::Symlink, path, node, target)?,
             Kind::File(content) => {
                 if content.size() == 0 || whom.reads(path, content) || needed.contains(&id) {
-                    let bytes = content.read().with_context(|| format!("`{path}`: cannot be read"))?;
+                    let bytes = content.read().with_context(|| format!("cannot read `{path}`"))?;
                     append(builder, EntryType::Regular, path, node, &bytes)?;
                 } else {
                     append_hole(builder, path, node, content.size())?;
@@ -76,12 +78,12 @@ pub(super) fn write(
                 }
                 earlier.insert(id, path);
             }
-            // Nobody may make devices in a namespace. Of these, scripts find nothing.
+            // An unprivileged namespace cannot create devices, so scripts do not see any.
             Kind::Char(_) | Kind::Block(_) | Kind::Fifo | Kind::Socket => {}
         }
     }
     if let For::Dpkg(architecture, _) = whom {
-        // Without this, dpkg takes packages of another processor for foreign ones.
+        // Without this file, dpkg treats packages for another processor as foreign.
         let list = Node::new(Kind::File(Content::bytes([])), 0o644, 0);
         append(builder, EntryType::Regular, ARCHITECTURES, &list, format!("{architecture}\n").as_bytes())?;
     }
@@ -89,7 +91,8 @@ pub(super) fn write(
 }
 
 impl For<'_> {
-    /// Whether a file is kept from it: what dpkg is told instead, and scripts that came with the system.
+    /// Returns whether a path is hidden: the list of processors, which is replaced, and scripts that came
+    /// with the system.
     fn never_sees(self, path: &str) -> bool {
         let For::Dpkg(_, packages) = self else { return false };
         path == ARCHITECTURES
@@ -121,7 +124,7 @@ fn link(out: &mut Builder<impl Write>, kind: EntryType, path: &str, node: &Node,
     out.append_link(&mut header(node, kind), format!(".{IMAGE}{path}"), to)
 }
 
-/// A file that is one hole: the map of what is there has nothing but its end.
+/// Appends a sparse file that is one hole.
 fn append_hole(out: &mut Builder<impl Write>, path: &str, node: &Node, size: u64) -> io::Result<()> {
     let mut header = header(node, EntryType::GNUSparse);
     let gnu = header.as_gnu_mut().ok_or(io::ErrorKind::Unsupported)?;
@@ -135,12 +138,12 @@ fn append_hole(out: &mut Builder<impl Write>, path: &str, node: &Node, size: u64
 fn octal(number: u64) -> [u8; 12] {
     let mut field = [0; 12];
     let text = format!("{number:011o}");
-    // Beyond 8 GiB the length is another one; nothing is read of it.
+    // The size is truncated beyond 8 GiB, which does no harm: the file is not read.
     field[..11].copy_from_slice(&text.as_bytes()[text.len() - 11..]);
     field
 }
 
-/// Who somebody is in a namespace, where there are no more than `nobody` and those before.
+/// Returns an ID as it appears in the namespace, where larger ones become nobody's.
 pub(super) fn inside(identity: u32) -> u32 {
     if identity < IDENTITIES { identity } else { NOBODY }
 }

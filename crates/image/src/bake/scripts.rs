@@ -1,5 +1,5 @@
-//! Scripts that came with a system: takes the system and packages, says whether dpkg would run one of them. Those run
-//! nowhere but in the system itself.
+//! Determines whether dpkg would run scripts that came with a system. Those scripts may only run inside that
+//! system.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,23 +13,23 @@ use disk::tree::Tree;
 
 const INFO: &str = "/var/lib/dpkg/info/";
 const KINDS: [&str; 4] = ["preinst", "postinst", "prerm", "postrm"];
-/// Fields that name packages which another one may take the place of.
+/// Control fields by which a package can replace others.
 const INSTEAD_OF: [&str; 3] = ["Conflicts", "Breaks", "Replaces"];
 
-/// Whose script a file is, by its path.
+/// Returns the package that a script belongs to, by the script's path.
 pub(super) fn owner(path: &str) -> Option<&str> {
     let (name, kind) = path.strip_prefix(INFO)?.rsplit_once('.')?;
     KINDS.contains(&kind).then_some(name.split(':').next().unwrap_or(name))
 }
 
-/// The first package of which dpkg would run a script that came with the system: an earlier version of one that is
-/// installed, unless the very same script comes with that as well, or one that has to make room.
+/// Returns the first package whose script from the system dpkg would run: an older version of a package being
+/// installed, unless the new version has the identical script, or a package being replaced.
 pub(super) fn run_by(tree: &Tree, debs: &[PathBuf], there: &[Package]) -> Result<Option<String>> {
     let scripts: Vec<(&str, &str)> =
         tree.below("/var/lib/dpkg/info").filter_map(|(path, ..)| Some((path, owner(path)?))).collect();
     for file in debs {
         let describe = || format!("`{}`", file.display());
-        let bytes = fs::read(file).with_context(|| format!("{}: cannot be read", describe()))?;
+        let bytes = fs::read(file).with_context(|| format!("cannot read {}", describe()))?;
         let text = deb::control(&bytes).with_context(describe)?;
         let control = Stanza(&text);
         let name = control.field("Package").unwrap_or_default();

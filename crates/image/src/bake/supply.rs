@@ -1,5 +1,5 @@
-//! What a system lacks of its own distribution: takes what packages need, chooses it from the lock of the system's suite,
-//! and has the system's own dpkg install it, in the system itself.
+//! Adds distribution packages that a system lacks: chooses them from the lock of the system's suite, and
+//! installs them with the system's own dpkg inside the system.
 
 use std::path::PathBuf;
 
@@ -13,23 +13,24 @@ use super::needs::Needs;
 use crate::board::Suite;
 use crate::lock::{self, Lock};
 
-/// What a system says that it is; the second one is a link to the first in most.
+/// Files that identify the release; the second is usually a link to the first.
 const RELEASE: [&str; 2] = ["/usr/lib/os-release", "/etc/os-release"];
 
-/// Where packages come from that an image lacks.
+/// Source of the packages that an image lacks.
 #[derive(Debug)]
 pub struct Stock<'a> {
-    /// Releases whose archives are known.
+    /// Releases with a known archive.
     pub suites: Vec<Suite>,
     /// The folder of the lock files.
     pub locks: PathBuf,
-    /// Whether the lock files are written anew: then for whose boards, and what else they must have.
+    /// Whether to rewrite the lock files; then the workspace whose boards they are for, and the packages they
+    /// must also contain.
     pub update: Option<(&'a Workspace, &'a [Vec<Relation>])>,
-    /// The folder of what was fetched before.
+    /// The download cache.
     pub cache: PathBuf,
 }
 
-/// Installs what is missing; what changes becomes as old as `epoch`.
+/// Installs what is missing; changed files get the time `epoch`.
 pub(super) fn add(
     tree: &mut Tree,
     needs: Needs,
@@ -40,16 +41,15 @@ pub(super) fn add(
     let missing: Vec<String> = needs.missing.iter().map(|group| describe(group)).collect();
     let (inside, debs) = choose(tree, needs, architecture, stock).map_err(|why| {
         anyhow!(
-            "lacks what the packages need: {}: {why:#}: install that in the image first, or make one without --base",
+            "lacks required packages: {}: {why:#}: install them in the image first, or build without --base",
             missing.join(", ")
         )
     })?;
-    run(tree, &debs, architecture, epoch, &Kind::Inside(inside)).with_context(|| {
-        format!("lacks what the packages need: {}: it cannot be installed in it", missing.join(", "))
-    })
+    run(tree, &debs, architecture, epoch, &Kind::Inside(inside))
+        .with_context(|| format!("lacks required packages: {}: cannot install them", missing.join(", ")))
 }
 
-/// The files of what is missing and of all that it needs in turn, and how they are installed.
+/// Chooses the missing packages and their dependencies, and how to install them.
 fn choose(
     tree: &Tree,
     needs: Needs,
@@ -66,15 +66,15 @@ fn choose(
     let packages = lock.solve(&suite.wish(needs.missing, needs.there))?;
     let (files, _) = lock::files(suite, &packages, &stock.cache)?;
     let names: Vec<String> = packages.iter().map(|p| format!("{} {}", p.name, p.version)).collect();
-    eprintln!("installing from {}, which the image lacks: {}", suite.name, names.join(", "));
+    eprintln!("installing packages the image lacks, from {}: {}", suite.name, names.join(", "));
     let first = packages.iter().map(|package| !package.pre_depends.is_empty()).collect();
     Ok((Inside::new(architecture, first, &suite.system.remove)?, files))
 }
 
-/// The release that a system says it is of.
+/// Returns the suite that matches the system's os-release.
 pub(super) fn suite<'a>(tree: &Tree, stock: &'a Stock<'_>) -> Result<&'a Suite> {
     let text = RELEASE.iter().find_map(|path| String::from_utf8(tree.read(path).ok()?).ok());
-    let text = text.context("it does not say of which distribution it is")?;
+    let text = text.context("it has no os-release")?;
     let field = |name: &str| {
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         value.unwrap_or_default().trim_matches(['"', '\''])
@@ -84,7 +84,7 @@ pub(super) fn suite<'a>(tree: &Tree, stock: &'a Stock<'_>) -> Result<&'a Suite> 
     suite.with_context(|| {
         let known = stock.suites.iter().map(|suite| format!("{} {}", suite.distribution, suite.name));
         format!(
-            "no archive is known of `{distribution} {codename}`, which it is (known: {})",
+            "its release `{distribution} {codename}` is unknown: expected one of {}",
             known.collect::<Vec<_>>().join(", ")
         )
     })

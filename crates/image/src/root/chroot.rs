@@ -1,5 +1,6 @@
-//! The root as packages' scripts see it while they run, each confined: a few devices, and for a foreign processor this
-//! machine's programs in the place of its own. Everything that is put in is taken out again by [`Chroot::leave`].
+//! The root file system while package scripts run in it, each of them confined. It has a few devices and, for
+//! a foreign processor, host programs in place of its own. [`Chroot::leave`] removes everything that was
+//! added.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -16,31 +17,31 @@ use super::processor::Processor;
 
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
-/// Where this machine's programs are, seen from inside.
+/// Where host programs are mounted inside the root.
 const STAND_INS: &str = "/.stand-ins";
-/// First on the PATH.
+/// First folder in `PATH`.
 const FIRST: &str = "/.first";
 
-/// A root that programs can run in.
+/// A root file system that programs can run in.
 pub(super) struct Chroot<'a> {
     root: &'a Path,
     plan: &'a Plan,
     log: File,
     mounted: Vec<PathBuf>,
-    made: Vec<PathBuf>,
+    added: Vec<PathBuf>,
 }
 
 impl<'a> Chroot<'a> {
-    /// Prepares it; `stand_ins` is a folder with this machine's programs.
+    /// Prepares the root; `stand_ins` is a folder with host programs.
     pub(super) fn enter(root: &'a Path, stand_ins: Option<&Path>, plan: &'a Plan, log: File) -> Result<Self> {
-        let mut chroot = Self { root, plan, log, mounted: Vec::new(), made: Vec::new() };
+        let mut chroot = Self { root, plan, log, mounted: Vec::new(), added: Vec::new() };
         for folder in ["proc", "dev", "sys", "run", "tmp"] {
             fs::create_dir_all(root.join(folder))?;
         }
         for device in DEVICES {
             let path = format!("dev/{device}");
             fs::write(root.join(&path), "")?;
-            chroot.made.push(root.join(&path));
+            chroot.added.push(root.join(&path));
             chroot.bind(&Path::new("/dev").join(device), &path)?;
         }
         chroot.script("usr/sbin/policy-rc.d", include_str!("../../../../image/policy-rc.d"))?;
@@ -54,25 +55,25 @@ impl<'a> Chroot<'a> {
         Ok(chroot)
     }
 
-    /// Puts this machine's programs in front of the root's own, and over its interpreters.
+    /// Puts host programs first in `PATH` and over the root's interpreters.
     fn stand_in(&mut self, stand_ins: &Path, first: &Path) -> Result<()> {
         let here = Processor::find_host()?;
         self.folder(&STAND_INS[1..])?;
         self.bind(stand_ins, &STAND_INS[1..])?;
-        // A processor's libraries have a folder to themselves, so both kinds can be there at once.
+        // Each processor has its own library folder, so both can be present.
         let libraries = here.libraries.trim_start_matches('/');
         self.folder(libraries)?;
         self.bind(&stand_ins.join(libraries), libraries)?;
         if let Some((link, target)) = here.link {
-            // As base-files wants it.
+            // The same link that base-files creates.
             self.folder(target)?;
             let link = self.root.join(link.trim_start_matches('/'));
             symlink(target, &link)?;
-            self.made.push(link);
+            self.added.push(link);
         }
         let loader = self.root.join(here.loader.trim_start_matches('/'));
         symlink(format!("{STAND_INS}{}", here.loader), &loader)?;
-        self.made.push(loader);
+        self.added.push(loader);
         for folder in ["usr/bin", "usr/sbin"] {
             for entry in fs::read_dir(stand_ins.join(folder))? {
                 let entry = entry?;
@@ -96,14 +97,15 @@ impl<'a> Chroot<'a> {
         Ok(())
     }
 
-    /// Runs a program in it; what it says goes into the log, and its end into the error.
+    /// Runs a program in the root. Its output goes to the log, whose end becomes part of an error.
     pub(super) fn run(&mut self, words: &[&str], environment: &[(&str, &str)]) -> Result<()> {
         let from = self.log.seek(SeekFrom::End(0))?;
         writeln!(self.log, "+ {}", words.join(" "))?;
         let status = self.command(words, environment)?.status();
-        let status = status.with_context(|| format!("`{}` does not start in the root", words[0]))?;
+        let status =
+            status.with_context(|| format!("cannot start `{}` in the root file system", words[0]))?;
         if !status.success() {
-            bail!("`{}` failed in the root:\n{}", words.join(" "), self.tail(from)?);
+            bail!("`{}` failed in the root file system:\n{}", words.join(" "), self.tail(from)?);
         }
         Ok(())
     }
@@ -122,7 +124,7 @@ impl<'a> Chroot<'a> {
             ("DEBIAN_FRONTEND", "noninteractive"),
             ("DEBCONF_NONINTERACTIVE_SEEN", "true"),
             ("SOURCE_DATE_EPOCH", &epoch),
-            // The kernel's package would make an initramfs, and the next package another.
+            // Otherwise the kernel package would build an initramfs, and later packages would rebuild it.
             ("INITRD", "No"),
         ];
         let variables = every.iter().chain(environment).map(|(name, value)| format!("{name}={value}"));
@@ -133,7 +135,7 @@ impl<'a> Chroot<'a> {
         Ok(command)
     }
 
-    /// The last lines of the log.
+    /// Returns the last lines of the log.
     fn tail(&mut self, from: u64) -> Result<String> {
         self.log.seek(SeekFrom::Start(from))?;
         let mut bytes = Vec::new();
@@ -143,18 +145,18 @@ impl<'a> Chroot<'a> {
         Ok(lines[lines.len().saturating_sub(25)..].join("\n"))
     }
 
-    /// From now on a program that always answered yes is what it is.
+    /// Makes a program real again that so far was replaced by `true`.
     pub(super) fn real(&mut self, name: &str) -> Result<()> {
         Ok(fs::remove_file(self.root.join(&FIRST[1..]).join(name))?)
     }
 
-    /// Lays some of this machine's programs over the root's own.
+    /// Mounts some host programs over the root's own.
     pub(super) fn stand_in_for(&mut self, names: &[String]) -> Result<()> {
         let folder = self.root.join(&STAND_INS[1..]);
         for name in names {
             let inner = format!("usr/bin/{name}");
             let (program, own) = (folder.join(&inner), self.root.join(&inner));
-            // A name of several, such as `awk`, is a link in both.
+            // An alternative such as `awk` is a link in both systems.
             if is_program(&program) && !program.is_symlink() && own.is_file() && !own.is_symlink() {
                 self.bind(&program, &inner)?;
             }
@@ -162,8 +164,8 @@ impl<'a> Chroot<'a> {
         Ok(())
     }
 
-    /// Takes this machine's libraries off the path that everything sees; only its programs are told where they are. A
-    /// hook of an initramfs takes what fits `/usr/lib/*/libkmod.so.*`, whatever it is for.
+    /// Unmounts the host's libraries from the path that all programs see; only host programs still find them.
+    /// An initramfs hook copies every match of `/usr/lib/*/libkmod.so.*`, for any processor.
     pub(super) fn hide_libraries(&mut self) -> Result<Vec<(&'static str, String)>> {
         let folder = Processor::find_host()?.libraries;
         let path = self.root.join(folder.trim_start_matches('/'));
@@ -172,23 +174,23 @@ impl<'a> Chroot<'a> {
         };
         unmount(&path, UnmountFlags::DETACH)?;
         self.mounted.remove(at);
-        self.made.retain(|made| *made != path);
+        self.added.retain(|added| *added != path);
         fs::remove_dir(&path)?;
         let moved = format!("{STAND_INS}{folder}");
         Ok(vec![("PERL5LIB", format!("{moved}/perl-base")), ("LD_LIBRARY_PATH", moved)])
     }
 
-    /// Lays a folder of the build over one of the root.
+    /// Mounts a build folder over one of the root.
     pub(super) fn overlay(&mut self, source: &Path, inner: &str) -> Result<()> {
         self.bind(source, inner)
     }
 
-    /// Takes everything out again.
+    /// Removes everything that was added.
     pub(super) fn leave(mut self) -> Result<()> {
         while let Some(path) = self.mounted.pop() {
             unmount(&path, UnmountFlags::DETACH).with_context(|| format!("`{}`", path.display()))?;
         }
-        while let Some(path) = self.made.pop() {
+        while let Some(path) = self.added.pop() {
             let is_folder = fs::symlink_metadata(&path)?.is_dir();
             if is_folder { fs::remove_dir_all(&path)? } else { fs::remove_file(&path)? }
         }
@@ -198,7 +200,7 @@ impl<'a> Chroot<'a> {
     fn folder(&mut self, inner: &str) -> Result<PathBuf> {
         let path = self.root.join(inner);
         fs::create_dir(&path).with_context(|| format!("`/{inner}`"))?;
-        self.made.push(path.clone());
+        self.added.push(path.clone());
         Ok(path)
     }
 
@@ -206,27 +208,27 @@ impl<'a> Chroot<'a> {
         let path = self.root.join(inner);
         fs::write(&path, text)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
-        self.made.push(path);
+        self.added.push(path);
         Ok(())
     }
 
     fn bind(&mut self, source: &Path, inner: &str) -> Result<()> {
         let target = self.root.join(inner);
         mount_bind(source, &target)
-            .with_context(|| format!("`{}` cannot be bound over `/{inner}`", source.display()))?;
+            .with_context(|| format!("cannot mount `{}` over `/{inner}`", source.display()))?;
         self.mounted.push(target);
         Ok(())
     }
 }
 
-/// Lets the kernel run a foreign processor's programs in this namespace by an emulator, or finds that the host's
-/// kernel does so already.
+/// Registers an emulator for a foreign processor's programs in this namespace, unless the host's kernel
+/// already has one.
 pub(super) fn emulate(processor: Processor, emulator: Option<&Path>, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
     let Some(emulator) = emulator else {
-        bail!("programs for {0} cannot run here: apt-get install qemu-user-static", processor.deb)
+        bail!("cannot run programs for {0} here: apt-get install qemu-user-static", processor.deb)
     };
-    // Since Linux 6.7 every user namespace has its own list; before, there is the host's.
+    // Since Linux 6.7, every user namespace has its own binfmt_misc; before, there is only the host's.
     if mount("binfmt_misc", folder, "binfmt_misc", MountFlags::empty(), None).is_err() {
         let host = format!("/proc/sys/fs/binfmt_misc/qemu-{}", processor.machine);
         let known = fs::read_to_string(&host).unwrap_or_default();
@@ -234,13 +236,13 @@ pub(super) fn emulate(processor: Processor, emulator: Option<&Path>, folder: &Pa
             return Ok(());
         }
         bail!(
-            "programs for {} cannot run here: the kernel is older than 6.7 and has no list of emulators for a \
+            "cannot run programs for {} here: the kernel is older than 6.7 and cannot register an emulator for a \
              namespace: as root run `apt-get install qemu-user-static binfmt-support`",
             processor.deb
         );
     }
     let line = processor.registration(emulator);
-    fs::write(folder.join("register"), line.as_encoded_bytes()).context("the emulator cannot be registered")
+    fs::write(folder.join("register"), line.as_encoded_bytes()).context("cannot register the emulator")
 }
 
 fn is_program(path: &Path) -> bool {

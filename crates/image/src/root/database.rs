@@ -1,5 +1,5 @@
-//! dpkg's database of packages that are unpacked and not configured yet: takes what [`super::deb`] kept, writes
-//! `/var/lib/dpkg`. And apt's list of what came only because something else needs it.
+//! Writes dpkg's database in `/var/lib/dpkg` for packages that are unpacked but not configured, from the data
+//! that [`super::deb`] kept, and apt's list of automatically installed packages.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -16,26 +16,22 @@ use super::deb::Unpacked;
 
 const SCRIPTS: [&str; 5] = ["preinst", "postinst", "prerm", "postrm", "config"];
 
-/// A package as its scripts know it.
+/// Package data that its scripts need.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// Its name.
     pub name: String,
-    /// The start of its files' names in `info/`.
+    /// Prefix of its files in `info/`.
     pub(super) prefix: String,
-    /// Its processor.
     pub(super) architecture: String,
-    /// Whether it has a script that runs before it is unpacked.
+    /// Whether it has a preinst script.
     pub(super) preinst: bool,
-    /// Whether every system has it.
     pub(super) essential: bool,
-    /// Its control file.
     pub(super) control: String,
-    /// Kinds of its files in `info/`.
+    /// Suffixes of its files in `info/`.
     pub(super) kinds: Vec<String>,
 }
 
-/// Writes the database; the packages in order.
+/// Writes the database; returns the packages in order.
 pub(super) fn write(root: &Path, packages: &[Unpacked]) -> Result<Vec<Entry>> {
     let dpkg = root.join("var/lib/dpkg");
     for folder in ["info", "triggers", "updates", "parts", "alternatives"] {
@@ -67,14 +63,14 @@ pub(super) fn write(root: &Path, packages: &[Unpacked]) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Every package with what dpkg says of it.
+/// Returns every package with its status.
 pub(super) fn states(root: &Path) -> Result<Vec<(String, String)>> {
     let text = fs::read_to_string(root.join("var/lib/dpkg/status"))?;
     let of = |s: Stanza<'_>| Some((s.field("Package")?.to_owned(), s.field("Status")?.to_owned()));
     Ok(stanzas(&text).filter_map(of).collect())
 }
 
-/// apt's list of packages that nobody asked for by name.
+/// Writes apt's list of automatically installed packages.
 pub(super) fn automatic(root: &Path, architecture: &str, names: &[String]) -> Result<()> {
     let mut text = String::new();
     for name in names {
@@ -86,8 +82,8 @@ pub(super) fn automatic(root: &Path, architecture: &str, names: &[String]) -> Re
 
 fn entry(package: &Unpacked) -> Result<Entry> {
     let control = Stanza(&package.control);
-    let name = control.field("Package").context("a control file without `Package:`")?;
-    let architecture = control.field("Architecture").context("a control file without `Architecture:`")?;
+    let name = control.field("Package").context("the control file has no `Package:`")?;
+    let architecture = control.field("Architecture").context("the control file has no `Architecture:`")?;
     let same = control.field("Multi-Arch") == Some("same");
     Ok(Entry {
         name: name.to_owned(),
@@ -100,9 +96,10 @@ fn entry(package: &Unpacked) -> Result<Entry> {
     })
 }
 
-/// The control file with the package's state and the sums of its configuration files.
+/// Returns the control file with the package's status and the checksums of its configuration files.
 fn paragraph(root: &Path, package: &Unpacked) -> Result<String> {
-    let (first, rest) = package.control.trim_end().split_once('\n').context("a control file of one line")?;
+    let (first, rest) =
+        package.control.trim_end().split_once('\n').context("the control file has only one line")?;
     let mut text = format!("{first}\nStatus: install ok unpacked\n{rest}\n");
     let conffiles =
         package.info.get("conffiles").map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
@@ -110,7 +107,7 @@ fn paragraph(root: &Path, package: &Unpacked) -> Result<String> {
         text.push_str("Conffiles:\n");
     }
     for path in conffiles.lines() {
-        // One that earlier versions had, and that goes at an upgrade.
+        // Earlier versions had this file; dpkg removes it on upgrade.
         if let Some(gone) = path.strip_prefix("remove-on-upgrade ") {
             let _ = writeln!(text, " {gone} newconffile remove-on-upgrade");
             continue;
@@ -123,7 +120,7 @@ fn paragraph(root: &Path, package: &Unpacked) -> Result<String> {
     Ok(text)
 }
 
-/// Who is interested in what, in dpkg's form: paths in one file, names in one each.
+/// Collects trigger interests in dpkg's format: paths in one file, named triggers in a file each.
 fn triggers_of(triggers: &str, package: &str, interest: &mut BTreeMap<String, String>) {
     for line in triggers.lines() {
         let mut words = line.split_whitespace();

@@ -1,4 +1,5 @@
-//! One .deb, unpacked: its files into a folder, its control files and what dpkg's database says of it kept.
+//! Unpacks a .deb: extracts its files into a folder and keeps its control files and the data for dpkg's
+//! database.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
@@ -15,20 +16,18 @@ use tar::{Archive, Entry, EntryType};
 
 use crate::pattern::Filter;
 
-/// What a package was, and where its files went.
+/// An unpacked package.
 #[derive(Debug, Default)]
 pub(super) struct Unpacked {
-    /// Its control file.
     pub(super) control: String,
-    /// Its other control files: scripts, triggers, checksums.
+    /// Other control files: scripts, triggers, checksums.
     pub(super) info: BTreeMap<String, Vec<u8>>,
-    /// Paths in the order of the archive, as dpkg lists them.
+    /// Paths in archive order, as dpkg lists them.
     pub(super) paths: Vec<String>,
-    /// Its folders: the first package that has one says what it is like.
+    /// Folders in the package. The first package with a folder sets its owner and mode.
     pub(super) folders: Vec<(PathBuf, Folder)>,
 }
 
-/// What a folder is like.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Folder {
     pub(super) mode: u32,
@@ -36,7 +35,7 @@ pub(super) struct Folder {
     pub(super) gid: u32,
 }
 
-/// Unpacks a package into a root.
+/// Unpacks a package into a root file system.
 pub(super) fn unpack(deb: &Path, root: &Path, filter: &Filter<'_>) -> Result<Unpacked> {
     let bytes = fs::read(deb).with_context(|| format!("`{}`", deb.display()))?;
     let mut unpacked = Unpacked::default();
@@ -54,7 +53,7 @@ pub(super) fn unpack(deb: &Path, root: &Path, filter: &Filter<'_>) -> Result<Unp
             }
         }
     }
-    ensure!(!unpacked.control.is_empty(), "it has no control file");
+    ensure!(!unpacked.control.is_empty(), "no control file in it");
     Ok(unpacked)
 }
 
@@ -63,7 +62,7 @@ fn open<'a>(name: &str, bytes: &'a [u8], most: u64) -> Result<Box<dyn Read + 'a>
         Some("xz") => Box::new(unpack::xz(bytes, most)),
         Some("gz") => Box::new(unpack::gzip(bytes, most)),
         Some("tar") => Box::new(bytes),
-        _ => bail!("its `{name}` is packed in a way that is not read here"),
+        _ => bail!("unsupported compression of its `{name}`"),
     })
 }
 
@@ -94,28 +93,28 @@ fn file<R: Read>(
     about.size(entry)?;
     let inner = inner(Path::new(&about.path(&header)?))?;
     let path = root.join(&inner);
-    let shown = if inner.as_os_str().is_empty() { "/.".to_owned() } else { format!("/{}", inner.display()) };
+    let name = if inner.as_os_str().is_empty() { "/.".to_owned() } else { format!("/{}", inner.display()) };
     let (mode, uid, gid) = (header.mode()? & 0o7777, id(header.uid()?)?, id(header.gid()?)?);
     let folder_or_link = matches!(header.entry_type(), EntryType::Directory | EntryType::Symlink);
-    if filter.skips(&shown, folder_or_link) {
-        // In dpkg's list all the same: it knows what it would have unpacked.
-        unpacked.paths.push(shown);
+    if filter.skips(&name, folder_or_link) {
+        // dpkg lists excluded paths as well.
+        unpacked.paths.push(name);
         return Ok(());
     }
     if let Some(parent) = path.parent().filter(|parent| parent.starts_with(root)) {
         fs::create_dir_all(parent)?;
     }
-    let made = match header.entry_type() {
+    let result = match header.entry_type() {
         EntryType::Directory => {
-            let made = fs::create_dir_all(&path);
+            let result = fs::create_dir_all(&path);
             unpacked.folders.push((inner, Folder { mode, uid, gid }));
-            made
+            result
         }
         EntryType::Regular | EntryType::Continuous => regular(entry, &path, mode, uid, gid),
         EntryType::Symlink => {
             let target = about.target(&header)?;
-            ensure!(!target.is_empty(), "`{shown}`: a symbolic link without a target");
-            // A root begins with those that join `/bin` and `/usr/bin`, and a package has them too.
+            ensure!(!target.is_empty(), "`{name}`: symbolic link without a target");
+            // A root starts with the links for merged /usr, which a package may also contain.
             match fs::read_link(&path) {
                 Ok(there) if there == Path::new(&target) => Ok(()),
                 _ => symlink(&target, &path).and_then(|()| lchown(&path, Some(uid), Some(gid))),
@@ -123,42 +122,42 @@ fn file<R: Read>(
         }
         EntryType::Link => {
             let target = about.target(&header)?;
-            ensure!(!target.is_empty(), "`{shown}`: a hard link without a target");
+            ensure!(!target.is_empty(), "`{name}`: hard link without a target");
             fs::hard_link(root.join(self::inner(Path::new(&target))?), &path)
         }
-        other => bail!("`{shown}`: is a {other:?}, which is not unpacked here"),
+        other => bail!("`{name}`: unsupported file type {other:?}"),
     };
-    made.with_context(|| format!("`{shown}`: cannot be written"))?;
-    unpacked.paths.push(shown);
+    result.with_context(|| format!("cannot write `{name}`"))?;
+    unpacked.paths.push(name);
     Ok(())
 }
 
 fn regular<R: Read>(entry: &mut Entry<'_, R>, path: &Path, mode: u32, uid: u32, gid: u32) -> io::Result<()> {
-    // Not over what is there: two packages with one file would depend on who is first.
+    // Does not overwrite: if two packages had the same file, the result would depend on their order.
     let mut file = File::create_new(path)?;
     io::copy(entry, &mut file)?;
-    // In this order: a change of owner takes set-uid away.
+    // In this order, because a change of owner clears set-uid.
     chown(path, Some(uid), Some(gid))?;
     file.set_permissions(Permissions::from_mode(mode))?;
     let modified = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(entry.header().mtime()?));
     file.set_modified(modified.ok_or(io::ErrorKind::InvalidData)?)
 }
 
-/// A path below the root, which leads nowhere else.
+/// Returns a relative path; an error if it leads out of the root.
 fn inner(path: &Path) -> Result<PathBuf> {
     let mut inner = PathBuf::new();
     for part in path.components() {
         match part {
             Component::Normal(name) => inner.push(name),
             Component::CurDir | Component::RootDir => {}
-            _ => bail!("`{}`: leads out of the root", path.display()),
+            _ => bail!("`{}`: leads out of the root file system", path.display()),
         }
     }
     Ok(inner)
 }
 
 fn id(number: u64) -> Result<u32> {
-    u32::try_from(number).context("an owner's number is too large")
+    u32::try_from(number).context("the owner's ID is too large")
 }
 
 #[cfg(test)]
@@ -172,7 +171,7 @@ mod tests {
 
     use super::{Filter, Unpacked};
 
-    /// What a package that is unpacked nowhere near the system leads to.
+    /// Unpacks a package into a temporary folder.
     fn unpack(name: &str, deb: &[u8]) -> anyhow::Result<Unpacked> {
         struct Folder(PathBuf);
         impl Drop for Folder {
@@ -186,7 +185,7 @@ mod tests {
         super::unpack(&folder.0.join("a.deb"), &folder.0.join("root"), &Filter { leave_out: &[], keep: &[] })
     }
 
-    /// A package whose files are archives of the one file that is given.
+    /// Builds a package whose archives contain the given file.
     fn package(control: &[u8], data: &[u8]) -> Vec<u8> {
         package_of(control, "data.tar", data)
     }
@@ -221,10 +220,10 @@ mod tests {
     fn a_time_that_no_clock_has_is_an_error() {
         let deb = package(&archive("control", |_| ()), &archive("file", |header| header.set_mtime(u64::MAX)));
         let error = unpack("time", &deb).expect_err("a time");
-        assert_eq!(format!("{error:#}"), "`/file`: cannot be written: invalid data");
+        assert_eq!(format!("{error:#}"), "cannot write `/file`: invalid data");
     }
 
-    /// A name of 3 GB, and scripts of 3 GB, are half a megabyte of zeros that were packed.
+    /// Half a megabyte of compressed zeros unpacks to a 3 GB name and to 3 GB scripts.
     #[test]
     fn a_name_and_a_script_are_read_up_to_a_bound() {
         let long = archive("././@LongLink", |header| {
@@ -233,14 +232,14 @@ mod tests {
         });
         let data = package_of(&archive("control", |_| ()), "data.tar.xz", &packed(&long[..512], 2 << 20));
         let error = unpack("name", &data).expect_err("a name");
-        assert_eq!(format!("{error:#}"), "an extension is longer than 1048576 bytes");
+        assert_eq!(format!("{error:#}"), "extension header longer than 1048576 bytes");
         let large = archive("control", |header| header.set_size(3 << 30));
         let deb = package_of(b"", "control.tar.xz", &packed(&large[..512], 80 << 20));
         let error = unpack("script", &deb).expect_err("a script");
         assert_eq!(format!("{error:#}"), "unpacks to more than the limit of 67108864 bytes");
     }
 
-    /// That, and then zeros.
+    /// Compresses the start, followed by zeros.
     fn packed(start: &[u8], zeros: u64) -> Vec<u8> {
         let mut packer = XzWriter::new(Vec::new(), XzOptions::with_preset(0)).expect("xz");
         std::io::copy(&mut Cursor::new(start).chain(std::io::repeat(0).take(zeros)), &mut packer)

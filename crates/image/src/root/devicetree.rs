@@ -1,21 +1,22 @@
-//! Which modules a board needs before its root is mounted: takes its device tree and the kernel's list of aliases,
-//! follows from the nodes that a root can be behind to everything they depend on.
+//! Finds the kernel modules a board needs before its root is mounted. It follows the device tree from the
+//! nodes that a root can be behind to all their suppliers, and looks the nodes up in the kernel's module
+//! aliases.
 //!
-//! A list by hand missed the regulator that a Pi 4's card slot hangs on.
+//! A hand-written list missed the regulator of the Pi 4's card slot.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
 use common::glob::matches;
 
-/// Modules for the nodes whose names fit one of the patterns, and for all that those depend on.
+/// Returns the modules for nodes that match one of the patterns, and for everything those nodes depend on.
 pub(super) fn modules(tree: &[u8], aliases: &str, patterns: &[String]) -> Result<BTreeSet<String>> {
     let tree = Tree::read(tree)?;
     let aliases: Vec<(&str, &str)> = aliases.lines().filter_map(alias).collect();
     let fit =
         |node: &Node| patterns.iter().any(|p| matches(p, node.name.split('@').next().unwrap_or_default()));
     let mut todo: Vec<usize> = (0..tree.nodes.len()).filter(|i| fit(&tree.nodes[*i])).collect();
-    let (mut seen, mut found) = (BTreeSet::new(), BTreeSet::new());
+    let (mut seen, mut modules) = (BTreeSet::new(), BTreeSet::new());
     while let Some(index) = todo.pop() {
         let node = &tree.nodes[index];
         if !node.works() || !seen.insert(index) {
@@ -26,15 +27,15 @@ pub(super) fn modules(tree: &[u8], aliases: &str, patterns: &[String]) -> Result
         for compatible in node.compatible() {
             let name = node.name.split('@').next().unwrap_or_default();
             let asked = format!("of:N{name}T(null)C{compatible}");
-            found.extend(
+            modules.extend(
                 aliases.iter().filter(|(p, _)| matches(p, &asked)).map(|(_, module)| (*module).to_owned()),
             );
         }
     }
-    Ok(found)
+    Ok(modules)
 }
 
-/// Properties that name other nodes, with the property of those that says how many words follow the name.
+/// Properties that refer to other nodes, with the property that gives the number of argument cells.
 const REFERENCES: [(&str, &str); 14] = [
     ("clocks", "#clock-cells"),
     ("assigned-clocks", "#clock-cells"),
@@ -69,7 +70,7 @@ impl Node {
         bytes.split(|b| *b == 0).filter(|s| !s.is_empty()).map(|s| String::from_utf8_lossy(s).into_owned())
     }
 
-    /// A property of numbers.
+    /// Returns the property as a list of cells.
     fn words(&self, property: &str) -> Vec<u32> {
         let bytes = self.properties.get(property).map(Vec::as_slice).unwrap_or_default();
         bytes.chunks_exact(4).map(|word| u32::from_be_bytes([word[0], word[1], word[2], word[3]])).collect()
@@ -82,18 +83,18 @@ struct Tree {
 }
 
 impl Tree {
-    /// Reads a flattened device tree (the specification's chapter 5).
+    /// Reads a flattened device tree (chapter 5 of the specification).
     fn read(blob: &[u8]) -> Result<Tree> {
         let word = |at: usize| -> Result<u32> {
-            let bytes = blob.get(at..at + 4).context("a device tree is cut short")?;
+            let bytes = blob.get(at..at + 4).context("the device tree is truncated")?;
             Ok(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
         };
         let text = |at: usize| -> Result<String> {
-            let rest = blob.get(at..).context("a device tree is cut short")?;
-            let end = rest.iter().position(|b| *b == 0).context("a device tree is cut short")?;
+            let rest = blob.get(at..).context("the device tree is truncated")?;
+            let end = rest.iter().position(|b| *b == 0).context("the device tree is truncated")?;
             Ok(String::from_utf8_lossy(&rest[..end]).into_owned())
         };
-        ensure!(word(0)? == 0xd00d_feed, "no device tree");
+        ensure!(word(0)? == 0xd00d_feed, "not a device tree");
         let (mut at, strings) = (word(8)? as usize, word(12)? as usize);
         let (mut nodes, mut stack): (Vec<Node>, Vec<usize>) = (Vec::new(), Vec::new());
         loop {
@@ -110,9 +111,9 @@ impl Tree {
                 3 => {
                     let (length, name) = (word(at)? as usize, text(strings + word(at + 4)? as usize)?);
                     let value =
-                        blob.get(at + 8..at + 8 + length).context("a device tree is cut short")?.to_vec();
+                        blob.get(at + 8..at + 8 + length).context("the device tree is truncated")?.to_vec();
                     at = (at + 8 + length).next_multiple_of(4);
-                    let node = *stack.last().context("a device tree has a property without a node")?;
+                    let node = *stack.last().context("the device tree has a property without a node")?;
                     nodes[node].properties.insert(name, value);
                 }
                 4 => {}
@@ -124,10 +125,10 @@ impl Tree {
         Ok(Tree { nodes, handles })
     }
 
-    /// The nodes that one needs to work.
+    /// Returns the nodes that a node needs to work.
     fn suppliers(&self, index: usize) -> Vec<usize> {
         let node = &self.nodes[index];
-        let mut found = Vec::new();
+        let mut suppliers = Vec::new();
         for property in node.properties.keys() {
             let known = REFERENCES.iter().find(|(name, _)| name == property).map(|(_, cells)| *cells);
             let gpio = property.ends_with("-gpios") || property.ends_with("-gpio");
@@ -143,18 +144,18 @@ impl Tree {
             while let Some(word) = words.get(at) {
                 at += 1;
                 if let Some(target) = self.handles.get(word) {
-                    found.push(*target);
+                    suppliers.push(*target);
                     at += self.nodes[*target].words(cells).first().copied().unwrap_or_default() as usize;
                 }
             }
         }
         if node.properties.contains_key("interrupts") {
-            found.extend(self.interrupt_parent(index));
+            suppliers.extend(self.interrupt_parent(index));
         }
-        found
+        suppliers
     }
 
-    /// Inherited from the nearest node above that says it.
+    /// Inherited from the nearest ancestor that sets it.
     fn interrupt_parent(&self, index: usize) -> Option<usize> {
         let mut at = Some(index);
         while let Some(node) = at.map(|i| &self.nodes[i]) {
@@ -171,7 +172,7 @@ impl Tree {
 fn alias(line: &str) -> Option<(&str, &str)> {
     let mut words = line.strip_prefix("alias of:")?.split(' ');
     let pattern = words.next()?;
-    // The pattern with its first word, which was cut off above.
+    // The pattern including its first word, which was cut off above.
     let start = line.find("of:")?;
     Some((&line[start..start + 3 + pattern.len()], words.next()?))
 }

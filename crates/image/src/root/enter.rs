@@ -1,9 +1,9 @@
-//! The way into a room: a user namespace whose root is nobody on this machine, with nothing of this machine but its
-//! programs, read-only. Takes a tar of what shall be in the room and a program, gives the program's answer. Nothing of the
-//! host is mounted, owned or changed, and all of it ends with this process.
+//! Starts a program in a sandbox (a "room"): a user namespace whose root has no rights on the host and which
+//! sees only the host's programs, read-only. The sandbox gets its contents as a tar and returns the program's
+//! output. Nothing on the host is mounted, owned or changed, and everything ends with this process.
 //!
-//! Who is root in a room makes mounts and keeps the order; it is trusted. What packages bring runs one step further in, by
-//! the room's program `confine`, where it can undo none of that.
+//! The sandbox's root is trusted: it mounts file systems. Code from packages is not: the program `confine`
+//! runs it one level deeper, where it cannot undo those mounts.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -15,37 +15,36 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{geteuid, getuid};
 use tar::{Builder, Header};
 
-/// The program that runs what nobody vouches for.
+/// Runs untrusted code in the sandbox.
 pub(crate) const CONFINE: &str = "/confine";
-/// The folder of a room that a system is made in.
+/// Folder in which a system is built.
 pub(crate) const IMAGE: &str = "/image";
-/// Another one, which confined programs do not see.
+/// Work folder, hidden from confined programs.
 pub(crate) const WORK: &str = "/work";
-/// A third one, which is only read.
+/// Package folder, read-only.
 pub(crate) const PACKAGES: &str = "/packages";
-/// Where an emulator is in a room.
+/// Path of an emulator in the sandbox.
 pub(crate) const EMULATOR: &str = "/emulator";
 
 const STEPS: [&str; 3] = [include_str!("enter.sh"), include_str!("room.sh"), include_str!("confine.sh")];
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// Identities that a system uses, `nobody` among them.
+/// Number of IDs that a system uses, up to nobody's.
 const IDENTITIES: u32 = 65_536;
-/// Root's, where `/etc/subuid` sets none apart: no distribution, container or service has identities between these and
-/// `systemd-nspawn`'s.
+/// First ID for root when `/etc/subuid` has no range: no distribution, container or service uses IDs between
+/// these and those of `systemd-nspawn`.
 const UNUSED: u32 = 0x7000_0000;
 
-/// A program in a room.
+/// A program running in a sandbox.
 #[derive(Debug)]
 pub(crate) struct Room {
-    /// Its process.
     pub(crate) child: Child,
-    /// What it is told: first a tar of what is in the room.
+    /// Its input; starts with a tar of the sandbox's contents.
     pub(crate) input: ChildStdin,
-    /// What it answers.
+    /// Its output.
     pub(crate) answer: BufReader<ChildStdout>,
 }
 
-/// Starts a program as root of a room; it goes on when it has got its tar.
+/// Starts a program as the sandbox's root; it continues when it has received its tar.
 pub(crate) fn start<W: AsRef<OsStr>>(words: &[W], emulator: Option<&Path>, errors: Stdio) -> Result<Room> {
     let [enter, room, confine] = STEPS;
     let mut child = Command::new("unshare")
@@ -59,18 +58,18 @@ pub(crate) fn start<W: AsRef<OsStr>>(words: &[W], emulator: Option<&Path>, error
         .stdout(Stdio::piped())
         .stderr(errors)
         .spawn()
-        .context("`unshare` does not start: apt-get install util-linux")?;
-    let mut input = child.stdin.take().context("a child without input")?;
-    let mut answer = BufReader::new(child.stdout.take().context("a child without output")?);
+        .context("cannot start `unshare`: apt-get install util-linux")?;
+    let mut input = child.stdin.take().context("no pipe for the stdin of the child")?;
+    let mut answer = BufReader::new(child.stdout.take().context("no pipe for the stdout of the child")?);
     let mut ready = String::new();
     answer.read_line(&mut ready)?;
     ensure!(
         ready == "ready\n",
-        "no user namespace can be made: the kernel or a sysctl forbids it: as root run `sysctl -w \
+        "cannot create a user namespace: the kernel or a sysctl forbids it: as root run `sysctl -w \
          user.max_user_namespaces=10000`, in a container allow `unshare`"
     );
     if let Err(error) = give_identities(child.id()) {
-        // It waits for them, and ends with its input.
+        // The program is waiting for its IDs and ends when its input closes.
         drop(input);
         child.wait()?;
         return Err(error);
@@ -79,18 +78,17 @@ pub(crate) fn start<W: AsRef<OsStr>>(words: &[W], emulator: Option<&Path>, error
     Ok(Room { child, input, answer })
 }
 
-/// Puts a file into the tar of what is in a room; only the room's root may change it.
+/// Adds a file to the sandbox's tar; only the sandbox's root may change it.
 pub(crate) fn put(tar: &mut Builder<impl Write>, path: &str, mode: u32, bytes: &[u8]) -> Result<()> {
     append(tar, path, mode, bytes.len() as u64, bytes)
 }
 
-/// The same of a file that there is.
+/// Adds a file of the host to the sandbox's tar.
 pub(crate) fn put_file(tar: &mut Builder<impl Write>, path: &str, mode: u32, file: &Path) -> Result<()> {
-    let opened = fs::File::open(file).with_context(|| format!("`{}`: cannot be read", file.display()))?;
+    let opened = fs::File::open(file).with_context(|| format!("cannot read `{}`", file.display()))?;
     append(tar, path, mode, opened.metadata()?.len(), opened)
 }
 
-/// Puts packages into it.
 pub(crate) fn put_packages(tar: &mut Builder<impl Write>, debs: &[PathBuf]) -> Result<()> {
     for (deb, name) in debs.iter().zip(names(debs)) {
         let path = format!("{PACKAGES}/{name}");
@@ -99,7 +97,7 @@ pub(crate) fn put_packages(tar: &mut Builder<impl Write>, debs: &[PathBuf]) -> R
     Ok(())
 }
 
-/// What packages are called in [`PACKAGES`]: numbered, so that two may have one name.
+/// Returns the names of packages in [`PACKAGES`], numbered so that two may have the same name.
 pub(crate) fn names(debs: &[PathBuf]) -> Vec<String> {
     let name = |deb: &PathBuf| deb.file_name().unwrap_or_default().to_string_lossy().into_owned();
     debs.iter().enumerate().map(|(number, deb)| format!("{number}/{}", name(deb))).collect()
@@ -112,8 +110,8 @@ fn append(tar: &mut Builder<impl Write>, path: &str, mode: u32, size: u64, bytes
     Ok(tar.append_data(&mut header, format!(".{path}"), bytes)?)
 }
 
-/// Maps identities of a room to those that were set apart for this user, and to nobody's where this is root: whoever
-/// breaks out of a room is not this user, and owns nothing.
+/// Maps the sandbox's IDs to the range set apart for this user, or for root to unused IDs. A process that
+/// escapes from the sandbox is not this user and owns nothing.
 fn give_identities(child: u32) -> Result<()> {
     let root = geteuid().is_root();
     for (tool, file, map) in
@@ -122,19 +120,21 @@ fn give_identities(child: u32) -> Result<()> {
         let range = range(file, getuid().as_raw());
         if root {
             let start = range.unwrap_or(UNUSED);
-            fs::write(format!("/proc/{child}/{map}"), format!("0 {start} {IDENTITIES}")).with_context(|| {
-                format!(
-                    "{map}: the container that this runs in does not have the {IDENTITIES} identities from {start} on: \
-                     give it those, or name others for root in `{file}`"
-                )
-            })?;
+            fs::write(format!("/proc/{child}/{map}"), format!("0 {start} {IDENTITIES}")).with_context(
+                || {
+                    format!(
+                        "{map}: this container does not have the {IDENTITIES} IDs from {start} on: \
+                     add them to the container, or set another range for root in `{file}`"
+                    )
+                },
+            )?;
             continue;
         }
         let words = [child, 0, range?, IDENTITIES].map(|number| number.to_string());
         let ended = Command::new(tool)
             .args(words)
             .output()
-            .with_context(|| format!("`{tool}` does not start: apt-get install uidmap"))?;
+            .with_context(|| format!("cannot start `{tool}`: apt-get install uidmap"))?;
         if !ended.status.success() {
             bail!("{}", String::from_utf8_lossy(&ended.stderr).trim());
         }
@@ -142,7 +142,7 @@ fn give_identities(child: u32) -> Result<()> {
     Ok(())
 }
 
-/// The start of this user's range in `/etc/subuid` or `/etc/subgid`.
+/// Returns the start of this user's range in `/etc/subuid` or `/etc/subgid`.
 fn range(file: &str, user: u32) -> Result<u32> {
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let number = user.to_string();
@@ -157,14 +157,14 @@ fn range(file: &str, user: u32) -> Result<u32> {
         let owner = fields.next()?;
         let (start, count) = (fields.next()?.parse().ok()?, fields.next()?.parse::<u32>().ok()?);
         let own = owner == number || Some(owner) == name;
-        // A range with root in it would be no range apart.
+        // A range that includes root would not isolate anything.
         (own && start > 0 && count >= IDENTITIES).then_some(start)
     });
     start.with_context(|| {
         let name = name.unwrap_or(&number);
         format!(
-            "`{file}`: has no {IDENTITIES} identities for {name}: as root run `usermod --add-subuids 100000-165535 \
-             --add-subgids 100000-165535 {name}`, with another range where that one is taken"
+            "`{file}`: has no range of {IDENTITIES} IDs for {name}: as root run `usermod --add-subuids 100000-165535 \
+             --add-subgids 100000-165535 {name}`, with another range if that one is taken"
         )
     })
 }

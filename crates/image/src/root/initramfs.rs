@@ -1,4 +1,5 @@
-//! The initramfs: made by the distribution's own tool inside the root, with exactly the modules that the board needs.
+//! Builds the initramfs with the distribution's own tool inside the root, with only the modules that the
+//! board needs.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -13,10 +14,10 @@ use super::chroot::Chroot;
 use super::processor::Processor;
 use super::{Plan, devicetree};
 
-/// What makes it small and the same on every day; the machine itself makes later ones as Debian does.
+/// Makes the initramfs small and reproducible. Later ones, built on the machine, use Debian's defaults.
 pub(crate) const CONFIGURATION: &str = include_str!("../../../../image/initramfs.conf");
 
-/// Makes it; the modules that were asked for.
+/// Builds the initramfs; returns the requested modules.
 pub(super) fn make(chroot: &mut Chroot<'_>, root: &Path, plan: &Plan, work: &Path) -> Result<Vec<String>> {
     let kernel = kernel(root)?;
     let modules = modules(root, &kernel, plan)?;
@@ -26,7 +27,7 @@ pub(super) fn make(chroot: &mut Chroot<'_>, root: &Path, plan: &Plan, work: &Pat
     fs::write(folder.join("modules"), modules.join("\n") + "\n")?;
     chroot.overlay(&folder, "etc/initramfs-tools")?;
     chroot.real("update-initramfs")?;
-    // What hooks of the kernel's packages go by.
+    // Hooks of the kernel packages check this variable.
     let mut environment = vec![("DEB_MAINT_PARAMS", "'configure'".to_owned())];
     chroot.stand_in_for(&plan.for_initramfs)?;
     environment.extend(chroot.hide_libraries()?);
@@ -37,22 +38,22 @@ pub(super) fn make(chroot: &mut Chroot<'_>, root: &Path, plan: &Plan, work: &Pat
     Ok(modules)
 }
 
-/// The version of the one kernel.
+/// Returns the version of the only kernel.
 pub(super) fn kernel(root: &Path) -> Result<String> {
-    let mut found = Vec::new();
+    let mut kernels = Vec::new();
     for entry in fs::read_dir(root.join("usr/lib/modules")).context("no kernel is installed")? {
-        found.push(entry?.file_name().to_string_lossy().into_owned());
+        kernels.push(entry?.file_name().to_string_lossy().into_owned());
     }
-    match found.as_slice() {
+    match kernels.as_slice() {
         [kernel] => Ok(kernel.clone()),
-        _ => bail!("one kernel was expected and there are {}: {}", found.len(), found.join(", ")),
+        _ => bail!("expected one kernel, found {}: {}", kernels.len(), kernels.join(", ")),
     }
 }
 
 fn modules(root: &Path, kernel: &str, plan: &Plan) -> Result<Vec<String>> {
-    let wanted = &plan.initramfs;
-    let mut modules: BTreeSet<String> = wanted.modules.iter().cloned().collect();
-    if wanted.device_trees.is_empty() {
+    let initramfs = &plan.initramfs;
+    let mut modules: BTreeSet<String> = initramfs.modules.iter().cloned().collect();
+    if initramfs.device_trees.is_empty() {
         return Ok(modules.into_iter().collect());
     }
     let path = root.join(format!("usr/lib/modules/{kernel}/modules.alias"));
@@ -61,15 +62,19 @@ fn modules(root: &Path, kernel: &str, plan: &Plan) -> Result<Vec<String>> {
     for folder in [format!("usr/lib/linux-image-{kernel}"), format!("usr/lib/modules/{kernel}/dtb")] {
         for entry in WalkDir::new(root.join(folder)).into_iter().filter_map(Result::ok) {
             let name = entry.file_name().to_string_lossy();
-            if wanted.device_trees.iter().any(|pattern| tree_matches(pattern, &name)) {
+            if initramfs.device_trees.iter().any(|pattern| tree_matches(pattern, &name)) {
                 let blob = fs::read(entry.path())?;
-                let found = devicetree::modules(&blob, &aliases, &wanted.nodes);
-                modules.extend(found.with_context(|| format!("`{name}`"))?);
+                let tree_modules = devicetree::modules(&blob, &aliases, &initramfs.nodes);
+                modules.extend(tree_modules.with_context(|| format!("`{name}`"))?);
                 trees += 1;
             }
         }
     }
-    ensure!(trees > 0, "kernel {kernel} has no device tree that fits {}", wanted.device_trees.join(", "));
+    ensure!(
+        trees > 0,
+        "kernel {kernel} has no device tree that matches {}",
+        initramfs.device_trees.join(", ")
+    );
     Ok(modules.into_iter().collect())
 }
 
@@ -80,7 +85,8 @@ fn tree_matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// A program of this machine in it would not run there, and is only noticed when the board does not boot.
+/// A host program in the initramfs would not run there, and the mistake would only show when the board does
+/// not boot.
 fn nothing_foreign(
     chroot: &mut Chroot<'_>,
     root: &Path,
@@ -92,7 +98,7 @@ fn nothing_foreign(
     if here == Processor::find(&plan.architecture)? {
         return Ok(());
     }
-    // By the tool that knows how many archives, packed or not, one is made of.
+    // unmkinitramfs handles any number of archives, packed or not.
     chroot.run(&["unmkinitramfs", &format!("/boot/initrd.img-{kernel}"), "/tmp/initramfs"], environment)?;
     let folder = root.join("tmp/initramfs");
     for entry in WalkDir::new(&folder) {
@@ -100,8 +106,11 @@ fn nothing_foreign(
         let mut start = [0; 20];
         let whole = entry.file_type().is_file() && File::open(entry.path())?.read_exact(&mut start).is_ok();
         if whole && start.starts_with(b"\x7fELF") && start[18..20] == here.elf.to_le_bytes() {
-            let shown = entry.path().strip_prefix(&folder)?.display();
-            bail!("the initramfs has a program for {}, `{shown}`: a stand-in was copied into it", here.deb);
+            let path = entry.path().strip_prefix(&folder)?.display();
+            bail!(
+                "the initramfs contains a program for {}, `{path}`: a stand-in was copied into it",
+                here.deb
+            );
         }
     }
     Ok(fs::remove_dir_all(&folder)?)

@@ -1,4 +1,4 @@
-//! Processors: what tells their programs apart, and where Debian puts their libraries.
+//! Supported processors: how to recognize their programs, and where Debian puts their libraries.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -6,20 +6,20 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// A processor that a root can be for.
+/// A processor that a root file system can be built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Processor {
-    /// Debian's name of it.
+    /// Debian's name.
     pub(crate) deb: &'static str,
-    /// The kernel's, and that of its emulator.
+    /// The kernel's name, also used in the emulator's name.
     pub(crate) machine: &'static str,
-    /// Its number in ELF files.
+    /// Machine number in ELF files.
     pub(crate) elf: u16,
-    /// The folder that only its libraries are in.
+    /// Folder of its libraries.
     pub(crate) libraries: &'static str,
-    /// The loader of its programs.
+    /// Path of its program loader.
     pub(crate) loader: &'static str,
-    /// The link by which they look for it.
+    /// Link through which programs find the loader.
     pub(crate) link: Option<(&'static str, &'static str)>,
 }
 
@@ -43,23 +43,24 @@ const ALL: [Processor; 2] = [
 ];
 
 impl Processor {
-    /// By Debian's name.
+    /// Finds a processor by Debian's name.
     pub(crate) fn find(deb: &str) -> Result<Processor> {
         let known = ALL.map(|p| p.deb).join(", ");
         ALL.into_iter()
             .find(|p| p.deb == deb)
-            .with_context(|| format!("`{deb}`: no images are made for it: known: {known}"))
+            .with_context(|| format!("unknown processor `{deb}`: expected one of {known}"))
     }
 
-    /// That of this machine.
+    /// Finds the processor of the host.
     pub(crate) fn find_host() -> Result<Processor> {
         let machine = std::env::consts::ARCH;
         ALL.into_iter()
             .find(|p| p.machine == machine)
-            .with_context(|| format!("no images are made on {machine}"))
+            .with_context(|| format!("cannot build images on {machine}"))
     }
 
-    /// The line by which the kernel lets an emulator run its programs, also where the emulator cannot be found by its path.
+    /// Returns the binfmt_misc line that registers an emulator. The kernel opens it at once (`F`), so its
+    /// path need not exist in the root.
     pub(crate) fn registration(&self, emulator: &Path) -> OsString {
         let parts = [
             b":image:M::".as_slice(),
@@ -73,7 +74,7 @@ impl Processor {
         OsString::from_vec(parts.concat())
     }
 
-    /// How its programs begin, as binfmt_misc wants it.
+    /// Returns the first bytes of its programs in the format of binfmt_misc.
     fn magic(&self) -> Vec<u8> {
         let [low, high] = self.elf.to_le_bytes();
         let mut start = b"\x7fELF\x02\x01\x01\x00\0\0\0\0\0\0\0\0\x02\x00".to_vec();
@@ -81,7 +82,7 @@ impl Processor {
         escape(&start)
     }
 
-    /// Which bits of that count: the system's number does not, and programs and libraries are alike.
+    /// Masks the OS ABI, and treats programs and shared objects alike.
     fn mask(&self) -> Vec<u8> {
         let mut mask = [0xff; 20];
         mask[7] = 0;

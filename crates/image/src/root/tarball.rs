@@ -1,4 +1,4 @@
-//! A folder as a tar that is the same on every day: sorted, owners by number, times not after the plan's.
+//! Writes a folder as a reproducible tar: sorted, with numeric owners, and with no time after the plan's.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -12,7 +12,7 @@ use rustix::fs::{lgetxattr, llistxattr};
 use tar::{Builder, EntryType, Header};
 use walkdir::WalkDir;
 
-/// Writes all of a folder.
+/// Writes the whole folder.
 pub(super) fn write(root: &Path, epoch: u64, out: impl Write) -> Result<()> {
     let mut builder = Builder::new(out);
     let mut seen: HashMap<(u64, u64), PathBuf> = HashMap::new();
@@ -58,7 +58,7 @@ fn append(
     }
     if kind.is_dir() {
         header.set_entry_type(EntryType::Directory);
-        // With a slash at its end, as tar writes folders.
+        // tar writes folders with a trailing slash.
         builder.append_data(&mut header, name.join(""), std::io::empty())?;
     } else if kind.is_symlink() {
         header.set_entry_type(EntryType::Symlink);
@@ -71,12 +71,12 @@ fn append(
         header.set_entry_type(EntryType::Fifo);
         builder.append_data(&mut header, name, std::io::empty())?;
     } else {
-        bail!("is of a kind that no package should leave behind");
+        bail!("unsupported file type");
     }
     Ok(())
 }
 
-/// Extended attributes, by the names that tar has for them.
+/// Returns extended attributes under tar's names for them.
 fn attributes(path: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let mut names = Vec::with_capacity(4096);
     llistxattr(path, spare_capacity(&mut names))?;

@@ -1,5 +1,5 @@
-//! What is put onto the card under test: takes the questions, and files that stand in for what products find on a robot;
-//! gives an archive, and the unit that unpacks it and asks.
+//! Builds the test bundle for a card: an archive of the probes and of stand-ins for what products expect on a
+//! robot, and the unit that unpacks it and runs the probes.
 
 use std::fs;
 use std::path::Path;
@@ -11,15 +11,15 @@ use workspace::Workspace;
 
 use super::data::{self, FOLDER, Model, Probe};
 
-/// Where it is, on the machine.
+/// Folder on the machine.
 const HOME: &str = "run/boot-test";
 
-/// Which questions a machine is asked.
+/// Which probes to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Those about a boot.
+    /// The probes for a boot.
     Boot,
-    /// Those about an upgrade, and then the others.
+    /// The probes for an upgrade, then those for a boot.
     Upgrade,
 }
 
@@ -31,29 +31,29 @@ impl Phase {
         }
     }
 
-    /// The word for the kernel's command line.
+    /// Returns the kernel parameter that selects the phase.
     pub(super) fn word(self) -> String {
         format!("boot-test={}", self.name())
     }
 }
 
-/// The questions and all that belongs to them.
+/// The probes and their files.
 #[derive(Debug)]
 pub struct Bundle {
-    /// What is asked after a boot, in this order.
+    /// Probes to run after a boot, in order.
     boot: Vec<Probe>,
-    /// What is asked before that where a package is upgraded.
+    /// Probes to run before those when a package is upgraded.
     upgrade: Vec<Probe>,
-    /// What a person would write onto the card.
+    /// The first-boot file to put on the card.
     pub custom: Option<Vec<u8>>,
-    /// Paths on the machine, modes and contents.
+    /// Path on the machine, mode and content.
     files: Vec<(String, u32, Vec<u8>)>,
     unit: String,
     script: Vec<u8>,
 }
 
 impl Bundle {
-    /// Reads what is asked of every machine, of this one, and of products.
+    /// Reads the probes of every machine, of this one, and of the products.
     pub fn read(workspace: &Workspace, products: &[String], model: &Model) -> Result<Bundle> {
         let home = workspace.path(FOLDER);
         let file = |name: &str| {
@@ -74,7 +74,7 @@ impl Bundle {
         for product in products {
             let folder = home.join("products").join(product);
             bundle.boot.extend(data::probes(&folder.join("probes.toml"))?);
-            // One file says what one machine is: the first product's.
+            // Only one first-boot file is possible: the first product's.
             if bundle.custom.is_none() {
                 bundle.custom = fs::read(folder.join("custom.toml")).ok();
             }
@@ -83,13 +83,13 @@ impl Bundle {
         Ok(bundle)
     }
 
-    /// The questions of a phase.
+    /// Returns the probes of a phase.
     pub fn probes(&self, phase: Phase) -> Vec<Probe> {
         let before = if phase == Phase::Upgrade { &self.upgrade[..] } else { &[] };
         [before, &self.boot].concat()
     }
 
-    /// The archive, to be unpacked at the root of the machine.
+    /// Returns the archive, to be unpacked at the root of the machine.
     pub fn archive(&self, model: &Model, next: Option<&Path>) -> Result<Vec<u8>> {
         let mut archive = Builder::new(Vec::new());
         let mut add = |path: &str, mode: u32, content: &[u8]| {
@@ -120,9 +120,9 @@ impl Bundle {
         Ok(archive.into_inner()?)
     }
 
-    /// Words for the kernel's command line, which bring the unit.
+    /// Returns the kernel parameters that define the unit.
     pub fn unit_words(&self) -> [String; 2] {
-        // Its comments are for who reads it here; the line is short.
+        // Comments are dropped, because the kernel command line is short.
         let lines = self.unit.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
         let unit: String = lines.map(|line| format!("{line}\n")).collect();
         [

@@ -1,5 +1,5 @@
-//! The card under test: takes an opened image, makes a file that a machine may write to, larger than the image as a card
-//! is. The image stays as it is; the copy is gone with its owner.
+//! Creates the card to boot: a temporary copy of an image that the machine may write to, enlarged to a card
+//! size. The image is not changed.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use crate::card::Card;
 
-/// A copy, in a folder of its own.
+/// A copy in its own folder.
 #[derive(Debug)]
 pub struct Copy {
     folder: Scratch,
@@ -20,28 +20,32 @@ pub struct Copy {
 }
 
 impl Copy {
-    /// Copies what is written, and leaves out what is not.
+    /// Copies the data of the image and leaves holes elsewhere.
     pub fn make(card: &Card, parent: &Path) -> Result<Copy> {
         let folder = Scratch::make(parent)?;
         let path = folder.path().join("card");
         sparse(card.path(), &path, size_of(card.size())).with_context(|| {
-            format!("`{}`: no copy to boot: is there room for {} bytes?", path.display(), card.size())
+            format!(
+                "cannot copy the image to `{}`: make sure that {} bytes are free",
+                path.display(),
+                card.size()
+            )
         })?;
         Ok(Copy { folder, card: path })
     }
 
-    /// The file.
+    /// Returns the path of the copy.
     pub fn card(&self) -> &Path {
         &self.card
     }
 
-    /// The folder, for what else a machine needs.
+    /// Returns the folder, for other files of the machine.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 }
 
-/// Cards come in powers of two, and the emulator's card slot takes no others.
+/// Emulated card slots only accept sizes that are powers of two.
 fn size_of(image: u64) -> u64 {
     (image + image / 4).next_power_of_two()
 }
@@ -54,7 +58,7 @@ fn sparse(from: &Path, to: &Path, size: u64) -> io::Result<()> {
     loop {
         let begin = match seek(&from, SeekFrom::Data(at)) {
             Ok(begin) => begin,
-            // Nothing but a hole is left.
+            // The rest is a hole.
             Err(Errno::NXIO) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
@@ -69,7 +73,7 @@ fn sparse(from: &Path, to: &Path, size: u64) -> io::Result<()> {
     }
 }
 
-/// A folder that is gone when its owner is.
+/// A folder that is removed when it is dropped.
 #[derive(Debug)]
 pub(super) struct Scratch(PathBuf);
 

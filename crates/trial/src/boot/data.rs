@@ -1,4 +1,4 @@
-//! What the boot test knows of boards, machines and products: takes `image/test/`, which is data, and gives it checked.
+//! Reads and checks the test data in `image/test/`: boards, machines and products.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,20 +11,20 @@ use workspace::Workspace;
 
 use crate::check::{Machine, Needs};
 
-/// Where it is, in the checkout.
+/// The folder in the checkout.
 pub(super) const FOLDER: &str = "image/test";
 
-/// What an image for a board is held against.
+/// Test requirements of a board.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Board {
-    /// The name of its file.
+    /// Name of the file without `.toml`.
     #[serde(skip)]
     pub name: String,
     architecture: String,
-    /// The quickest machine that its image boots on.
+    /// The fastest machine its image boots on.
     machine: String,
-    /// The emulator's machine that is the board.
+    /// The emulator's model of the board.
     board_machine: Option<String>,
     #[serde(default)]
     firmware: Vec<String>,
@@ -37,44 +37,44 @@ pub struct Board {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Model {
-    /// The name of its file.
+    /// Name of the file without `.toml`.
     #[serde(skip)]
     pub name: String,
-    /// The emulator.
+    /// The emulator program.
     pub program: String,
     package: String,
-    /// Files that it takes from the host, such as its firmware, and the package that brings each.
+    /// Host files it needs, such as firmware, each with the package that contains it.
     #[serde(default)]
     files: BTreeMap<String, String>,
-    /// The device tree that it takes from the card.
+    /// Device tree to take from the card.
     pub device_tree: Option<String>,
-    /// With names in braces for what is different each time, as `emulator.rs` has them.
+    /// Arguments, with placeholders in braces (see `emulator.rs`).
     pub arguments: Vec<String>,
-    /// Where the kernel's messages go.
+    /// Console for kernel messages.
     pub console: String,
-    /// Where answers go, as the machine calls it: a line of their own, or that of the messages.
+    /// The machine's device for the report: a separate line or the console.
     pub report: String,
-    /// Further words for its kernel.
+    /// Additional kernel parameters.
     #[serde(default)]
     pub command_line: Vec<String>,
-    /// The file with what is asked only there.
+    /// File with probes that only this machine runs.
     pub probes: Option<String>,
 }
 
-/// A question, and the answer to it.
+/// A command to run and its expected result.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
-    /// What it is about.
+    /// Name of the probe.
     pub name: String,
-    /// What is run.
+    /// Shell command.
     pub command: String,
-    /// Who runs it; root if nobody is named.
+    /// User to run it as; root by default.
     pub user: Option<String>,
-    /// Its exit status.
+    /// Expected exit status.
     #[serde(default)]
     pub exit: i32,
-    /// What it prints, but for spaces around it.
+    /// Expected output, without surrounding white space.
     pub output: String,
 }
 
@@ -85,20 +85,23 @@ struct Probes {
 }
 
 impl Board {
-    /// The board of that name.
+    /// Reads a board by name.
     pub fn read(workspace: &Workspace, name: &str) -> Result<Board> {
         let mut board: Board = read(&workspace.path(&format!("{FOLDER}/boards/{name}.toml")))?;
         board.name = name.to_owned();
         Ok(board)
     }
 
-    /// What its images must have.
+    /// Returns the requirements for its images.
     pub fn needs(&self) -> Result<Needs> {
         let machine = match self.architecture.as_str() {
             "arm64" => Machine::Arm64,
             "amd64" => Machine::Amd64,
             other => {
-                bail!("`{FOLDER}/boards/{}.toml`: `{other}` is no processor: known: amd64, arm64", self.name)
+                bail!(
+                    "`{FOLDER}/boards/{}.toml`: unknown processor `{other}`: expected amd64 or arm64",
+                    self.name
+                )
             }
         };
         Ok(Needs {
@@ -109,12 +112,12 @@ impl Board {
         })
     }
 
-    /// What its images are booted on.
+    /// Returns the machine to boot its images on.
     pub(super) fn model(&self, workspace: &Workspace, itself: bool) -> Result<Model> {
         let name = match (&self.board_machine, itself) {
             (Some(name), true) => name,
             (None, true) => {
-                bail!("the emulator has no machine that is a {}: test without --on-board", self.name)
+                bail!("the emulator has no model of a {}: test without --on-board", self.name)
             }
             (_, false) => &self.machine,
         };
@@ -125,13 +128,13 @@ impl Board {
 }
 
 impl Model {
-    /// Whether answers stand between the kernel's messages.
+    /// Returns whether the report shares the console with kernel messages.
     pub(super) fn answers_on_console(&self) -> bool {
         let console = self.console.split(',').next().unwrap_or_default();
         self.report.strip_prefix("/dev/") == Some(console)
     }
 
-    /// Refuses when the emulator is missing, or a file that it starts with.
+    /// Checks that the emulator and the files it needs exist.
     pub(super) fn is_there(&self) -> Result<()> {
         let path = env::var_os("PATH").unwrap_or_default();
         let program = env::split_paths(&path).any(|folder| folder.join(&self.program).is_file());
@@ -143,45 +146,48 @@ impl Model {
             return Ok(());
         }
         bail!(
-            "`{}`: not installed, and needed to boot the image: run `apt-get install {}` or its equivalent",
+            "`{}`: not installed, but required to boot the image: run `apt-get install {}`, or the equivalent",
             names.join("`, `"),
             packages.into_iter().collect::<Vec<_>>().join(" ")
         )
     }
 }
 
-/// The questions in a file.
+/// Reads the probes in a file.
 pub(super) fn probes(path: &Path) -> Result<Vec<Probe>> {
     Ok(read::<Probes>(path)?.probe)
 }
 
-/// What an image is for, by what was said or by its name, which is `PRODUCT-BOARD-VERSION`.
-pub(super) fn board_name(workspace: &Workspace, image: &Path, said: Option<&str>) -> Result<String> {
+/// Returns the board of an image: the given one, or the one in its name, `PRODUCT-BOARD-VERSION`.
+pub(super) fn board_name(workspace: &Workspace, image: &Path, requested: Option<&str>) -> Result<String> {
     let known = stems(&workspace.path(&format!("{FOLDER}/boards")))?;
-    if let Some(name) = said {
+    if let Some(name) = requested {
         if !known.iter().any(|board| board == name) {
-            bail!("`{name}` is no board here: known: {}", known.join(", "));
+            bail!("unknown board `{name}`: expected one of {}", known.join(", "));
         }
         return Ok(name.to_owned());
     }
     let file = file_name(image);
     known.iter().find(|board| file.contains(&format!("-{board}-"))).cloned().with_context(|| {
         format!(
-            "`{}`: its name does not say what board it is for: add --board, of {}",
+            "`{}`: cannot tell its board from its name: add --board with one of {}",
             image.display(),
             known.join(", ")
         )
     })
 }
 
-/// Whose questions are asked: of products that were named, or that the image's name begins with.
-pub(super) fn products(workspace: &Workspace, image: &Path, said: &[String]) -> Result<Vec<String>> {
+/// Returns the products whose probes to run: the given ones, or the one in the image's name.
+pub(super) fn products(workspace: &Workspace, image: &Path, requested: &[String]) -> Result<Vec<String>> {
     let known = stems(&workspace.path(&format!("{FOLDER}/products")))?;
-    if let Some(stranger) = said.iter().find(|name| !known.contains(name)) {
-        bail!("`{stranger}` has no boot test: known: {}: add one in {FOLDER}/products", known.join(", "));
+    if let Some(stranger) = requested.iter().find(|name| !known.contains(name)) {
+        bail!(
+            "no boot test for product `{stranger}`: expected one of {}: add one in {FOLDER}/products",
+            known.join(", ")
+        );
     }
-    if !said.is_empty() {
-        return Ok(said.to_vec());
+    if !requested.is_empty() {
+        return Ok(requested.to_vec());
     }
     let file = file_name(image);
     Ok(known.into_iter().filter(|product| file.starts_with(&format!("{product}-"))).collect())
@@ -218,8 +224,8 @@ mod tests {
         let mut model: Model = toml::from_str(text).unwrap();
         assert_eq!(
             model.is_there().unwrap_err().to_string(),
-            "`no-such-emulator`, `/no/CODE.fd`, `/no/VARS.fd`: not installed, and needed to boot the image: run \
-             `apt-get install a-firmware an-emulator` or its equivalent"
+            "`no-such-emulator`, `/no/CODE.fd`, `/no/VARS.fd`: not installed, but required to boot the image: run \
+             `apt-get install a-firmware an-emulator`, or the equivalent"
         );
         model.program = "sh".to_owned();
         model.files.clear();

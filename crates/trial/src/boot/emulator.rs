@@ -1,5 +1,5 @@
-//! A virtual machine that runs: takes a card, a kernel and what belongs to it; gives what the machine says as events, in
-//! the order in which they come. Dropping it is pulling its plug.
+//! Runs a virtual machine: takes a card, a kernel and the files it needs, and returns console and report
+//! lines as events in order. Dropping it cuts the power.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
@@ -14,29 +14,29 @@ use anyhow::{Context, Result};
 
 use super::data::Model;
 
-/// Lines that are kept of a console: a boot that fails says why in its last ones.
+/// Number of console lines kept for error messages.
 const KEPT: usize = 60;
-/// How the lines of a report begin.
+/// Prefixes of report lines.
 const ANSWERS: [&str; 2] = ["{\"probe\":", "{\"end\":"];
 
-/// Where a machine's parts are.
+/// Paths and parameters of a machine.
 #[derive(Debug)]
 pub(super) struct Place<'a> {
     pub(super) card: &'a Path,
     pub(super) kernel: &'a Path,
     pub(super) initramfs: &'a Path,
     pub(super) device_tree: &'a Path,
-    /// A socket that will be made.
+    /// The socket to create.
     pub(super) report: &'a Path,
-    /// Words that are added to the kernel's.
+    /// Parameters to append to the kernel command line.
     pub(super) words: &'a str,
-    /// All of its words.
+    /// The complete kernel command line.
     pub(super) command_line: &'a str,
 }
 
 impl Place<'_> {
-    /// An argument of the emulator with what is meant by the name in braces. What stands in the middle of an argument is
-    /// an item of a list, where a comma is written twice.
+    /// Returns an argument with its placeholders replaced. A value inside a longer argument is a list item,
+    /// so its commas are doubled.
     fn filled_in(&self, argument: &str) -> String {
         let path = |path: &Path| path.display().to_string();
         let values = [
@@ -55,20 +55,20 @@ impl Place<'_> {
     }
 }
 
-/// Something that happened.
+/// An event of the machine.
 #[derive(Debug)]
 pub enum Event {
-    /// A line of its console.
+    /// A line on its console.
     Console(String),
     /// A line of its report.
     Report(String),
-    /// It was switched off, or the emulator ended.
+    /// The machine was powered off, or the emulator ended.
     Ended,
-    /// Nothing more within the bound.
+    /// The deadline passed.
     OutOfTime,
 }
 
-/// The machine.
+/// A running machine.
 #[derive(Debug)]
 pub struct Emulator {
     child: Child,
@@ -78,21 +78,22 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Switches it on.
+    /// Starts the machine.
     pub(super) fn start(model: &Model, place: &Place<'_>) -> Result<Emulator> {
         let _ = std::fs::remove_file(place.report);
-        let listener = UnixListener::bind(place.report)
-            .with_context(|| format!("`{}`: no socket for the report", place.report.display()))?;
-        // The emulator shall not outlive this process, however that ends.
+        let listener = UnixListener::bind(place.report).with_context(|| {
+            format!("cannot create the socket `{}` for the report", place.report.display())
+        })?;
+        // setpriv ends the emulator when this process dies.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", &model.program]);
         command.args(["-display", "none", "-monitor", "none", "-no-reboot"]);
         command.args(model.arguments.iter().map(|argument| place.filled_in(argument)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().context("`setpriv` does not start: install util-linux")?;
+        let mut child = command.spawn().context("cannot start `setpriv`: apt-get install util-linux")?;
         let (sender, events) = channel();
-        let console = child.stdout.take().context("the emulator has an output")?;
-        let complaints = child.stderr.take().context("the emulator has an output")?;
+        let console = child.stdout.take().context("no pipe for the stdout of the child")?;
+        let complaints = child.stderr.take().context("no pipe for the stderr of the child")?;
         let other = sender.clone();
         thread::spawn(move || lines(complaints, &other, Event::Console));
         let other = sender.clone();
@@ -101,17 +102,17 @@ impl Emulator {
                 lines(stream, &other, Event::Report);
             }
         });
-        let said: fn(String) -> Event =
+        let to_event: fn(String) -> Event =
             if model.answers_on_console() { answer_or_message } else { Event::Console };
         thread::spawn(move || {
-            lines(console, &sender, said);
-            // Whoever waits may be gone.
+            lines(console, &sender, to_event);
+            // The receiver may be gone.
             let _ = sender.send(Event::Ended);
         });
         Ok(Emulator { child, events, socket: place.report.to_owned(), console: VecDeque::new() })
     }
 
-    /// What happens next, if it does before the deadline.
+    /// Returns the next event before the deadline.
     pub fn next(&mut self, deadline: Instant) -> Event {
         let event = match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(event) => event,
@@ -127,17 +128,17 @@ impl Emulator {
         event
     }
 
-    /// The end of what its console said.
+    /// Returns the last lines of the console.
     pub fn tail(&self) -> String {
         let lines: Vec<String> = self.console.iter().map(|line| format!("  | {line}")).collect();
         lines.join("\n")
     }
 
-    /// Pulls its plug.
+    /// Ends the machine as if the power were cut.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        // An emulator that never got so far has not been accepted; whoever waits for it is let go.
+        // Unblocks the thread that waits for an emulator that never connected.
         let _ = UnixStream::connect(&self.socket);
     }
 }
@@ -148,7 +149,8 @@ impl Drop for Emulator {
     }
 }
 
-/// A line of a console that answers stand on as well; a message without an end may stand before one.
+/// Classifies a line of a console that also carries the report; an unterminated message may precede an
+/// answer.
 fn answer_or_message(line: String) -> Event {
     match ANSWERS.iter().find_map(|begin| line.find(begin)) {
         Some(at) => Event::Report(line[at..].to_owned()),
@@ -156,7 +158,7 @@ fn answer_or_message(line: String) -> Event {
     }
 }
 
-/// Sends every line on, without what moves a terminal's cursor.
+/// Sends every line as an event, without terminal control sequences.
 fn lines(stream: impl Read, to: &Sender<Event>, event: fn(String) -> Event) {
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();

@@ -1,5 +1,4 @@
-//! Files onto the boot partition of a card that is a copy: takes the card and the files, and changes it in place, as a
-//! person's PC would.
+//! Adds files to the boot partition of a copied card in place, as a person's PC would.
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
@@ -17,7 +16,7 @@ const LAST: u32 = 0x0fff_ffff;
 const LONG: u8 = 0x0f;
 const FILE: u8 = 0x20;
 
-/// Writes the files into the topmost folder, over those that have their names.
+/// Writes files into the root folder, replacing those with the same names.
 pub(super) fn put(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<()> {
     let card = Card::open(path)?;
     let volume = card.boot()?;
@@ -25,7 +24,7 @@ pub(super) fn put(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<()> {
     let mut change = Change::read(&volume)?;
     for (name, content) in files {
         change.remove(name)?;
-        change.add(name, content).with_context(|| format!("`{name}`: does not fit on the boot partition"))?;
+        change.add(name, content).with_context(|| format!("cannot add `{name}` to the boot partition"))?;
     }
     for (cluster, bytes) in &change.written {
         target.write_all_at(bytes, volume.at(*cluster))?;
@@ -38,12 +37,12 @@ pub(super) fn put(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<()> {
     for at in volume.shape.tables {
         target.write_all_at(&table, at)?;
     }
-    // How many clusters are free is for whoever asks next to count.
+    // Marks the number of free clusters as unknown, so that the next reader counts them.
     target.write_all_at(&[0xff; 4], volume.shape.free_count + 488)?;
     Ok(())
 }
 
-/// What will be different.
+/// Pending changes.
 struct Change {
     table: Vec<u32>,
     folder_chain: Vec<u32>,
@@ -60,7 +59,7 @@ impl Change {
         Ok(Change { table: volume.table.clone(), folder_chain, folder, cluster, written: Vec::new() })
     }
 
-    /// Frees the file of that name, and the records of its long name, which are before its own.
+    /// Removes a file and the records of its long name, which precede its own.
     fn remove(&mut self, name: &str) -> Result<()> {
         let mut long: Vec<usize> = Vec::new();
         for at in (0..self.folder.len()).step_by(RECORD) {
@@ -102,7 +101,7 @@ impl Change {
             .unwrap_or(self.folder.len());
         while end + records.len() > self.folder.len() {
             let more = self.free(1)?[0];
-            let last = *self.folder_chain.last().context("the topmost folder has no cluster")?;
+            let last = *self.folder_chain.last().context("the root folder has no cluster")?;
             self.table[last as usize] = more;
             self.table[more as usize] = LAST;
             self.folder_chain.push(more);
@@ -125,11 +124,11 @@ impl Change {
     fn free(&self, count: usize) -> Result<Vec<u32>> {
         let free = self.table.iter().enumerate().skip(2).filter(|(_, link)| **link == 0);
         let free: Vec<u32> = free.take(count).map(|(cluster, _)| cluster as u32).collect();
-        ensure!(free.len() == count, "{count} free clusters are needed, and {} are there", free.len());
+        ensure!(free.len() == count, "{count} free clusters are required, but there are only {}", free.len());
         Ok(free)
     }
 
-    /// A short name that nobody has, for a file that has a long one.
+    /// Returns an unused short name for a file with a long name.
     fn short(&self, name: &str) -> Result<[u8; 11]> {
         let taken: BTreeSet<&[u8]> = self.folder.chunks(RECORD).map(|record| &record[..11]).collect();
         let (stem, end) = name.rsplit_once('.').unwrap_or((name, ""));
@@ -150,7 +149,7 @@ impl Change {
                 return Ok(short);
             }
         }
-        bail!("there are a hundred files of such names")
+        bail!("more than a hundred files with similar names")
     }
 }
 

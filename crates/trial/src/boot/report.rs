@@ -1,4 +1,4 @@
-//! What a machine answered: takes its lines of JSON and the questions, gives a report with a judgement.
+//! Compares a machine's answers, one JSON object per line, with the probes.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,48 +9,48 @@ use serde::{Deserialize, Serialize};
 
 use super::data::Probe;
 
-/// What a console says when nothing more will come, and what that is.
+/// Console messages after which no answers will follow, and what they mean.
 const DEAD_ENDS: [(&str, &str); 6] = [
-    ("Kernel panic", "the kernel gave up"),
+    ("Kernel panic", "kernel panic"),
     ("You are in emergency mode", "the machine is in emergency mode"),
-    ("Dependency failed for boot-test.service", "the boot partition was not mounted"),
+    ("Dependency failed for boot-test.service", "the boot partition is not mounted"),
     ("You are in rescue mode", "the machine is in rescue mode"),
-    ("Gave up waiting for", "the initramfs does not find root"),
-    ("UEFI Interactive Shell", "the firmware finds nothing that it can start"),
+    ("Gave up waiting for", "the initramfs cannot find the root file system"),
+    ("UEFI Interactive Shell", "the firmware finds no boot loader"),
 ];
 
-/// What an image did.
+/// The result of a boot test.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// The board that it is for.
+    /// Name of the board.
     pub board: String,
-    /// The machine that it was booted on.
+    /// The machine it was booted on.
     pub machine: String,
-    /// From switching it on to the last answer.
+    /// Seconds from power-on to the last answer.
     pub seconds: f64,
-    /// Each question's.
+    /// The answer to each probe.
     pub answers: Vec<Judged>,
-    /// All of them are as expected, and none is missing.
+    /// Whether all answers were received and are as expected.
     pub good: bool,
 }
 
-/// An answer beside what was expected.
+/// An answer and the expected result.
 #[derive(Debug, Serialize)]
 pub struct Judged {
-    /// What it is about.
+    /// Name of the probe.
     pub probe: String,
-    /// As expected.
+    /// Whether the answer is as expected.
     pub good: bool,
-    /// The exit status.
+    /// Exit status.
     pub exit: i32,
-    /// What was printed.
+    /// Output of the command.
     pub output: String,
-    /// What should have been: exit status and output.
+    /// Expected exit status and output, if they differ.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<(i32, String)>,
 }
 
-/// What came from the machine.
+/// An answer from the machine.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Answer {
     probe: String,
@@ -68,23 +68,23 @@ enum Line {
     },
 }
 
-/// An answer; none at the end.
+/// Parses a line; `None` marks the end of the report.
 pub(super) fn line(text: &str) -> Result<Option<Answer>> {
     match serde_json::from_str(text)
-        .with_context(|| format!("the machine's report has a broken line: {text}"))?
+        .with_context(|| format!("invalid line in the machine's report: {text}"))?
     {
         Line::Answer(answer) => Ok(Some(answer)),
         Line::End { .. } => Ok(None),
     }
 }
 
-/// Whether a line of the console says that the boot is over before its time.
+/// Returns what went wrong if a console line shows that the boot has failed.
 pub(super) fn dead_end(line: &str) -> Option<&'static str> {
-    DEAD_ENDS.iter().find(|(said, _)| line.contains(said)).map(|(_, what)| *what)
+    DEAD_ENDS.iter().find(|(message, _)| line.contains(message)).map(|(_, what)| *what)
 }
 
 impl Answer {
-    /// One line for whoever waits.
+    /// Returns one line for the progress display.
     pub(super) fn summary(&self, probes: &[Probe]) -> String {
         let probe = probes.iter().find(|probe| probe.name == self.probe);
         let good = probe.is_some_and(|probe| self.is(probe));

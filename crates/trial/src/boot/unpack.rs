@@ -1,4 +1,4 @@
-//! Images and kernels as they are shipped, packed: takes the packed file, gives it as a machine reads it.
+//! Decompresses images and kernels into the form that a machine reads.
 
 use std::fs::File;
 use std::io::Read;
@@ -11,10 +11,10 @@ use flate2::read::GzDecoder;
 
 use super::copy::Scratch;
 
-/// What packed images begin with: gzip, xz, zstd.
+/// Magic numbers of gzip, xz and zstd.
 const PACKED: [&[u8]; 3] = [&[0x1f, 0x8b], b"\xfd7zXZ\0", &[0x28, 0xb5, 0x2f, 0xfd]];
 
-/// An image that is not packed, or was unpacked.
+/// An uncompressed image: the file itself or a temporary copy.
 #[derive(Debug)]
 pub(super) enum Raw {
     Given(PathBuf),
@@ -30,12 +30,12 @@ impl Raw {
     }
 }
 
-/// The image itself, or what is packed in it.
+/// Returns the image, decompressed if necessary.
 pub(super) fn raw(parent: &Path, image: &Path) -> Result<Raw> {
-    let name = || format!("`{}`: cannot be read", image.display());
+    let name = || format!("cannot read `{}`", image.display());
     let file = File::open(image).with_context(name)?;
     if !file.metadata().with_context(name)?.is_file() {
-        bail!("`{}`: is no file: name an image", image.display());
+        bail!("`{}`: not a regular file: name an image", image.display());
     }
     let mut head = Vec::new();
     file.take(8).read_to_end(&mut head).with_context(name)?;
@@ -50,15 +50,15 @@ pub(super) fn raw(parent: &Path, image: &Path) -> Result<Raw> {
     Ok(Raw::Unpacked(scratch))
 }
 
-/// A kernel as an emulator takes it; firmware unpacks it by itself.
+/// Returns a kernel as an emulator loads it; firmware decompresses it.
 pub(super) fn kernel(bytes: Vec<u8>) -> Result<Vec<u8>> {
     if !bytes.starts_with(PACKED[0]) {
         return Ok(bytes);
     }
     let mut kernel = Vec::new();
-    // What follows it is no part of it, so not what other files are unpacked with.
+    // The compressed data is followed by other data, so only one member is read.
     bound(GzDecoder::new(&bytes[..]), KERNEL)
         .read_to_end(&mut kernel)
-        .context("the kernel cannot be unpacked")?;
+        .context("cannot decompress the kernel")?;
     Ok(kernel)
 }

@@ -1,43 +1,43 @@
-//! How a machine starts from the boot partition: takes the files that firmware reads, gives kernel, initramfs, command
-//! line, and everything else that is named there.
+//! Determines how a machine starts from the boot partition: reads the firmware's files and returns kernel,
+//! initramfs, command line and all other referenced files.
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::volume::Volume;
 
-/// What a Raspberry Pi's firmware reads.
+/// Configuration of a Raspberry Pi's firmware.
 const CONFIG: &str = "config.txt";
 
-/// What a boot loader of UEFI reads.
+/// Entries of a UEFI boot loader.
 const ENTRIES: &str = "loader/entries/";
 
-/// Files that `config.txt` includes, and those include: more is a circle.
+/// Limit for files that `config.txt` includes; more would be a cycle.
 const MOST_FILES: usize = 16;
 
-/// What is started.
+/// The files a machine starts from.
 #[derive(Debug)]
 pub struct Start {
-    /// The kernel's file.
+    /// Path of the kernel.
     pub kernel: String,
-    /// The initramfs's.
+    /// Path of the initramfs.
     pub initramfs: String,
-    /// The file with the kernel's command line.
+    /// Path of the file with the kernel command line.
     pub source: String,
-    /// The command line.
+    /// The kernel command line.
     pub command_line: String,
-    /// The folder of everything, with a slash at its end; mostly there is none.
+    /// `os_prefix` of all paths, with a trailing slash; usually empty.
     pub prefix: String,
-    /// Every file that is named.
+    /// All referenced files.
     pub named: Vec<String>,
 }
 
 impl Start {
-    /// Reads it as for every board at once: what stands under a filter is named, too.
+    /// Reads the configuration for all boards at once: files under any filter count as referenced.
     pub fn read(volume: &Volume<'_>) -> Result<Start> {
         if volume.find(CONFIG).is_some() { config(volume) } else { entry(volume) }
     }
 
-    /// A file's path on the partition.
+    /// Returns a file's path on the partition.
     pub fn prefixed(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
@@ -56,7 +56,7 @@ fn config(volume: &Volume<'_>) -> Result<Start> {
     };
     while let Some(file) = open.pop() {
         seen += 1;
-        ensure!(seen <= MOST_FILES, "boot partition: `{CONFIG}`: includes files without an end");
+        ensure!(seen <= MOST_FILES, "boot partition: `{CONFIG}`: endless includes");
         text(volume, &file)?
             .lines()
             .for_each(|line| line_of(line.trim(), &mut start, &mut open, &mut overlays));
@@ -76,7 +76,7 @@ fn line_of(line: &str, start: &mut Start, open: &mut Vec<String>, overlays: &mut
     if let Some(file) = line.strip_prefix("include ") {
         open.push(file.trim().to_owned());
     } else if let Some(value) = line.strip_prefix("initramfs ") {
-        // Several files, joined by commas, are put one behind the other; then comes where in memory.
+        // Several files may be joined by commas; a load address may follow.
         let names = value.split_whitespace().next().unwrap_or_default();
         start.initramfs = names.split(',').next().unwrap_or_default().to_owned();
         start.named.extend(names.split(',').skip(1).map(str::to_owned));
@@ -100,18 +100,18 @@ fn line_of(line: &str, start: &mut Start, open: &mut Vec<String>, overlays: &mut
     }
 }
 
-/// The youngest of the entries, which is what is started where nobody chooses.
+/// Reads the newest entry, which starts by default.
 fn entry(volume: &Volume<'_>) -> Result<Start> {
     let entries = volume.names().filter(|name| name.starts_with(ENTRIES) && name.ends_with(".conf"));
     let Some(source) = entries.max().map(str::to_owned) else {
         bail!(
-            "boot partition: there is neither `{CONFIG}` nor a file in `{ENTRIES}`: nothing can start from it"
+            "boot partition: neither `{CONFIG}` nor a file in `{ENTRIES}` exists, so no machine can start from it"
         );
     };
     let entry = text(volume, &source)?;
     let value = |key: &str| -> Result<String> {
         let value = entry.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix([' ', '\t']));
-        Ok(value.with_context(|| format!("boot partition: `{source}`: says no `{key}`"))?.trim().to_owned())
+        Ok(value.with_context(|| format!("boot partition: `{source}`: no `{key}` in it"))?.trim().to_owned())
     };
     let file = |key: &str| value(key).map(|path| path.trim_start_matches('/').to_owned());
     let (kernel, initramfs) = (file("linux")?, file("initrd")?);
@@ -120,5 +120,5 @@ fn entry(volume: &Volume<'_>) -> Result<Start> {
 }
 
 fn text(volume: &Volume<'_>, file: &str) -> Result<String> {
-    String::from_utf8(volume.read(file)?).with_context(|| format!("boot partition: `{file}`: is no text"))
+    String::from_utf8(volume.read(file)?).with_context(|| format!("boot partition: `{file}`: not UTF-8"))
 }

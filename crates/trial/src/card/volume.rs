@@ -1,5 +1,4 @@
-//! A FAT32 file system: takes a part of a file, gives the files in it. It walks everything when it is opened, so whoever
-//! has one knows that it is whole.
+//! Reads a FAT32 file system. Opening it walks the whole tree, so an opened volume is known to be consistent.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,14 +16,15 @@ const VOLUME: u8 = 0x08;
 const FOLDER: u8 = 0x10;
 const LONG: u8 = 0x0f;
 
-/// A table of four bytes a cluster, for a partition of 64 GiB; and a folder of 65,536 records, as many as a FAT allows.
+/// Limits for a table, which suits a partition of 64 GiB, and for a folder, with the 65,536 records that FAT
+/// allows.
 const LARGEST_TABLE: u64 = 64 << 20;
 const LARGEST_FOLDER: usize = 65_536 * RECORD;
 
-/// Deeper than any boot partition, and less than what a folder that holds itself would make.
+/// Deeper than any boot partition; stops at a folder that contains itself.
 const DEEPEST: usize = 8;
 
-/// A file system with everything in it.
+/// An opened file system with all of its files.
 #[derive(Debug)]
 pub struct Volume<'a> {
     file: &'a File,
@@ -33,7 +33,7 @@ pub struct Volume<'a> {
     files: BTreeMap<String, Entry>,
 }
 
-/// Where its parts are, in bytes of the file unless said otherwise.
+/// Positions of the file system's parts, in bytes of the file unless stated otherwise.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     pub(crate) tables: [u64; 2],
@@ -43,7 +43,7 @@ pub(crate) struct Shape {
     pub(crate) free_count: u64,
 }
 
-/// A file in it.
+/// A file.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     first: u32,
@@ -51,14 +51,14 @@ struct Entry {
 }
 
 impl<'a> Volume<'a> {
-    /// Reads the tables and every folder, and checks that each file's chain is as long as the file.
+    /// Reads the tables and all folders, and checks that each cluster chain fits the size of its file.
     pub fn open(file: &'a File, start: u64, size: u64) -> Result<Volume<'a>> {
         let (shape, clusters, table_size) = shape(file, start, size)?;
         let mut tables = shape.tables.map(|at| read(file, at, table_size));
         let second = std::mem::replace(&mut tables[1], Ok(Vec::new()))?;
         let [first, _] = tables;
         let first = first?;
-        ensure!(first == second, "boot file system: its two tables differ");
+        ensure!(first == second, "boot file system: its two allocation tables differ");
         let mut table: Vec<u32> =
             first.chunks_exact(4).map(|c| u32::from_le_bytes([c[0], c[1], c[2], c[3]]) & BITS).collect();
         table.truncate(clusters + 2);
@@ -72,19 +72,19 @@ impl<'a> Volume<'a> {
         Ok(volume)
     }
 
-    /// Paths of its files, as they are written.
+    /// Returns the paths of all files.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.files.keys().map(String::as_str)
     }
 
-    /// The path of a file as it is written; a board looks names up in either case.
+    /// Returns the path of a file as stored; boards ignore case.
     pub fn find(&self, path: &str) -> Option<&str> {
         self.names().find(|name| name.eq_ignore_ascii_case(path))
     }
 
-    /// The content of a file.
+    /// Reads a file.
     pub fn read(&self, path: &str) -> Result<Vec<u8>> {
-        let name = self.find(path).with_context(|| format!("boot file system: there is no `{path}`"))?;
+        let name = self.find(path).with_context(|| format!("boot file system: no file `{path}`"))?;
         let entry = self.files[name];
         let mut content = self.content(&self.chain(entry.first)?)?;
         content.truncate(entry.size as usize);
@@ -92,11 +92,11 @@ impl<'a> Volume<'a> {
     }
 
     fn walk(&mut self, first: u32, folder: &str, depth: usize, owners: &mut [bool]) -> Result<()> {
-        ensure!(depth < DEEPEST, "boot file system: `{folder}`: folders in folders without an end");
+        ensure!(depth < DEEPEST, "boot file system: `{folder}`: too deeply nested");
         let chain = self.own(first, folder, owners)?;
         ensure!(
             chain.len() * self.shape.cluster <= LARGEST_FOLDER,
-            "boot file system: `{folder}`: a folder of more than {LARGEST_FOLDER} bytes"
+            "boot file system: `{folder}`: folder larger than {LARGEST_FOLDER} bytes"
         );
         let records = self.content(&chain)?;
         for (name, record) in entries(&records)? {
@@ -111,16 +111,16 @@ impl<'a> Volume<'a> {
             let needed = (entry.size as usize).div_ceil(self.shape.cluster);
             ensure!(
                 clusters == needed,
-                "boot file system: `{path}`: {clusters} clusters and not {needed} for {} bytes",
+                "boot file system: `{path}`: {clusters} clusters instead of {needed} for {} bytes",
                 entry.size
             );
             let twice = self.files.insert(path.clone(), entry).is_some();
-            ensure!(!twice, "boot file system: `{path}`: is there twice");
+            ensure!(!twice, "boot file system: `{path}`: exists twice");
         }
         Ok(())
     }
 
-    /// The chain of a file that nobody else has a part of.
+    /// Returns a file's cluster chain, which no other file may share.
     fn own(&self, first: u32, name: &str, owners: &mut [bool]) -> Result<Vec<u32>> {
         let chain = self.chain(first).with_context(|| format!("boot file system: `{name}`"))?;
         for cluster in &chain {
@@ -133,15 +133,15 @@ impl<'a> Volume<'a> {
     pub(crate) fn chain(&self, first: u32) -> Result<Vec<u32>> {
         let mut chain = Vec::new();
         let mut next = first;
-        // An empty file has no cluster at all.
+        // An empty file has no cluster.
         while next != 0 && next < END {
             ensure!(
                 next >= 2 && (next as usize) < self.table.len() && chain.len() <= self.table.len(),
-                "its chain of clusters is broken at {next}"
+                "its cluster chain is broken at {next}"
             );
             chain.push(next);
             next = self.table[next as usize];
-            ensure!(next != FREE, "its chain of clusters has no end");
+            ensure!(next != FREE, "its cluster chain has no end");
         }
         Ok(chain)
     }
@@ -153,13 +153,13 @@ impl<'a> Volume<'a> {
     pub(crate) fn content(&self, chain: &[u32]) -> Result<Vec<u8>> {
         let mut content = vec![0; chain.len() * self.shape.cluster];
         for (cluster, part) in chain.iter().zip(content.chunks_mut(self.shape.cluster)) {
-            self.file.read_exact_at(part, self.at(*cluster)).context("boot file system: ends too early")?;
+            self.file.read_exact_at(part, self.at(*cluster)).context("boot file system: truncated")?;
         }
         Ok(content)
     }
 }
 
-/// Reads the first sector; the number of clusters and the size of a table come with it.
+/// Reads the boot sector; also returns the number of clusters and the size of a table.
 fn shape(file: &File, start: u64, size: u64) -> Result<(Shape, usize, usize)> {
     let sector = read(file, start, 512)?;
     let half = |at: usize| u16::from_le_bytes([sector[at], sector[at + 1]]);
@@ -168,15 +168,14 @@ fn shape(file: &File, start: u64, size: u64) -> Result<(Shape, usize, usize)> {
     };
     let (per_cluster, reserved, tables) = (u64::from(sector[13]), u64::from(half(14)), sector[16]);
     if sector[510..] != [0x55, 0xaa] || half(11) != 512 || half(17) != 0 || half(22) != 0 || tables != 2 {
-        bail!("boot file system: is no FAT32 with sectors of 512 bytes and two tables");
+        bail!("boot file system: not a FAT32 with 512-byte sectors and two tables");
     }
-    ensure!(per_cluster.is_power_of_two(), "boot file system: clusters of {per_cluster} sectors");
+    ensure!(per_cluster.is_power_of_two(), "boot file system: invalid cluster size of {per_cluster} sectors");
     let (total, table) = (word(32), word(36));
-    ensure!(total * 512 <= size, "boot file system: is larger than its partition");
+    ensure!(total * 512 <= size, "boot file system: larger than its partition");
     let before = reserved + 2 * table;
-    let clusters =
-        total.checked_sub(before).context("boot file system: has no room for files")? / per_cluster;
-    // Fewer clusters than this make it a FAT16, whatever it says of itself.
+    let clusters = total.checked_sub(before).context("boot file system: no space for files")? / per_cluster;
+    // With fewer clusters, readers treat it as FAT16.
     ensure!(clusters >= 65_525, "boot file system: {clusters} clusters are too few for FAT32");
     ensure!((clusters + 2) * 4 <= table * 512, "boot file system: its table is too small");
     ensure!(table * 512 <= LARGEST_TABLE, "boot file system: its table is larger than {LARGEST_TABLE} bytes");
@@ -193,11 +192,11 @@ fn shape(file: &File, start: u64, size: u64) -> Result<(Shape, usize, usize)> {
 
 fn read(file: &File, at: u64, size: usize) -> Result<Vec<u8>> {
     let mut bytes = vec![0; size];
-    file.read_exact_at(&mut bytes, at).context("boot file system: ends too early")?;
+    file.read_exact_at(&mut bytes, at).context("boot file system: truncated")?;
     Ok(bytes)
 }
 
-/// The files and folders among a folder's records, with their long names where they have one.
+/// Returns the files and folders in a folder's records, by long name where they have one.
 fn entries(records: &[u8]) -> Result<Vec<(String, &[u8])>> {
     let mut entries = Vec::new();
     let mut long: Vec<&[u8]> = Vec::new();
@@ -224,16 +223,16 @@ fn name(record: &[u8], long: &[&[u8]]) -> Result<String> {
         let order = usize::from(part[0] & 0x3f);
         ensure!(
             order == index + 1 && part[13] == sum,
-            "boot file system: `{}`: its long name is another file's",
+            "boot file system: `{}`: its long name belongs to another file",
             short(record)
         );
         units.extend(PLACES.map(|at| u16::from_le_bytes([part[at], part[at + 1]])));
     }
     units.truncate(units.iter().position(|unit| *unit == 0).unwrap_or(units.len()));
-    String::from_utf16(&units).context("boot file system: a name that is no text")
+    String::from_utf16(&units).context("boot file system: invalid UTF-16 in a file name")
 }
 
-/// Where the characters of a long name's record are.
+/// Positions of a long name's characters in its record.
 pub(crate) const PLACES: [usize; 13] = [1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30];
 
 fn short(record: &[u8]) -> String {
@@ -241,12 +240,12 @@ fn short(record: &[u8]) -> String {
         let text = String::from_utf8_lossy(bytes).trim_end_matches(' ').to_owned();
         if lower { text.to_ascii_lowercase() } else { text }
     };
-    // Two bits that say that a name which fits is meant in small letters.
+    // Two bits mark the name and the extension as lower case.
     let (stem, end) = (part(&record[..8], record[12] & 8 != 0), part(&record[8..11], record[12] & 16 != 0));
     if end.is_empty() { stem } else { format!("{stem}.{end}") }
 }
 
-/// Ties the records of a long name to the short one.
+/// Connects the records of a long name with the short name.
 pub(crate) fn checksum(short: &[u8]) -> u8 {
     short.iter().fold(0, |sum: u8, byte| sum.rotate_right(1).wrapping_add(*byte))
 }

@@ -1,10 +1,10 @@
-//! An archive on the machine itself, as the network would be: the package under test, and stand-ins for what a robot
-//! gets from elsewhere.
+//! An archive on the machine in place of the network: the package under test, and stand-ins for packages from
+//! elsewhere.
 
 use support::robot::package;
 use testbed::Machine;
 
-/// Makes it, and takes every other one away.
+/// Creates the archive and removes all others.
 pub(crate) fn make(robot: &Machine) {
     robot.put_file(package("deb"), "/srv/archive/product.deb");
     // ROS, which an overlay is built on.
@@ -17,7 +17,7 @@ pub(crate) fn make(robot: &Machine) {
     robot.put("/srv/ros/DEBIAN/control", 0o644, control("ros-jazzy-ros-base"));
     robot.run("cp /opt/rovi/ros_ws/install/setup.bash /srv/").ok();
     robot.put("/usr/local/bin/colcon", 0o755, COLCON);
-    // Who sets the clock; when it knows the time, it says so by touching a file, as the real one does.
+    // The time daemon. Like the real one, it touches a file once the time is synchronized.
     robot.put(
         "/srv/ntp/usr/lib/systemd/ntp-units.d/80-systemd-timesync.list",
         0o644,
@@ -25,7 +25,7 @@ pub(crate) fn make(robot: &Machine) {
     );
     robot.put("/srv/ntp/usr/lib/systemd/system/systemd-timesyncd.service", 0o644, TIMESYNCD);
     robot.put("/srv/ntp/DEBIAN/control", 0o644, control("systemd-timesyncd"));
-    // timedated has read the list of those units, and goes away by itself only later.
+    // timedated has already read the list of those units and would only exit later.
     let forget = "#!/bin/sh\nsystemctl daemon-reload\nsystemctl stop systemd-timedated\n";
     robot.put("/srv/ntp/DEBIAN/postinst", 0o755, forget);
     robot.run(ARCHIVE).ok();

@@ -1,4 +1,4 @@
-//! Many at once: each gets a true answer, and there are never two stacks.
+//! Many clients at once: each gets a correct answer, and two stacks never run at once.
 
 use base::report::{Outcome, State};
 use serde::Deserialize;
@@ -9,13 +9,13 @@ use crate::life::{STACKS, on_every_suite};
 
 const CROWD: &str = include_str!("crowd/crowd.py");
 
-/// What a request and systemd's clock may differ by, in microseconds.
+/// Tolerance between a request and systemd's timestamps, in microseconds.
 const SLACK: u64 = 50_000;
 
-/// How much later the journal may know what polkit was asked.
+/// Maximum delay of polkit's entries in the journal.
 const DELAY: u64 = 1_000_000;
 
-/// One request: when it was made and answered, in microseconds.
+/// A request, with the times of request and answer in microseconds.
 #[derive(Debug, Deserialize)]
 struct Request {
     begin: u64,
@@ -25,7 +25,7 @@ struct Request {
     outcome: Outcome,
 }
 
-/// What systemd wrote down: a job's end.
+/// The end of a job in systemd's journal.
 #[derive(Debug)]
 struct Entry {
     at: u64,
@@ -37,7 +37,7 @@ struct Entry {
 #[test]
 fn two_hundred_requests_of_ten_clients_get_true_answers_and_never_two_stacks() -> Result<()> {
     on_every_suite(|robot| {
-        // One node is enough for two stacks to meet, and starts sooner than two.
+        // One node is enough to detect two stacks, and starts faster than two.
         robot.put(ros::MANNERS, 0o644, "{\"nodes\": [\"talker\"]}");
         robot.put("/opt/crowd.py", 0o644, CROWD);
         let op = &mut robot.login_session("op");
@@ -68,7 +68,7 @@ fn two_hundred_requests_of_ten_clients_get_true_answers_and_never_two_stacks() -
                         && (begin - SLACK..=end + SLACK).contains(&e.at)
                 })
             };
-            // By the last end of a job before the request.
+            // According to the last end of a job before the request.
             let ran = entries
                 .iter()
                 .filter(|e| e.stack == *stack && e.at < *begin)
@@ -84,13 +84,13 @@ fn two_hundred_requests_of_ten_clients_get_true_answers_and_never_two_stacks() -
                     );
                 }
                 (0, "stop") => {
-                    // A stop of what did not run, or fails at the same moment, has nothing to do, and nothing is
-                    // written of it.
+                    // Stopping a stack that is not running, or that fails at the same moment, does nothing
+                    // and is not logged.
                     let so = wrote("stop", "done") || wrote("start", "failed") || !ran;
                     assert!(so, "not in the journal: {request:?}");
                 }
                 (75, _) if outcome.message.contains("held by ") => {
-                    // Whoever is named had the lock: it launched that stack, or was about to.
+                    // The named stack held the lock: it was launched, or about to be.
                     let (_, holder) = outcome.message.split_once("held by ").unwrap();
                     let (other, rest) = holder.split_once(" (pid ").unwrap_or((holder, ""));
                     let pid = rest.split_once(',').map(|(pid, _)| pid.parse::<u32>().unwrap());
@@ -100,8 +100,8 @@ fn two_hundred_requests_of_ten_clients_get_true_answers_and_never_two_stacks() -
                     assert!(known || pid.is_none(), "nobody was {other}: {request:?}");
                 }
                 (75, _) if outcome.message.contains("cancelled") => {
-                    // systemd says nothing of a job that another one replaces, nor of that one's end if what it stops
-                    // has ended by itself meanwhile. polkit was asked for it.
+                    // systemd does not log a job that another one replaces, nor the end of that one if the
+                    // stack has ended by itself meanwhile. polkit was asked about it.
                     let about = begin - SLACK..=end + DELAY;
                     let instead = asked.iter().any(|(at, of)| of == stack && about.contains(at));
                     assert!(instead, "nobody stopped it: {request:?}");
@@ -127,14 +127,14 @@ fn two_hundred_requests_of_ten_clients_get_true_answers_and_never_two_stacks() -
     })
 }
 
-/// Whether a start of that stack ended about then, in whatever way. One that was done has launched something, which may
-/// have been stopped before it came to write itself down: an interpreter takes its time to begin.
+/// Returns whether a start of that stack ended about then, with any result. A successful start has launched
+/// something that may have been stopped before it could write its record, because Python takes time to start.
 fn began(entries: &[Entry], stack: &str, begin: u64, end: u64) -> bool {
     let about = begin.saturating_sub(10_000_000)..=end + 10_000_000;
     entries.iter().any(|e| e.stack == stack && e.kind == "start" && about.contains(&e.at))
 }
 
-/// Every stop of a stack that polkit has permitted: when its rule wrote that down, and the stack.
+/// Returns every permitted stop of a stack from polkit's log: time and stack.
 fn asked(robot: &Machine) -> Vec<(u64, String)> {
     let journal =
         robot.run("journalctl --sync; journalctl --quiet --output=short-unix -t rovi-polkit").ok().stdout;
@@ -148,7 +148,7 @@ fn asked(robot: &Machine) -> Vec<(u64, String)> {
     journal.lines().filter_map(stop).collect()
 }
 
-/// Every end of a job of a stack in the journal.
+/// Returns every end of a stack's job in the journal.
 fn entries(robot: &Machine) -> Vec<Entry> {
     let fields = "UNIT,JOB_TYPE,JOB_RESULT,_SOURCE_REALTIME_TIMESTAMP";
     let script =

@@ -1,4 +1,4 @@
-//! R17: the site's own say before something is stopped.
+//! R17: the site's guard decides whether a stack may be stopped.
 
 use testbed::{Machine, Result};
 
@@ -27,11 +27,12 @@ fn r17_a_guard_is_asked_before_a_stop_and_its_output_is_the_reason() -> Result<(
             assert!(refused.message.contains("`systemctl stop rovi-nav.service`"), "{refused:?}");
             assert_eq!(state(robot, "rovi-nav"), "active");
         }
-        // It is asked of what is stopped, not of what starts, and not of what does not run.
+        // The guard is asked about the stack that would be stopped, not about one that starts or is not
+        // running.
         op.run("rovi start nav").ok();
         op.run("rovi stop camera").ok();
 
-        // One that hangs has said no, and is gone, with what it started.
+        // A guard that hangs counts as a refusal and is killed with its children.
         robot.put("/opt/guard", 0o755, "#!/bin/sh\nsleep 987\n");
         let late = op.run("rovi stop nav").exits(75).says("did not answer within 0.3 s");
         assert!(late.took < SOON, "{late}");
@@ -46,7 +47,7 @@ fn r17_a_guard_is_asked_before_a_stop_and_its_output_is_the_reason() -> Result<(
     })
 }
 
-/// Gives every stack of the table a guard.
+/// Gives every stack in the table a guard.
 fn guarded(robot: &Machine) {
     let path = "/usr/share/rovi/services.json";
     let mut table: serde_json::Value = serde_json::from_str(&robot.read(path).unwrap()).unwrap();

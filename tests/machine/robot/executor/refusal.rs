@@ -1,4 +1,4 @@
-//! Every refusal: its exit status, its reason, its next step, and that nothing else has happened.
+//! Every refusal: its exit status, its reason, its next step, and that nothing else changes.
 
 use base::report::State;
 use testbed::{Machine, Result};
@@ -16,7 +16,7 @@ fn without_the_gateway_nothing_starts_and_nothing_is_stopped_for_it() -> Result<
                 .exits(75)
                 .says("`rovi-gateway.service` is inactive")
                 .says("`systemctl start rovi-gateway.service`");
-            // It was seen before: no failed unit is left.
+            // The check came first, so no failed unit is left.
             assert_eq!(service(op, "nav").state, State::Stopped);
         }
     })
@@ -28,7 +28,7 @@ fn what_waits_to_be_stopped_runs_no_more() -> Result<()> {
         let op = &mut robot.login_session("op");
         robot.put(testbed::ros::MANNERS, 0o644, "{\"deaf\": true}");
         start(robot, op, "nav");
-        // The gateway runs until the last process of the stack is gone, and these do not go.
+        // The gateway runs until the stack's last process has ended, and these do not end.
         robot.run("systemctl stop --no-block rovi-gateway").ok();
         robot.wait_for("the stop to begin", SOON, || service(op, "nav").state == State::Stopping);
         let gateway = service(op, "gateway");
@@ -56,7 +56,7 @@ fn who_has_the_lock_is_named_and_left_alone() -> Result<()> {
         );
         op.run("rovi stop").ok();
 
-        // Outside of systemd: whoever started it stops it.
+        // Started outside of systemd, it must be stopped by the user who started it.
         robot.run("runuser -u rovi -- setsid --fork run_stack camera </dev/null >/dev/null 2>&1").ok();
         let by_hand = up(robot, &of("camera"));
         for line in ["start nav", "switch nav", "restart nav", "stop camera", "stop"] {
@@ -72,7 +72,7 @@ fn who_has_the_lock_is_named_and_left_alone() -> Result<()> {
         let holder = lock.holder.unwrap();
         assert!(lock.held == Some(true) && holder.by_hand && holder.service == "camera", "{holder:?}");
 
-        // Killed, it leaves its nodes, which move the robot all the same.
+        // After a kill, its nodes remain and still move the robot.
         robot.run(&format!("kill -KILL {}", holder.pid)).ok();
         let refused = outcome(op, "rovi start nav");
         assert!(refused.exit == 75 && refused.message.contains("has left processes running"), "{refused:?}");
@@ -99,14 +99,14 @@ fn who_may_not_is_told_why_and_what_to_do() -> Result<()> {
             .says("other is not in the group rovi-ops")
             .says("`usermod --append");
         robot.run("usermod --append --groups rovi-ops other").ok();
-        // polkit of the newer suite goes by the login, the older one by the list.
+        // The newer suite's polkit uses the groups of the login session, the older one those of the database.
         let again = other.run("rovi start nav");
         match robot.suite() {
             testbed::Suite::Bookworm => drop(again.ok()),
             _ => drop(again.exits(3).says("after this login").says("log in again")),
         }
         robot.login_session("other").run("rovi start nav").ok();
-        // An administrator's own rule goes first.
+        // An administrator's own rule takes precedence.
         robot.put(
             "/etc/polkit-1/rules.d/10-no.rules",
             0o644,
@@ -138,7 +138,7 @@ fn names_units_and_command_lines_that_are_wrong() -> Result<()> {
         for verb in ["start", "stop", "switch"] {
             op.run(&format!("rovi {verb} nav")).exits(78).says("`rovi-nav.service` is not installed");
         }
-        // Nothing was stopped for what cannot start.
+        // Nothing is stopped for a stack that cannot start.
         assert_eq!(state(robot, "rovi-camera"), "active");
         op.run("rovi status").ok().says("nav           missing\n");
         assert_eq!(service(op, "nav").state, State::Missing);
@@ -155,7 +155,7 @@ fn without_a_bus_or_a_table_there_is_one_line() -> Result<()> {
             .says("error: the system bus: no such file or directory: see ");
         let down = outcome(op, &format!("{there} rovi start nav"));
         assert!(down.exit == 1 && down.message.contains("`systemctl status dbus.service`"), "{down:?}");
-        // A bus that takes the connection and never says a word is given up; nobody waits for this one.
+        // A bus that accepts the connection but never responds gives a timeout.
         robot.run("mv /usr/share/rovi/services.json /root").ok();
         op.run("rovi list").exits(78).says("services.json").says("reinstall the package");
         robot.run("mv /root/services.json /usr/share/rovi/").ok();
@@ -183,11 +183,11 @@ fn a_launch_that_fails_says_its_own_reason_and_a_switch_to_it_leaves_things_stop
             "{failed:?}"
         );
         assert_eq!(state(robot, "rovi-camera"), "inactive");
-        // Who may read the journal sees the end of it.
+        // Users who may read the journal see its last lines.
         robot.run("rovi start nav").exits(78).says("  | ").says("install ROS 2 jazzy");
         robot.run("mv /opt/ros/gone /opt/ros/jazzy").ok();
 
-        // It starts, and ends by itself before anybody has looked, or it cannot even be started.
+        // It starts and ends at once, or it cannot even be started.
         drop_in(robot, "[Service]\nExecStart=\nExecStart=/bin/sh -c 'exit 7'\n");
         op.run("rovi start nav").exits(1).says("it ended");
         drop_in(robot, "[Service]\nExecStart=\nExecStart=sleep 1000\nTimeoutStartSec=100ms\n");
@@ -201,13 +201,13 @@ fn a_launch_that_fails_says_its_own_reason_and_a_switch_to_it_leaves_things_stop
         robot.put("/etc/systemd/system/broken.service", 0o644, "[Service]\nType=oneshot\nExecStart=false\n");
         robot.run("systemctl daemon-reload").ok();
         op.run("rovi start nav").exits(1).says("a unit that it depends on did not start");
-        // With all of that taken back, it starts.
+        // Without these changes, it starts.
         drop_in(robot, "");
         op.run("rovi start nav").ok();
     })
 }
 
-/// Changes the unit of nav as an administrator does, instead of the last change.
+/// Replaces the drop-in of nav, as an administrator would.
 fn drop_in(robot: &Machine, text: &str) {
     robot.put("/etc/systemd/system/rovi-nav.service.d/override.conf", 0o644, text);
     robot.run("systemctl daemon-reload").ok();

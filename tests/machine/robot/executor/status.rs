@@ -1,4 +1,4 @@
-//! What `rovi status` shows, and what it must not be taken in by.
+//! The output of `rovi status`, and attempts to deceive it.
 
 use base::plain::deceives;
 use base::report::{State, Status};
@@ -31,7 +31,7 @@ fn r18_r24_everything_about_what_runs() -> Result<()> {
         }
         op.run("rovi status").ok().says("nav           running   since 20").says("frame map");
         op.run("rovi status nav").ok().says("rovi-nav.service").says(" talker");
-        // An operator may not look into the home of the robot's user; that user and root may.
+        // Operators may not read the home of the robot's user; that user and root may.
         assert_eq!(nav.session, None);
         for user in ["root", "rovi"] {
             let all: Status =
@@ -62,7 +62,7 @@ fn r05_a_failure_shows_its_reason_and_the_last_log_lines() -> Result<()> {
         let failure = service(op, "nav").failure.unwrap();
         assert!(failure.log_hidden.is_none() && failure.log.len() <= 10, "{failure:?}");
         assert!(failure.log.iter().any(|l| l.contains("Failed with result 'signal'")), "{failure:?}");
-        // It starts again only when a person says so.
+        // Only a person starts it again.
         start(robot, op, "nav");
         assert!(service(op, "nav").failure.is_none());
     })
@@ -76,14 +76,14 @@ fn r15_a_gateway_that_runs_with_something_else_is_told_with_the_command_that_hel
          expects ROVI_ODOM_INTEGRATOR_PUBLISH_TF=1: an administrator must set it in `/etc/rovi/.env.robot` \
           and run `systemctl restart rovi-gateway.service`";
         let warns = |text: &str| text.contains(warning);
-        // Of what does not run it is told to who asks.
+        // For a stack that is not running, the warning only appears on request.
         assert!(!warns(&op.run("rovi status").ok().stdout));
         assert!(warns(&op.run("rovi status teleop").ok().stdout));
         assert!(warns(&op.run("rovi start teleop").ok().stdout));
         assert!(warns(&op.run("rovi status").ok().stdout));
         assert_eq!(service(op, "teleop").warnings, [warning]);
         assert!(service(op, "nav").warnings.is_empty());
-        // The file is not what counts, but what the gateway was started with.
+        // Not the file counts, but the environment of the running gateway.
         robot.run("sed -i s/PUBLISH_TF=0/PUBLISH_TF=1/ /etc/rovi/.env.robot").ok();
         assert_eq!(service(op, "teleop").warnings, [warning]);
         robot.run("systemctl restart rovi-gateway.service").ok();
@@ -92,7 +92,7 @@ fn r15_a_gateway_that_runs_with_something_else_is_told_with_the_command_that_hel
             service(op, "nav").warnings[0]
                 .contains("runs with ROVI_ODOM_INTEGRATOR_PUBLISH_TF=1: nav expects")
         );
-        // A setup script has the last word on what the launch gets.
+        // A setup script has the final say on the environment of the launch.
         robot.run("echo unset ROVI_ODOM_INTEGRATOR_PUBLISH_TF >>/opt/ros/jazzy/setup.bash").ok();
         robot.run("systemctl restart rovi-gateway.service").ok();
         assert!(service(op, "nav").warnings[0].contains("runs without ROVI_ODOM_INTEGRATOR_PUBLISH_TF: nav"));
@@ -109,7 +109,8 @@ fn r19_what_only_mentions_a_name_is_not_a_process_of_that_name() -> Result<()> {
         let op = &mut robot.login_session("op");
         op.run("rovi start nav").ok();
         up(robot, &of("nav"));
-        // Arguments, a file of that name, a longer name, a folder: each with the name in its command line.
+        // Decoys: arguments, a file of that name, a longer name, a folder; each has the name in its command
+        // line.
         robot.run("mkdir -p /opt/lidar && cp /bin/sleep /opt/lidar/other && cp /bin/sleep /opt/lidar2 && touch /var/tmp/lidar").ok();
         for trap in [
             "python3 -c 'import time; time.sleep(999)' lidar",
@@ -127,14 +128,14 @@ fn r19_what_only_mentions_a_name_is_not_a_process_of_that_name() -> Result<()> {
         op.run("rovi status").ok().says("lidar is not running");
         join(robot, "bash -c 'exec -a /opt/driver/lidar sleep 999'");
         robot.wait_for("the real one", SOON, || running(op) == [true, true]);
-        // Elsewhere it does not count.
+        // Outside of the unit it does not count.
         robot.run("pkill -f ^/opt/driver/lidar; setsid --fork bash -c 'exec -a lidar sleep 999' </dev/null >/dev/null 2>&1").ok();
         robot.wait_for("the real one's end", SOON, || running(op) == [true, false]);
     })
 }
 
-/// What has deceived terminals and readers: escapes, in one character as well, another direction, an end of a line,
-/// nothing to be seen.
+/// Characters that have deceived terminals and readers: escape sequences, also as a single character, text
+/// direction, line ends, invisible ones.
 const HOSTILE: &str = "a\u{1b}]0;owned\u{7}b\u{1b}[2Jc\u{7f}d\u{9b}31me\u{202e}f\u{2066}g\u{200b}h\u{2028}i";
 
 #[test]
@@ -155,7 +156,7 @@ fn what_a_service_says_is_text_to_a_terminal_and_exact_to_a_program() -> Result<
             assert!(!line.trim_end().chars().any(deceives), "{line:?}");
             serde_json::from_str(&line).unwrap()
         };
-        // Whatever runs in the unit may say all of this.
+        // A process in the unit can choose any of these.
         join(robot, "bash -c 'exec -a \"$(cat /var/tmp/hostile)\" sleep 999'");
         join(
             robot,
@@ -172,7 +173,7 @@ fn what_a_service_says_is_text_to_a_terminal_and_exact_to_a_program() -> Result<
         shows_text(robot, "rovi status");
         shows_text(robot, "rovi list");
         shows_text(robot, "rovi doctor || true");
-        // Where it says something is theirs, too: what does not end, and what does not even begin.
+        // Other texts under their control: a quoted string that never ends, and one that never begins.
         for file in [
             format!("ln -sf /dev/zero {session}"),
             format!("rm {session}; mkfifo {session}"),
@@ -190,7 +191,8 @@ fn what_a_service_says_is_text_to_a_terminal_and_exact_to_a_program() -> Result<
     })
 }
 
-/// What a command shows at a terminal, where nothing is but text, line feeds and the colours of our own.
+/// Returns the output of a command on a terminal, which must only contain text, line feeds and our own
+/// colors.
 #[track_caller]
 fn shows_text(robot: &Machine, command: &str) -> String {
     let piped = robot.run(command).ok().stdout;

@@ -1,5 +1,5 @@
-//! What is not as the lock file says, and what runs outside of its unit: nobody is told to end what is no stack's, and
-//! nothing is called stopped that goes on.
+//! False records in the lock file, and processes outside of their unit: no message asks to end a process that
+//! belongs to no stack, and nothing that still runs is reported as stopped.
 
 use support::robot::package;
 use testbed::{Machine, Result};
@@ -28,7 +28,7 @@ fn a_forged_record_commands_nothing_and_holds_up_nothing() -> Result<()> {
             assert!(!refused.stdout.contains("kill"), "{refused}");
             op.run("rovi stop").ok();
         }
-        // The same while the operator's own process holds the lock: that is true, and nothing else.
+        // The same while the operator's own process holds the lock: only that is true.
         op.run("(exec 9<>/run/rovi/stack.lock; flock 9; exec sleep 601) & until pgrep -f 'sleep 601'; do :; done").ok();
         for victim in [&root, &gateway] {
             forge(robot, victim, "");
@@ -53,7 +53,7 @@ fn what_has_left_its_unit_is_not_called_stopped() -> Result<()> {
     on_every_suite(|robot| {
         let op = &mut robot.login_session("op");
         let uid = robot.run("id -u rovi").ok().text().to_owned();
-        // Only an administrator can give it a manager of its own.
+        // Only an administrator can give it a user manager.
         robot.run("systemd-run --quiet --wait loginctl enable-linger rovi").ok();
         robot.wait_for_unit(&format!("user@{uid}.service"), "active", SOON);
         start(robot, op, "nav");
@@ -62,7 +62,7 @@ fn what_has_left_its_unit_is_not_called_stopped() -> Result<()> {
         told.says(&format!(" {left} ")).says("`loginctl disable-linger rovi; loginctl terminate-user rovi`");
         robot.run(&format!("kill {left}")).ok();
 
-        // Of a killed one it keeps the next one out, like any other that is left.
+        // A leftover of a killed stack blocks the next start, like any other leftover.
         start(robot, op, "nav");
         let left = leave(robot);
         robot.run("kill -KILL $(systemctl show --value --property=MainPID rovi-nav)").ok();
@@ -76,7 +76,7 @@ fn what_has_left_its_unit_is_not_called_stopped() -> Result<()> {
     })
 }
 
-/// Writes a record that names this process and control group, as an operator.
+/// Writes a lock record with this process and cgroup, as an operator.
 fn forge(robot: &Machine, pid: &str, cgroup: &str) {
     let record = format!(
         "printf 'service=nav\\npid={pid}\\nsince=2026-01-01T00:00:00Z\\nstarted=%s\\ngroup={pid}\\ncgroup={cgroup}\\n' \
@@ -85,7 +85,8 @@ fn forge(robot: &Machine, pid: &str, cgroup: &str) {
     robot.run_as("op", &record).ok();
 }
 
-/// Starts a process of the stacks' user outside of their units, which nothing but its number tells from theirs.
+/// Starts a process as the stacks' user outside of their units; only its process ID distinguishes it from
+/// theirs.
 #[track_caller]
 fn leave(robot: &Machine) -> String {
     let run = "XDG_RUNTIME_DIR=/run/user/$(id -u) systemd-run --user --quiet --collect sleep 602";

@@ -1,4 +1,4 @@
-//! Every verb, as an operator at a terminal.
+//! Every verb, run by an operator at a terminal.
 
 use base::report::State;
 use testbed::Result;
@@ -15,7 +15,7 @@ fn start_stop_restart_and_switch_do_what_they_say_and_say_what_they_did() -> Res
         assert_eq!(state(robot, "rovi-nav"), "active");
         let nav = family(robot, &of("nav"));
 
-        // What is so already is done already.
+        // Starting a running stack succeeds without effect.
         let again = outcome(op, "rovi start nav");
         assert!(
             again.exit == 0 && !again.changed && again.message.starts_with("nav is already running"),
@@ -23,7 +23,7 @@ fn start_stop_restart_and_switch_do_what_they_say_and_say_what_they_did() -> Res
         );
         assert_eq!(alive(robot, &nav), 3);
 
-        // The last process is gone before the next one begins: the stand-in would record a clash.
+        // The last process ends before the next one starts: otherwise the stand-in would record a clash.
         let switched = outcome(op, "rovi switch teleop");
         assert!(switched.changed && switched.state == Some(State::Running), "{switched:?}");
         assert_eq!(switched.notes[0], "nav is stopped");
@@ -43,12 +43,12 @@ fn start_stop_restart_and_switch_do_what_they_say_and_say_what_they_did() -> Res
         assert_eq!(state(robot, "rovi-teleop"), "inactive");
         op.run("rovi stop teleop").ok().says("teleop is already stopped\n");
         op.run("rovi stop").ok().says("no stack is running\n");
-        // Without a name, whatever runs; and a switch from nothing is a start.
+        // Without a name, the command applies to the running stack; a switch without one is a start.
         op.run("rovi switch camera").ok().says("camera runs (process ");
-        // An interpreter that is interrupted before it has begun fails, and so would the stack.
+        // If Python is interrupted while it starts, it fails, and so would the stack.
         crate::life::up(robot, &of("camera"));
         op.run("rovi stop").ok().says("camera is stopped\n");
-        // A restart of what does not run is a start.
+        // Restarting a stack that is not running starts it.
         op.run("rovi restart mapping").ok().says("mapping runs (process ");
         crate::life::up(robot, &of("mapping"));
         op.run("rovi stop mapping").ok();
@@ -80,7 +80,7 @@ fn logs_are_the_journal_for_who_may_read_it() -> Result<()> {
         let lines = op.run("SYSTEMD_PAGER= rovi logs -n 2 nav").ok();
         assert_eq!(lines.stdout.lines().filter(|l| !l.starts_with("--")).count(), 2, "{lines}");
         op.run("rovi logs fly").exits(4);
-        // A line that comes later, and Ctrl-C.
+        // A later log line, and Ctrl-C.
         op.type_line("rovi logs -f nav");
         op.wait_for("rovi_bringup rovi.launch.py", crate::life::SOON);
         robot.run("rovi stop nav").ok();

@@ -1,4 +1,4 @@
-//! What somebody sees who waits, and what becomes of it when others come between.
+//! The output during a wait, and the result when others interfere.
 
 use base::report::State;
 use support::robot::SECOND;
@@ -27,7 +27,7 @@ fn a_terminal_shows_that_something_goes_on_and_ctrl_c_leaves_it_going() -> Resul
         assert_eq!(service(other, "nav").state, State::Starting);
         open_gate(robot);
         robot.wait_for_unit("rovi-nav.service", "active", SOON);
-        // With colours on a terminal, without them for who does not want any, and for a program.
+        // With colors on a terminal; without them on request, and for a program.
         let coloured = op.run("TERM=linux rovi status").ok();
         assert!(coloured.stdout.contains("\x1b[32mrunning \x1b[m"), "{coloured}");
         for plain in

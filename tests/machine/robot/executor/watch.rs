@@ -1,4 +1,4 @@
-//! `rovi status --watch`: soon, complete, and asleep while nothing happens.
+//! `rovi status --watch`: prompt, complete, and asleep while nothing changes.
 
 use base::report::{State, Status};
 use testbed::{Machine, Result};
@@ -6,11 +6,11 @@ use testbed::{Machine, Result};
 use super::start;
 use crate::life::{SOON, on_every_suite, on_one_suite_after_the_other};
 
-/// Writes down when each line came: nanoseconds since 1970, then the line.
+/// Records the time of each line: nanoseconds since 1970, then the line.
 const OBSERVER: &str = include_str!("watch/observer.py");
 const SEEN: &str = "/var/tmp/seen";
 
-/// A line, and when it came, in microseconds.
+/// A line with its time in microseconds.
 type Line = (u64, Status);
 
 #[test]
@@ -32,7 +32,8 @@ fn a_change_is_shown_at_once_and_nothing_costs_nothing() -> Result<()> {
         robot.run("kill -KILL $(systemctl show --value --property=MainPID rovi-nav)").ok();
         wait_for(robot, "nav", State::Failed, 1);
 
-        // Each line that shows a new state comes soon after systemd has got there. A busy host hits single ones.
+        // Each line with a new state follows shortly after systemd's change. Single delays are possible on a
+        // busy host.
         let mut delays: Vec<u64> = Vec::new();
         let lines = lines(robot);
         for pair in lines.windows(2) {
@@ -48,7 +49,7 @@ fn a_change_is_shown_at_once_and_nothing_costs_nothing() -> Result<()> {
         assert!(delays.len() >= 7, "{delays:?}");
         assert!(delays[delays.len() / 2] <= 50_000, "µs: {delays:?}");
 
-        // A launch by hand is no event of systemd's.
+        // A launch by hand causes no event of systemd.
         robot.run("runuser -u rovi -- setsid --fork run_stack camera </dev/null >/dev/null 2>&1").ok();
         robot.wait_for("the holder", SOON, || {
             last(robot).locks[0].holder.as_ref().is_some_and(|h| h.service == "camera" && h.by_hand)
@@ -58,7 +59,7 @@ fn a_change_is_shown_at_once_and_nothing_costs_nothing() -> Result<()> {
         robot.run("echo rovi-gateway.service >/run/rovi/restart-pending").ok();
         robot.wait_for("what is pending", SOON, || last(robot).services[0].restart_pending);
 
-        // Others' units come and go meanwhile, and are looked at: it sleeps on.
+        // Units of others change meanwhile and are ignored: it stays asleep.
         robot.wait_for("rest", SOON, || {
             let before = switches(robot, &pid);
             robot.run("systemd-run --quiet --wait true").ok();
@@ -79,12 +80,12 @@ fn a_change_is_shown_at_once_and_nothing_costs_nothing() -> Result<()> {
             .unwrap();
         assert!(peak < 4096, "{peak} kB");
 
-        // systemd itself is exchanged under it.
+        // systemd re-executes itself.
         robot.run("for i in 1 2 3; do systemctl daemon-reexec; done; systemctl daemon-reload").ok();
         let running = count(robot, "nav", State::Running);
         start(robot, op, "nav");
         wait_for(robot, "nav", State::Running, running + 1);
-        // The reader is gone: so is the watch, without anything happening.
+        // When the reader ends, so does the watch, even without a change.
         robot.run("pkill -KILL -f /opt/observer.py").ok();
         robot.wait_for("end of the watch", SOON, || !robot.has(&format!("/proc/{pid}")));
         assert_eq!(robot.read("/var/tmp/complaints").unwrap(), "");
@@ -102,7 +103,7 @@ fn on_a_terminal_the_picture_is_drawn_anew_until_ctrl_c() -> Result<()> {
         op.wait_for("camera        running", SOON);
         op.interrupt();
         assert_eq!(op.finish(SOON).0, 0);
-        // Elsewhere only what has changed is printed.
+        // Without a terminal, only changes are printed.
         op.type_line("rovi status --watch | cat");
         op.wait_for("nav           stopped", SOON);
         other.run("rovi stop").ok();
@@ -113,7 +114,7 @@ fn on_a_terminal_the_picture_is_drawn_anew_until_ctrl_c() -> Result<()> {
     })
 }
 
-/// The complete lines so far.
+/// Returns the complete lines so far.
 fn lines(robot: &Machine) -> Vec<Line> {
     let seen = robot.read(SEEN).unwrap_or_default();
     let whole = &seen[..seen.rfind('\n').map_or(0, |end| end + 1)];
@@ -130,7 +131,7 @@ fn last(robot: &Machine) -> Status {
     lines(robot).pop().unwrap().1
 }
 
-/// How often a service has come into a state.
+/// Returns how often a service entered a state.
 fn count(robot: &Machine, name: &str, state: State) -> usize {
     let states: Vec<State> =
         lines(robot).iter().map(|(_, s)| s.services.iter().find(|s| s.name == name).unwrap().state).collect();
@@ -143,7 +144,7 @@ fn wait_for(robot: &Machine, name: &str, state: State, times: usize) {
     robot.wait_for(&what, SOON, || count(robot, name, state) >= times);
 }
 
-/// How often any thread of a process has been put on a processor.
+/// Returns how often any thread of a process was scheduled.
 fn switches(robot: &Machine, pid: &str) -> String {
     robot.run(&format!("grep -h ctxt_switches /proc/{pid}/task/*/status")).ok().stdout
 }

@@ -1,4 +1,4 @@
-//! What is there after the installation and after a boot.
+//! The state after installation and after a boot.
 
 use support::robot::{SUITES, package, robot};
 use testbed::{Machine, Result, at_once};
@@ -25,7 +25,7 @@ fn only_the_gateway_is_active(robot: &Machine) {
     let enabled = "systemctl list-unit-files --no-legend --state=enabled,enabled-runtime,alias,indirect 'rovi-*' \
                    | cut -d' ' -f1";
     assert_eq!(robot.run(enabled).ok().text(), "rovi-gateway.service");
-    // Nothing else may ask for a stack either.
+    // No other unit may pull in a stack either.
     for stack in STACKS {
         for reverse in ["WantedBy", "RequiredBy", "UpheldBy", "TriggeredBy", "BoundBy"] {
             assert_eq!(property(robot, &format!("rovi-{stack}.service"), reverse), "", "{stack}: {reverse}");
@@ -43,8 +43,8 @@ fn r02_five_stacks_load_and_verify() -> Result<()> {
         assert_eq!(units.stdout.lines().collect::<Vec<_>>(), expected);
         for unit in &expected {
             assert_eq!(property(robot, unit, "LoadState"), "loaded", "{unit}");
-            // It exits with 0 on faults too; only silence is approval. On bookworm it cannot open the manual pages of
-            // a root without `man`, which says nothing about a unit.
+            // It exits with 0 even for errors, so there must be no output. On bookworm it cannot open the
+            // manual pages of a root without `man`, which is not an error of a unit.
             let verify = robot.run(&format!("systemd-analyze verify --man=no {unit}")).ok();
             assert_eq!((verify.text(), verify.stderr.trim()), ("", ""), "{unit}");
         }
@@ -54,7 +54,7 @@ fn r02_five_stacks_load_and_verify() -> Result<()> {
 
 #[test]
 fn r22_installing_twice_changes_nothing() -> Result<()> {
-    // Everything a package could have touched: kind, mode, owner, content, and when it was written last.
+    // Everything a package could have changed: type, mode, owner, content and modification time.
     let everything = "find /etc /usr /opt /var/lib/rovi /var/lib/systemd /run/rovi -xdev -type f,d,l \
                       ! -path '*/__pycache__*' ! -path /var/lib/systemd/timers/\\* \
                       -printf '%p %y %m %u:%g %l %T@\\n' | sort; \
@@ -82,11 +82,11 @@ fn r07_services_run_as_their_user_in_the_workspace() -> Result<()> {
             assert_eq!(process.environment["HOME"], "/var/lib/rovi");
         }
         super::stop(robot, "nav");
-        // The workspace's place is said once.
+        // The workspace's path is set in one place.
         robot.run("cp -r /opt/rovi/ros_ws /srv/ws").ok();
         robot.run("sed -i 's,^ROVI_ROS_WS_DIR=.*,ROVI_ROS_WS_DIR=/srv/ws,' /etc/rovi/.env.robot").ok();
         assert_eq!(super::start(robot, "nav")[0].folder, "/srv/ws");
-        // Its own home can be written, whatever else is closed; the rest of the system cannot.
+        // Its home is writable; the rest of the system is not.
         for (place, may) in [
             ("/var/lib/rovi/.ros/log", true),
             ("/dev/shm/x", true),

@@ -1,4 +1,4 @@
-//! One environment, the same for units, shells and programs.
+//! The same environment for units, shells and programs.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use testbed::{Machine, Result};
 
 use super::{on_every_suite, property, start, up};
 
-/// Values that systemd reads one way and a shell another, as an administrator may write them.
+/// Values that systemd and shells could parse differently, as an administrator may write them.
 const EDITED: &str = r#"
 TWO_WORDS="two  words"
 SINGLE='a "quoted" word, a # and a \ and $HOME'
@@ -57,14 +57,14 @@ fn r08_the_environment_of_a_running_stack_equals_the_file() -> Result<()> {
             for (name, value) in &expected {
                 assert_eq!(environ.get(*name).map(String::as_str), Some(*value), "{}: {name}", process.role);
             }
-            // Nothing of ROS or of the robot comes from anywhere else but setup scripts.
+            // Variables of ROS and the robot only come from setup scripts.
             let known = |name: &str| {
                 expected.contains_key(name) || ["ROS_VERSION", "ROS_PYTHON_VERSION"].contains(&name)
             };
             let ours = |name: &&String| ["ROS_", "RMW_", "ROVI_"].iter().any(|start| name.starts_with(start));
             let unknown: Vec<_> = environ.keys().filter(ours).filter(|name| !known(name)).collect();
             assert!(unknown.is_empty(), "{unknown:?}");
-            // What is between systemd and run_stack is not for the launch.
+            // Variables for communication between systemd and run_stack are not passed on.
             assert!(!environ.contains_key("NOTIFY_SOCKET"));
         }
     })
@@ -79,7 +79,7 @@ fn r09_a_pc_is_isolated_from_the_robots_graph() -> Result<()> {
             |file: &str| file.lines().find_map(|l| l.strip_prefix("ROS_DOMAIN_ID=").map(str::to_owned));
         let robots = robot.read("/etc/rovi/.env.robot").unwrap();
         assert_ne!(domain(&file).unwrap(), domain(&robots).unwrap());
-        // Why is said where somebody would change it.
+        // The reason is next to the setting.
         let reason = file.lines().take_while(|l| !l.starts_with("ROS_DOMAIN_ID=")).last().unwrap();
         assert!(reason.starts_with('#'), "{file}");
         let shell =
@@ -110,18 +110,18 @@ fn r10_a_login_shell_has_the_environment_of_the_unit() -> Result<()> {
         assert_eq!(unit["DOLLAR"], "$HOME ${PATH}");
         assert!(!unit.contains_key("COMMENTED") && !unit.contains_key("1DIGIT"));
 
-        // A role that does not exist is an error that a shell survives.
+        // An unknown role is an error that does not end the shell.
         let shell = "ROVI_ENV=roboter; . /usr/share/rovi/rovi_env.sh; echo $? alive";
         robot.run_as("op", shell).ok().says("robot or pc").says("78 alive");
     })
 }
 
-/// Compares the environment that systemd gives to the gateway with that of login shells, both ways, but for what each
-/// of the two sets for itself; and hands the unit's back.
+/// Compares the gateway's environment in systemd with that of login shells, in both directions, except for
+/// what each sets itself; returns the unit's.
 #[track_caller]
 fn same_in_shells(robot: &Machine, at_least: &[&str]) -> BTreeMap<String, String> {
     let unit = environ(robot, property(robot, "rovi-gateway", "MainPID").parse().unwrap());
-    // What a shell has without our file, and a unit without it.
+    // Variables that a shell or a unit has without our file.
     let own = |name: &str| {
         let prefixes = ["XDG_", "LC_", "DBUS_", "MEMORY_PRESSURE_"];
         let names = [
@@ -162,7 +162,7 @@ fn same_in_shells(robot: &Machine, at_least: &[&str]) -> BTreeMap<String, String
     only_file(&unit)
 }
 
-/// A running process's environment as the kernel has it.
+/// Returns a running process's environment from the kernel.
 #[track_caller]
 fn environ(robot: &Machine, pid: u32) -> BTreeMap<String, String> {
     variables(robot.run(&format!("cat /proc/{pid}/environ")).ok().stdout.as_bytes())

@@ -1,5 +1,5 @@
-//! File systems that are full or read-only at a start: a clear failure, nothing half done, and a start that works when
-//! there is room again.
+//! Full or read-only file systems: a start fails with a clear message and no side effects, and works again
+//! when there is space.
 
 use testbed::{Machine, Result};
 
@@ -11,7 +11,7 @@ const RUN: &str = "/run/rovi";
 #[test]
 fn a_full_disk_is_a_clear_failure_and_passes() -> Result<()> {
     on_every_suite(|robot| {
-        // So small that it is full with one page.
+        // So small that one page fills it.
         robot
             .run(&format!("mount -t tmpfs -o size=4k,nr_inodes=3,uid=rovi,gid=rovi,mode=750 tmpfs {HOME}"))
             .ok();
@@ -43,7 +43,7 @@ fn a_read_only_file_system_is_a_clear_failure_and_passes() -> Result<()> {
             robot.run(&format!("umount {place}")).ok();
             works(robot);
         }
-        // Nothing at all is there: somebody has cleaned up too well.
+        // The folder is missing because someone removed it.
         robot.run(&format!("rm -r {RUN}")).ok();
         fails_with(robot, "no such file or directory", "`systemd-tmpfiles --create`");
         robot.run("systemd-tmpfiles --create rovi.conf").ok();

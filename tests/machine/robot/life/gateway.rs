@@ -1,4 +1,4 @@
-//! Nothing moves without the gateway, and nothing moves by itself when it is back.
+//! No stack runs without the gateway, and none starts by itself when it is back.
 
 use support::robot::SECOND;
 use testbed::{Machine, Result};
@@ -15,7 +15,7 @@ fn r03_without_the_gateway_a_stack_fails_at_once_and_does_not_start_it() -> Resu
             let start = robot.run_as("op", &format!("systemctl start rovi-{stack}")).fails();
             assert!(start.took < SOON / 5, "{start}");
         }
-        // No job mode goes past run_stack: it asks for itself.
+        // No job mode bypasses run_stack, which checks by itself.
         for user in ["op", "root"] {
             let forced = "systemctl --job-mode=ignore-dependencies start rovi-nav";
             robot.run_as(user, forced).fails();
@@ -32,7 +32,7 @@ fn r03_without_the_gateway_a_stack_fails_at_once_and_does_not_start_it() -> Resu
         }
         assert_eq!(state(robot, "rovi-gateway"), "inactive");
         assert!(STACKS.iter().all(|stack| family(robot, &of(stack)).is_empty()));
-        // It is not broken.
+        // The stack is not broken.
         robot.run("systemctl start rovi-gateway").ok();
         start(robot, "nav");
     })
@@ -56,14 +56,14 @@ fn r04_stacks_stop_when_the_gateway_is_killed() -> Result<()> {
         assert_eq!(property(robot, "rovi-gateway", "NRestarts"), "0");
         robot.run("systemctl start rovi-gateway").ok();
         goes_down_with_it(robot, "systemctl kill --signal=KILL rovi-gateway", "failed");
-        // An end with success is an end too: the launch gives up by itself.
+        // A clean exit is an end too: the launch gives up by itself.
         robot.run("systemctl start rovi-gateway").ok();
         goes_down_with_it(robot, "kill -INT $FAMILY", "inactive");
     })
 }
 
-/// Runs the nav stack in its unit, then by hand: both are gone two seconds after the gateway was hit, and come back
-/// only when somebody starts them. `$FAMILY` are the gateway's launch and nodes.
+/// Runs the nav stack in its unit, then by hand. Both end within two seconds after the gateway, and only
+/// start again when a person starts them. `$FAMILY` contains the gateway's launch and nodes.
 #[track_caller]
 fn goes_down_with_it(robot: &Machine, hit: &str, then: &str) {
     for by_hand in [false, true] {

@@ -1,4 +1,4 @@
-//! What is launched, what a person is told when it cannot be, and what is warned of.
+//! What is launched, the messages if that fails, and the warnings.
 
 use testbed::Result;
 
@@ -17,7 +17,7 @@ fn r11_r13_r14_each_launch_has_exactly_its_arguments() -> Result<()> {
             );
             assert_eq!(start(robot, stack)[0].argv.join(" "), argv);
             stop(robot, stack);
-            // Who wants more says so behind it, by hand.
+            // By hand, additional arguments are passed on.
             robot.run_as("op", &format!("run_stack {stack} 'map:=ground floor' -d >/dev/null 2>&1 &")).ok();
             let launch = up(robot, "map:=ground floor");
             assert_eq!(launch[0].argv.join(" "), argv + " map:=ground floor -d");
@@ -49,18 +49,18 @@ fn r11_without_ros_or_workspace_it_says_what_to_do() -> Result<()> {
             robot.run_as("op", "systemctl start rovi-nav").fails();
             has_failed(robot, "rovi-nav");
             assert_eq!(property(robot, "rovi-nav", "ExecMainStatus"), "78");
-            // Operators do not see the system's journal; the unit's status says it too.
+            // Operators cannot read the system journal; the unit's status shows the message too.
             robot.run_as("op", "systemctl status rovi-nav").fails().says(hint);
             assert!(robot.journal_of("rovi-nav").contains(hint));
             robot.run_as("op", "run_stack nav").exits(78).says(hint);
             robot.run(&format!("mv {missing}.away {missing}")).ok();
         }
-        // A file that is there and fails is told from one that is not.
+        // The message distinguishes a failing file from a missing one.
         robot.run("echo 'return 3' >>/opt/rovi/ros_ws/install/setup.bash").ok();
         robot.run_as("op", "systemctl start rovi-nav").fails();
         robot.run_as("op", "systemctl status rovi-nav").fails().says("exited with status 3");
         assert!(family(robot, &of("nav")).is_empty());
-        // Nor does the gateway pretend to run.
+        // The gateway fails as well.
         robot.run("systemctl restart rovi-gateway").fails();
         has_failed(robot, "rovi-gateway");
         assert_eq!(property(robot, "rovi-gateway", "ExecMainStatus"), "78");

@@ -1,4 +1,4 @@
-//! One stack at a time, whoever starts it and how.
+//! One stack at a time, regardless of who starts it and how.
 
 use support::robot::SECOND;
 use testbed::{Machine, Result, ros};
@@ -14,8 +14,8 @@ fn r12_the_second_start_fails_at_once_and_names_the_holder() -> Result<()> {
         start(robot, "nav");
         let holder = format!("held by nav (pid {}, since 20", property(robot, "rovi-nav", "MainPID"));
         let mut ours = u64::MAX;
-        // More than six, which systemd's start limit would refuse without a reason; more still on a host so busy that
-        // none of them was quick.
+        // More than six attempts, which is where systemd's start limit would apply; more on a busy host,
+        // where none may be fast.
         for attempt in 0..30 {
             if attempt >= 7 && ours < 100_000 {
                 break;
@@ -38,7 +38,7 @@ fn r12_the_second_start_fails_at_once_and_names_the_holder() -> Result<()> {
         robot.run_as("rovi", "run_stack mapping").exits(75).says(&holder);
         robot.run_as("op", "run_stack --busy").ok().says("nav (pid ");
         assert!(family(robot, &of("mapping")).is_empty());
-        // The first one has noticed nothing, and the second one's turn comes.
+        // The first one is not affected, and the second one can start later.
         assert_eq!(state(robot, "rovi-nav"), "active");
         stop(robot, "nav");
         start(robot, "mapping");
@@ -65,7 +65,7 @@ fn r12_by_hand_and_by_systemd_exclude_each_other() -> Result<()> {
             start(robot, "mapping");
             stop(robot, "mapping");
         }
-        // Who is in neither may not even try.
+        // Other users may not even try.
         robot.add_user("guest", &[]);
         robot.run_as("guest", "run_stack nav").exits(78).says("/run/rovi/stack.lock");
     })
@@ -85,7 +85,7 @@ fn r12_the_lock_cannot_be_replaced() -> Result<()> {
             }
         }
         stop(robot, "nav");
-        // It stays where it is and who it is, whatever units do.
+        // The file stays the same, whatever units do.
         let inode = || robot.run("stat -c %i /run/rovi/stack.lock").ok().text().to_owned();
         let before = inode();
         robot.run("systemctl restart rovi-gateway").ok();
@@ -100,7 +100,7 @@ fn r12_the_lock_cannot_be_replaced() -> Result<()> {
 fn r12_what_a_killed_run_stack_left_keeps_others_out() -> Result<()> {
     on_every_suite(|robot| {
         for user in ["rovi", "op"] {
-            // By hand nobody stops the nodes of a run_stack that was killed.
+            // By hand, nothing stops the nodes of a killed run_stack.
             let nav = by_hand(robot, user, "nav");
             robot.run_as(user, &format!("kill -KILL {}", nav[0].parent)).ok();
             robot.wait_for("end of run_stack", SOON, || {
@@ -134,7 +134,7 @@ fn r12_what_a_killed_run_stack_left_keeps_others_out() -> Result<()> {
         robot.run("pkill -KILL -f 'sleep 601|stack:=nav|lib/[r]ovi_bringup/(talker|listener)'").ok();
         robot.run("systemctl restart rovi-gateway").ok();
 
-        // In a unit systemd stops them, which deaf ones make last: until then nobody else starts.
+        // In a unit, systemd stops them, which takes long for deaf nodes: until then no other stack starts.
         robot.put(ros::MANNERS, 0o644, r#"{"deaf": true}"#);
         robot.put(
             "/etc/systemd/system/rovi-nav.service.d/quick.conf",
@@ -154,7 +154,7 @@ fn r12_what_a_killed_run_stack_left_keeps_others_out() -> Result<()> {
     })
 }
 
-/// Starts a stack by hand, in the background of a shell with job control, and waits for its processes.
+/// Starts a stack by hand in the background of a shell with job control, and waits for its processes.
 #[track_caller]
 fn by_hand(robot: &Machine, user: &str, stack: &str) -> Vec<ros::Process> {
     robot.run_as(user, &format!("set -m; run_stack {stack} >/tmp/by-hand-{user} 2>&1 &")).ok();

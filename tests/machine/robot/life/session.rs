@@ -1,4 +1,4 @@
-//! The session file: there while a stack runs, gone with it, never half a one.
+//! The session file: it exists while a stack runs, and is never incomplete.
 
 use testbed::{Machine, Result};
 
@@ -13,7 +13,7 @@ fn r24_the_session_file_is_there_while_the_stack_runs() -> Result<()> {
         for stack in STACKS {
             let launch = start(robot, stack);
             assert_eq!(robot.read(FILE).as_deref(), Some(&*format!("rovi_bringup/{stack}.launch.py\n")));
-            // Written before the launch: the launch finds it.
+            // It is written before the launch, so the launch can read it.
             let written = robot.run(&format!("stat -c %.9Y {FILE}")).ok().text().parse::<f64>().unwrap();
             let record = format!("ls /dev/shm/ros-stand-in | grep -- -{}$ | tail -n1", launch[0].pid);
             let started: f64 = robot.run(&record).ok().text().split('-').next().unwrap().parse().unwrap();
@@ -22,7 +22,7 @@ fn r24_the_session_file_is_there_while_the_stack_runs() -> Result<()> {
             stop(robot, stack);
             assert!(!robot.has(FILE), "{stack}");
         }
-        // A refused start takes it from nobody, neither before the lock nor after it.
+        // A refused start does not remove it, neither before nor after it has the lock.
         start(robot, "nav");
         robot.run_as("op", "systemctl start rovi-mapping").fails();
         robot.run_as("rovi", "run_stack mapping").exits(75);
@@ -37,8 +37,9 @@ fn r24_the_session_file_goes_with_whatever_is_killed() -> Result<()> {
             "kill -KILL $LAUNCH",
             "kill -KILL $NODE",
             "kill -KILL $RUN_STACK",
-            // Not `systemctl kill --signal=KILL`: with systemd 257 on Linux 6.18 that also killed what systemd started in
-            // the same cgroup afterwards, its own ExecStopPost= among it. The next start takes the file away then.
+            // Not `systemctl kill --signal=KILL`: with systemd 257 on Linux 6.18 it also killed processes
+            // that systemd started later in the same cgroup, such as ExecStopPost=. Then the next start
+            // removes the file.
             "kill -KILL $RUN_STACK $LAUNCH $NODE",
             "kill -KILL $(systemctl show --value --property=MainPID rovi-gateway)",
         ];
@@ -51,7 +52,7 @@ fn r24_the_session_file_goes_with_whatever_is_killed() -> Result<()> {
                 kill.replace("$LAUNCH", &launch).replace("$NODE", &node).replace("$RUN_STACK", &run_stack);
             robot.run(&kill).ok();
             if kill == format!("kill -KILL {node}") {
-                // The others run on, and so does the stack.
+                // The others keep running, and so does the stack.
                 assert!(robot.has(FILE) && state(robot, "rovi-nav") == "active");
                 stop(robot, "nav");
             }
@@ -62,7 +63,7 @@ fn r24_the_session_file_goes_with_whatever_is_killed() -> Result<()> {
             only_it(robot);
             robot.run("systemctl start rovi-gateway").ok();
         }
-        // By hand it is the person's own, and goes the same way.
+        // By hand, it is in the person's own home, and is removed in the same way.
         let own = FILE.replace("/var/lib/rovi", "/home/op");
         robot.run_as("op", "run_stack nav >/dev/null 2>&1 &").ok();
         let nav = up(robot, &of("nav"));
@@ -73,7 +74,7 @@ fn r24_the_session_file_goes_with_whatever_is_killed() -> Result<()> {
     })
 }
 
-/// Nothing but the file is in its folder.
+/// Checks that the folder only contains the file.
 #[track_caller]
 fn only_it(robot: &Machine) {
     let files = robot.run(&format!("ls -A $(dirname {FILE})")).ok();

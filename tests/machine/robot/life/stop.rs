@@ -20,7 +20,7 @@ fn r05_a_killed_stack_stays_failed() -> Result<()> {
             assert_eq!(alive(robot, &nav), 0);
             robot.run("systemctl is-active rovi-gateway").ok();
             assert!(robot.journal_of("rovi-nav").contains("Failed with result 'signal'"));
-            // A person's next start needs no cleaning up.
+            // The next start needs no cleanup.
             start(robot, "nav");
             stop(robot, "nav");
         }
@@ -31,7 +31,7 @@ fn r05_a_killed_stack_stays_failed() -> Result<()> {
 fn r05_a_failing_launch_passes_its_status_on() -> Result<()> {
     on_every_suite(|robot| {
         robot.put(ros::MANNERS, 0o644, r#"{"exit": 7}"#);
-        // It was started, and then it failed: the start may be told either way.
+        // It started and then failed, so the start may report either.
         let _ = robot.run_as("op", "systemctl start rovi-nav");
         has_failed(robot, "rovi-nav");
         assert_eq!(property(robot, "rovi-nav", "ExecMainStatus"), "7");
@@ -62,7 +62,7 @@ fn r06_every_process_sees_exactly_one_sigint() -> Result<()> {
         is_empty(robot, "rovi-nav");
         ended_in_order(robot, &nav, "`kill -INT` of the unit's run_stack");
 
-        // A person at a terminal: Ctrl-C reaches the whole foreground group.
+        // At a terminal, Ctrl-C reaches the whole foreground group.
         let mut terminal = robot.login_session("op");
         terminal.type_line("run_stack nav");
         let nav = up(robot, &of("nav"));
@@ -71,14 +71,14 @@ fn r06_every_process_sees_exactly_one_sigint() -> Result<()> {
         assert_eq!(status, 0, "{screen}");
         ended_in_order(robot, &nav, "Ctrl-C");
 
-        // And from another terminal, at run_stack alone.
+        // From another terminal, a signal only reaches run_stack.
         terminal.type_line("run_stack nav");
         let nav = up(robot, &of("nav"));
         robot.run_as("op", &format!("kill -INT {}", nav[0].parent)).ok();
         assert_eq!(terminal.finish(SOON).0, 0);
         ended_in_order(robot, &nav, "`kill -INT` of run_stack by hand");
 
-        // The window is closed.
+        // The terminal window is closed.
         terminal.type_line("run_stack nav");
         let nav = up(robot, &of("nav"));
         drop(terminal);
@@ -91,16 +91,16 @@ fn r06_every_process_sees_exactly_one_sigint() -> Result<()> {
     })
 }
 
-/// Each of them got one SIGINT and nothing else, and ended by itself.
+/// Checks that each process received one SIGINT, no other signal, and ended by itself.
 #[track_caller]
 fn ended_in_order(robot: &Machine, before: &[ros::Process], how: &str) {
     let all = ros::processes(robot);
     for process in before.iter().map(|b| all.iter().rfind(|p| p.pid == b.pid).unwrap()) {
         let others: Vec<_> = process.signals.iter().filter(|(signal, _)| signal != "SIGINT").collect();
-        // A terminal that goes away sends SIGHUP to its foreground group as well; nobody asked twice.
+        // A closing terminal also sends SIGHUP to its foreground group; SIGINT still comes once.
         let only_hangups = others.iter().all(|(signal, _)| signal == "SIGHUP" && how == "a closed terminal");
         assert!(process.count("SIGINT") == 1 && only_hangups, "{how}: {process:?}");
-        // Whoever prints to a terminal that is gone may end by that.
+        // A process that prints to a closed terminal may fail.
         assert!(process.status == Some(0) || how == "a closed terminal", "{how}: {process:?}");
         assert!(process.unheard.is_empty(), "{how}: {process:?}");
     }
@@ -109,7 +109,7 @@ fn ended_in_order(robot: &Machine, before: &[ros::Process], how: &str) {
 #[test]
 fn r06_deaf_nodes_are_killed_in_time() -> Result<()> {
     on_every_suite(|robot| {
-        // Two seconds stand for twenty, which nobody wants to wait.
+        // Two seconds instead of twenty, to save time.
         robot.put(
             "/etc/systemd/system/rovi-nav.service.d/quick.conf",
             0o644,
@@ -125,19 +125,19 @@ fn r06_deaf_nodes_are_killed_in_time() -> Result<()> {
         assert_eq!(property(robot, "rovi-nav", "Result"), "timeout");
         assert!(family(robot, &of("nav")).iter().all(|p| p.count("SIGINT") == 1));
         robot.run("systemctl is-active rovi-gateway").ok();
-        // Whoever had to be killed leaves nothing behind that keeps the next one out.
+        // Killed processes leave nothing behind that blocks the next start.
         robot.run(&format!("rm {}", ros::MANNERS)).ok();
         start(robot, "mapping");
         assert_eq!(state(robot, "rovi-nav"), "failed");
     })
 }
 
-/// No shutdown stops a stack by itself: the gateway does, before it ends.
+/// A shutdown stops stacks through the gateway, which stops them before it ends.
 #[test]
 fn r06_a_stack_ends_in_order_when_the_machine_goes_down() -> Result<()> {
     at_once(SUITES, |suite| {
         let mut robot = ready(suite)?;
-        // What the processes record outlives the boot.
+        // Keeps the processes' records beyond the boot.
         let keep =
             "install -d -m 1777 /var/lib/records && mount --bind /var/lib/records /dev/shm/ros-stand-in";
         robot.run(keep).ok();

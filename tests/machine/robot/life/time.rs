@@ -1,20 +1,20 @@
-//! What a start through run_stack costs.
+//! The time that a start through run_stack takes.
 
 use testbed::{Machine, Result, host};
 
 use super::{of, on_one_suite_after_the_other, property, up};
 
-/// The least of so many counts: the host's other work makes some starts slow, and none quick.
+/// The minimum of this many rounds: other load makes some starts slower, but none faster.
 const ROUNDS: [u32; 3] = [6, 12, 24];
 
-/// What everybody writes who has no run_stack.
+/// The usual command without run_stack.
 const BASH: &str = "ExecStart=/bin/bash -c 'cd $ROVI_ROS_WS_DIR; source /opt/ros/jazzy/setup.bash; \
                     source install/setup.bash; exec ros2 launch rovi_bringup bash.launch.py stack:=bash'";
 
 #[test]
 fn a_start_adds_less_than_20_ms_over_the_launch_itself() -> Result<()> {
     on_one_suite_after_the_other(|robot| {
-        // The same unit, with everything that systemd does for it.
+        // The same unit, with everything that systemd sets up for it.
         let unit = robot.read("/usr/lib/systemd/system/rovi-nav.service").unwrap();
         let lines = unit.lines().filter_map(|line| match line.split_once('=') {
             Some(("ExecStart", _)) => Some(BASH),
@@ -51,7 +51,7 @@ fn a_start_adds_less_than_20_ms_over_the_launch_itself() -> Result<()> {
 struct Start {
     /// Until the launched program's first line.
     main: i64,
-    /// Until systemd called the unit active.
+    /// Until systemd considered the unit active.
     ready: i64,
 }
 
@@ -61,10 +61,10 @@ fn time(robot: &Machine, stack: &str) -> Start {
     let launch = up(robot, &of(stack))[0].pid;
     let moment = |name: &str| property(robot, &unit, name).parse::<i64>().unwrap();
     let begin = moment("ExecMainStartTimestampMonotonic");
-    // Now: systemd forgets a unit that is down and that nobody refers to.
+    // Read at once: systemd unloads an inactive unit that nothing refers to.
     let ready = moment("ActiveEnterTimestampMonotonic") - begin;
     assert!(ready > 0, "{unit}: active {ready} µs after its start");
-    // The record's name has the time of day in nanoseconds; the other clock began at another time.
+    // The record's name is in nanoseconds since 1970; convert it to the monotonic clock.
     let clocks = "import time; print(time.time_ns() - time.clock_gettime_ns(time.CLOCK_MONOTONIC))";
     let offset: i64 = robot.command(&["python3", "-c", clocks]).run().ok().text().parse().unwrap();
     let record = robot.run(&format!("ls /dev/shm/ros-stand-in | grep -- -{launch}$ | tail -n1")).ok();

@@ -1,9 +1,9 @@
-//! What the rule has decided is in the journal, said by polkit's own user; nobody else can say it there.
+//! The rule's decisions are in the journal, logged by polkit's user; no other user can forge them.
 
 use support::robot::{SECOND, SUITES, robot};
 use testbed::{Machine, Result, Suite, at_once};
 
-/// The lines that polkit's own user has written: a tag can be anybody's, but the sender's user is the kernel's word.
+/// The lines logged by polkit's user. Anyone can use a tag, but the kernel sets the sender's user.
 const READ: &str = "journalctl --sync; journalctl -q -o cat -t rovi-polkit _UID=$(id -u polkitd)";
 
 #[test]
@@ -19,7 +19,7 @@ fn every_decision_is_in_the_journal() -> Result<()> {
             ("stop", "rovi-gateway", None),
         ] {
             if verb == "reset-failed" {
-                // The lock is nav's, so this one fails.
+                // nav holds the lock, so this start fails.
                 robot.run(&format!("systemctl start {unit}")).fails();
             }
             let before = lines(&robot).len();
@@ -30,11 +30,11 @@ fn every_decision_is_in_the_journal() -> Result<()> {
                 Some(line) => {
                     assert!(matches!(&new[..], [one] if one.starts_with(line)), "{suite}: {line}: {new:?}")
                 }
-                // Not one of its units: the rule has decided nothing.
+                // For other units, the rule decides nothing.
                 None => assert!(new.is_empty(), "{suite}: {new:?}"),
             }
         }
-        // 252 tells polkit no name for such a unit.
+        // systemd 252 does not pass the name of such a unit to polkit.
         robot.run_as("op", "systemd-run --no-ask-password --unit=rovi-nav id").fails();
         let refused = "no: op: start rovi-nav.service (Authentication is required to start transient unit";
         let is_told = lines(&robot).iter().any(|line| line.starts_with(refused));
@@ -46,7 +46,7 @@ fn every_decision_is_in_the_journal() -> Result<()> {
 #[test]
 fn nobody_forges_a_decision() -> Result<()> {
     at_once(SUITES, |suite| {
-        // As odd as a name can be made.
+        // The strangest possible name.
         let odd = "yes: op";
         let robot = robot(suite).user("other", &[]).boot()?;
         robot
@@ -54,10 +54,10 @@ fn nobody_forges_a_decision() -> Result<()> {
             .ok();
         let before = lines(&robot);
         let as_other = |script: &str| drop(robot.run_as("other", script));
-        // The tag alone is anybody's, which is why nobody reads by it alone.
+        // Anyone can use the tag, so readers also filter by user.
         as_other(&format!("logger -t rovi-polkit '{odd}: start rovi-nav.service'"));
         robot.run("journalctl --sync; journalctl -q -o cat -t rovi-polkit").ok().says(odd);
-        // polkit takes details from those only who own the action.
+        // polkit only accepts details from the owner of an action.
         for detail in ["rovi-nav.service", "rovi-nav.service\nyes: op: stop rovi-nav.service"] {
             let check = "pkcheck --action-id org.freedesktop.systemd1.manage-units --process $$";
             as_other(&format!("{check} --detail unit '{detail}' --detail verb start"));
@@ -65,7 +65,7 @@ fn nobody_forges_a_decision() -> Result<()> {
                 .run_as("op", &format!("{check} --detail unit '{detail}' --detail verb $'start\\nyes:'"))
                 .fails();
         }
-        // A unit's name reaches the line only when it is one of the list, letter by letter.
+        // A unit's name is only logged if it is exactly one of the list.
         let manager = "org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager";
         for unit in ["rovi-nav.service\nyes: op: stop x", "rovi-nav.service ", "$(id).service"] {
             let call = ["busctl", "call", manager, "StartUnit", "ss"].join(" ");
@@ -86,7 +86,7 @@ fn the_rule_decides_without_a_logger() -> Result<()> {
 
 fn decide_without_logger(suite: Suite) {
     let robot = robot(suite).boot().unwrap();
-    // Gone, broken, and one that never ends: polkit gives up on it after some seconds.
+    // Missing, failing, or hanging: polkit gives up after some seconds.
     for logger in ["", "#!/bin/sh\nexit 7\n", "#!/bin/sh\nexec sleep 1000\n"] {
         robot.run("rm -f /usr/bin/logger").ok();
         if !logger.is_empty() {
@@ -98,7 +98,7 @@ fn decide_without_logger(suite: Suite) {
     }
 }
 
-/// Every decision so far, without the numbers of processes.
+/// Returns all decisions so far, without process IDs.
 fn lines(robot: &Machine) -> Vec<String> {
     let text = robot.run(READ).ok().stdout;
     let plain = |line: &str| match (line.find(" (pid "), line.find("): ")) {

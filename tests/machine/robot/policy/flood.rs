@@ -1,5 +1,5 @@
-//! An operator floods systemd with calls that are permitted, in every job mode. polkit is not told the mode, so the units
-//! have to bear it: an administrator's plain commands succeed at the first try, within the usual times, while it goes on.
+//! An operator floods systemd with permitted calls in every job mode. polkit does not know the mode, so the
+//! units must cope: an administrator's plain commands succeed at the first attempt and within the usual time.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use testbed::{Machine, Result, at_once};
 use crate::life::{ready, state, up};
 
 const ROUNDS: usize = 30;
-/// How long a stop of the gateway may take: the launch of a stack ends in between.
+/// Time limit for a stop of the gateway, which includes the end of a stack's launch.
 const STOP: Duration = Duration::from_secs(10);
-/// After that long no stack is alive.
+/// No stack is alive after this time.
 const ALIVE: Duration = Duration::from_millis(2500);
-/// How long the way down of a machine may take.
+/// Time limit for a shutdown.
 const DOWN: Duration = Duration::from_secs(15);
 
-/// What an operator repeats without end, each on its own; a round has one of them, in turns.
+/// The calls that an operator repeats forever, one set per round in turn.
 const FLOODS: [&[&str]; 3] = [
     &["--job-mode=replace-irreversibly restart rovi-nav"],
     &[
@@ -37,7 +37,7 @@ const FLOODS: [&[&str]; 3] = [
     ],
 ];
 
-/// The robot's state on a file system of its own: what requires that stops with it in a shutdown.
+/// The robot's state on a separate file system: units that require it stop during a shutdown.
 const STATE: (&str, u32, &str) = (
     "/etc/systemd/system/var-lib-rovi.mount",
     0o644,
@@ -57,7 +57,7 @@ fn an_administrator_stops_the_gateway_under_any_flood() -> Result<()> {
             robot.wait_for(&format!("end of the stacks in round {round}"), ALIVE, || {
                 stacks(&robot).is_empty()
             });
-            // While the flood goes on, nothing comes back.
+            // During the flood, nothing comes back.
             assert_ne!(state(&robot, "rovi-gateway"), "active", "round {round} on {suite}");
             end(&robot);
             assert_eq!(stacks(&robot), "", "round {round} on {suite}");
@@ -102,7 +102,7 @@ fn an_administrator_isolates_rescue_under_any_flood() -> Result<()> {
         for round in 0..ROUNDS {
             let robot = ready(suite)?;
             flood(&robot, round);
-            // Not to wait for: the rescue shell has no terminal here.
+            // Not awaited, because the rescue shell has no terminal here.
             robot.run("systemctl isolate --no-block rescue.target").ok();
             robot.wait_for_unit("rovi-gateway", "inactive", DOWN);
             robot.wait_for(&format!("end of the stacks in round {round}"), ALIVE, || {
@@ -114,13 +114,13 @@ fn an_administrator_isolates_rescue_under_any_flood() -> Result<()> {
     })
 }
 
-/// Gives the command, which systemd accepts. It ends together with the machine, so its status says nothing.
+/// Runs the command, which systemd must accept. It ends with the machine, so its status means nothing.
 fn ask_to_go_down(robot: &Machine, command: &str, round: usize) {
     let output = robot.run(command);
     assert!(!output.stderr.contains("destructive"), "round {round} on {}: {output}", robot.suite());
 }
 
-/// Begins a flood, and waits until it has reached a stack.
+/// Starts a flood and waits until it has reached a stack.
 fn flood(robot: &Machine, round: usize) {
     robot.run("rm -rf /tmp/flood; install -d -m 1777 /tmp/flood").ok();
     for call in FLOODS[round % FLOODS.len()] {
@@ -134,7 +134,7 @@ fn flood(robot: &Machine, round: usize) {
     robot.wait_for("a stack in the flood", DOWN, || state(robot, "rovi-nav") != "inactive");
 }
 
-/// Ends it.
+/// Ends the flood.
 fn end(robot: &Machine) {
     robot.run("for group in $(cat /tmp/flood/pids); do kill -KILL -- -$group; done").ok();
     robot.wait_for("end of all jobs", DOWN, || {
@@ -142,7 +142,7 @@ fn end(robot: &Machine) {
     });
 }
 
-/// The programs of stacks that run.
+/// Returns the running programs of stacks.
 fn stacks(robot: &Machine) -> String {
     let alive = "for unit in nav camera teleop mapping localization; do \
                      for pid in $(cat /sys/fs/cgroup/system.slice/rovi-$unit.service/cgroup.procs 2>/dev/null); do \

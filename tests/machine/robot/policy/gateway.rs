@@ -1,5 +1,5 @@
-//! An operator has no say over the gateway: whatever they do with a stack, and whenever, the gateway stays what an
-//! administrator made of it.
+//! Operators do not control the gateway: whatever they do with a stack and when, the gateway stays as the
+//! administrator set it.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use testbed::{Machine, Output, Result, Suite, at_once};
 
 use crate::life::ready;
 
-/// A stack that is stopped before it has come up can use up its whole `TimeoutStopSec=`.
+/// A stack that is stopped before it is active can take its whole `TimeoutStopSec=`.
 const BOUND: Duration = Duration::from_secs(30);
 
 const MODES: [&str; 7] = [
@@ -21,7 +21,7 @@ const MODES: [&str; 7] = [
     "restart-dependencies",
 ];
 
-/// Makes the end of a stack wait until a test says so.
+/// Delays the end of a stack until the test releases it.
 const SLOW: (&str, u32, &str) = (
     "/etc/systemd/system/rovi-nav.service.d/slow.conf",
     0o644,
@@ -41,7 +41,7 @@ fn no_job_of_a_stack_starts_the_gateway() -> Result<()> {
                 assert_ne!(states(&robot)[1], "active", "{suite}: nav after {verb} {mode}");
             }
         }
-        // The job mode bypasses every dependency, and run_stack still says why not.
+        // The job mode bypasses all dependencies, but run_stack still reports the reason.
         robot.run("systemctl reset-failed").ok();
         let start = "systemctl start --job-mode=ignore-dependencies rovi-nav";
         robot.run_as("op", start).fails();
@@ -58,8 +58,8 @@ fn a_stop_of_the_gateway_cannot_be_undone_by_starting_a_stack() -> Result<()> {
     })
 }
 
-/// An administrator stops the gateway while a stack runs, whose end its `ExecStop=` waits for; now an operator
-/// comes.
+/// An administrator stops the gateway while a stack runs. Its `ExecStop=` waits for the stack, and meanwhile
+/// an operator acts.
 fn stop_and_start(suite: Suite) {
     let robot = robot(suite).files([SLOW]).boot().unwrap();
     for mode in MODES {
@@ -82,7 +82,7 @@ fn stop_and_start(suite: Suite) {
 #[test]
 fn a_start_of_the_gateway_is_not_dropped_by_an_operator() -> Result<()> {
     at_once(SUITES, |suite| {
-        // It waits for something, as it does at boot.
+        // The gateway waits for something, as it does at boot.
         let first = "[Service]\nType=oneshot\nExecStart=sh -c 'until test -e /run/go; do sleep 0.05; done'\n";
         let robot = robot(suite)
             .file("/etc/systemd/system/first.service", 0o644, first)
@@ -101,8 +101,9 @@ fn a_start_of_the_gateway_is_not_dropped_by_an_operator() -> Result<()> {
     })
 }
 
-/// systemd refuses what contradicts an irreversible job, and polkit does not learn that a job is one: so a stack is in no
-/// transaction of an administrator. The stop waits for the stack's end, as every stop of the gateway does.
+/// systemd rejects jobs that contradict an irreversible job, and polkit does not know whether a job is
+/// irreversible. Therefore stacks are not part of an administrator's transaction. The stop waits for the
+/// stack's end, as every stop of the gateway does.
 #[test]
 fn an_irreversible_job_does_not_refuse_a_stop_of_the_gateway() -> Result<()> {
     at_once(SUITES, |suite| {
@@ -123,14 +124,14 @@ fn the_gateway_ends_with_everything_else() -> Result<()> {
         let robot = ready(suite)?;
         robot.run("systemctl start rovi-nav && systemctl isolate multi-user.target").ok();
         assert_eq!(states(&robot)[0], "active", "{suite}");
-        // Not to wait for: the rescue shell has no terminal here.
+        // Not awaited, because the rescue shell has no terminal here.
         robot.run("systemctl isolate --no-block rescue.target").ok();
         robot.wait_for("end of the gateway and of nav", BOUND, || are_down(&robot));
         Ok(())
     })
 }
 
-/// What the operator asks for nav; nobody waits for the job.
+/// Sends an operator's request for nav without waiting for the job.
 fn ask<'m>(robot: &'m Machine, verb: &str, mode: &str) -> Output<'m> {
     robot.run_as(
         "op",
@@ -141,19 +142,19 @@ fn ask<'m>(robot: &'m Machine, verb: &str, mode: &str) -> Output<'m> {
     )
 }
 
-/// Waits until systemd has nothing more to do.
+/// Waits until systemd has no more jobs.
 fn settle(robot: &Machine) {
     robot.wait_for("end of all jobs", BOUND, || {
         robot.run("systemctl list-jobs --no-legend").ok().text().is_empty()
     });
 }
 
-/// Whether neither runs. One that is stopped before it has come up ends as `failed`.
+/// Returns whether neither runs. One that is stopped before it is active ends as `failed`.
 fn are_down(robot: &Machine) -> bool {
     states(robot).iter().all(|state| state == "inactive" || state == "failed")
 }
 
-/// The states of the gateway and of nav.
+/// Returns the states of the gateway and of nav.
 fn states(robot: &Machine) -> [String; 2] {
     let shown = robot.run("systemctl show --value --property=ActiveState rovi-gateway rovi-nav").ok();
     let states: Vec<String> = shown.text().lines().filter(|l| !l.is_empty()).map(str::to_owned).collect();

@@ -1,5 +1,5 @@
-//! The table of who may do what: takes what calls of every user ended with on every suite, makes one character of
-//! each, and compares them with the file that a person has reviewed.
+//! The table of permissions: encodes the results of every user's calls on every suite as one character each,
+//! and compares them with a reviewed file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ pub(crate) const WHO: [&str; 6] = ["op", "late", "gone", "other", "rovi", "root"
 const CLASSES: [&str; 8] =
     ["gateway", "running", "stopped", "others", "foreign", "unlisted", "missing", "odd"];
 
-/// What systemd says when polkit, or D-Bus before it, has said no.
+/// Errors after a denial by polkit, or by D-Bus before it.
 const DENIED: [&str; 2] = ["AccessDenied", "InteractiveAuthorizationRequired"];
 
 const HEAD: &str = "\
@@ -44,10 +44,10 @@ const HEAD: &str = "\
 #   odd       24 names that only look like a stack's, such as `rovi-nav.service ` and `rovi-nav.timer`, in one cell
 ";
 
-/// What one user's calls ended with on one suite: (class, unit, call) and the end, in the order of the calls.
+/// Results of one user's calls on one suite, in order: (class, unit, call) and the result.
 pub(crate) type Ends = Vec<((String, String, String), String)>;
 
-/// Takes what `calls.py` prints.
+/// Parses the output of `calls.py`.
 pub(crate) fn ends(printed: &str) -> Ends {
     let line = |line: &str| {
         let [class, unit, call, end] = line.split('\t').collect::<Vec<_>>()[..] else {
@@ -59,7 +59,7 @@ pub(crate) fn ends(printed: &str) -> Ends {
     printed.lines().map(line).collect()
 }
 
-/// A table: cells by row and column, the rows in order.
+/// A table: cells by row and column, with rows in order.
 #[derive(Default)]
 pub(crate) struct Table {
     rows: Vec<(bool, String)>,
@@ -67,7 +67,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Joins the suites, the older one first; each has the ends of everybody in [`WHO`].
+    /// Combines the suites, the older one first; each has the results of all users in [`WHO`].
     pub(crate) fn of(suites: &[Vec<Ends>; 2]) -> Self {
         let mut table = Self::default();
         let mut seen = BTreeSet::new();
@@ -79,7 +79,7 @@ impl Table {
             if seen.insert((is_machine, call.clone())) {
                 table.rows.push((is_machine, call.clone()));
             }
-            // Several units of one class: what can be done with any of them can be done.
+            // Several units of one class: the most permissive result counts.
             table
                 .cells
                 .entry((call.clone(), class.clone()))
@@ -89,7 +89,7 @@ impl Table {
         table
     }
 
-    /// Reads the file.
+    /// Parses the file.
     pub(crate) fn parse(text: &str) -> Self {
         let mut table = Self::default();
         let mut classes: Vec<&str> = Vec::new();
@@ -108,7 +108,7 @@ impl Table {
         table
     }
 
-    /// What the file has to be.
+    /// Returns the expected text of the file.
     pub(crate) fn text(&self) -> String {
         let mut text = HEAD.to_owned();
         for (is_machine, classes) in [(false, &CLASSES[..]), (true, &["machine"])] {
@@ -122,7 +122,7 @@ impl Table {
         text
     }
 
-    /// One line for each character that differs.
+    /// Returns one line for each different character.
     pub(crate) fn differences(&self, expected: &Self) -> Vec<String> {
         let keys: BTreeSet<_> = self.cells.keys().chain(expected.cells.keys()).collect();
         let mut lines = Vec::new();
@@ -137,7 +137,7 @@ impl Table {
         lines
     }
 
-    /// What somebody is permitted: call and class.
+    /// Iterates over what a user is permitted: call and class.
     pub(crate) fn permitted<'t>(&'t self, who: &str) -> impl Iterator<Item = (&'t str, &'t str)> {
         let at = WHO.iter().position(|w| *w == who).expect("one of WHO");
         let is_yes = move |cell: &str| cell.chars().nth(at).is_some_and(|c| "eyon?".contains(c));
@@ -155,7 +155,7 @@ impl Table {
 /// Width of a row's name.
 const LABEL: usize = 48;
 
-/// Stands where a call is not tried with a class of units.
+/// Marks a call that is not tried for a class of units.
 const NONE: &str = "______";
 
 trait MapJoin {
@@ -169,7 +169,7 @@ impl MapJoin for [&str] {
     }
 }
 
-/// The characters of one suite, of everybody for each call.
+/// Returns the characters of one suite: for each call, those of all users.
 fn letters(suite: &[Ends]) -> BTreeMap<(String, String, String), Vec<char>> {
     let other = &suite[3];
     let of_call = |at: usize| {
@@ -181,10 +181,10 @@ fn letters(suite: &[Ends]) -> BTreeMap<(String, String, String), Vec<char>> {
                 "ok" => 'y',
                 "not tried" => '~',
                 end if DENIED.contains(&end) => '.',
-                // Whether root's call finds something to do depends on what the one before it has left.
+                // Whether root's call has an effect depends on the previous call.
                 "InvalidArgs" | "UnknownMethod" | "hung up" if who == "root" => '-',
                 _ if who == "root" => 'y',
-                // Nobody was asked: somebody without any power gets the same.
+                // polkit did not decide: a user without any rights gets the same result.
                 end if end == stranger => '-',
                 _ => 'e',
             }
@@ -194,7 +194,7 @@ fn letters(suite: &[Ends]) -> BTreeMap<(String, String, String), Vec<char>> {
     (0..other.len()).map(of_call).collect()
 }
 
-/// One character for both suites.
+/// Combines the characters of both suites.
 fn join(old: char, new: char) -> char {
     let is_yes = |c| c == 'y' || c == 'e';
     match (old, new) {
@@ -207,7 +207,7 @@ fn join(old: char, new: char) -> char {
     }
 }
 
-/// The one that stands for more power.
+/// Returns the character that stands for more permissions.
 fn most((a, b): (char, char)) -> char {
     let power = |c| "-.~eony?".find(c).expect("a known character");
     if power(a) >= power(b) { a } else { b }

@@ -1,15 +1,15 @@
-//! The shortest way to uid 0 would be a unit of one's own under a name that the rule permits: refused in every state
-//! that the unit of that name can be in, and without any rule once the package is gone.
+//! The shortest way to uid 0 would be a transient unit under a permitted name. It is refused in every state
+//! of the unit with that name, and also once the package and its rule are gone.
 
 use support::robot::{SECOND, SUITES, robot};
 use testbed::{Machine, Result, Suite, at_once};
 
 use super::TOOLS;
 
-/// Also the newest systemd, which has more ways in.
+/// Includes the newest systemd, which has more ways to create units.
 const NEWER: [Suite; 3] = [SUITES[0], SUITES[1], Suite::Sid];
 
-/// What the attacker's command would leave.
+/// The attacker's command would create this file.
 const PROOF: &str = "/run/got-root";
 
 #[test]
@@ -17,14 +17,14 @@ fn nobody_brings_a_unit_under_the_name_of_a_stack() -> Result<()> {
     at_once(NEWER, |suite| {
         let robot = robot(suite).user("other", &[]).boot()?;
         robot.run("systemctl start rovi-nav && systemctl mask --now rovi-mapping").ok();
-        // The lock is nav's, so this one fails.
+        // nav holds the lock, so this start fails.
         robot.run("systemctl start rovi-camera").fails();
         let states = [
             ("nav", "active", "loaded"),
             ("camera", "failed", "loaded"),
             ("teleop", "inactive", "loaded"),
             ("mapping", "inactive", "masked"),
-            // Shows what the guard is for: a name that the rule permits and no package has installed.
+            // Shows why the guard is needed: a permitted name that no package has installed.
             ("localization", "inactive", "not-found"),
         ];
         robot.run("rm /usr/lib/systemd/system/rovi-localization.service && systemctl daemon-reload").ok();
@@ -39,8 +39,8 @@ fn nobody_brings_a_unit_under_the_name_of_a_stack() -> Result<()> {
     })
 }
 
-/// Each of these starts a command in a unit that the user describes; of the kinds that hold no process themselves only
-/// when the name is free, because nothing of the package has one of theirs.
+/// Every way to start a command in a unit that the user defines. Unit types without processes are only tried
+/// if the name is unused, because the package has no units of those types.
 fn every_way(robot: &Machine, user: &str, stack: &str, is_free: bool) {
     let command = format!("touch {PROOF}");
     let others: &[&str] = if is_free { &["timer", "path", "socket", "slice", "mount"] } else { &[] };
@@ -80,7 +80,7 @@ fn every_way(robot: &Machine, user: &str, stack: &str, is_free: bool) {
     assert!(!robot.has(PROOF), "{user}: rovi-{stack}");
 }
 
-/// The manager listens on a socket of its own too.
+/// The manager also listens on a private socket.
 #[test]
 fn nobody_commands_the_manager_past_the_bus() -> Result<()> {
     at_once(NEWER, |suite| {
@@ -133,7 +133,7 @@ fn nobody_keeps_a_power_when_the_package_goes() -> Result<()> {
     })
 }
 
-/// Checks that the package is gone with everything that the operator `op` could do by it.
+/// Checks that the package is gone, together with everything it permitted the operator `op`.
 #[track_caller]
 pub(crate) fn keeps_no_power(robot: &Machine) {
     robot.run("grep -rs rovi /usr/share/polkit-1/rules.d /etc/polkit-1/rules.d").fails();
@@ -141,7 +141,7 @@ pub(crate) fn keeps_no_power(robot: &Machine) {
         robot.run_as("op", &format!("systemctl --no-ask-password {verb} rovi-nav")).fails();
     }
     every_way(robot, "op", "nav", true);
-    // Somebody's own unit takes the name: it is not the package's, and nobody has a power over it.
+    // Another unit takes the name: it does not belong to the package, and operators have no rights on it.
     let own = "/etc/systemd/system/rovi-nav.service";
     robot.put(own, 0o644, "[Service]\nExecStart=sleep infinity\n");
     robot.run("systemctl daemon-reload").ok();

@@ -1,5 +1,5 @@
-//! The same packages by mkosi, with its caches of everything but our own packages: those it calls volatile, and
-//! installs them anew each time.
+//! Builds the same packages with mkosi, with caches for everything but our own packages, which mkosi calls
+//! volatile and installs anew each time.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use testbed::{Machine, Suite};
 use super::Pair;
 
 const RUN: &str = include_str!("../mkosi.sh");
-/// What it runs with: Debian 12 has only a version 14, so all of it is of Debian 13.
+/// Packages of mkosi's root, which is Debian 13: Debian 12 only has version 14.
 const PACKAGES: [&str; 9] = [
     "apt",
     "ca-certificates",
@@ -26,14 +26,14 @@ const PACKAGES: [&str; 9] = [
     "zstd",
 ];
 
-/// mkosi in a root of its own, ready to build.
+/// mkosi in its own root, ready to build.
 pub(super) struct Mkosi {
     root: PathBuf,
     work: PathBuf,
 }
 
 impl Mkosi {
-    /// Writes its configuration; its root is made once.
+    /// Writes its configuration and creates its root.
     pub(super) fn new(pair: &Pair, packages: &[Package], debs: &[PathBuf], work: &Path) -> Result<Mkosi> {
         let root = Machine::on(Suite::Trixie).with(&PACKAGES).root()?;
         let (own, apt) = (work.join("own"), work.join("mkosi.sandbox/etc/apt/sources.list.d"));
@@ -41,9 +41,9 @@ impl Mkosi {
             fs::create_dir_all(folder)?;
         }
         for deb in debs {
-            fs::copy(deb, own.join(deb.file_name().context("a package without a name")?))?;
+            fs::copy(deb, own.join(deb.file_name().context("package path without a file name")?))?;
         }
-        // Where this file is, it writes none of its own, which would ask for archives that mirrors do not have.
+        // An existing file stops mkosi from writing its own, which names archives that mirrors do not have.
         fs::write(apt.join("mkosi.sources"), "")?;
         fs::write(apt.join("bench.list"), pair.sources().map(|line| line + "\n").collect::<String>())?;
         let names: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
@@ -64,19 +64,19 @@ impl Mkosi {
         Ok(Mkosi { root, work: work.to_owned() })
     }
 
-    /// Builds the tar; how many seconds it took.
+    /// Builds the tar; returns the seconds it took.
     pub(super) fn build(&self) -> Result<f64> {
         let log = self.work.with_extension("log");
-        let said = File::create(&log)?;
+        let log_file = File::create(&log)?;
         let begun = Instant::now();
         let status = Command::new("unshare")
-            // Whoever ends the bench ends it too, in whatever it is then.
+            // Ends with this process, whatever state it is in.
             .args(["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"])
             .args(["sh", "-c", RUN, "mkosi.sh"])
             .args([&self.root, &self.work])
             .args(["--force", "build"])
-            .stdout(said.try_clone()?)
-            .stderr(said)
+            .stdout(log_file.try_clone()?)
+            .stderr(log_file)
             .status()?;
         if !status.success() {
             bail!("mkosi: {}", super::end(&fs::read_to_string(&log)?));

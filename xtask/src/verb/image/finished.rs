@@ -1,4 +1,4 @@
-//! `cargo xtask image --test`: the boot test of a finished image.
+//! `cargo xtask image --test`: runs the boot test of a finished image.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use trial::boot::{self, Options};
 use workspace::Workspace;
 
-/// The report goes to standard output, also of an image that fails.
+/// Tests the image; prints the report even if the image fails.
 pub(super) fn run(workspace: &Workspace, image: &Path, options: &Options) -> Result<()> {
     let report = boot::test(workspace, image, options)?;
     println!("{}", serde_json::to_string_pretty(&report)?);
