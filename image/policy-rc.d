@@ -1,3 +1,3 @@
 #!/bin/sh
-# While an image is made nothing is started: whatever asks invoke-rc.d is told that it may not.
+# Forbids invoke-rc.d to start services while an image is built.
 exit 101

@@ -1,8 +1,8 @@
-# Runs the probes of the boot test in their order, and reports each as a line of JSON to the host.
+# Runs the probes of the boot test in order, and reports each result to the host as a line of JSON.
 set -u
 here=/run/boot-test
 
-# A string of JSON: what JSON has no place for is left out.
+# Converts stdin to a JSON string; drops characters that are invalid in JSON.
 text() {
     tr -d '\000-\010\013-\037\177' | sed -e 's/[\\"]/\\&/g' -e 's/	/\\t/g' -e ':all' -e 'N' -e '$!b all' -e 's/\n/\\n/g'
 }
@@ -14,7 +14,7 @@ if [ -t 3 ]; then
     stty -F "$report" raw -echo
 fi
 
-# The host says on the kernel's command line which questions it has this time.
+# The kernel command line names the phase, which selects the probes to run.
 phase=$(sed -n 's/.*boot-test=\([a-z]*\).*/\1/p' /proc/cmdline)
 for probe in "$here/$phase"/*.sh; do
     user=$(cat "${probe%.sh}.user" 2>/dev/null)
@@ -25,10 +25,10 @@ for probe in "$here/$phase"/*.sh; do
     fi
     exit=$?
     name=${probe##*/???-}
-    # One more line, so that sed has two to join.
+    # Add a line, so that sed always has two to join.
     said=$( (cat $here/output; echo; echo) | text)
     printf '{"probe":"%s","exit":%d,"output":"%s"}\n' "${name%.sh}" $exit "$said" >&3
 done
-# Nothing that was written may depend on how the machine ends.
+# Save everything, however the machine is shut down.
 sync
 printf '{"end":true}\n' >&3

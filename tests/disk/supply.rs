@@ -143,7 +143,7 @@ fn a_base_gets_it_on_a_machine_with_mounts_below_proc() {
 fn a_container_that_hides_a_part_of_proc_is_told_what_to_do() {
     let (output, passed) = supplied_with("-t tmpfs none /proc/sys/fs");
     assert!(
-        !passed && output.contains("no `/proc` can be mounted in a user namespace: this container hides"),
+        !passed && output.contains("cannot mount `/proc` in a user namespace: this container masks"),
         "{output}"
     );
 }

@@ -64,7 +64,7 @@ fn starts_by_firmware(board: &str, machine: &str) {
         assert!(report.good, "{report}");
         assert_eq!(report.machine, machine);
         let asked: Vec<&str> = report.answers.iter().map(|answer| answer.probe.as_str()).collect();
-        for probe in ["boot loader", "started kernel is the youngest", "a kernel goes and another comes"] {
+        for probe in ["boot loader", "newest kernel was started", "remove and install a kernel"] {
             assert!(asked.contains(&probe), "{asked:?}");
         }
     }

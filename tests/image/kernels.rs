@@ -93,7 +93,7 @@ fn a_boot_partition_that_is_full_or_absent_is_said_and_left_as_it_is() {
         (ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()),
         (
             Some(1),
-            "error: /boot/firmware: is not mounted, so no kernel gets there: run `mount /boot/firmware` and \
+            "error: /boot/firmware: not mounted, cannot copy the kernel: run `mount /boot/firmware` and \
              `update-initramfs -u`\n"
         )
     );

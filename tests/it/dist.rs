@@ -114,7 +114,7 @@ fn an_rpm_says_what_it_is() {
         ),
         "{said}"
     );
-    assert!(said.ends_with("An upgrade never stops a robot that moves."), "{said}");
+    assert!(said.ends_with("An upgrade never stops a running stack."), "{said}");
     let config = ok(Command::new("rpm").args(["-qp", "--configfiles"]).arg(&rpm));
     assert_eq!(config, "/etc/needrestart/conf.d/50-rovi.conf\n/etc/rovi/.env.pc\n/etc/rovi/.env.robot\n");
     let flags =

@@ -253,7 +253,7 @@ error: unknown suite `sid`: expected one of trixie
 error: unknown image format `iso`: expected one of img, img.xz, img.zst
 error: invalid --size `much`: expected a number with K, M or G
 error: unknown role `nurse`: expected one of robot, pc
-error: `DIR/custom.toml`: line 3: [system] hostnam: there is no such key: there are hostname, read_only
+error: `DIR/custom.toml`: line 3: [system] hostnam: unknown key: expected one of hostname, read_only
 error: `DIR/none.deb`: not a .deb: no ar header
 error: cannot read `DIR/absent.deb`: No such file or directory (os error 2)
 error: `OTHER.deb`: built for amd64, but the board is arm64: use the arm64 package

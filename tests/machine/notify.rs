@@ -151,7 +151,7 @@ fn a_port_that_another_unit_holds_does_not_count() -> Result<()> {
                 .run("journalctl --unit=late --output=cat")
                 .ok()
                 .says("before it was ready: waiting for port 8181, ")
-                .says(" s: a process of another unit listens there");
+                .says(" s: a process of another unit is listening");
             robot.run("systemctl stop other; systemctl reset-failed").ok();
         }
         Ok(())

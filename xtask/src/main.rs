@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use workspace::Workspace;
 use xtask::{secret, verb};
 
-/// One catalog in, native packages out
+/// Build packages, repositories and images from catalogs
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, term_width = 80, after_help = EXIT_CODES)]
 struct Cli {
@@ -17,30 +17,30 @@ struct Cli {
     verb: Verb,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 78 a catalog is wrong.
-Paths of what was made go to standard output, the rest to standard error.";
+const EXIT_CODES: &str = "Exit codes: 0 success, 1 failure, 2 usage error, 78 invalid catalog.
+Paths of created files go to standard output, messages to standard error.";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Validate catalogs, templates, goldens, units and pages
+    /// Validate catalogs, templates, goldens, units and man pages
     Check(verb::check::Args),
-    /// Write the files of products, to look at them
+    /// Write the files of products to a folder for review
     Render(verb::render::Args),
-    /// Make packages, checksums and bills of materials
+    /// Build packages, checksums and software bills of materials
     Dist(verb::dist::Args),
     /// Publish packages in signed apt and dnf repositories
     Repo(verb::repo::Args),
-    /// Make an image of a memory card, or test one
+    /// Build an SD card or disk image, or test one
     Image(verb::image::Args),
-    /// Make or show a key to sign repositories with
+    /// Create or show a repository signing key
     Key(verb::key::Args),
-    /// Write the JSON Schemas of a catalog and of what programs print
+    /// Write the JSON Schemas of catalogs and of program output
     Schema,
-    /// Check the pages and build the site of them
+    /// Check the documentation and build its site
     Docs(verb::docs::Args),
-    /// A booted machine with the packages installed, and a shell in it
+    /// Boot a container with the packages installed, and open a shell in it
     Try(verb::tryout::Args),
-    /// Measure a program against what it replaces
+    /// Benchmark programs against what they replace
     Bench(verb::bench::Args),
     #[command(hide = true)]
     Inside(verb::inside::Args),

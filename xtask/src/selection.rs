@@ -20,7 +20,7 @@ pub struct Selection {
     /// Products, by the name of their file in catalog/ [default: all]
     #[arg(value_name = "PRODUCT")]
     pub products: Vec<String>,
-    /// A catalog anywhere; may be given several times
+    /// Another catalog file; may be repeated
     #[arg(long, value_name = "FILE")]
     pub catalog: Vec<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! SHA-256 checksums, written as `sha256sum` prints them.
+//! SHA-256 checksums in the lower-case hexadecimal form that `sha256sum` prints.
 
 use std::fs::File;
 use std::io::Read;
@@ -7,7 +7,6 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-/// Bytes of a file read at once.
 const CHUNK: usize = 1 << 20;
 
 /// Writes bytes as hexadecimal digits.

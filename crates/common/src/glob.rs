@@ -1,4 +1,5 @@
-//! Patterns in which `*` matches any text, slashes included, as in dpkg's `path-exclude` and the kernel's aliases.
+//! Glob patterns in which `*` matches any text, including slashes. dpkg's `path-exclude` and kernel module aliases use
+//! this form.
 
 /// Returns whether the text matches the pattern.
 pub fn matches(pattern: &str, text: &str) -> bool {

@@ -1,4 +1,4 @@
-//! Helpers shared by the stages of the toolchain; they depend on none of them.
+//! Helpers that several stages of the toolchain use. They depend on no stage.
 
 pub mod checksum;
 pub mod glob;

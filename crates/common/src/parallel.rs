@@ -6,18 +6,18 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 
-/// Returns how many threads can run at once on this machine.
+/// Returns how many threads this machine can run at once.
 pub fn processors() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// Runs `work` on each item and returns the results in the items' order. After a failure, no further item is
-/// started. If several fail, the error of the earliest item is returned.
+/// Runs `work` on each item and returns the results in the order of the items. After a failure it starts no further
+/// item. If several items fail, it returns the error of the first one.
 pub fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
     each_with(items, processors(), || (), |(), item| work(item))
 }
 
-/// Like [`each`], on at most `threads` threads, each with its own state, such as a buffer.
+/// Works like [`each`] on at most `threads` threads, each with its own state, such as a buffer.
 pub fn each_with<T: Sync, R: Send, S>(
     items: &[T],
     threads: usize,
@@ -53,7 +53,7 @@ mod tests {
     use super::each;
 
     #[test]
-    fn results_are_in_order_and_the_first_failure_is_said() {
+    fn results_are_in_order_and_the_first_failure_is_returned() {
         let numbers: Vec<u32> = (0..1000).collect();
         assert_eq!(
             each(&numbers, |n| Ok(n * 2)).expect("results"),

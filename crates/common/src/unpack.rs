@@ -1,17 +1,17 @@
-//! Decompresses untrusted data: readers fail before the memory is full, because a kilobyte may unpack to a terabyte.
-//! Everything has a limit:
+//! Readers for untrusted compressed data. They fail before memory is full, because a kilobyte can unpack to a terabyte.
+//! Every use has a limit:
 //!
-//! | what | at most | where |
+//! | data | limit | used in |
 //! |---|---|---|
-//! | `Packages.xz` of an archive | what its signed release says, and 256 MiB | `debian/archive/index.rs` |
-//! | a package's control archive | [`CONTROL`] | `debian/deb.rs`, `image/root/deb.rs` |
-//! | a package's files | [`FILES`] | `image/root/deb.rs` |
-//! | an image to install packages into, or to boot | [`IMAGE`] | `disk/pack.rs` |
-//! | a kernel to boot, an initramfs to check | [`KERNEL`] | `trial/boot/unpack.rs`, `trial/check/initramfs.rs` |
-//! | an index of our own repository | 1 GiB | the crate `repo-index` |
+//! | `Packages.xz` of an archive | size in the signed release, at most 256 MiB | `debian/archive/index.rs` |
+//! | control archive of a package | [`CONTROL`] | `debian/deb.rs`, `image/root/deb.rs` |
+//! | files of a package | [`FILES`] | `image/root/deb.rs` |
+//! | image to modify or to boot | [`IMAGE`] | `disk/pack.rs` |
+//! | kernel to boot, initramfs to inspect | [`KERNEL`] | `trial/boot/unpack.rs`, `trial/check/initramfs.rs` |
+//! | index of our own repository | 1 GiB | crate `repo-index` |
 //!
 //! `debian/archive/fetch.rs` limits downloads. `disk/ext4/read.rs`, `trial/card/volume.rs` and `disk/tree/tar.rs` limit
-//! the contents of file systems and tars.
+//! the content of file systems and tar archives.
 
 use std::io::{self, Read};
 
@@ -19,20 +19,20 @@ use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use structured_zstd::decoding::{FrameDecoder, StreamingDecoder};
 
-/// Limit for a package's control archive: scripts and checksums of its files.
+/// Limit for a package's control archive: its scripts and the checksums of its files.
 pub const CONTROL: u64 = 64 << 20;
 /// Limit for a package's files.
 pub const FILES: u64 = 8 << 30;
-/// Limit for an image of a memory card.
+/// Limit for a card image.
 pub const IMAGE: u64 = 256 << 30;
-/// Limit for a kernel, or an initramfs with its modules.
+/// Limit for a kernel, or for an initramfs with its modules.
 pub const KERNEL: u64 = 1 << 30;
 
-/// Limit for a decompressor's dictionary: what `xz -9` and `zstd --ultra` need, and what `zstd` accepts by
-/// default.
+/// Largest dictionary or window that a decoder keeps in memory. `xz -9` and `zstd --ultra` need this much, and `zstd`
+/// accepts no more by default.
 const DICTIONARY: u64 = 128 << 20;
 
-/// A stream that fails when it yields more than its limit.
+/// A reader that returns an error once its input exceeds a limit.
 #[derive(Debug)]
 pub struct Bounded<R> {
     input: R,
@@ -40,22 +40,22 @@ pub struct Bounded<R> {
     left: u64,
 }
 
-/// Limits an uncompressed stream.
+/// Limits a stream that is not compressed.
 pub fn bound<R: Read>(input: R, most: u64) -> Bounded<R> {
     Bounded { input, most, left: most }
 }
 
-/// Decompresses xz.
+/// Decompresses xz up to a limit.
 pub fn xz<R: Read>(packed: R, most: u64) -> Bounded<XzReader<R>> {
     bound(XzReader::new_mem_limit(packed, true, (DICTIONARY >> 10) as u32 + 1024), most)
 }
 
-/// Decompresses gzip.
+/// Decompresses gzip up to a limit.
 pub fn gzip<R: Read>(packed: R, most: u64) -> Bounded<MultiGzDecoder<R>> {
     bound(MultiGzDecoder::new(packed), most)
 }
 
-/// Decompresses zstd.
+/// Decompresses zstd up to a limit.
 pub fn zstd<R: Read>(packed: R, most: u64) -> io::Result<Bounded<StreamingDecoder<R, FrameDecoder>>> {
     let mut decoder = FrameDecoder::new();
     decoder.set_max_window_size(DICTIONARY).map_err(io::Error::other)?;
@@ -84,9 +84,8 @@ mod tests {
 
     use super::{gzip, xz, zstd};
 
-    /// Zeros of four times the limit, in a few kilobytes.
     #[test]
-    fn a_stream_ends_where_it_may_become_no_more() {
+    fn a_stream_fails_at_its_limit() {
         let zeros = vec![0; 4 << 20];
         let mut packer =
             lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).expect("xz");

@@ -1,4 +1,4 @@
-//! Kinds of index: where an entry ends, and the fields that an index is sorted and searched by.
+//! Kinds of index: where an entry begins and ends, and the few fields that the toolchain reads from it.
 
 use std::str;
 
@@ -11,11 +11,11 @@ pub enum Kind {
     Packages,
     /// dnf's `primary`.
     Primary,
-    /// dnf's other lists, in the order of `primary`.
+    /// dnf's other lists, which have the packages in the order of `primary`.
     Further,
 }
 
-/// The package of an entry.
+/// The fields of an entry that a list of versions shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Row<'a> {
     pub name: &'a str,
@@ -25,7 +25,7 @@ pub(crate) struct Row<'a> {
 }
 
 impl Kind {
-    /// Returns the start of every entry, if something else precedes the first one.
+    /// Returns the bytes that begin every entry, for kinds with a header before the first one.
     pub(crate) fn begin(self) -> Option<&'static [u8]> {
         match self {
             Kind::Packages => None,
@@ -33,7 +33,7 @@ impl Kind {
         }
     }
 
-    /// Returns the end of every entry.
+    /// Returns the bytes that end every entry.
     pub(crate) fn end(self) -> &'static [u8] {
         match self {
             Kind::Packages => b"\n\n",
@@ -41,7 +41,7 @@ impl Kind {
         }
     }
 
-    /// Returns the package path, by which entries are sorted.
+    /// Returns the path of the package's file, which is the sort key of entries.
     pub(crate) fn place(self, entry: &[u8]) -> &[u8] {
         match self {
             Kind::Packages => between(entry, b"\nFilename: ", b'\n'),
@@ -50,7 +50,7 @@ impl Kind {
         }
     }
 
-    /// Returns whether a piece ends after this entry: the package's hash selects one in [`PIECE`].
+    /// Returns whether a piece ends after this entry. The package's hash decides, for one entry in [`PIECE`].
     pub(crate) fn is_edge(self, entry: &[u8]) -> bool {
         let hash = match self {
             Kind::Packages => between(entry, b"\nSHA256: ", b'\n'),
@@ -64,10 +64,9 @@ impl Kind {
         number.is_some_and(|number| number % PIECE == 0)
     }
 
-    /// Returns the package of an entry.
     pub(crate) fn row(self, entry: &[u8]) -> Row<'_> {
         match self {
-            Kind::Packages => paragraph(entry),
+            Kind::Packages => read_paragraph(entry),
             Kind::Primary | Kind::Further => Row {
                 name: text(between(entry, b"<name>", b'<')),
                 version: text(between(entry, b" ver=\"", b'"')),
@@ -78,12 +77,12 @@ impl Kind {
     }
 }
 
-/// Average number of entries per piece: few enough to compress quickly, and enough to compress nearly as well
-/// as the whole.
+/// Average number of entries in a piece. A piece is small enough to compress at once, and large enough to compress
+/// nearly as well as the whole index.
 const PIECE: u32 = 128;
 
-/// Reads the fields of a paragraph in one pass.
-fn paragraph(entry: &[u8]) -> Row<'_> {
+/// Reads the fields of a paragraph in one pass, because there can be a million paragraphs.
+fn read_paragraph(entry: &[u8]) -> Row<'_> {
     let mut row = Row { name: "", version: "", processor: "", phase: None };
     let mut rest = entry;
     while let Some(end) = memchr(b'\n', rest) {
@@ -113,7 +112,7 @@ fn paragraph(entry: &[u8]) -> Row<'_> {
     row
 }
 
-/// Returns the bytes between a mark and the next `end` byte; empty without the mark.
+/// Returns the bytes between a mark and the next `end`, or nothing if the mark is missing.
 fn between<'a>(entry: &'a [u8], mark: &[u8], end: u8) -> &'a [u8] {
     let Some(at) = memmem::find(entry, mark) else { return b"" };
     let rest = &entry[at + mark.len()..];

@@ -1,11 +1,11 @@
-//! The indices of a repository: reads a published index with its compressed forms, changes entries, and packs
-//! the next version. An index is divided into pieces, and a piece whose entries are unchanged is neither
-//! parsed nor compressed again.
+//! The indices of a repository: reads a published index with its compressed forms, changes entries, and writes the next
+//! one. An index consists of pieces. Pieces without a change are neither parsed nor compressed again; their compressed
+//! form is copied.
 //!
-//! The end of a piece depends only on the entry there, so the same entries give the same bytes, regardless of
-//! the order in which they were added. This crate does not interpret the fields.
+//! Only the entry at the end of a piece decides that the piece ends there. The same entries therefore give the same
+//! bytes, in whatever order they were added.
 //!
-//! It is a crate of its own so that debug builds can optimize it.
+//! This is a separate crate because `cargo xtask` optimizes it even in a debug build.
 
 mod gz;
 mod kind;

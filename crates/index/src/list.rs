@@ -1,5 +1,4 @@
-//! An index as a list of entries. Published entries are ranges of the published text; new ones have their own
-//! bytes.
+//! An index as a list of entries. A published entry is a range of the published text; a new one has its own bytes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,11 +7,11 @@ use memchr::memmem;
 
 use crate::kind::{Kind, Row};
 
-/// The entries of an index, sorted by the paths of their packages.
+/// The entries of an index, sorted by the path of the package's file.
 #[derive(Clone)]
 pub struct List {
     pub(crate) kind: Kind,
-    /// The published text, shared by lists that started from it.
+    /// The published text, shared by lists that were cloned from the same one.
     pub(crate) text: Arc<Vec<u8>>,
     pub(crate) entries: Vec<Entry>,
 }
@@ -24,7 +23,7 @@ pub(crate) enum Entry {
 }
 
 impl List {
-    /// Reads a list from a published text.
+    /// Reads a published index.
     pub fn read(kind: Kind, text: Vec<u8>) -> List {
         let text = Arc::new(text);
         let begin = kind.begin().map_or(Some(0), |begin| memmem::find(&text, begin));
@@ -38,7 +37,7 @@ impl List {
         List { kind, text, entries }
     }
 
-    /// Creates an empty list.
+    /// Returns a list without entries.
     pub fn empty(kind: Kind) -> List {
         List { kind, text: Arc::default(), entries: Vec::new() }
     }
@@ -53,41 +52,41 @@ impl List {
         self.entries.is_empty()
     }
 
-    /// Returns an entry with its terminator.
+    /// Returns the bytes of an entry, including its end mark.
     pub fn get(&self, i: usize) -> &[u8] {
         self.bytes(&self.entries[i])
     }
 
-    /// Returns the package path of an entry.
+    /// Returns the path of an entry's file.
     pub fn place(&self, i: usize) -> &[u8] {
         self.kind.place(self.get(i))
     }
 
-    /// Returns all package paths.
+    /// Returns the paths of all files, in order.
     pub fn places(&self) -> Vec<&[u8]> {
         self.entries.iter().map(|entry| self.kind.place(self.bytes(entry))).collect()
     }
 
-    /// Returns the position of the entry with this package path, or where it would be inserted.
+    /// Finds the entry of a file: `Ok` with its index, or `Err` with the index to insert it at.
     pub fn find(&self, place: &[u8]) -> Result<usize, usize> {
         self.entries.binary_search_by(|entry| self.kind.place(self.bytes(entry)).cmp(place))
     }
 
-    /// Returns the positions of a version's entries.
+    /// Returns the indices of the entries of a version.
     pub fn positions(&self, name: &str, version: &str) -> Vec<usize> {
-        let is_meant = |i: &usize| {
+        let matches = |i: &usize| {
             let row = self.kind.row(self.get(*i));
             row.name == name && row.version == version
         };
-        (0..self.len()).filter(is_meant).collect()
+        (0..self.len()).filter(matches).collect()
     }
 
-    /// Inserts an entry.
+    /// Inserts an entry before index `i`.
     pub fn insert(&mut self, i: usize, entry: &[u8]) {
         self.entries.insert(i, Entry::New(entry.into()));
     }
 
-    /// Replaces an entry.
+    /// Replaces an entry; an identical one keeps its piece unchanged.
     pub fn replace(&mut self, i: usize, entry: &[u8]) {
         if self.get(i) != entry {
             self.entries[i] = Entry::New(entry.into());
@@ -99,7 +98,7 @@ impl List {
         self.entries.remove(i);
     }
 
-    /// Returns whether another list started from the same text and has the same entries.
+    /// Returns whether two lists share their published text and have the same entries.
     pub fn is(&self, other: &List) -> bool {
         Arc::ptr_eq(&self.text, &other.text) && self.entries == other.entries
     }

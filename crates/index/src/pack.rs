@@ -1,5 +1,5 @@
-//! Packs an index for publishing: takes a [`List`] and the previously published compressed forms, and returns
-//! the text and its new compressed forms. Only changed pieces are compressed.
+//! Writes an index: takes a [`List`] and the published compressed forms, and makes the text and its new compressed
+//! forms. Only pieces that changed are compressed again.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use std::{io, thread};
 use crate::list::{Entry, List};
 use crate::{gz, xz};
 
-/// A compressed form.
+/// A compression format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// gzip.
@@ -17,36 +17,37 @@ pub enum Form {
     Xz,
 }
 
-/// A packed index.
+/// An index that is ready to publish.
 #[derive(Debug)]
 pub struct Packed {
-    /// The uncompressed text.
+    /// The plain index.
     pub text: Vec<u8>,
-    /// Its compressed forms, in the requested order.
+    /// The compressed forms, in the requested order.
     pub forms: Vec<Vec<u8>>,
-    /// For each form, the number of pieces and how many of them were compressed now.
+    /// For each form, the number of pieces and how many of them were compressed again.
     pub pieces: Vec<[usize; 2]>,
 }
 
-/// A range of the text, and its range in the published text if it is unchanged.
 struct Piece {
     range: Range<usize>,
+    /// The same bytes in the published text, if they were contiguous there.
     published: Option<(usize, usize)>,
 }
 
 impl List {
-    /// Packs the text between a head and a tail. Each form comes with its previously published bytes.
+    /// Returns the text between `head` and `tail`, and its compressed forms. `forms` has the published bytes of each
+    /// form, or an empty slice.
     pub fn pack(&self, head: &[u8], tail: &[u8], forms: &[(Form, &[u8])]) -> io::Result<Packed> {
         let length: usize = self.entries.iter().map(|entry| self.bytes(entry).len()).sum();
         let mut text = Vec::with_capacity(head.len() + length + tail.len());
         let mut pieces = Vec::new();
         text.extend_from_slice(head);
-        cut(&mut pieces, &text, None);
+        end_piece(&mut pieces, &text, None);
         let mut published = None;
         for (i, entry) in self.entries.iter().enumerate() {
             let bytes = self.bytes(entry);
             text.extend_from_slice(bytes);
-            // A piece is unchanged if its entries were adjacent before.
+            // A piece is unchanged as long as its entries were adjacent in the published text.
             let is_first =
                 pieces.last().map_or(0, |piece: &Piece| piece.range.end) + bytes.len() == text.len();
             published = match (entry, published) {
@@ -57,42 +58,46 @@ impl List {
                 _ => None,
             };
             if self.kind.is_edge(bytes) || i + 1 == self.len() {
-                cut(&mut pieces, &text, published);
+                end_piece(&mut pieces, &text, published);
                 published = None;
             }
         }
         text.extend_from_slice(tail);
-        cut(&mut pieces, &text, None);
+        end_piece(&mut pieces, &text, None);
         let results: Vec<io::Result<_>> = thread::scope(|scope| {
             let jobs: Vec<_> = forms
                 .iter()
                 .map(|(form, before)| {
                     let (text, pieces) = (&text, &pieces);
-                    scope.spawn(move || self.form(*form, before, text, pieces))
+                    scope.spawn(move || self.compress(*form, before, text, pieces))
                 })
                 .collect();
-            let died = || Err(io::Error::other("a compressor thread panicked"));
-            jobs.into_iter().map(|job| job.join().unwrap_or_else(|_| died())).collect()
+            let panicked = || Err(io::Error::other("a compressing thread panicked"));
+            jobs.into_iter().map(|job| job.join().unwrap_or_else(|_| panicked())).collect()
         });
         let (forms, pieces) = results.into_iter().collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
         Ok(Packed { text, forms, pieces })
     }
 
-    fn form(
+    fn compress(
         &self,
         form: Form,
         before: &[u8],
         text: &[u8],
         pieces: &[Piece],
     ) -> io::Result<(Vec<u8>, [usize; 2])> {
-        // Range, unpadded size and uncompressed size of each compressed piece.
-        let compressed: Vec<(Range<usize>, usize, usize)> = match form {
-            Form::Gz => gz::members(before).into_iter().map(|(range, length)| (range, 0, length)).collect(),
-            Form::Xz => xz::blocks(before).into_iter().map(|f| (f.range, f.unpadded, f.length)).collect(),
+        // Of each published piece: its range, its length without padding, and the length of its content.
+        let published: Vec<(Range<usize>, usize, usize)> = match form {
+            Form::Gz => {
+                gz::find_members(before).into_iter().map(|(range, length)| (range, 0, length)).collect()
+            }
+            Form::Xz => {
+                xz::find_blocks(before).into_iter().map(|b| (b.range, b.unpadded, b.length)).collect()
+            }
         };
         let mut known = HashMap::new();
         let mut start = 0;
-        for (range, unpadded, length) in compressed {
+        for (range, unpadded, length) in published {
             known.insert((start, start + length), (range, unpadded));
             start += length;
         }
@@ -110,11 +115,11 @@ impl List {
                     *unpadded
                 }
                 (None, Form::Gz) => {
-                    out.extend(gz::member(content)?);
+                    out.extend(gz::compress(content)?);
                     0
                 }
                 (None, Form::Xz) => {
-                    let block = xz::block(content)?;
+                    let block = xz::compress(content)?;
                     out.extend(block.bytes);
                     block.unpadded
                 }
@@ -122,16 +127,16 @@ impl List {
             lengths.push((unpadded, content.len()));
         }
         match form {
-            Form::Gz if pieces.is_empty() => out = gz::member(b"")?,
+            Form::Gz if pieces.is_empty() => out = gz::compress(b"")?,
             Form::Gz => {}
-            Form::Xz => out = xz::joined(&out, &lengths)?,
+            Form::Xz => out = xz::join(&out, &lengths)?,
         }
         Ok((out, [pieces.len(), fresh]))
     }
 }
 
-/// Ends a piece at the end of the text, unless it is empty.
-fn cut(pieces: &mut Vec<Piece>, text: &[u8], published: Option<(usize, usize)>) {
+/// Ends a piece at the end of the text, unless the piece is empty.
+fn end_piece(pieces: &mut Vec<Piece>, text: &[u8], published: Option<(usize, usize)>) {
     let start = pieces.last().map_or(0, |piece| piece.range.end);
     if text.len() > start {
         pieces.push(Piece { range: start..text.len(), published });

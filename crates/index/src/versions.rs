@@ -1,4 +1,4 @@
-//! Lists every version that an index offers, once.
+//! The versions that a repository offers: takes the lists of all processors and formats, and returns each version once.
 
 use crate::kind::Row;
 use crate::list::List;
@@ -6,28 +6,28 @@ use crate::list::List;
 /// A version of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version<'a> {
-    /// Package name.
+    /// Name of the package.
     pub name: &'a str,
-    /// Package version.
+    /// Version as the index writes it.
     pub version: &'a str,
-    /// The processors it is built for.
+    /// Processors that it is built for.
     pub processors: Vec<&'a str>,
-    /// Percentage of machines it is offered to, if it is phased.
+    /// Percentage of machines that are offered it; `None` means all of them.
     pub phase: Option<&'a str>,
 }
 
-/// Returns the versions in the lists, sorted by name and version as text.
+/// Returns the versions in these lists, sorted by name and version as text.
 pub fn versions<'a>(lists: impl IntoIterator<Item = &'a List>) -> Vec<Version<'a>> {
-    let mut seen: Vec<&List> = Vec::new();
+    let mut distinct: Vec<&List> = Vec::new();
     let mut rows: Vec<Row<'a>> = Vec::new();
     for list in lists {
-        // Indices of several processors are equal if all packages are for any processor.
-        if !seen.iter().any(|other| other.is(list)) {
+        // Processors have the same list while all packages are for every processor.
+        if !distinct.iter().any(|other| other.is(list)) {
             rows.extend(list.rows());
-            seen.push(list);
+            distinct.push(list);
         }
     }
-    // The lists are nearly sorted, which makes a stable sort fast.
+    // Each list is nearly sorted already, and the stable sort is fast on such input.
     rows.sort();
     let mut versions: Vec<Version<'a>> = Vec::with_capacity(rows.len());
     for row in rows {

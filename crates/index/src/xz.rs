@@ -1,6 +1,6 @@
-//! xz: each piece is a block of a single stream, because apt does not read a second one. A stream has a
-//! header, blocks, an index of their sizes, and a footer. This module writes all but the blocks, according to
-//! "The .xz File Format" 1.2.
+//! xz form of an index: each piece is a block of a single stream, because apt reads only the first stream of a file. A
+//! stream has a header, blocks, an index with the length of each block, and a footer. This module writes all but the
+//! blocks, as described in "The .xz File Format" 1.2.
 
 use std::io::{self, Write};
 use std::ops::Range;
@@ -8,37 +8,39 @@ use std::ops::Range;
 use flate2::Crc;
 use lzma_rust2::{XzOptions, XzWriter};
 
-/// Size of a stream's header and of its footer.
+/// Length of a stream's header, and of its footer.
 const EDGE: usize = 12;
 const FOOT: &[u8; 2] = b"YZ";
 
-/// A block and its unpadded size.
 pub(crate) struct Block {
     pub bytes: Vec<u8>,
+    /// Length without padding.
     pub(crate) unpadded: usize,
 }
 
-/// A block in a stream.
-pub(crate) struct Found {
-    /// Range of the block, with padding.
+/// Position of a block in a stream.
+pub(crate) struct BlockPosition {
+    /// The block with its padding.
     pub(crate) range: Range<usize>,
+    /// Length without padding.
     pub(crate) unpadded: usize,
-    /// Uncompressed size.
+    /// Length of the content.
     pub(crate) length: usize,
 }
 
-pub(crate) fn block(text: &[u8]) -> io::Result<Block> {
-    let stream = stream(text)?;
-    let blocks = blocks(&stream);
-    let [Found { range, unpadded, .. }] = &blocks[..] else {
+pub(crate) fn compress(text: &[u8]) -> io::Result<Block> {
+    let stream = write_stream(text)?;
+    let blocks = find_blocks(&stream);
+    let [BlockPosition { range, unpadded, .. }] = &blocks[..] else {
         return Err(io::Error::other("the compressor made more than one block"));
     };
     Ok(Block { bytes: stream[range.clone()].to_vec(), unpadded: *unpadded })
 }
 
-/// Returns a stream of the concatenated blocks. `lengths` has the unpadded and the uncompressed size of each.
-pub(crate) fn joined(blocks: &[u8], lengths: &[(usize, usize)]) -> io::Result<Vec<u8>> {
-    let empty = stream(b"")?;
+/// Makes a stream of blocks. `blocks` has their bytes one after the other; `lengths` has the length of each without
+/// padding, and the length of its content.
+pub(crate) fn join(blocks: &[u8], lengths: &[(usize, usize)]) -> io::Result<Vec<u8>> {
+    let empty = write_stream(b"")?;
     let head = &empty[..EDGE];
     let mut index = vec![0];
     write_number(&mut index, lengths.len());
@@ -53,12 +55,12 @@ pub(crate) fn joined(blocks: &[u8], lengths: &[(usize, usize)]) -> io::Result<Ve
     Ok([head, blocks, &index, &crc(&foot), &foot, FOOT].concat())
 }
 
-/// Returns the blocks of a stream written by this module; empty if it is anything else.
-pub(crate) fn blocks(stream: &[u8]) -> Vec<Found> {
-    find(stream).unwrap_or_default()
+/// Returns the blocks of a stream, or nothing if this module did not write it.
+pub(crate) fn find_blocks(stream: &[u8]) -> Vec<BlockPosition> {
+    read_index(stream).unwrap_or_default()
 }
 
-fn find(stream: &[u8]) -> Option<Vec<Found>> {
+fn read_index(stream: &[u8]) -> Option<Vec<BlockPosition>> {
     let (rest, foot) = stream.split_at_checked(stream.len().checked_sub(EDGE)?)?;
     let size = u32::from_le_bytes(foot[4..8].try_into().ok()?);
     let size = (usize::try_from(size).ok()? + 1) * 4;
@@ -74,14 +76,14 @@ fn find(stream: &[u8]) -> Option<Vec<Found>> {
     for _ in 0..count {
         let (unpadded, length) = (read_number(&mut reader)?, read_number(&mut reader)?);
         let end = at.checked_add(unpadded.checked_next_multiple_of(4)?)?;
-        blocks.push(Found { range: at..end, unpadded, length });
+        blocks.push(BlockPosition { range: at..end, unpadded, length });
         at = end;
     }
     (at == start).then_some(blocks)
 }
 
-fn stream(text: &[u8]) -> io::Result<Vec<u8>> {
-    // The fastest preset is enough: an index with many versions of few packages compresses well.
+fn write_stream(text: &[u8]) -> io::Result<Vec<u8>> {
+    // An index has many versions of few packages, so even the fastest preset compresses it well.
     let mut writer = XzWriter::new(Vec::new(), XzOptions::with_preset(0))?;
     writer.write_all(text)?;
     writer.finish()
@@ -93,7 +95,7 @@ fn crc(bytes: &[u8]) -> [u8; 4] {
     crc.sum().to_le_bytes()
 }
 
-/// Writes a variable-length integer: seven bits per byte, the lowest first.
+/// Writes seven bits per byte, lowest first; the eighth bit marks that more follow.
 fn write_number(out: &mut Vec<u8>, mut number: usize) {
     while number >= 0x80 {
         out.push((number & 0x7f) as u8 | 0x80);

@@ -1,5 +1,5 @@
-//! Growing indices: piecewise compression gives what others can read, and the same bytes as packing
-//! everything at once.
+//! Indices that grow: other readers can read an index that was compressed piece by piece, and its bytes are the same as
+//! those of an index that was written at once.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -13,9 +13,9 @@ const HEAD: &str = "<metadata packages=\"N\">\n";
 const TAIL: &str = "</metadata>";
 
 #[test]
-fn one_entry_among_ten_thousand_makes_one_piece_anew() {
+fn one_entry_among_ten_thousand_changes_one_piece() {
     let all: BTreeMap<String, String> = (0..10_000).map(|i| paragraph(i, 1)).collect();
-    let packed = made(Kind::Packages, &all, None);
+    let packed = write(Kind::Packages, &all, None);
     let [pieces, _] = packed.pieces[0];
     assert!((40..160).contains(&pieces), "{pieces}");
     assert_eq!(packed.pieces, [[pieces, pieces], [pieces, pieces]]);
@@ -27,22 +27,22 @@ fn one_entry_among_ten_thousand_makes_one_piece_anew() {
     assert!(grown.pieces.iter().all(|[_, fresh]| (1..=2).contains(fresh)), "{:?}", grown.pieces);
     let mut more = all.clone();
     more.insert(place.clone(), entry);
-    same(&grown, &made(Kind::Packages, &more, None));
+    assert_same(&grown, &write(Kind::Packages, &more, None));
 
-    // After removing the entries again, everything is as before.
+    // After the entry is removed, the index is the same as before.
     let mut list = List::read(Kind::Packages, grown.text.clone());
     list.remove(list.find(place.as_bytes()).unwrap());
     let back = pack(&list, &grown, "", "");
     assert!(back.pieces.iter().all(|[_, fresh]| (1..=2).contains(fresh)), "{:?}", back.pieces);
-    same(&back, &packed);
-    // Setting a phase to its current value changes nothing.
+    assert_same(&back, &packed);
+    // Replacing an entry by itself compresses nothing.
     let mut list = List::read(Kind::Packages, back.text.clone());
     list.replace(7, list.get(7).to_vec().as_slice());
     assert_eq!(pack(&list, &back, "", "").pieces, [[pieces, 0], [pieces, 0]]);
 }
 
 #[test]
-fn whatever_came_in_whatever_order_the_same_entries_are_the_same_bytes() {
+fn the_same_entries_give_the_same_bytes_in_any_order() {
     for kind in [Kind::Packages, Kind::Primary] {
         let mut random = 1_u32;
         let mut next = |below: u32| {
@@ -50,11 +50,11 @@ fn whatever_came_in_whatever_order_the_same_entries_are_the_same_bytes() {
             (random >> 8) % below
         };
         let mut entries = BTreeMap::new();
-        let mut published = made(kind, &entries, None);
+        let mut published = write(kind, &entries, None);
         for _ in 0..16 {
             let mut list = List::read(kind, published.text.clone());
             for _ in 0..next(40) {
-                let (place, entry) = made_of(kind, next(2_000), next(3));
+                let (place, entry) = entry_of(kind, next(2_000), next(3));
                 match list.find(place.as_bytes()) {
                     Ok(i) if next(2) == 0 => {
                         list.remove(i);
@@ -69,22 +69,22 @@ fn whatever_came_in_whatever_order_the_same_entries_are_the_same_bytes() {
             let (head, tail) = if kind == Kind::Primary { (HEAD, TAIL) } else { ("", "") };
             let head = head.replace('N', &entries.len().to_string());
             published = pack(&list, &published, &head, tail);
-            same(&published, &made(kind, &entries, Some((&head, tail))));
+            assert_same(&published, &write(kind, &entries, Some((&head, tail))));
         }
         assert!(entries.len() > 100, "{}", entries.len());
     }
 }
 
 #[test]
-fn compressed_forms_of_others_are_made_anew() {
+fn foreign_compressed_forms_are_replaced() {
     let all: BTreeMap<String, String> = (0..1_000).map(|i| paragraph(i, 1)).collect();
-    let packed = made(Kind::Packages, &all, None);
+    let packed = write(Kind::Packages, &all, None);
     let list = List::read(Kind::Packages, packed.text.clone());
-    // Written by an older version, truncated, of another index, and invalid.
+    // Written by other tools, truncated, of another index, or not compressed data at all.
     let mut whole = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     std::io::Write::write_all(&mut whole, &packed.text).unwrap();
     let whole = whole.finish().unwrap();
-    let other = made(Kind::Packages, &(0..1_001).map(|i| paragraph(i, 1)).collect(), None);
+    let other = write(Kind::Packages, &(0..1_001).map(|i| paragraph(i, 1)).collect(), None);
     let cut: Vec<&[u8]> = packed.forms.iter().map(|form| &form[..form.len() - 3]).collect();
     for (gz, xz) in [
         (&whole[..], &whole[..]),
@@ -94,12 +94,12 @@ fn compressed_forms_of_others_are_made_anew() {
         (&[0; 11], &[0; 40]),
         (&[], &[]),
     ] {
-        same(&list.pack(b"", b"", &[(Form::Gz, gz), (Form::Xz, xz)]).unwrap(), &packed);
+        assert_same(&list.pack(b"", b"", &[(Form::Gz, gz), (Form::Xz, xz)]).unwrap(), &packed);
     }
 }
 
 #[test]
-fn versions_are_there_once_with_all_their_processors() {
+fn a_version_is_listed_once_with_all_its_processors() {
     let both: BTreeMap<String, String> = (0..3).map(|i| paragraph(i, 1)).collect();
     let mut arm = both.clone();
     let (place, entry) = paragraph(2, 9);
@@ -108,8 +108,8 @@ fn versions_are_there_once_with_all_their_processors() {
         entry.replace("Architecture: all", "Architecture: arm64\nPhased-Update-Percentage: 10"),
     );
     let lists =
-        [both, arm].map(|entries| List::read(Kind::Packages, made(Kind::Packages, &entries, None).text));
-    let rpm = List::read(Kind::Primary, made(Kind::Primary, &[rpm(2, 9)].into(), Some((HEAD, TAIL))).text);
+        [both, arm].map(|entries| List::read(Kind::Packages, write(Kind::Packages, &entries, None).text));
+    let rpm = List::read(Kind::Primary, write(Kind::Primary, &[rpm(2, 9)].into(), Some((HEAD, TAIL))).text);
     let lines: Vec<String> = versions(lists.iter().chain([&rpm]))
         .iter()
         .map(|v| format!("{} {} {} {:?}", v.name, v.version, v.processors.join(","), v.phase))
@@ -128,7 +128,7 @@ fn versions_are_there_once_with_all_their_processors() {
     assert!(List::empty(Kind::Primary).is_empty() && rpm.len() == 1);
 }
 
-fn made_of(kind: Kind, number: u32, version: u32) -> (String, String) {
+fn entry_of(kind: Kind, number: u32, version: u32) -> (String, String) {
     if kind == Kind::Primary { rpm(number, version) } else { paragraph(number, version) }
 }
 
@@ -153,7 +153,7 @@ fn rpm(number: u32, version: u32) -> (String, String) {
     (place, text)
 }
 
-/// Sixty-four hexadecimal digits that look random.
+/// Returns 64 digits that look random.
 fn hash(number: u32, version: u32) -> String {
     let mut state = u64::from(number) << 8 | u64::from(version);
     (0..4)
@@ -171,8 +171,8 @@ fn insert(list: &mut List, place: &str, entry: &str) {
     }
 }
 
-/// Packs an index at once.
-fn made(kind: Kind, entries: &BTreeMap<String, String>, edges: Option<(&str, &str)>) -> Packed {
+/// Writes an index at once.
+fn write(kind: Kind, entries: &BTreeMap<String, String>, edges: Option<(&str, &str)>) -> Packed {
     let mut list = List::empty(kind);
     for (i, (place, entry)) in entries.iter().enumerate() {
         assert_eq!(list.find(place.as_bytes()), Err(i));
@@ -183,7 +183,7 @@ fn made(kind: Kind, entries: &BTreeMap<String, String>, edges: Option<(&str, &st
     pack(&list, &nothing, head, tail)
 }
 
-/// Packs a list and reads it back with other tools.
+/// Packs a list, and reads the result with ordinary decompressors.
 fn pack(list: &List, before: &Packed, head: &str, tail: &str) -> Packed {
     let forms = [(Form::Gz, &before.forms[0][..]), (Form::Xz, &before.forms[1][..])];
     let packed = list.pack(head.as_bytes(), tail.as_bytes(), &forms).unwrap();
@@ -192,7 +192,7 @@ fn pack(list: &List, before: &Packed, head: &str, tail: &str) -> Packed {
     MultiGzDecoder::new(&packed.forms[0][..]).read_to_end(&mut text).unwrap();
     assert_eq!(text, packed.text);
     text.clear();
-    // A single stream with nothing after it.
+    // There is one stream, and nothing after it.
     let mut rest = &packed.forms[1][..];
     XzReader::new(&mut rest, false).read_to_end(&mut text).unwrap();
     assert_eq!((text, rest.len()), (packed.text.clone(), 0));
@@ -200,7 +200,7 @@ fn pack(list: &List, before: &Packed, head: &str, tail: &str) -> Packed {
 }
 
 #[track_caller]
-fn same(a: &Packed, b: &Packed) {
+fn assert_same(a: &Packed, b: &Packed) {
     assert_eq!(String::from_utf8_lossy(&a.text), String::from_utf8_lossy(&b.text));
     assert!(a.forms == b.forms, "compressed forms differ");
 }

@@ -1,4 +1,4 @@
-//! Products side by side: two packages that ship one path could not be installed together.
+//! Finds files that two products share. Packages that ship the same path cannot be installed together.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use catalog::model::Product;
 use crate::extra::Extra;
 use crate::render::render;
 
-/// Compares the files of every product with those of the others; `files` are their names in messages.
+/// Reports each path and package name that two products share. `files` has the catalog of each product, for messages.
 pub fn check(files: &[&str], products: &[Product], extras: &[Extra]) -> Result<(), Faults> {
     let mut owners: BTreeMap<String, usize> = BTreeMap::new();
     let mut faults = Vec::new();
@@ -19,7 +19,7 @@ pub fn check(files: &[&str], products: &[Product], extras: &[Extra]) -> Result<(
         for path in tree.installed().map(|(path, _)| path.to_owned()).chain(programs) {
             match owners.get(&path) {
                 Some(other) => findings
-                    .add(1, format!("`{path}` is also shipped by {}: {}", files[*other], what_to_do(&path))),
+                    .add(1, format!("`{path}` is also shipped by {}: {}", files[*other], advise(&path))),
                 None => _ = owners.insert(path, i),
             }
         }
@@ -37,7 +37,7 @@ pub fn check(files: &[&str], products: &[Product], extras: &[Extra]) -> Result<(
     if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
 }
 
-fn what_to_do(path: &str) -> &'static str {
+fn advise(path: &str) -> &'static str {
     if path.starts_with("/usr/bin/") || path.contains("/man1/") {
         "remove the program from product.commands in one of them"
     } else {

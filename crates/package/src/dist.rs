@@ -1,5 +1,4 @@
-//! The folder that is published: takes validated products, makes packages, checksums, bills of materials and
-//! `manifest.json` in `dist/`.
+//! Fills `dist/`: takes validated products, and makes packages, checksums, bills of materials and `manifest.json`.
 
 use std::path::{Path, PathBuf};
 use std::{fs, thread};
@@ -17,28 +16,28 @@ use crate::pack::{self, Format, Package};
 use crate::program::{self, Program};
 use crate::sbom::{self, Crates};
 
-/// What is made.
+/// The packages to make: every product for every target in every format.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Of which products.
+    /// Products to pack.
     pub products: Vec<Product>,
-    /// For which processors.
+    /// Processors to build for.
     pub targets: Vec<Target>,
-    /// In which formats.
+    /// Package formats.
     pub formats: Vec<Format>,
-    /// Where.
+    /// Output folder.
     pub dist: PathBuf,
 }
 
-/// `manifest.json`.
+/// Content of `manifest.json`.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Manifest {
-    /// What was made, and is still there.
+    /// The packages in the folder.
     pub packages: Vec<Package>,
 }
 
 impl Manifest {
-    /// Reads that of a folder; an empty one when nothing was made there.
+    /// Reads the manifest of a folder, or returns an empty one if there is none.
     pub fn read(dist: &Path) -> Result<Manifest> {
         let path = dist.join("manifest.json");
         match fs::read(&path) {
@@ -49,7 +48,7 @@ impl Manifest {
     }
 }
 
-/// Makes everything of the plan; returns the paths of the packages.
+/// Makes the packages of the plan and returns their paths.
 pub fn dist(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     fs::create_dir_all(&plan.dist)
         .with_context(|| format!("`{}`: cannot be created", plan.dist.display()))?;
@@ -59,47 +58,48 @@ pub fn dist(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     for (target, programs) in plan.targets.iter().zip(&programs) {
         let crates = Crates::list(workspace, *target)?;
         for product in &plan.products {
-            packages.extend(product_packages(workspace, plan, *target, product, programs, &crates)?);
+            packages.extend(make_packages(workspace, plan, *target, product, programs, &crates)?);
         }
     }
     packages.sort();
-    record(&plan.dist, &packages)?;
+    write_manifest(&plan.dist, &packages)?;
     Ok(packages.iter().map(|p| plan.dist.join(&p.file)).collect())
 }
 
-/// Builds the programs for every target and, beside them, the packagers that are not there yet: on a fresh machine both
-/// take a minute, and neither keeps all processors busy.
+/// Builds the programs for every target and installs missing packagers at the same time. On a new machine each takes a
+/// minute, and neither uses all processors.
 fn prepare(workspace: &Workspace, plan: &Plan) -> Result<Vec<Vec<Program>>> {
     thread::scope(|scope| {
         let packagers: Vec<_> =
             plan.formats.iter().map(|format| scope.spawn(|| pack::packager(*format).path())).collect();
         let programs = program::build_all(workspace, &plan.targets);
         for packager in packagers {
-            packager.join().map_err(|_| anyhow!("a packager's thread died"))??;
+            packager.join().map_err(|_| anyhow!("a thread that installs a packager panicked"))??;
         }
         programs
     })
 }
 
-/// Makes the products' Debian packages for a processor, in Debian's words, in a folder of their own below `target/`.
+/// Makes the products' Debian packages for a processor, named as Debian does, in a separate folder below `target/`.
+/// Returns their paths in the order of the products.
 pub fn make_debs(workspace: &Workspace, architecture: &str, products: &[Product]) -> Result<Vec<PathBuf>> {
     let target = target::ALL.into_iter().find(|target| target.deb == architecture);
-    let target = target.with_context(|| format!("no packages are made for {architecture}"))?;
+    let target = target.with_context(|| format!("{architecture}: unsupported architecture"))?;
     let plan = Plan {
         products: products.to_vec(),
         targets: vec![target],
         formats: vec![Format::Deb],
         dist: workspace.target_dir().join("image"),
     };
-    let made = dist(workspace, &plan)?;
-    // In the order of the products: the image has the first one's name.
+    let paths = dist(workspace, &plan)?;
+    // The first path names the image.
     let file = |product: &Product| manifest::file_name(product, target, true);
-    let find = |product: &Product| made.iter().find(|path| path.ends_with(file(product))).cloned();
+    let find = |product: &Product| paths.iter().find(|path| path.ends_with(file(product))).cloned();
     products.iter().map(|p| find(p).with_context(|| format!("{}: was not packed", p.package))).collect()
 }
 
-/// The packages of one product for one processor, side by side.
-fn product_packages(
+/// Makes the packages of one product for one processor, in parallel.
+fn make_packages(
     workspace: &Workspace,
     plan: &Plan,
     target: Target,
@@ -128,13 +128,13 @@ fn product_packages(
     })
 }
 
-/// Brings `manifest.json` and `SHA256SUMS` up to date: what was made earlier and is still there stays listed.
-fn record(dist: &Path, made: &[Package]) -> Result<()> {
+/// Updates `manifest.json` and `SHA256SUMS`. Packages of earlier runs stay listed while their files exist.
+fn write_manifest(dist: &Path, new: &[Package]) -> Result<()> {
     let path = dist.join("manifest.json");
     let earlier = Manifest::read(dist)?;
-    let is_made = |p: &Package| made.iter().any(|m| m.file == p.file);
-    let kept = earlier.packages.into_iter().filter(|p| !is_made(p) && dist.join(&p.file).exists());
-    let mut packages: Vec<Package> = kept.chain(made.iter().cloned()).collect();
+    let is_new = |p: &Package| new.iter().any(|n| n.file == p.file);
+    let kept = earlier.packages.into_iter().filter(|p| !is_new(p) && dist.join(&p.file).exists());
+    let mut packages: Vec<Package> = kept.chain(new.iter().cloned()).collect();
     packages.sort();
     let mut sums = String::new();
     for package in &packages {

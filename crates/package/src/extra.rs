@@ -1,4 +1,4 @@
-//! What a program brings along beside itself: its page and what shells need to complete its command line.
+//! Extra files of a program: its man page and its shell completions.
 
 use std::fs;
 use std::path::Path;
@@ -6,28 +6,28 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use workspace::Workspace;
 
-/// One file of it.
+/// A man page or a completion of a program.
 #[derive(Debug, Clone)]
 pub struct Extra {
-    /// The program.
+    /// Name of the program.
     pub program: String,
-    /// What it is.
+    /// Kind, which decides the path.
     pub kind: Kind,
-    /// The file.
+    /// Content of the file.
     pub text: String,
 }
 
-/// What an extra is, and so where it belongs.
+/// The kind of an extra file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A man page of section 1.
     Page,
-    /// Completion in a shell, by the shell's name.
+    /// Completion for the shell of this name.
     Completion(&'static str),
 }
 
-/// Each shell, and where a package puts what is to be completed in it; `{}` is the program. Where zsh looks is each
-/// distribution's own; this is the place of Debian's packages.
+/// Path of the completions for each shell; `{}` is the program. zsh's path differs between distributions, and this is
+/// Debian's.
 const SHELLS: [(&str, &str); 3] = [
     ("bash", "/usr/share/bash-completion/completions/{}"),
     ("zsh", "/usr/share/zsh/vendor-completions/_{}"),
@@ -35,7 +35,7 @@ const SHELLS: [(&str, &str); 3] = [
 ];
 
 impl Extra {
-    /// The completions of a program: files named like the shell in `folder`.
+    /// Returns the completions of a program from `folder`, where each file is named after its shell.
     pub fn completions(folder: &Path, program: &str) -> impl Iterator<Item = Extra> {
         SHELLS.iter().filter_map(move |(shell, _)| {
             let text = std::fs::read_to_string(folder.join(shell)).ok()?;
@@ -43,7 +43,8 @@ impl Extra {
         })
     }
 
-    /// Where it is installed for a program that people call by its name; none for a page, whose place depends on that.
+    /// Returns the path of a completion on the machine. A man page has none here, because its path depends on the
+    /// product.
     pub fn path(&self) -> Option<String> {
         let Kind::Completion(shell) = self.kind else { return None };
         let (_, place) = SHELLS.iter().find(|(name, _)| *name == shell)?;
@@ -51,7 +52,7 @@ impl Extra {
     }
 }
 
-/// Man page and completions of each program that has them.
+/// Reads the man page and completions of each program of the workspace.
 pub fn extras(workspace: &Workspace) -> Result<Vec<Extra>> {
     let mut extras = Vec::new();
     for program in workspace.programs()? {

@@ -1,4 +1,5 @@
-//! A product in, native packages out.
+//! Builds native packages: takes validated products, and makes .deb and .rpm packages, checksums and bills of
+//! materials.
 
 pub mod cache;
 pub mod collision;

@@ -1,6 +1,5 @@
-//! What the packagers read: a `Cargo.toml` with the metadata of both, made from the product and the files of its stage.
-//!
-//! Only data is written here; every text of a package comes from the catalog or a template.
+//! Writes the `Cargo.toml` that cargo-deb and cargo-generate-rpm read, from a product and the files of its stage. It
+//! contains metadata only; all text of a package comes from the catalog or from a template.
 
 use catalog::model::Product;
 use toml::{Table, Value};
@@ -8,7 +7,7 @@ use workspace::target::Target;
 
 use crate::tree::Tree;
 
-/// The manifest of a stage. Every path in it is relative to the stage.
+/// Returns the manifest of a stage. Paths in it are relative to the stage.
 pub fn manifest(product: &Product, tree: &Tree) -> String {
     let release = product.release();
     let package = table([
@@ -18,18 +17,21 @@ pub fn manifest(product: &Product, tree: &Tree) -> String {
         ("description", product.summary.as_str().into()),
         ("license", product.license.as_str().into()),
         ("homepage", product.homepage.as_str().into()),
-        ("metadata", table([("deb", deb(product, tree)), ("generate-rpm", rpm(product, tree))])),
+        (
+            "metadata",
+            table([("deb", deb_metadata(product, tree)), ("generate-rpm", rpm_metadata(product, tree))]),
+        ),
     ]);
     let manifest = Table::from_iter([
         ("package".to_owned(), package),
-        // The packagers ask cargo, and cargo wants a crate with something in it.
+        // The packagers call cargo, which refuses a crate without a target.
         ("lib".to_owned(), table([("path", "nothing.rs".into())])),
         ("workspace".to_owned(), Value::Table(Table::new())),
     ]);
     toml::to_string(&manifest).expect("a table of plain values")
 }
 
-/// File names of the packages, as each world writes them.
+/// Returns the file name of a package in the convention of its format.
 pub fn file_name(product: &Product, target: Target, deb: bool) -> String {
     let (package, version) = (&product.package, product.release().package_version());
     if deb {
@@ -39,9 +41,9 @@ pub fn file_name(product: &Product, target: Target, deb: bool) -> String {
     }
 }
 
-fn deb(product: &Product, tree: &Tree) -> Value {
+fn deb_metadata(product: &Product, tree: &Tree) -> Value {
     let documentation = format!("usr/share/doc/{}", product.package);
-    let mut assets = assets(tree, |source, destination, mode, _| {
+    let mut assets = list_assets(tree, |source, destination, mode, _| {
         vec![source, destination.trim_start_matches('/'), mode].into()
     });
     for file in ["copyright", "changelog.gz"] {
@@ -67,21 +69,21 @@ fn deb(product: &Product, tree: &Tree) -> Value {
     ])
 }
 
-/// What a .deb needs to be there, with or without accounts to be made.
+/// Returns the dependencies of a .deb; `accounts` says whether it creates users or groups.
 pub fn depends(product: &Product, accounts: bool) -> Vec<String> {
     let mut depends = product.depends_deb.clone();
     if accounts {
         depends.push("systemd | systemd-standalone-sysusers | systemd-sysusers".to_owned());
     }
     if !product.permits.is_empty() {
-        // Older ones do not read JavaScript rules, and would permit nothing.
+        // Older versions do not read JavaScript rules, and would grant no permit.
         depends.push("polkitd (>= 121)".to_owned());
     }
     depends
 }
 
-fn rpm(product: &Product, tree: &Tree) -> Value {
-    let mut assets = assets(tree, |source, destination, mode, config| {
+fn rpm_metadata(product: &Product, tree: &Tree) -> Value {
+    let mut assets = list_assets(tree, |source, destination, mode, config| {
         let mut asset = Table::new();
         asset.insert("source".to_owned(), source.into());
         asset.insert("dest".to_owned(), destination.into());
@@ -135,8 +137,9 @@ fn rpm(product: &Product, tree: &Tree) -> Value {
     metadata.into()
 }
 
-/// One entry for each file that lands on the machine: source, destination, mode, whether it is configuration.
-fn assets(tree: &Tree, entry: impl Fn(&str, &str, &str, bool) -> Value) -> Vec<Value> {
+/// Returns an entry for each installed file. `entry` takes source, destination, mode, and whether the file is
+/// configuration.
+fn list_assets(tree: &Tree, entry: impl Fn(&str, &str, &str, bool) -> Value) -> Vec<Value> {
     tree.installed()
         .map(|(path, file)| {
             entry(&format!("root{path}"), path, &format!("{:o}", file.mode), path.starts_with("/etc/"))

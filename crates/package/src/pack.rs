@@ -1,5 +1,5 @@
-//! Native packages: takes a [`Product`] and its programs for one [`Target`], makes [`Package`]s by cargo-deb and
-//! cargo-generate-rpm, which only pack: every script and every field comes from us.
+//! Native packages: takes a [`Product`] and its programs for one [`Target`], and makes [`Package`]s. cargo-deb and
+//! cargo-generate-rpm only write the archives; every script and every field comes from this crate.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,44 +21,44 @@ use crate::stage::{Stage, compress};
 use crate::tree::Tree;
 use crate::{cache, manifest, rpm};
 
-/// Another number packs everything again: one more with each change of the code below, of `debian::deb` or of `rpm` that
-/// changes the bytes of a package.
+/// Part of the cache key. Increment it with every change to this file, `debian::deb` or `rpm` that changes the bytes of
+/// a package.
 const RECIPE: u32 = 1;
 
-/// A kind of package.
+/// A package format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// Debian, Ubuntu, Raspberry Pi OS.
+    /// Format of Debian, Ubuntu and Raspberry Pi OS.
     Deb,
-    /// Fedora, RHEL, openSUSE.
+    /// Format of Fedora, RHEL and openSUSE.
     Rpm,
 }
 
 /// A finished package, as `manifest.json` lists it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Package {
-    /// Name of the file.
+    /// File name.
     pub file: String,
-    /// Product.
+    /// Name of the product.
     pub product: String,
     /// Name of the package.
     pub package: String,
-    /// Version of the product.
+    /// Version as the package writes it.
     pub version: String,
-    /// Kind.
+    /// Package format.
     pub format: Format,
-    /// Processor, in the words of the format.
+    /// Name of the processor in this format, such as `amd64` or `x86_64`.
     pub architecture: String,
-    /// Rust's name of the processor.
+    /// Rust's target triple.
     pub target: String,
-    /// Size in bytes.
+    /// Size of the file in bytes.
     pub size: u64,
     /// SHA-256 of the file.
     pub sha256: String,
 }
 
-/// Packs a product once: the same stage for every format.
+/// Writes the files of a product and its programs to a stage, which serves every format.
 pub fn stage(product: &Product, extras: &[Extra], programs: &[Program], dir: &Path) -> Result<Stage> {
     let mut tree = compress(render(product, extras))?;
     for program in programs.iter().filter(|p| product.programs.contains(&p.name)) {
@@ -67,7 +67,7 @@ pub fn stage(product: &Product, extras: &[Extra], programs: &[Program], dir: &Pa
     stage_tree(product, tree, dir)
 }
 
-/// Stages a product whose files are made already, compressed where they have to be.
+/// Writes a tree that is already rendered and compressed to a stage, with the packagers' manifest.
 pub fn stage_tree(product: &Product, mut tree: Tree, dir: &Path) -> Result<Stage> {
     let manifest = manifest::manifest(product, &tree);
     tree.add("Cargo.toml".to_owned(), 0o644, manifest);
@@ -75,7 +75,7 @@ pub fn stage_tree(product: &Product, mut tree: Tree, dir: &Path) -> Result<Stage
     Stage::write(&tree, epoch(product)?, dir)
 }
 
-/// Makes one package of a stage and puts it into `dist`.
+/// Packs a stage in one format and writes the package to `dist`.
 pub fn pack(
     product: &Product,
     target: Target,
@@ -94,7 +94,7 @@ pub fn pack(
         "product": product,
     });
     let bytes = cache::find_or_make(&stage.dir.with_file_name("packed"), &key.to_string(), || {
-        make(product, target, format, stage)
+        run_packager(product, target, format, stage)
     })?;
     output::replace(&dist.join(&file), &bytes)?;
     Ok(Package {
@@ -114,7 +114,6 @@ pub fn pack(
     })
 }
 
-/// The program that packs a format.
 pub(crate) fn packager(format: Format) -> &'static Tool {
     match format {
         Format::Deb => &tool::CARGO_DEB,
@@ -122,9 +121,9 @@ pub(crate) fn packager(format: Format) -> &'static Tool {
     }
 }
 
-/// The bytes of a package, by the packager of its format and a last touch.
-fn make(product: &Product, target: Target, format: Format, stage: &Stage) -> Result<Vec<u8>> {
-    let made = stage.dir.with_extension(match format {
+/// Runs the packager of a format, completes its package, and returns the bytes.
+fn run_packager(product: &Product, target: Target, format: Format, stage: &Stage) -> Result<Vec<u8>> {
+    let path = stage.dir.with_extension(match format {
         Format::Deb => "deb",
         Format::Rpm => "rpm",
     });
@@ -136,26 +135,26 @@ fn make(product: &Product, target: Target, format: Format, stage: &Stage) -> Res
     let tool = packager(format).path()?;
     match format {
         Format::Deb => {
-            cmd!(sh, "{tool} --quiet --no-build --no-strip --target {triple} --output {made}")
+            cmd!(sh, "{tool} --quiet --no-build --no-strip --target {triple} --output {path}")
                 .quiet()
                 .ignore_stdout()
                 .run()?;
         }
         Format::Rpm => {
-            cmd!(sh, "{tool} --target {triple} --arch {arch} --source-date {epoch} --auto-req disabled --output {made}")
+            cmd!(sh, "{tool} --target {triple} --arch {arch} --source-date {epoch} --auto-req disabled --output {path}")
                 .quiet()
                 .run()?;
         }
     }
-    let packed = fs::read(&made).with_context(|| format!("`{}`", made.display()))?;
-    fs::remove_file(&made)?;
+    let packed = fs::read(&path).with_context(|| format!("`{}`", path.display()))?;
+    fs::remove_file(&path)?;
     match format {
         Format::Deb => deb::complete(&packed, target.deb),
         Format::Rpm => rpm::with_head(&packed, &rpm::head(product)),
     }
 }
 
-/// The time stamp of everything in a package: the day of the release, or what the environment asks for.
+/// Returns the time stamp of everything in a package: `SOURCE_DATE_EPOCH` if set, otherwise the day of the release.
 fn epoch(product: &Product) -> Result<u64> {
     match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(text) => text
@@ -165,7 +164,7 @@ fn epoch(product: &Product) -> Result<u64> {
     }
 }
 
-/// Where a product is staged for a target.
+/// Returns the directory of a product's stage for a target.
 pub fn stage_dir(target_dir: &Path, product: &Product, target: Target) -> PathBuf {
     target_dir.join("stage").join(&product.name).join(target.deb)
 }

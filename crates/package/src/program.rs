@@ -1,5 +1,5 @@
-//! The programs, built: takes a [`Target`], makes static binaries that are the same bytes wherever and whenever they
-//! are built.
+//! Builds the programs: takes a [`Target`], and makes static binaries. The bytes do not depend on the machine or the
+//! day of the build.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,9 +12,9 @@ use xshell::{Shell, cmd};
 /// A built program.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// Its name.
+    /// Name of the executable.
     pub name: String,
-    /// The executable.
+    /// Content of the executable.
     pub bytes: Vec<u8>,
 }
 
@@ -24,13 +24,13 @@ pub fn build(workspace: &Workspace, target: Target) -> Result<Vec<Program>> {
     programs.pop().context("one target gives one set of programs")
 }
 
-/// Builds every program of the workspace for each of these targets, side by side. Always every program, because the
-/// features that one of them asks for may change the code of a dependency in all of them.
+/// Builds every program of the workspace for each target, in parallel. It always builds all programs together, because
+/// the features that one program enables can change the code of a dependency in the others.
 pub fn build_all(workspace: &Workspace, targets: &[Target]) -> Result<Vec<Vec<Program>>> {
     let sh = Shell::new()?;
     sh.change_dir(workspace.path(""));
     for target in targets {
-        need_target(&sh, *target)?;
+        ensure_target(&sh, *target)?;
     }
     let names = workspace.programs()?;
     let packages = names.iter().map(|name| format!("--package={name}"));
@@ -43,16 +43,16 @@ pub fn build_all(workspace: &Workspace, targets: &[Target]) -> Result<Vec<Vec<Pr
         .env("CARGO_ENCODED_RUSTFLAGS", flags(workspace)?)
         .quiet()
         .run()
-        .context("the programs do not build")?;
+        .context("cannot build the programs")?;
     targets.iter().map(|target| read(&sh, workspace, *target, &names)).collect()
 }
 
-/// Reads the programs of a target, without what compiler and linker say of themselves: it is of no use on a machine, and
-/// lint tools refuse it.
+/// Reads the programs of a target, without the notes of compiler and linker. Machines do not need them, and lint tools
+/// reject them.
 fn read(sh: &Shell, workspace: &Workspace, target: Target, names: &[String]) -> Result<Vec<Program>> {
     let output = workspace.target_dir().join(target.triple).join("release");
-    let objcopy = objcopy(sh)?;
-    // The toolchain's objcopy does not find its own library unless rustup has said where it is.
+    let objcopy = find_objcopy(sh)?;
+    // Without this variable, the toolchain's objcopy finds its library only if rustup started it.
     let libraries = PathBuf::from(cmd!(sh, "rustc --print sysroot").quiet().read()?.trim()).join("lib");
     let mut programs = Vec::new();
     for name in names {
@@ -67,8 +67,8 @@ fn read(sh: &Shell, workspace: &Workspace, target: Target, names: &[String]) -> 
     Ok(programs)
 }
 
-/// Makes sure that the standard library for `target` is installed.
-fn need_target(sh: &Shell, target: Target) -> Result<()> {
+/// Installs the standard library for `target` unless it is there.
+fn ensure_target(sh: &Shell, target: Target) -> Result<()> {
     let triple = target.triple;
     let installed = cmd!(sh, "rustc --print target-libdir --target {triple}").quiet().ignore_stderr().read();
     let has_library = |dir: &str| fs::read_dir(dir).is_ok_and(|mut d| d.next().is_some());
@@ -79,14 +79,14 @@ fn need_target(sh: &Shell, target: Target) -> Result<()> {
     if cmd!(sh, "rustup target add {triple}").quiet().run().is_err() {
         bail!(
             "Rust's standard library for {triple} cannot be installed: rustup is missing or cannot reach its server: \
-             run `rustup target add {triple}` where it can, or install your distribution's package of it \
+             run `rustup target add {triple}` when online, or install your distribution's package of it \
              (Debian: libstd-rust-dev for the machine's own processor), or choose other targets with --target"
         );
     }
     Ok(())
 }
 
-/// Rust's flags: paths of this machine are no part of a program.
+/// Returns flags for rustc that keep the paths of this machine out of the programs, and make the programs smaller.
 fn flags(workspace: &Workspace) -> Result<String> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home
@@ -95,9 +95,9 @@ fn flags(workspace: &Workspace) -> Result<String> {
     let root = workspace.path("");
     let root = root.to_str().context("the path of the checkout is not UTF-8")?.trim_end_matches('/');
     let home = home.to_str().context("the path of CARGO_HOME is not UTF-8")?;
-    // Without relocations the same pages serve every process that runs a program, on every processor alike; these
-    // programs have no unsafe code that a random address would protect.
-    // Nothing unwinds: a panic ends them at once, and without symbols there is no trace to show either.
+    // Without relocations, all processes of a program share its pages. These programs have no unsafe code that address
+    // randomization would protect.
+    // A panic aborts, and there are no symbols for a backtrace, so unwind tables are useless.
     Ok([
         "-Crelocation-model=static",
         "-Cforce-unwind-tables=no",
@@ -107,8 +107,8 @@ fn flags(workspace: &Workspace) -> Result<String> {
     .join("\u{1f}"))
 }
 
-/// The toolchain's own objcopy, or one on the PATH.
-fn objcopy(sh: &Shell) -> Result<PathBuf> {
+/// Finds the toolchain's own objcopy, or one on the PATH.
+fn find_objcopy(sh: &Shell) -> Result<PathBuf> {
     let sysroot = cmd!(sh, "rustc --print sysroot").quiet().read()?;
     let host = cmd!(sh, "rustc --print host-tuple").quiet().read()?;
     let own = PathBuf::from(sysroot.trim()).join("lib/rustlib").join(host.trim()).join("bin/rust-objcopy");

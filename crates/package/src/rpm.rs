@@ -1,9 +1,9 @@
-//! An .rpm's last touch: takes what cargo-generate-rpm made, adds the entries of its header that cargo-generate-rpm has
-//! no option for (description, packager, group, build host and changelog), and takes relations out that it makes of
-//! sysusers.d and that do harm.
+//! Reads, completes and signs .rpm packages. It takes a package of cargo-generate-rpm and adds header entries that have
+//! no option there: description, packager, group, build host and changelog. It also removes harmful relations that
+//! cargo-generate-rpm derives from sysusers.d.
 //!
-//! An rpm is a lead, a signature header (digests), the main header and the payload. A header is an index of
-//! (tag, type, offset, count) over a store of values, closed by a region that says what a signature covers.
+//! An rpm consists of a lead, a signature header (digests), the main header and the payload. A header is an index of
+//! (tag, type, offset, count) over a store of values. Its region entry marks what a signature covers.
 
 use anyhow::{Context, Result, ensure};
 use catalog::model::Product;
@@ -22,18 +22,18 @@ const SIG_SHA1: u32 = 269;
 const SIG_SHA256: u32 = 273;
 const SIG_SIZE: u32 = 1000;
 const SIG_UNPACKED: u32 = 1007;
-/// The tag of the name.
+/// Tag of the package's name.
 pub const NAME: u32 = 1000;
-/// The tag of the version.
+/// Tag of the package's version.
 pub const VERSION: u32 = 1001;
 const DESCRIPTION: u32 = 1005;
 const BUILD_HOST: u32 = 1007;
 const PACKAGER: u32 = 1015;
 const GROUP: u32 = 1016;
-/// Of each kind of relation: names, flags, versions.
+/// Tags of a kind of relation: names, flags and versions.
 const PROVIDES: [u32; 3] = [1047, 1112, 1113];
 const REQUIRES: [u32; 3] = [1049, 1048, 1050];
-/// Which file is the reason for which relation, by their places; nobody has to say.
+/// Tags that map files to their relations by index. They are optional, and wrong once a relation is removed.
 const REASONS: [u32; 3] = [1143, 1144, 1145];
 const CHANGELOG_TIME: u32 = 1080;
 const CHANGELOG_NAME: u32 = 1081;
@@ -47,7 +47,7 @@ const BINARY: u32 = 7;
 const STRINGS: u32 = 8;
 const TRANSLATED: u32 = 9;
 
-/// A value of a header.
+/// An entry of a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     tag: u32,
@@ -57,13 +57,13 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// An entry of one text.
+    /// Returns an entry with a single string.
     pub fn text(tag: u32, text: &str) -> Entry {
         texts_entry(tag, STRING, &[text.to_owned()])
     }
 }
 
-/// What a product says of itself beyond cargo-generate-rpm's options.
+/// Returns the header entries of a product that cargo-generate-rpm has no option for.
 pub fn head(product: &Product) -> Vec<Entry> {
     let noon = |epoch: u64| u32::try_from(epoch + 43_200).unwrap_or(u32::MAX);
     let names: Vec<String> = product
@@ -78,7 +78,7 @@ pub fn head(product: &Product) -> Vec<Entry> {
     let count = u32::try_from(product.releases.len()).unwrap_or(u32::MAX);
     vec![
         texts_entry(DESCRIPTION, TRANSLATED, &[wrap_paragraphs(&product.description)]),
-        // The same package comes from every machine.
+        // The build host's real name would make the bytes differ between machines.
         texts_entry(BUILD_HOST, STRING, &["reproducible".to_owned()]),
         texts_entry(PACKAGER, STRING, std::slice::from_ref(&product.maintainer)),
         texts_entry(GROUP, TRANSLATED, &["System Environment/Daemons".to_owned()]),
@@ -88,19 +88,19 @@ pub fn head(product: &Product) -> Vec<Entry> {
     ]
 }
 
-/// The same package with these entries in its header, in place of earlier ones of the same tags.
+/// Returns the package with these entries in its header; they replace entries with the same tags.
 pub fn with_head(rpm: &[u8], head: &[Entry]) -> Result<Vec<u8>> {
-    let context = "cargo-generate-rpm made no rpm that can be read";
+    let context = "cargo-generate-rpm wrote an unreadable rpm";
     let Rpm { lead, mut signature, mut main, payload, .. } = Rpm::parse(rpm).context(context)?;
     main.retain(|entry| head.iter().all(|new| new.tag != entry.tag) && !REASONS.contains(&entry.tag));
     main.extend_from_slice(head);
-    // Of `m` lines rpm 4.20 makes the members before their `u` lines, by its sysusers.sh with the wrong group and home.
-    // They come true after it, by systemd's own program.
-    without(&mut main, PROVIDES, |name| name.starts_with("groupmember(")).context(context)?;
-    // No distribution says before rpm 4.19 which groups it has, RHEL 9 among them, and sysusers.d makes them.
-    without(&mut main, REQUIRES, |name| name.starts_with("group(") || name.starts_with("user("))
+    // From these, sysusers.sh of rpm 4.20 creates the members of `m` lines before their `u` lines apply, with the wrong
+    // group and home. systemd-sysusers applies all lines later.
+    remove_relations(&mut main, PROVIDES, |name| name.starts_with("groupmember(")).context(context)?;
+    // Distributions before rpm 4.19, such as RHEL 9, provide no groups or users, and sysusers.d creates ours.
+    remove_relations(&mut main, REQUIRES, |name| name.starts_with("group(") || name.starts_with("user("))
         .context(context)?;
-    let main = write(main, IMMUTABLE);
+    let main = write_header(main, IMMUTABLE);
     let size = u32::try_from(main.len() + payload.len()).context("the package is larger than 4 GB")?;
     for entry in &mut signature {
         entry.bytes = match entry.tag {
@@ -110,49 +110,49 @@ pub fn with_head(rpm: &[u8], head: &[Entry]) -> Result<Vec<u8>> {
             _ => continue,
         };
     }
-    Ok([lead, &padded(signature), &main, payload].concat())
+    Ok([lead, &write_signature(signature), &main, payload].concat())
 }
 
-/// The same package with a signature of its main header, which names the digest of everything else.
+/// Returns the package with a signature of its main header, which contains the digest of the payload.
 pub fn sign(rpm: &[u8], sign: impl FnOnce(&[u8]) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
     let Rpm { lead, mut signature, header, payload, .. } = Rpm::parse(rpm)?;
     let bytes = sign(header)?;
     signature.retain(|entry| entry.tag != SIG_RSA);
     signature.push(Entry { tag: SIG_RSA, kind: BINARY, count: length(&bytes), bytes });
-    Ok([lead, &padded(signature), header, payload].concat())
+    Ok([lead, &write_signature(signature), header, payload].concat())
 }
 
-/// The parts of a package.
+/// The parts of an rpm.
 #[derive(Debug)]
 pub struct Rpm<'a> {
     lead: &'a [u8],
     signature: Vec<Entry>,
     main: Vec<Entry>,
-    /// The main header as it stands in the file: what a signature covers.
+    /// The main header's bytes, which a signature covers.
     pub header: &'a [u8],
-    /// Where that begins.
+    /// Offset of the main header in the file.
     pub start: usize,
     payload: &'a [u8],
 }
 
 impl<'a> Rpm<'a> {
-    /// Finds them.
+    /// Parses a package.
     pub fn parse(rpm: &'a [u8]) -> Result<Rpm<'a>> {
         let (lead, rest) = rpm.split_at_checked(LEAD).context("shorter than any rpm")?;
-        let (signature, used) = parse(rest)?;
+        let (signature, used) = parse_header(rest)?;
         let start = LEAD + used.next_multiple_of(8);
         let rest = rpm.get(start..).context("ends before its main header")?;
-        let (main, used) = parse(rest)?;
+        let (main, used) = parse_header(rest)?;
         let (header, payload) = rest.split_at(used);
         Ok(Rpm { lead, signature, main, header, start, payload })
     }
 
-    /// A text of the main header; empty when it has none.
+    /// Returns a string of the main header, or an empty one if the tag is missing.
     pub fn text(&self, tag: u32) -> String {
         self.texts(tag).into_iter().next().unwrap_or_default()
     }
 
-    /// A list of texts of the main header.
+    /// Returns a list of strings of the main header.
     pub fn texts(&self, tag: u32) -> Vec<String> {
         let entry =
             self.main.iter().find(|e| e.tag == tag && [STRING, STRINGS, TRANSLATED].contains(&e.kind));
@@ -161,20 +161,20 @@ impl<'a> Rpm<'a> {
         texts.map(|text| String::from_utf8_lossy(text).into_owned()).collect()
     }
 
-    /// A list of numbers of the main header.
+    /// Returns a list of numbers of the main header.
     pub fn numbers(&self, tag: u32) -> Vec<u64> {
-        numbers(&self.main, tag)
+        read_numbers(&self.main, tag)
     }
 
-    /// The size of the payload, unpacked: written beside the signatures.
+    /// Returns the unpacked size of the payload, which is in the signature header.
     pub fn unpacked(&self) -> Option<u64> {
         [SIG_UNPACKED, SIG_LONG_UNPACKED]
             .iter()
-            .find_map(|tag| numbers(&self.signature, *tag).first().copied())
+            .find_map(|tag| read_numbers(&self.signature, *tag).first().copied())
     }
 }
 
-fn numbers(entries: &[Entry], tag: u32) -> Vec<u64> {
+fn read_numbers(entries: &[Entry], tag: u32) -> Vec<u64> {
     let Some(entry) = entries.iter().find(|entry| entry.tag == tag) else { return Vec::new() };
     let width = match entry.kind {
         INT16 => 2,
@@ -185,18 +185,18 @@ fn numbers(entries: &[Entry], tag: u32) -> Vec<u64> {
     entry.bytes.chunks(width).map(|bytes| bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b))).collect()
 }
 
-/// A signature header, up to where the main header may begin.
-fn padded(signature: Vec<Entry>) -> Vec<u8> {
-    let mut bytes = write(signature, SIGNATURES);
+/// Writes a signature header, padded to the alignment of the main header.
+fn write_signature(signature: Vec<Entry>) -> Vec<u8> {
+    let mut bytes = write_header(signature, SIGNATURES);
     bytes.resize(bytes.len().next_multiple_of(8), 0);
     bytes
 }
 
-/// Takes out the relations whose name is meant; each is the same place in three lists.
-fn without(entries: &mut [Entry], lists: [u32; 3], meant: impl Fn(&str) -> bool) -> Option<()> {
+/// Removes the relations whose name matches. A relation has the same index in all three lists.
+fn remove_relations(entries: &mut [Entry], lists: [u32; 3], matches: impl Fn(&str) -> bool) -> Option<()> {
     let names = entries.iter().find(|entry| entry.tag == lists[0])?;
     let names = names.bytes.split(|byte| *byte == 0).take(names.count as usize);
-    let kept: Vec<bool> = names.map(|name| !meant(&String::from_utf8_lossy(name))).collect();
+    let kept: Vec<bool> = names.map(|name| !matches(&String::from_utf8_lossy(name))).collect();
     let count = u32::try_from(kept.iter().filter(|kept| **kept).count()).ok()?;
     for entry in entries.iter_mut().filter(|entry| lists.contains(&entry.tag)) {
         let values: Vec<&[u8]> = match entry.kind {
@@ -214,10 +214,10 @@ fn without(entries: &mut [Entry], lists: [u32; 3], meant: impl Fn(&str) -> bool)
     Some(())
 }
 
-/// The entries of a header without its region, and the header's length.
-fn parse(bytes: &[u8]) -> Result<(Vec<Entry>, usize)> {
+/// Returns the entries of a header without its region, and the header's length.
+fn parse_header(bytes: &[u8]) -> Result<(Vec<Entry>, usize)> {
     ensure!(bytes.len() >= ENTRY && bytes[..8] == MAGIC, "a header is missing");
-    let (count, length) = (number(bytes, 8) as usize, number(bytes, 12) as usize);
+    let (count, length) = (read_number(bytes, 8) as usize, read_number(bytes, 12) as usize);
     let store = ENTRY + count * ENTRY;
     ensure!(bytes.len() >= store + length, "a header is truncated");
     let values = &bytes[store..store + length];
@@ -225,10 +225,10 @@ fn parse(bytes: &[u8]) -> Result<(Vec<Entry>, usize)> {
     for i in 1..count {
         let at = ENTRY + i * ENTRY;
         let (tag, kind, offset, count) = (
-            number(bytes, at),
-            number(bytes, at + 4),
-            number(bytes, at + 8) as usize,
-            number(bytes, at + 12),
+            read_number(bytes, at),
+            read_number(bytes, at + 4),
+            read_number(bytes, at + 8) as usize,
+            read_number(bytes, at + 12),
         );
         let value = values.get(offset..).context("an entry is outside its header")?;
         let size = size(kind, count as usize, value);
@@ -238,7 +238,7 @@ fn parse(bytes: &[u8]) -> Result<(Vec<Entry>, usize)> {
     Ok((entries, store + length))
 }
 
-fn write(mut entries: Vec<Entry>, region: u32) -> Vec<u8> {
+fn write_header(mut entries: Vec<Entry>, region: u32) -> Vec<u8> {
     entries.sort_by_key(|entry| entry.tag);
     let (mut index, mut store) = (Vec::new(), Vec::new());
     for entry in &entries {
@@ -270,7 +270,7 @@ fn length<T>(list: &[T]) -> u32 {
     u32::try_from(list.len()).expect("a header is far smaller than 4 GB")
 }
 
-fn number(bytes: &[u8], at: usize) -> u32 {
+fn read_number(bytes: &[u8], at: usize) -> u32 {
     bytes[at..at + 4].iter().fold(0, |n, b| n << 8 | u32::from(*b))
 }
 
@@ -295,7 +295,6 @@ fn text(text: &str) -> Vec<u8> {
     [text.as_bytes(), &[0]].concat()
 }
 
-/// Paragraphs in lines of at most 79 characters.
 fn wrap_paragraphs(paragraphs: &[String]) -> String {
     paragraphs.iter().map(|p| crate::render::wrap(p, 79).join("\n")).collect::<Vec<_>>().join("\n\n")
 }

@@ -1,5 +1,5 @@
-//! What is inside a package: takes cargo's account of the dependencies, makes a CycloneDX bill of materials. Nothing in
-//! it depends on the day or the machine.
+//! Bills of materials: takes the dependencies that cargo lists, and makes a CycloneDX document for each package.
+//! Nothing in it depends on the day or the machine.
 
 use std::collections::BTreeSet;
 
@@ -20,21 +20,21 @@ pub struct Crates {
 }
 
 impl Crates {
-    /// Asks cargo, from what is locked and on this machine.
+    /// Lists the crates with `cargo tree`, from the locked versions.
     pub fn list(workspace: &Workspace, target: Target) -> Result<Crates> {
         let sh = Shell::new()?;
         sh.change_dir(workspace.path(""));
         let (triple, format) = (target.triple, "{p}|{l}");
-        // Not `cargo metadata`: it unites the features that all members of the workspace ask for, and so names crates
-        // that only the toolchain has.
+        // `cargo metadata` would unite the features of all workspace members, and list crates that only the toolchain
+        // uses.
         let packages = workspace.programs()?.into_iter().map(|name| format!("--package={name}"));
         let tree = cmd!(
             sh,
             "cargo tree --locked {packages...} --edges normal,no-proc-macro --target {triple} --prefix none --format {format}"
         );
-        // A mark says that what a crate needs stands above already.
+        // `(*)` marks a crate whose dependencies are listed above.
         let line = |line: &str| line.trim_end_matches(" (*)").to_owned();
-        // What comes from here is no dependency, and has its path in parentheses.
+        // Crates of this workspace have their path in parentheses.
         let is_foreign = |line: &&str| !line.is_empty() && !line.contains(" (/");
         let lines: BTreeSet<String> = tree.quiet().read()?.lines().filter(is_foreign).map(line).collect();
         let lock: toml::Table = toml::from_str(&std::fs::read_to_string(workspace.path("Cargo.lock"))?)?;
@@ -45,12 +45,12 @@ impl Crates {
             "description": format!("Rust's standard library for {triple}, with musl's libc"),
             "licenses": [{ "expression": "MIT OR Apache-2.0" }],
         })];
-        components.extend(lines.iter().filter_map(|line| component(line, &lock)));
+        components.extend(lines.iter().filter_map(|line| parse_component(line, &lock)));
         Ok(Crates { components })
     }
 }
 
-/// The bill of one package.
+/// Returns the bill of materials of one package, as JSON.
 pub fn bill(product: &Product, package: &Package, crates: &Crates) -> String {
     let kind = match package.format {
         Format::Deb => "deb",
@@ -62,7 +62,7 @@ pub fn bill(product: &Product, package: &Package, crates: &Crates) -> String {
     let bill = json!({
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
-        "serialNumber": format!("urn:uuid:{}", uuid(&package.sha256)),
+        "serialNumber": format!("urn:uuid:{}", derive_uuid(&package.sha256)),
         "version": 1,
         "metadata": {
             "timestamp": format!("{}T00:00:00Z", product.release().date),
@@ -81,8 +81,8 @@ pub fn bill(product: &Product, package: &Package, crates: &Crates) -> String {
     text
 }
 
-/// `cargo tree`'s line of a crate, as a component.
-fn component(line: &str, lock: &toml::Table) -> Option<Value> {
+/// Parses a line of `cargo tree` as a component.
+fn parse_component(line: &str, lock: &toml::Table) -> Option<Value> {
     let (head, license) = line.split_once('|')?;
     let mut words = head.split_whitespace();
     let (name, version) = (words.next()?, words.next()?.strip_prefix('v')?);
@@ -98,8 +98,8 @@ fn component(line: &str, lock: &toml::Table) -> Option<Value> {
     }))
 }
 
-/// A name-based UUID of the package's hash: the same package, the same number.
-fn uuid(hash: &str) -> String {
+/// Derives a UUID from the package's hash, so that the same package has the same number.
+fn derive_uuid(hash: &str) -> String {
     let hex = sha256(hash.as_bytes());
     format!("{}-{}-8{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32])
 }

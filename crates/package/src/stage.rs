@@ -1,5 +1,5 @@
-//! A tree on disk, as the packagers read it: takes a [`Tree`] and the programs, makes a [`Stage`]. The only writer of
-//! trees; it sets every mode and time stamp, so that the same product is the same bytes on any day.
+//! Writes a [`Tree`] to disk as a [`Stage`] for the packagers to read. It sets every mode and time stamp, so that the
+//! same product gives the same bytes on any day.
 
 use std::fs::{self, File, FileTimes, Permissions};
 use std::io::Write;
@@ -16,17 +16,18 @@ use crate::tree::Tree;
 /// A directory that holds exactly one tree.
 #[derive(Debug, Clone)]
 pub struct Stage {
-    /// The directory.
+    /// Path of the directory.
     pub dir: PathBuf,
-    /// Another tree has another one.
+    /// Digest of the tree, for cache keys.
     pub digest: String,
 }
 
-/// The list of a stage's files, in it: it tells a directory of ours from one that holds somebody's work.
+/// Name of the file that lists a stage's files. Only directories with this file are emptied, so that a wrong path
+/// cannot delete other files.
 pub const MANIFEST: &str = "MANIFEST";
 
 impl Stage {
-    /// Writes `tree` into `dir`, in place of an earlier stage there.
+    /// Writes `tree` into `dir`, and replaces an earlier stage there.
     pub fn write(tree: &Tree, epoch: u64, dir: &Path) -> Result<Stage> {
         clear(dir)?;
         for (path, file) in &tree.0 {
@@ -40,12 +41,12 @@ impl Stage {
         }
         fs::write(dir.join(MANIFEST), tree.manifest())?;
         let stage = Stage { dir: dir.to_owned(), digest: tree.digest() };
-        stage.date(epoch)?;
+        stage.set_times(epoch)?;
         Ok(stage)
     }
 
-    /// Gives everything one time stamp: packagers copy it.
-    fn date(&self, epoch: u64) -> Result<()> {
+    /// Gives every file the same time stamp, because packagers copy it into the package.
+    fn set_times(&self, epoch: u64) -> Result<()> {
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(epoch);
         let times = FileTimes::new().set_modified(time).set_accessed(time);
         for entry in WalkDir::new(&self.dir).contents_first(true) {
@@ -55,21 +56,20 @@ impl Stage {
     }
 }
 
-/// Empties a directory that is new, empty, or an earlier stage.
+/// Creates a directory, or empties it if it is an earlier stage.
 fn clear(dir: &Path) -> Result<()> {
-    let shown = dir.display();
+    let path = dir.display();
     if dir.exists() {
-        let empty =
-            fs::read_dir(dir).with_context(|| format!("`{shown}`: not a directory"))?.next().is_none();
+        let empty = fs::read_dir(dir).with_context(|| format!("`{path}`: not a directory"))?.next().is_none();
         if !empty && !dir.join(MANIFEST).exists() {
-            bail!("`{shown}`: contains other files: name an empty or new directory");
+            bail!("`{path}`: contains other files: name an empty or new directory");
         }
-        fs::remove_dir_all(dir).with_context(|| format!("`{shown}`: cannot be emptied"))?;
+        fs::remove_dir_all(dir).with_context(|| format!("`{path}`: cannot be emptied"))?;
     }
-    fs::create_dir_all(dir).with_context(|| format!("`{shown}`: cannot be created"))
+    fs::create_dir_all(dir).with_context(|| format!("`{path}`: cannot be created"))
 }
 
-/// The tree as packages hold it: manual pages and changelog compressed, as distributions want them.
+/// Compresses man pages and the changelog, as distributions require.
 pub fn compress(tree: Tree) -> Result<Tree> {
     let mut packed = Tree::default();
     for (path, file) in tree.0 {

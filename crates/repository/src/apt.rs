@@ -1,7 +1,7 @@
-//! The repository of .deb packages: takes what is published and what is new, makes the indices of a suite and its
-//! signed `InRelease`, the one file that says which state counts.
+//! The apt repository: takes the published state and new packages, and writes the indices of a suite and its signed
+//! `InRelease`. `InRelease` decides which state clients see.
 //!
-//! What is published is what the last `InRelease` names, file by file by its hash; nothing else is remembered.
+//! The last `InRelease` names every published file by its hash, and it is the only record of the published state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -25,22 +25,23 @@ use super::version::Version;
 
 const PHASE: &str = "Phased-Update-Percentage";
 const EVERY: &str = "all";
-/// An index, and its compressed forms.
+/// An index and its compressed forms.
 const FILES: [&str; 3] = ["Packages", "Packages.gz", "Packages.xz"];
-/// What the repository says of a package; its own control file must not.
+/// Fields that the repository adds to an entry; a package's own control file must not have them.
 const OURS: [&str; 3] = ["Filename", "Size", "SHA256"];
 
-/// The packages of a suite, before they are published, by processor.
+/// The packages of a suite, before they are published.
 #[derive(Debug, Default)]
 pub(super) struct Apt {
+    /// Lists by processor.
     lists: BTreeMap<String, List>,
-    /// What the published state names: hashes of files by their path in the suite.
+    /// Hashes of the published index files by their path in the suite.
     published: BTreeMap<String, String>,
-    /// Files of packages that were taken out.
+    /// Files of withdrawn packages.
     leaving: BTreeSet<String>,
 }
 
-/// A package that is in place.
+/// A package whose file is in the pool.
 #[derive(Debug)]
 pub(super) struct Ready {
     place: String,
@@ -48,17 +49,16 @@ pub(super) struct Ready {
     stanza: String,
 }
 
-/// An index that is in place.
-struct Made<'a> {
+/// An index whose files are written.
+struct Index<'a> {
     list: &'a List,
-    /// Where it is.
     folder: String,
-    /// Of each of [`FILES`] its hash and its size.
+    /// Hash and size of each of [`FILES`].
     files: Vec<(String, usize)>,
 }
 
 impl Apt {
-    /// Reads what is published.
+    /// Reads the published state.
     pub(super) fn read(site: &Site, suite: &str) -> Result<Apt> {
         let mut apt = Apt::default();
         for target in target::ALL {
@@ -93,9 +93,9 @@ impl Apt {
         Ok(apt)
     }
 
-    /// Looks at a package, and says whether it is new; nothing is written.
+    /// Checks a package without writing anything; returns whether it is new.
     pub(super) fn vet(&self, suite: &str, dist: &Path, package: &Package) -> Result<bool> {
-        let (file, place) = (&package.file, place(suite, package));
+        let (file, place) = (&package.file, pool_path(suite, package));
         for list in self.lists.values() {
             if let Ok(i) = list.find(place.as_bytes()) {
                 let known = String::from_utf8_lossy(list.get(i));
@@ -106,17 +106,17 @@ impl Apt {
                 return Ok(false);
             }
         }
-        stanza(suite, dist, package).map(|_| true)
+        read_stanza(suite, dist, package).map(|_| true)
     }
 
-    /// Puts the file of a new package into place.
+    /// Writes the file of a new package to the pool.
     pub(super) fn place(site: &Site, suite: &str, dist: &Path, package: &Package) -> Result<Ready> {
-        let (bytes, ready) = stanza(suite, dist, package)?;
+        let (bytes, ready) = read_stanza(suite, dist, package)?;
         site.put(&format!("apt/{}", ready.place), &bytes)?;
         Ok(ready)
     }
 
-    /// Adds a package that is in place.
+    /// Adds a package to the lists; its file must be in the pool.
     pub(super) fn add(&mut self, ready: Ready) {
         let Ready { place, processor, stanza } = ready;
         let insert = |list: &mut List| match list.find(place.as_bytes()) {
@@ -126,7 +126,7 @@ impl Apt {
         if processor == EVERY {
             self.lists.values_mut().for_each(insert);
         } else {
-            // What is for every processor is in the index of each.
+            // A new processor's list starts with the packages that are for every processor.
             let all = self.lists.values().next().cloned().map(|mut list| {
                 for i in (0..list.len()).rev() {
                     let stanza = String::from_utf8_lossy(list.get(i)).into_owned();
@@ -140,7 +140,7 @@ impl Apt {
         }
     }
 
-    /// Takes a version out of the indices; says whether it was there.
+    /// Removes a version from the lists; returns whether it was listed.
     pub(super) fn withdraw(&mut self, version: &Version) -> bool {
         let before = self.leaving.len();
         for list in self.lists.values_mut() {
@@ -152,7 +152,7 @@ impl Apt {
         self.leaving.len() > before
     }
 
-    /// Offers a version to so many of a hundred machines.
+    /// Offers a version to a percentage of machines.
     pub(super) fn phase(&mut self, version: &Version, percent: u8) {
         let value = (percent < 100).then(|| percent.to_string());
         for list in self.lists.values_mut() {
@@ -163,7 +163,7 @@ impl Apt {
         }
     }
 
-    /// Whether a version is there.
+    /// Returns whether a version is listed.
     pub(super) fn has(&self, version: &Version) -> bool {
         self.lists.values().any(|list| !list.positions(&version.name, &version.version).is_empty())
     }
@@ -172,45 +172,46 @@ impl Apt {
         self.lists.values()
     }
 
-    /// Publishes: the indices first, what says that they count last.
+    /// Writes the indices first, and `InRelease`, which refers to them, last.
     pub(super) fn publish(&self, publication: &Publication<'_>, suite: &str) -> Result<()> {
         let site = publication.site;
         let dir = dir(suite);
         let (mut listed, mut kept) = (String::new(), BTreeMap::<String, BTreeSet<String>>::new());
-        let mut named = Vec::new();
-        let mut made: Vec<Made<'_>> = Vec::new();
+        let mut links = Vec::new();
+        let mut indices: Vec<Index<'_>> = Vec::new();
         for (processor, list) in &self.lists {
             let folder = format!("main/binary-{processor}");
-            // What is for every processor makes the indices of several the same.
-            let i = match made.iter().position(|other| other.list.is(list)) {
+            // Processors have the same index while all packages are for every processor.
+            let i = match indices.iter().position(|other| other.list.is(list)) {
                 Some(i) => i,
                 None => {
-                    made.push(self.make(site, suite, &folder, list)?);
-                    made.len() - 1
+                    indices.push(self.write_index(site, suite, &folder, list)?);
+                    indices.len() - 1
                 }
             };
-            for (file, (hash, size)) in FILES.iter().zip(&made[i].files) {
+            for (file, (hash, size)) in FILES.iter().zip(&indices[i].files) {
                 let _ = writeln!(listed, " {hash} {size:>16} {folder}/{file}");
                 let path = by_hash(&dir, &folder, hash);
-                if made[i].folder != folder {
-                    site.name(&by_hash(&dir, &made[i].folder, hash), &path)?;
+                if indices[i].folder != folder {
+                    site.name(&by_hash(&dir, &indices[i].folder, hash), &path)?;
                 }
                 kept.entry(folder.clone()).or_default().insert(hash.clone());
-                named.push((path, format!("{dir}/{folder}/{file}")));
+                links.push((path, format!("{dir}/{folder}/{file}")));
             }
         }
-        for (by_hash, path) in named {
+        for (by_hash, path) in links {
             site.name(&by_hash, &path)?;
         }
-        let release = self.release(publication, suite, &listed);
+        let release = self.write_release(publication, suite, &listed);
         let time = publication.moment.signed(publication.keys)?;
-        let signed = parallel::each(&[true, false], |within| match within {
+        let signed = parallel::each(&[true, false], |is_inline| match is_inline {
             true => signature::inline(publication.keys, time, &release),
             false => signature::detached(publication.keys, time, release.as_bytes()),
         })?;
         let [inline, detached] = &signed[..] else { unreachable!("there is one of each") };
         site.put_index(&format!("{dir}/InRelease"), inline.as_bytes(), publication.moment)?;
-        // For readers that know no InRelease; between these two files they see a wrong signature, and try again.
+        // For clients without support for InRelease. Between these two writes they see a wrong signature, and try
+        // again.
         site.put_index(&format!("{dir}/Release"), release.as_bytes(), publication.moment)?;
         site.put_index(&format!("{dir}/Release.gpg"), detached.as_bytes(), publication.moment)?;
         for (folder, kept) in &kept {
@@ -221,13 +222,13 @@ impl Apt {
         Ok(())
     }
 
-    /// Removes files of packages that no index has named for a day, those of snapshots excepted: of these packages, or
-    /// of all.
+    /// Removes files that no index, including those of snapshots, has named for a day. `names` limits this to some
+    /// packages.
     pub(super) fn prune(&self, site: &Site, suite: &str, names: Option<&BTreeSet<String>>) -> Result<()> {
         let pool = format!("pool/{suite}");
         let mut folders = BTreeSet::new();
         match names {
-            Some(names) => folders.extend(names.iter().map(|name| folder(suite, name))),
+            Some(names) => folders.extend(names.iter().map(|name| pool_folder(suite, name))),
             None => {
                 for letter in site.names(&format!("apt/{pool}"))? {
                     let names = site.names(&format!("apt/{pool}/{letter}"))?;
@@ -244,10 +245,10 @@ impl Apt {
                     kept.insert(file);
                     continue;
                 }
-                // Read once there is a file that depends on it.
+                // Snapshots are large, so they are read only if a file depends on them.
                 let others = match &snapshots {
                     Some(others) => others,
-                    None => snapshots.insert(Apt::snapshots(site, suite)?),
+                    None => snapshots.insert(Apt::read_snapshots(site, suite)?),
                 };
                 if others.iter().any(|other| other.names_file(&place)) {
                     kept.insert(file);
@@ -260,7 +261,7 @@ impl Apt {
         Ok(())
     }
 
-    fn snapshots(site: &Site, suite: &str) -> Result<Vec<Apt>> {
+    fn read_snapshots(site: &Site, suite: &str) -> Result<Vec<Apt>> {
         let prefix = format!("{suite}-");
         let names = site.names("apt/dists")?;
         names.iter().filter(|name| name.starts_with(&prefix)).map(|name| Apt::read(site, name)).collect()
@@ -270,8 +271,8 @@ impl Apt {
         self.lists.values().any(|list| list.find(place.as_bytes()).is_ok())
     }
 
-    /// Puts an index into place, plain and compressed; pieces that were published are taken over.
-    fn make<'a>(&self, site: &Site, suite: &str, folder: &str, list: &'a List) -> Result<Made<'a>> {
+    /// Writes an index, plain and compressed; unchanged pieces are copied from the published files.
+    fn write_index<'a>(&self, site: &Site, suite: &str, folder: &str, list: &'a List) -> Result<Index<'a>> {
         let published = |file: &str| -> Result<Vec<u8>> {
             let Some(hash) = self.published.get(&format!("{folder}/{file}")) else { return Ok(Vec::new()) };
             let bytes = site.read(&by_hash(&dir(suite), folder, hash))?.unwrap_or_default();
@@ -285,10 +286,10 @@ impl Apt {
             site.put(&by_hash(&dir(suite), folder, &hash), bytes)?;
             Ok((hash, bytes.len()))
         })?;
-        Ok(Made { list, folder: folder.to_owned(), files })
+        Ok(Index { list, folder: folder.to_owned(), files })
     }
 
-    fn release(&self, publication: &Publication<'_>, suite: &str, listed: &str) -> String {
+    fn write_release(&self, publication: &Publication<'_>, suite: &str, listed: &str) -> String {
         let name = &publication.description.name;
         let Moment { now, valid_for, .. } = publication.moment;
         let mut text = format!("Origin: {name}\nLabel: {name}\nSuite: {suite}\nCodename: {suite}\n");
@@ -303,8 +304,8 @@ impl Apt {
     }
 }
 
-/// A package's file, and its entry.
-fn stanza(suite: &str, dist: &Path, package: &Package) -> Result<(Vec<u8>, Ready)> {
+/// Reads a package's file; returns its bytes and its entry.
+fn read_stanza(suite: &str, dist: &Path, package: &Package) -> Result<(Vec<u8>, Ready)> {
     let path = dist.join(&package.file);
     let bytes = super::read_package(&path, package)?;
     let control = deb::control(&bytes).with_context(|| format!("`{}`", path.display()))?;
@@ -321,16 +322,16 @@ fn stanza(suite: &str, dist: &Path, package: &Package) -> Result<(Vec<u8>, Ready
         path.display(),
         OURS.join(", ")
     );
-    let (place, size) = (place(suite, package), bytes.len());
+    let (place, size) = (pool_path(suite, package), bytes.len());
     let stanza = format!("{control}\nFilename: {place}\nSize: {size}\nSHA256: {}\n\n", package.sha256);
     Ok((bytes, Ready { place, processor, stanza }))
 }
 
-fn place(suite: &str, package: &Package) -> String {
-    format!("{}/{}", folder(suite, &package.package), package.file)
+fn pool_path(suite: &str, package: &Package) -> String {
+    format!("{}/{}", pool_folder(suite, &package.package), package.file)
 }
 
-fn folder(suite: &str, name: &str) -> String {
+fn pool_folder(suite: &str, name: &str) -> String {
     format!("pool/{suite}/{}/{name}", &name[..1])
 }
 

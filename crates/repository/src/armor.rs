@@ -1,24 +1,24 @@
-//! OpenPGP's text form: bytes in base64 between two lines that say what they are.
+//! OpenPGP's ASCII armor: base64 between two lines that name the content.
 
 use anyhow::{Context, Result, bail, ensure};
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// The text of something, such as `SIGNATURE`.
+/// Armors bytes under a label, such as `SIGNATURE`.
 pub(super) fn armor(what: &str, bytes: &[u8]) -> String {
     let mut text = format!("-----BEGIN PGP {what}-----\n\n");
     for line in base64(bytes).as_bytes().chunks(64) {
         text.extend(line.iter().map(|byte| char::from(*byte)));
         text.push('\n');
     }
-    // Newer standards leave the checksum out; rpm before 4.18 wants it.
+    // Newer standards omit the checksum; rpm before 4.18 requires it.
     let sum = checksum(bytes).to_be_bytes();
     text.push_str(&format!("={}\n-----END PGP {what}-----\n", base64(&sum[1..])));
     text
 }
 
-/// The bytes of a text that says it is `what`.
-pub(super) fn bytes(what: &str, text: &str) -> Result<Vec<u8>> {
+/// Reads the bytes of an armor with the label `what`.
+pub(super) fn dearmor(what: &str, text: &str) -> Result<Vec<u8>> {
     let (begin, end) = (format!("-----BEGIN PGP {what}-----"), format!("-----END PGP {what}-----"));
     let mut lines = text.lines().map(str::trim).skip_while(|line| *line != begin);
     ensure!(lines.next().is_some(), "no line `{begin}`");
@@ -30,18 +30,18 @@ pub(super) fn bytes(what: &str, text: &str) -> Result<Vec<u8>> {
             break;
         }
         match line.strip_prefix('=') {
-            Some(given) if given.len() == 4 => sum = Some(decoded(given)?),
+            Some(code) if code.len() == 4 => sum = Some(decode(code)?),
             _ => code.push_str(line),
         }
     }
     ensure!(ended, "no line `{end}`");
-    let bytes = decoded(&code)?;
-    let right = checksum(&bytes).to_be_bytes();
-    ensure!(sum.is_none_or(|sum| sum == right[1..]), "wrong checksum: the file is damaged");
+    let bytes = decode(&code)?;
+    let expected = checksum(&bytes).to_be_bytes();
+    ensure!(sum.is_none_or(|sum| sum == expected[1..]), "wrong checksum: the file is damaged");
     Ok(bytes)
 }
 
-/// Base64 without line breaks.
+/// Encodes bytes as base64 without line breaks.
 pub(super) fn base64(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for three in bytes.chunks(3) {
@@ -54,7 +54,7 @@ pub(super) fn base64(bytes: &[u8]) -> String {
     text
 }
 
-fn decoded(code: &str) -> Result<Vec<u8>> {
+fn decode(code: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(code.len() / 4 * 3);
     let (mut number, mut bits) = (0_u32, 0);
     for digit in code.trim_end_matches('=').bytes() {
@@ -71,7 +71,7 @@ fn decoded(code: &str) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The 24 bits that end an armor.
+/// Computes the CRC-24 that ends an armor.
 fn checksum(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x00b7_04ce, |sum, byte| {
         (0..8).fold(sum ^ u32::from(*byte) << 16, |sum, _| {
@@ -83,17 +83,17 @@ fn checksum(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{armor, bytes};
+    use super::{armor, dearmor};
 
     #[test]
-    fn what_is_written_is_read() {
+    fn an_armor_reads_back() {
         for length in 0..70 {
-            let given: Vec<u8> = (0..length).map(|i: u8| i.wrapping_mul(37)).collect();
-            let text = armor("SIGNATURE", &given);
-            assert_eq!(bytes("SIGNATURE", &text).ok(), Some(given), "{text}");
+            let bytes: Vec<u8> = (0..length).map(|i: u8| i.wrapping_mul(37)).collect();
+            let text = armor("SIGNATURE", &bytes);
+            assert_eq!(dearmor("SIGNATURE", &text).ok(), Some(bytes), "{text}");
         }
         let text = armor("SIGNATURE", b"some bytes");
-        assert!(bytes("SIGNATURE", &text.replacen('c', "d", 1)).is_err());
-        assert!(bytes("SIGNATURE", &text[..text.len() - 10]).is_err());
+        assert!(dearmor("SIGNATURE", &text.replacen('c', "d", 1)).is_err());
+        assert!(dearmor("SIGNATURE", &text[..text.len() - 10]).is_err());
     }
 }

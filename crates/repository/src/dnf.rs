@@ -1,7 +1,6 @@
-//! The repository of .rpm packages: takes what is published and what is new, signs new packages, makes the lists of a
-//! suite and `repomd.xml`, the one file that says which lists count.
-//!
-//! What is published is what `repomd.xml` names; nothing else is remembered.
+//! The dnf repository: takes the published state and new packages, signs the new ones, and writes the lists of a suite
+//! and its `repomd.xml`. `repomd.xml` decides which lists clients see, and it is the only record of the published
+//! state.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -30,20 +29,20 @@ const LISTS: [(&str, Kind); 3] =
 /// The packages of a suite, before they are published.
 #[derive(Debug)]
 pub(super) struct Dnf {
-    /// They have the same packages in the same order.
+    /// The lists, with the same packages in the same order.
     lists: [List; 3],
-    /// The lists as they were published.
+    /// The published lists, compressed.
     packed: [Vec<u8>; 3],
-    /// The files of those.
+    /// File names of the published lists.
     published: BTreeSet<String>,
-    /// Files of packages that were taken out.
+    /// Files of withdrawn packages.
     leaving: BTreeSet<String>,
 }
 
-/// A list as it is published: its name, text, compressed form, and the hashes of that and of the text.
+/// Name, text and compressed form of a list, and the hashes of the compressed form and of the text.
 type PackedList = (&'static str, Vec<u8>, Vec<u8>, [String; 2]);
 
-/// A package that is in place.
+/// A package whose signed file is in the repository.
 #[derive(Debug)]
 pub(super) struct Ready {
     href: String,
@@ -51,7 +50,7 @@ pub(super) struct Ready {
 }
 
 impl Dnf {
-    /// Reads what is published.
+    /// Reads the published state.
     pub(super) fn read(site: &Site, suite: &str) -> Result<Dnf> {
         let dir = dir(suite);
         let mut dnf = Dnf {
@@ -82,16 +81,16 @@ impl Dnf {
         Ok(dnf)
     }
 
-    /// Looks at a package, and says whether it is new; nothing is written.
+    /// Checks a package without writing anything; returns whether it is new.
     pub(super) fn vet(&self, site: &Site, suite: &str, dist: &Path, package: &Package) -> Result<bool> {
         let path = dist.join(&package.file);
         let href = href(&package.file);
         if self.lists[0].find(href.as_bytes()).is_ok() {
             let bytes = fs::read(&path).with_context(|| format!("`{}`: cannot be read", path.display()))?;
-            let there = site.read(&format!("{}/{href}", dir(suite)))?.unwrap_or_default();
-            // Signing changes what is before the main header; that names the digest of what is behind it.
-            let same = Rpm::parse(&there)
-                .is_ok_and(|there| Rpm::parse(&bytes).is_ok_and(|given| given.header == there.header));
+            let published = site.read(&format!("{}/{href}", dir(suite)))?.unwrap_or_default();
+            // A signature is not part of the main header, and the main header contains the digest of the payload.
+            let same = Rpm::parse(&published)
+                .is_ok_and(|published| Rpm::parse(&bytes).is_ok_and(|rpm| rpm.header == published.header));
             ensure!(
                 same,
                 "`{}`: already published with other content: give the release a new version",
@@ -104,7 +103,7 @@ impl Dnf {
         Ok(true)
     }
 
-    /// Signs a new package and puts it into place.
+    /// Signs a new package and writes its file.
     pub(super) fn place(
         publication: &Publication<'_>,
         suite: &str,
@@ -126,23 +125,23 @@ impl Dnf {
         let hash = sha256(&signed);
         let parsed = Rpm::parse(&signed).with_context(broken)?;
         let place = Place { href: &href, sha256: &hash, size: signed.len(), time: now };
-        let entries = repodata::entries(&parsed, &place)?;
+        let entries = repodata::write_entries(&parsed, &place)?;
         Ok(Ready { href, entries })
     }
 
-    /// Adds a package that is in place.
+    /// Adds a package to the lists; its file must be in the repository.
     pub(super) fn add(&mut self, ready: Ready) {
         let Ready { href, entries: Entries { primary, filelists, other } } = ready;
-        let found = self.lists[0].find(href.as_bytes());
+        let position = self.lists[0].find(href.as_bytes());
         for (list, entry) in self.lists.iter_mut().zip([primary, filelists, other]) {
-            match found {
+            match position {
                 Ok(i) => list.replace(i, entry.as_bytes()),
                 Err(i) => list.insert(i, entry.as_bytes()),
             }
         }
     }
 
-    /// Takes a version out of the lists; says whether it was there.
+    /// Removes a version from the lists; returns whether it was listed.
     pub(super) fn withdraw(&mut self, version: &Version) -> bool {
         let places = self.lists[0].positions(&version.name, &version.version);
         for i in places.iter().rev() {
@@ -152,19 +151,19 @@ impl Dnf {
         !places.is_empty()
     }
 
-    /// Whether a version is there.
+    /// Returns whether a version is listed.
     pub(super) fn has(&self, version: &Version) -> bool {
         !self.lists[0].positions(&version.name, &version.version).is_empty()
     }
 
-    /// The list that says what there is.
+    /// Returns the list `primary`.
     pub(super) fn list(&self) -> &List {
         &self.lists[0]
     }
 
-    /// Publishes: lists, what says that they count, and its signature, in a folder that then takes the place of the
-    /// one before in one step. Clients read the last two one after the other: who does in this very moment sees a
-    /// wrong signature, changes nothing, and finds both right the next time.
+    /// Writes the lists, `repomd.xml` and its signature to a new folder, which then replaces `repodata` in one step. A
+    /// client that reads `repomd.xml` before that step and the signature after it sees a wrong signature. It changes
+    /// nothing, and its next attempt succeeds.
     pub(super) fn publish(&self, publication: &Publication<'_>, suite: &str) -> Result<()> {
         let site = publication.site;
         let dir = dir(suite);
@@ -177,13 +176,13 @@ impl Dnf {
         site.replace_folder(&place, &fresh)
     }
 
-    /// Makes the folder that takes the place of another one.
+    /// Fills the folder that replaces `place`.
     fn fill(&self, publication: &Publication<'_>, place: &str, fresh: &str) -> Result<()> {
         let site = publication.site;
         let Moment { now, .. } = publication.moment;
         let mut index = format!("{HEAD}<repomd {COMMON} {RPM}>\n  <revision>{now}</revision>\n");
         let mut kept = BTreeSet::new();
-        for (list, text, packed, [hash, open]) in self.packed()? {
+        for (list, text, packed, [hash, open]) in self.pack()? {
             let file = format!("{hash}-{list}.xml.gz");
             site.put(&format!("{fresh}/{file}"), &packed)?;
             let _ = write!(
@@ -199,7 +198,7 @@ impl Dnf {
         }
         index.push_str("</repomd>\n");
         let time = publication.moment.signed(publication.keys)?;
-        // One signature: newer dnfs read no second one.
+        // Newer versions of dnf read only the first signature.
         let signature = signature::detached(&publication.keys[..1], time, index.as_bytes())?;
         site.put(&format!("{fresh}/repomd.xml.key"), Key::public(publication.keys).as_bytes())?;
         site.put_index(&format!("{fresh}/repomd.xml.asc"), signature.as_bytes(), publication.moment)?;
@@ -207,7 +206,7 @@ impl Dnf {
         for file in ["repomd.xml", "repomd.xml.asc", "repomd.xml.key"] {
             kept.insert(file.to_owned());
         }
-        // Lists of before, for who has read what named them.
+        // Clients that have read the previous `repomd.xml` still fetch its lists.
         site.prune(place, &kept, &self.published)?;
         for file in site.names(place)?.iter().filter(|file| !kept.contains(*file)) {
             site.link(&format!("{place}/{file}"), &format!("{fresh}/{file}"))?;
@@ -215,7 +214,7 @@ impl Dnf {
         Ok(())
     }
 
-    /// Links every package into a suite that is kept for ever.
+    /// Links every package into a snapshot suite, which is kept forever.
     pub(super) fn link(&self, site: &Site, suite: &str, snapshot: &str) -> Result<()> {
         for href in self.lists[0].places() {
             let [from, to] = [suite, snapshot].map(|suite| format!("{}/packages/{}", dir(suite), file(href)));
@@ -230,8 +229,8 @@ impl Dnf {
         site.prune(&format!("{}/packages", dir(suite)), &kept, &self.leaving)
     }
 
-    /// The lists, plain and compressed, with the hashes of both, side by side.
-    fn packed(&self) -> Result<Vec<PackedList>> {
+    /// Compresses and hashes the lists, in parallel.
+    fn pack(&self) -> Result<Vec<PackedList>> {
         thread::scope(|scope| {
             let jobs: Vec<_> = LISTS
                 .iter()
@@ -254,7 +253,7 @@ impl Dnf {
     }
 }
 
-/// What stands before the packages of a list, and behind them.
+/// Returns the text before and after the packages of a list.
 fn edges(list: &str, count: usize) -> (String, &'static str) {
     let (open, close) = match list {
         "primary" => (format!("<metadata {COMMON_OF} {RPM} packages=\"{count}\">\n"), "</metadata>"),
@@ -264,7 +263,7 @@ fn edges(list: &str, count: usize) -> (String, &'static str) {
     (HEAD.to_owned() + &open, close)
 }
 
-/// A list as it was published: its file, that file's content, the list.
+/// Reads a published list; returns its file name, the file's content, and the list.
 fn read(site: &Site, dir: &str, index: &str, list: &str, kind: Kind) -> Result<(String, Vec<u8>, List)> {
     let known = index.split_once(&format!("<data type=\"{list}\">")).and_then(|(_, rest)| {
         Some((between(rest, "<location href=\"", "\"")?, between(rest, "<checksum type=\"sha256\">", "<")?))

@@ -1,7 +1,7 @@
-//! A key that repositories are signed with: made here, or read from a file that this or `gpg --export-secret-keys`
-//! wrote. RSA, because RHEL 9 takes no other key for packages.
+//! Signing keys: reads a key that `cargo xtask key new` or `gpg --export-secret-keys` wrote, and signs with it. Keys
+//! are RSA, because RHEL 9 accepts no other key for packages.
 //!
-//! Its secret half is written by [`Key::private`] alone, and never shown.
+//! Only [`Key::write`] outputs the secret half.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -24,76 +24,76 @@ use super::packet::{
     self, PUBLIC_KEY, PUBLIC_SUBKEY, Packet, Reader, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, USER_ID,
 };
 
-/// What RHEL and apt's policies still accept, up to what `ring` computes with.
+/// Key lengths: at least what RHEL's and apt's policies accept, at most what `ring` supports.
 const USUAL_BITS: RangeInclusive<usize> = 2048..=4096;
 const RSA: u8 = 1;
 const PRIVATE: &str = "PRIVATE KEY BLOCK";
 const PUBLIC: &str = "PUBLIC KEY BLOCK";
-/// The longest key file that is read.
+/// Largest key file that is read, in bytes.
 const LONGEST: u64 = 1 << 20;
 
 pub(super) const KEY_FLAGS: u8 = 27;
 const MAY_SIGN: u8 = 2;
 
-/// A property of a certification.
+/// A subpacket of a certification.
 const KEY_EXPIRES: u8 = 9;
 
-/// A key with its secret half.
+/// A key pair that can sign.
 #[derive(Clone)]
 pub struct Key {
     secret: RsaPrivateKey,
-    /// The same, as what signs has it.
+    /// The same key for `ring`, which signs.
     signer: Arc<KeyPair>,
     created: u32,
     name: String,
-    /// User names and what certifies them, as packets.
+    /// Packets of user IDs and their certifications.
     names: Vec<u8>,
 }
 
 impl Key {
-    /// A key that nothing certifies yet.
+    /// Returns a key without user IDs.
     pub(super) fn from_secret(secret: RsaPrivateKey, created: u32, name: &str) -> Result<Key> {
-        let signer = signer(&secret)?;
+        let signer = make_signer(&secret)?;
         Ok(Key { secret, signer, created, name: name.to_owned(), names: Vec::new() })
     }
 
-    /// Adds packets that say and certify whose key it is.
+    /// Adds packets of user IDs and certifications.
     pub(super) fn add_packets(&mut self, packets: &[u8]) {
         self.names.extend(packets);
     }
 
-    /// Reads a key file that belongs to one person only.
+    /// Reads a key file, and refuses one that other users can read.
     pub fn open(path: &Path, now: u32) -> Result<Key> {
-        let shown = path.display();
+        let file = path.display();
         let meta = fs::metadata(path).with_context(|| {
-            format!("`{shown}`: the key cannot be read: make one with `cargo xtask key new FILE`")
+            format!("`{file}`: the key cannot be read: make one with `cargo xtask key new FILE`")
         })?;
-        ensure!(meta.is_file(), "`{shown}`: not a file: name the file of the key");
-        ensure!(meta.len() <= LONGEST, "`{shown}`: longer than any key: name the file of the key");
+        ensure!(meta.is_file(), "`{file}`: not a file: name the file of the key");
+        ensure!(meta.len() <= LONGEST, "`{file}`: longer than any key: name the file of the key");
         ensure!(
             meta.mode() & 0o077 == 0,
-            "`{shown}`: other users can read the private key: run `chmod 600 {shown}`"
+            "`{file}`: other users can read the private key: run `chmod 600 {file}`"
         );
-        let bytes = fs::read(path).with_context(|| format!("`{shown}`: cannot be read"))?;
-        Key::read(&bytes, now).with_context(|| format!("`{shown}`: not a key to sign with"))
+        let bytes = fs::read(path).with_context(|| format!("`{file}`: cannot be read"))?;
+        Key::read(&bytes, now).with_context(|| format!("`{file}`: not a signing key"))
     }
 
-    /// Reads a key from the content of its file.
+    /// Reads a key from the content of its file, with or without armor.
     pub fn read(bytes: &[u8], now: u32) -> Result<Key> {
         let dearmored;
         let bytes = if bytes.first().is_some_and(|first| first & 0x80 != 0) {
             bytes
         } else {
             let text = str::from_utf8(bytes).context("neither text nor OpenPGP")?;
-            dearmored = armor::bytes(PRIVATE, text)?;
+            dearmored = armor::dearmor(PRIVATE, text)?;
             &dearmored
         };
-        let packets = packet::packets(bytes)?;
+        let packets = packet::read_packets(bytes)?;
         let (first, rest) = packets.split_first().context("empty")?;
         ensure!(first.tag == SECRET_KEY, "does not start with a secret key");
-        let (secret, created) = secret(first.body)?;
+        let (secret, created) = read_secret(first.body)?;
         let mut key = Key::from_secret(secret, created, "")?;
-        // What follows a subkey belongs to that, and subkeys do not sign here.
+        // Packets after a subkey belong to that subkey, and this toolchain does not sign with subkeys.
         for packet in rest.iter().take_while(|p| ![SECRET_SUBKEY, PUBLIC_SUBKEY, SECRET_KEY].contains(&p.tag))
         {
             match packet.tag {
@@ -110,28 +110,28 @@ impl Key {
         Ok(key)
     }
 
-    /// Writes the secret half into a new file that only its owner may read.
+    /// Writes the secret half to a new file that only its owner can read.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let shown = path.display();
+        let name = path.display();
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).with_context(|| {
-                format!("`{shown}`: cannot be created: name a new file in a folder of yours")
+                format!("`{name}`: cannot be created: name a new file in a folder that you can write to")
             })?;
-        if let Err(error) = file.write_all(self.private().as_bytes()).and_then(|()| file.sync_all()) {
+        if let Err(error) = file.write_all(self.armor_secret().as_bytes()).and_then(|()| file.sync_all()) {
             let _ = fs::remove_file(path);
-            return Err(error).with_context(|| format!("`{shown}`: cannot be written"));
+            return Err(error).with_context(|| format!("`{name}`: cannot be written"));
         }
         Ok(())
     }
 
-    /// The secret half, armored. Kept without a passphrase: what signs by itself would have to keep that as well.
-    fn private(&self) -> String {
+    /// Returns the secret half, armored. It has no passphrase, because an unattended run would have to store that too.
+    fn armor_secret(&self) -> String {
         let (p, q) = match self.secret.primes() {
             [p, q, ..] if p < q => (p, q),
             [q, p, ..] => (p, q),
             _ => unreachable!("an RSA key has two primes"),
         };
-        // By Fermat: what p has to be multiplied by to be 1 modulo q.
+        // The inverse of p modulo q, by Fermat's little theorem.
         let inverse = p.modpow(&(q - BigUint::from(2_u8)), q);
         let secret: Vec<u8> = [self.secret.d(), p, q, &inverse]
             .into_iter()
@@ -142,35 +142,35 @@ impl Key {
         armor::armor(PRIVATE, &[packet::packet(SECRET_KEY, &body), self.names.clone()].concat())
     }
 
-    /// What everybody may have, armored; of several keys one block, because apt reads one.
+    /// Returns the public halves of the keys in one armored block, because apt reads only one.
     pub fn public(keys: &[Key]) -> String {
         armor::armor(PUBLIC, &Key::certificates(keys))
     }
 
-    /// The same without armor.
+    /// Returns the public halves of the keys without armor.
     pub(super) fn certificates(keys: &[Key]) -> Vec<u8> {
         keys.iter()
             .flat_map(|key| [packet::packet(PUBLIC_KEY, &key.body()), key.names.clone()].concat())
             .collect()
     }
 
-    /// Forty hexadecimal digits.
+    /// Returns the fingerprint as 40 hexadecimal digits.
     pub fn fingerprint(&self) -> String {
         self.fingerprint_bytes().iter().map(|byte| format!("{byte:02X}")).collect()
     }
 
-    /// Whose it is.
+    /// Returns the first user ID.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// When it was made, in seconds since 1970: no signature of it may be older.
+    /// Returns the creation time in seconds since 1970. A signature of this key must not be older.
     pub(super) fn created(&self) -> u32 {
         self.created
     }
 
-    /// What only who has the key can make of a content: a signature by PKCS #1, of its SHA-512.
-    pub(super) fn power(&self, content: &[u8]) -> Result<Vec<u8>> {
+    /// Signs the SHA-512 of the content by PKCS #1 v1.5.
+    pub(super) fn sign(&self, content: &[u8]) -> Result<Vec<u8>> {
         let mut signature = vec![0; self.signer.public().modulus_len()];
         let signed = self.signer.sign(&RSA_PKCS1_SHA512, &SystemRandom::new(), content, &mut signature);
         signed.map_err(|_| anyhow!("the key cannot sign"))?;
@@ -181,14 +181,13 @@ impl Key {
         Sha1::digest(self.framed()).into()
     }
 
-    /// The public half as certifications and the fingerprint begin.
+    /// Returns the public half in the framing that fingerprints and certifications hash.
     pub(super) fn framed(&self) -> Vec<u8> {
         let body = self.body();
         let length = u16::try_from(body.len()).expect("a public key is short");
         [&[0x99][..], &length.to_be_bytes(), &body].concat()
     }
 
-    /// The public half.
     fn body(&self) -> Vec<u8> {
         let mut body = vec![4];
         body.extend(self.created.to_be_bytes());
@@ -205,8 +204,8 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The secret half of a version 4 RSA key.
-fn secret(body: &[u8]) -> Result<(RsaPrivateKey, u32)> {
+/// Reads the secret half and the creation time of a version 4 RSA key.
+fn read_secret(body: &[u8]) -> Result<(RsaPrivateKey, u32)> {
     let mut reader = Reader(body);
     ensure!(reader.byte()? == 4, "not a version 4 key: make one with `cargo xtask key new`");
     let created = u32::try_from(reader.number(4)?)?;
@@ -232,13 +231,13 @@ fn secret(body: &[u8]) -> Result<(RsaPrivateKey, u32)> {
     Ok((secret, created))
 }
 
-/// The key for `ring`, whose time says nothing of it, and which is four times quicker than `rsa`. That makes keys.
-fn signer(secret: &RsaPrivateKey) -> Result<Arc<KeyPair>> {
-    let unusual = "its numbers are no RSA key's as everybody makes them";
+/// Converts a key for `ring`, which signs in constant time and four times as fast as `rsa`. `ring` cannot generate
+/// keys.
+fn make_signer(secret: &RsaPrivateKey) -> Result<Arc<KeyPair>> {
     let ([p, q], Some(d_p), Some(d_q), Some(inverse)) =
         (secret.primes(), secret.dp(), secret.dq(), secret.crt_coefficient())
     else {
-        bail!("{unusual}");
+        bail!("has unusual RSA parameters: make one with `cargo xtask key new`");
     };
     let bytes = BigUint::to_bytes_be;
     let components = KeyPairComponents {
@@ -250,22 +249,24 @@ fn signer(secret: &RsaPrivateKey) -> Result<Arc<KeyPair>> {
         dQ: bytes(d_q),
         qInv: bytes(&inverse),
     };
-    let signer = KeyPair::from_components(&components).map_err(|error| anyhow!("{unusual}: {error}"))?;
+    let signer = KeyPair::from_components(&components).map_err(|error| {
+        anyhow!("has unusual RSA parameters: {error}: make one with `cargo xtask key new`")
+    })?;
     Ok(Arc::new(signer))
 }
 
-/// Looks at what the key says of itself: whether it may sign, and until when.
+/// Checks in a certification by the key itself that the key may sign and has not expired.
 fn check(packet: &Packet<'_>, key: &Key, now: u32) -> Result<()> {
     let mut reader = Reader(packet.body);
-    let (version, about) = (reader.byte()?, reader.byte()?);
+    let (version, signature_type) = (reader.byte()?, reader.byte()?);
     let (_, hash) = (reader.byte()?, reader.byte()?);
-    if version != 4 || !(0x10..=0x13).contains(&about) {
+    if version != 4 || !(0x10..=0x13).contains(&signature_type) {
         return Ok(());
     }
     let hashed = reader.number(2)?;
-    let hashed = packet::properties(reader.take(hashed)?)?;
+    let hashed = packet::read_properties(reader.take(hashed)?)?;
     let unhashed = reader.number(2)?;
-    let unhashed = packet::properties(reader.take(unhashed)?)?;
+    let unhashed = packet::read_properties(reader.take(unhashed)?)?;
     let own = |(kind, value): &(u8, &[u8])| *kind == 16 && *value == &key.fingerprint_bytes()[12..];
     if !hashed.iter().chain(&unhashed).any(own) {
         return Ok(());
@@ -279,7 +280,7 @@ fn check(packet: &Packet<'_>, key: &Key, now: u32) -> Result<()> {
             (KEY_FLAGS, [flags, ..]) => {
                 ensure!(
                     flags & MAY_SIGN != 0,
-                    "may not sign, only its subkeys may: make a key for this repository"
+                    "may not sign, only its subkeys may: make one with `cargo xtask key new`"
                 );
             }
             (KEY_EXPIRES, [_, _, _, _]) => {

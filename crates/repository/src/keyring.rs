@@ -1,8 +1,8 @@
-//! The package that brings keys and sources, so that a change of keys is an upgrade: takes a description and keys,
-//! makes a .deb and an .rpm of data only, by the ordinary toolchain.
+//! The keyring package: takes a description and keys, and makes a .deb and an .rpm with the keys and the sources of a
+//! repository. Machines get new keys as an upgrade of this package.
 //!
-//! It owns the very files that a person fetches to begin with, byte by byte: a package manager replaces a
-//! configuration file that nobody has changed without asking.
+//! The package owns the same files that a user downloads to set up the repository, with the same bytes. A package
+//! manager replaces an unchanged configuration file without asking.
 
 use std::path::PathBuf;
 
@@ -22,22 +22,22 @@ use super::key::Key;
 use super::state::Keyring;
 use super::version::Version;
 
-/// What machines get of a repository.
+/// The files that a machine needs to use a repository.
 pub(super) struct Sources {
-    /// The name that their files have.
+    /// File name without an extension.
     pub(super) stem: String,
-    /// apt's file.
+    /// apt's `.sources` file.
     pub(super) apt: String,
-    /// dnf's file.
+    /// dnf's `.repo` file.
     pub(super) rpm: String,
-    /// The keys.
+    /// Public keys, armored.
     pub(super) keys: String,
     unattended: String,
     automatic: String,
 }
 
 impl Sources {
-    /// Of a suite; `packages` are the names that are upgraded where somebody asks for that.
+    /// Renders the files of a suite. `packages` are the packages that unattended upgrades include once enabled.
     pub(super) fn new(r: &Description, suite: &str, keys: &[Key], packages: &[String]) -> Sources {
         let stem = stem(r, suite);
         let public = Key::public(keys);
@@ -54,7 +54,7 @@ impl Sources {
         }
     }
 
-    /// The version of the package for these: that of before, or the next one.
+    /// Returns the version of the keyring package: the earlier one if no file changed, otherwise the next one.
     pub(super) fn version(&self, earlier: &Keyring, now: u64) -> Keyring {
         let all = [&self.stem, &self.apt, &self.rpm, &self.keys, &self.unattended, &self.automatic];
         let all: Vec<&str> = all.iter().map(|text| text.as_str()).collect();
@@ -65,20 +65,20 @@ impl Sources {
         Keyring { version: earlier.version + 1, sha256, date: Date::from_epoch(now).iso() }
     }
 
-    /// The packages, in a folder for intermediate files.
+    /// Makes the packages in a folder for intermediate files; returns that folder too.
     pub(super) fn packages(
         &self,
         workspace: &Workspace,
         r: &Description,
         keyring: &Keyring,
     ) -> Result<(PathBuf, Vec<Package>)> {
-        let product = product(r, keyring);
+        let product = describe_product(r, keyring);
         let _turn = workspace.turn()?;
         let dir = workspace.target_dir().join("stage").join(&product.package);
         let dist = dir.join("dist");
         std::fs::create_dir_all(&dist)?;
         let pack = |format: Format, folder: &str| {
-            let tree = stage::compress(self.tree(r, &product, format))?;
+            let tree = stage::compress(self.render(r, &product, format))?;
             let stage = pack::stage_tree(&product, tree, &dir.join(folder))?;
             pack::pack(&product, EVERY, format, &stage, &dist)
         };
@@ -86,7 +86,7 @@ impl Sources {
         Ok((dist, packages))
     }
 
-    fn tree(&self, r: &Description, product: &Product, format: Format) -> Tree {
+    fn render(&self, r: &Description, product: &Product, format: Format) -> Tree {
         let mut tree = render::documents(product);
         let (stem, share) = (&self.stem, &product.share_dir);
         if format == Format::Deb {
@@ -109,33 +109,33 @@ impl Sources {
     }
 }
 
-/// Nothing in it is for one processor; cargo is asked for the first one that there is.
+/// The package is for every processor. cargo still needs a target, and any of them works.
 const EVERY: Target = Target { triple: target::ALL[0].triple, deb: "all", rpm: "noarch" };
 
-/// Name of the package.
+/// Returns the name of the keyring package.
 pub(super) fn name(r: &Description) -> String {
     format!("{}-repository", r.name)
 }
 
-/// The package's present version.
+/// Returns the current version of the keyring package.
 pub(super) fn version(r: &Description, keyring: &Keyring) -> Version {
     Version { name: name(r), version: format!("{}.0.0", keyring.version) }
 }
 
-/// Name of the files of a suite: the one that most people use has the repository's own.
+/// Returns the base name of a suite's files; the default suite uses the repository's name alone.
 pub(super) fn stem(r: &Description, suite: &str) -> String {
     if suite == super::SUITE { r.name.clone() } else { format!("{}-{suite}", r.name) }
 }
 
-fn product(r: &Description, keyring: &Keyring) -> Product {
+fn describe_product(r: &Description, keyring: &Keyring) -> Product {
     let package = name(r);
     let date = Date::parse(&keyring.date).unwrap_or_else(|| Date::from_epoch(0));
     Product {
         name: package.clone(),
         summary: format!("keys and sources of {}'s repository", r.name),
         description: vec![
-            format!("Says where the packages of {} come from, and by which keys they are signed.", r.name),
-            "A change of keys reaches machines as an upgrade of this package.".to_owned(),
+            format!("Configures the package repository of {} and installs its signing keys.", r.name),
+            "An upgrade of this package installs new keys.".to_owned(),
         ],
         maintainer: r.maintainer.clone(),
         license: r.license.clone(),
@@ -146,7 +146,7 @@ fn product(r: &Description, keyring: &Keyring) -> Product {
             date: keyring.date.clone(),
             date_rfc2822: date.rfc2822(),
             epoch: date.epoch(),
-            changes: vec!["Keys and sources as of this day.".to_owned()],
+            changes: vec!["Update keys and sources.".to_owned()],
         }],
         program_dir: program_dir(&package),
         share_dir: format!("/usr/share/{package}"),

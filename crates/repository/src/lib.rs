@@ -1,8 +1,8 @@
-//! Signed repositories: takes packages, makes a folder that any web server or CDN can serve to apt and dnf, and keeps
-//! every version that was ever in it until it is withdrawn.
+//! Signed repositories: takes packages, and writes a folder that any web server or CDN can serve to apt and dnf. Every
+//! published version stays in it until it is withdrawn.
 //!
-//! Publishing is atomic: new files come first, indices under names of their own next, the one file that says which
-//! indices count last. A run that is killed leaves the state of before, and the next one completes what it began.
+//! Publishing is atomic. New packages are written first, then indices under new names, and last the file that refers to
+//! these indices. A run that is killed leaves the previous state published, and the next run completes its work.
 
 mod apt;
 mod armor;
@@ -47,37 +47,37 @@ use site::Site;
 use state::State;
 pub use version::Version;
 
-/// The suite that is meant when none is said.
+/// The default suite.
 pub const SUITE: &str = "stable";
 
-/// What is published.
+/// A publication to make.
 #[derive(Debug)]
 pub struct Plan {
     /// Name and address of the repository.
     pub description: Description,
-    /// Who signs; the first one alone where there is room for one signature.
+    /// Signing keys; only the first one signs where a format has a single signature.
     pub keys: Vec<Key>,
-    /// Under which name apt and dnf ask for it.
+    /// Name of the suite in apt's and dnf's sources.
     pub suite: String,
-    /// Whether this state is kept for ever as a suite of its own.
+    /// Whether to keep this state forever as a separate suite.
     pub snapshot: bool,
     /// Folder with packages and their `manifest.json`.
     pub dist: PathBuf,
-    /// Of which products; of all when none is named.
+    /// Products to publish; empty means all.
     pub products: Vec<String>,
-    /// The folder that is served.
+    /// Folder that the web server serves.
     pub out: PathBuf,
-    /// What is taken back.
+    /// Versions to withdraw.
     pub withdraw: Vec<Version>,
-    /// To how many of a hundred machines a version is offered.
+    /// Versions to offer to a percentage of machines.
     pub phase: Vec<(Version, u8)>,
-    /// When.
+    /// Time of the publication.
     pub moment: Moment,
 }
 
-/// Publishes; returns the paths of what a person looks at first.
+/// Publishes a plan; returns the paths of the web page and of the signed indices.
 pub fn publish(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
-    published(workspace, plan).map_err(|error| {
+    try_publish(workspace, plan).map_err(|error| {
         let is_full =
             |cause: &io::Error| matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
         if error.chain().filter_map(|cause| cause.downcast_ref()).any(is_full) {
@@ -88,7 +88,7 @@ pub fn publish(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     })
 }
 
-fn published(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
+fn try_publish(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     let manifest = Manifest::read(&plan.dist)?;
     let chosen = choose(plan, &manifest)?;
     let (site, mut turn) = Site::open(&plan.out)?;
@@ -96,7 +96,7 @@ fn published(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     let moment = plan.moment.after(state.published)?;
     let publication = Publication { site: &site, description: &plan.description, keys: &plan.keys, moment };
     let mut suite = Suite::read(&publication, &plan.suite)?;
-    // Whatever has to be refused is refused before the first file is written.
+    // Everything is checked before the first file is written.
     let fresh = find_new(plan, &publication, &suite, &state, &chosen)?;
 
     let is_repair = turn.is_unfinished(&plan.suite);
@@ -113,11 +113,12 @@ fn published(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
 
     let mut known = suite.versions();
     let own = keyring::name(&plan.description);
-    let names = names(&known, &own).into_iter().chain([own.as_str()]).map(str::to_owned).collect::<Vec<_>>();
+    let names =
+        list_names(&known, &own).into_iter().chain([own.as_str()]).map(str::to_owned).collect::<Vec<_>>();
     let sources = Sources::new(&plan.description, &plan.suite, &plan.keys, &names);
     state.keyring = sources.version(&state.keyring, moment.now);
     state.published = moment.now;
-    // Before anything that follows from it: a run that is killed is repeated with the same words.
+    // The state is written first, so that a repeated run after a kill makes the same package.
     state.write(&plan.out, &plan.suite)?;
     if !suite.has(&keyring::version(&plan.description, &state.keyring)) {
         let (dist, packages) = sources.packages(workspace, &plan.description, &state.keyring)?;
@@ -132,7 +133,7 @@ fn published(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
         suite.publish(&publication, &snapshot)?;
     }
     let page = page::write(&publication, &plan.suite, &sources, &known, &state)?;
-    // What nothing names any more is of versions that were taken back, or of a run that did not end.
+    // Unreferenced files come from withdrawn versions, or from a run that was killed.
     if is_repair || !state.withdrawn.is_empty() {
         let names = state.withdrawn.iter().filter_map(|version| Some(version.split_once('=')?.0.to_owned()));
         suite.apt.prune(&site, &plan.suite, (!is_repair).then(|| names.collect()).as_ref())?;
@@ -147,7 +148,7 @@ fn published(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     Ok(newest.map(|path| site.path(&path)).to_vec())
 }
 
-/// The packages that are not published yet; an error when anything of the plan cannot be.
+/// Returns the packages that are not published yet, or an error if a part of the plan is impossible.
 fn find_new<'a>(
     plan: &Plan,
     publication: &Publication<'_>,
@@ -174,22 +175,22 @@ fn find_new<'a>(
         Vec::from_iter(known).join(", ")
     };
     for version in &plan.withdraw {
-        // A run that was killed may have done it already.
-        let again = state.withdrawn.contains(&version.to_string());
-        let given = chosen.iter().any(|package| Version::from_package(package) == *version);
-        let listed = again || given || suite.apt.has(version) || suite.dnf.has(version);
+        // A run that was killed may have withdrawn it already.
+        let is_withdrawn = state.withdrawn.contains(&version.to_string());
+        let is_chosen = chosen.iter().any(|package| Version::from_package(package) == *version);
+        let listed = is_withdrawn || is_chosen || suite.apt.has(version) || suite.dnf.has(version);
         ensure!(listed, "`{version}`: not published: expected one of {}", known());
     }
     for (version, _) in &plan.phase {
-        let is_meant = |p: &&Package| p.format == Format::Deb && Version::from_package(p) == *version;
+        let matches = |p: &&Package| p.format == Format::Deb && Version::from_package(p) == *version;
         let listed = !plan.withdraw.contains(version)
-            && (suite.apt.has(version) || fresh.iter().copied().any(|p| is_meant(&p)));
+            && (suite.apt.has(version) || fresh.iter().copied().any(|p| matches(&p)));
         ensure!(listed, "`{version}`: not published for apt: expected one of {}", known());
     }
     Ok(fresh)
 }
 
-/// The packages of a suite, of both kinds.
+/// The packages of a suite in both formats.
 struct Suite {
     name: String,
     apt: Apt,
@@ -206,7 +207,7 @@ impl Suite {
         Ok(Suite { name: name.to_owned(), apt: apt?, dnf: dnf? })
     }
 
-    /// Whether a package is new; an error when it cannot be published.
+    /// Returns whether a package is new, or an error if it cannot be published.
     fn vet(&self, publication: &Publication<'_>, dist: &Path, package: &Package) -> Result<bool> {
         match package.format {
             Format::Deb => self.apt.vet(&self.name, dist, package),
@@ -214,7 +215,7 @@ impl Suite {
         }
     }
 
-    /// Puts new packages into place, side by side, because each .rpm is signed.
+    /// Writes and lists new packages. It works in parallel, because signing each .rpm is slow.
     fn add(&mut self, publication: &Publication<'_>, dist: &Path, packages: &[&Package]) -> Result<()> {
         enum Ready {
             Deb(apt::Ready),
@@ -233,7 +234,7 @@ impl Suite {
         Ok(())
     }
 
-    /// Both side by side: no client of one reads anything of the other.
+    /// Publishes both repositories in parallel, because no client reads both.
     fn publish(&self, publication: &Publication<'_>, name: &str) -> Result<()> {
         let (apt, dnf) = thread::scope(|scope| {
             let dnf = scope.spawn(|| self.dnf.publish(publication, name));
@@ -243,26 +244,26 @@ impl Suite {
         apt.and(dnf)
     }
 
-    /// Every version, with the processors that it is for, and its phase.
+    /// Returns every version with its processors and its phase.
     fn versions(&self) -> Vec<repo_index::Version<'_>> {
         repo_index::versions(self.apt.lists().chain([self.dnf.list()]))
     }
 
-    /// Whether a version is there in both kinds.
+    /// Returns whether a version is listed in both formats.
     fn has(&self, version: &Version) -> bool {
         self.apt.has(version) && self.dnf.has(version)
     }
 }
 
-/// Names of the packages, without our own of keys and sources.
-fn names<'a>(versions: &[repo_index::Version<'a>], own: &str) -> Vec<&'a str> {
+/// Returns the names of the packages without `own`, the keyring package.
+fn list_names<'a>(versions: &[repo_index::Version<'a>], own: &str) -> Vec<&'a str> {
     let mut names: Vec<&str> =
         versions.iter().map(|version| version.name).filter(|name| *name != own).collect();
     names.dedup();
     names
 }
 
-/// The content of a package's file, when it is what the manifest lists.
+/// Reads a package's file and compares it with the manifest.
 fn read_package(path: &Path, package: &Package) -> Result<Vec<u8>> {
     let bytes = fs::read(path).with_context(|| format!("`{}`: cannot be read", path.display()))?;
     ensure!(
@@ -273,7 +274,7 @@ fn read_package(path: &Path, package: &Package) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The packages of the products that are meant.
+/// Returns the packages of the plan's products.
 fn choose(plan: &Plan, manifest: &Manifest) -> Result<Vec<Package>> {
     let mut known: Vec<&str> = manifest.packages.iter().map(|p| p.product.as_str()).collect();
     known.dedup();
@@ -284,10 +285,10 @@ fn choose(plan: &Plan, manifest: &Manifest) -> Result<Vec<Package>> {
             known.join(", ")
         );
     }
-    let is_meant = |p: &&Package| plan.products.is_empty() || plan.products.contains(&p.product);
-    let chosen: Vec<Package> = manifest.packages.iter().filter(is_meant).cloned().collect();
+    let is_chosen = |p: &&Package| plan.products.is_empty() || plan.products.contains(&p.product);
+    let chosen: Vec<Package> = manifest.packages.iter().filter(is_chosen).cloned().collect();
     for Package { file, package, .. } in &chosen {
-        // They become paths.
+        // Both become parts of paths.
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"._+~-".contains(&b);
         ensure!(
             name::check_package(package).is_ok() && !file.starts_with('.') && file.bytes().all(plain),

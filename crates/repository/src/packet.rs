@@ -1,10 +1,9 @@
-//! The framing of OpenPGP (RFC 9580, version 4): takes bytes, finds packets in them; takes fields, makes packets.
-//!
-//! Only what a key file and a signature consist of. The arithmetic is that of `rsa` and `ring`.
+//! Reads and writes OpenPGP packets (RFC 9580, version 4), as far as key files and signatures need them. `rsa` and
+//! `ring` do the cryptography.
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Kinds of packet.
+/// Packet tags.
 pub(super) const SIGNATURE: u8 = 2;
 pub(super) const SECRET_KEY: u8 = 5;
 pub(super) const PUBLIC_KEY: u8 = 6;
@@ -12,22 +11,22 @@ pub(super) const SECRET_SUBKEY: u8 = 7;
 pub(super) const USER_ID: u8 = 13;
 pub(super) const PUBLIC_SUBKEY: u8 = 14;
 
-/// A packet as it was found.
+/// A packet of a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Packet<'a> {
     pub(super) tag: u8,
     pub(super) body: &'a [u8],
 }
 
-/// Every packet of a file, in order.
-pub(super) fn packets(mut bytes: &[u8]) -> Result<Vec<Packet<'_>>> {
+/// Returns every packet of a file, in order.
+pub(super) fn read_packets(mut bytes: &[u8]) -> Result<Vec<Packet<'_>>> {
     let mut packets = Vec::new();
     while !bytes.is_empty() {
         let mut reader = Reader(bytes);
         let head = reader.byte()?;
         ensure!(head & 0x80 != 0, "not an OpenPGP file");
         let (tag, length) = if head & 0x40 != 0 {
-            (head & 0x3f, new_length(&mut reader)?)
+            (head & 0x3f, read_length(&mut reader)?)
         } else {
             let length = match head & 3 {
                 0 => usize::from(reader.byte()?),
@@ -44,13 +43,13 @@ pub(super) fn packets(mut bytes: &[u8]) -> Result<Vec<Packet<'_>>> {
     Ok(packets)
 }
 
-/// A packet of that kind.
+/// Writes a packet.
 pub(super) fn packet(tag: u8, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len()).expect("a key or a signature is a few kilobytes");
     [&[0xc0 | tag, 0xff][..], &length.to_be_bytes(), body].concat()
 }
 
-/// A number of any size, as OpenPGP writes it: its length in bits, then its bytes.
+/// Writes a multiprecision integer: its length in bits, then its bytes.
 pub(super) fn number(bytes: &[u8]) -> Vec<u8> {
     let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
     let bytes = &bytes[start..];
@@ -59,26 +58,26 @@ pub(super) fn number(bytes: &[u8]) -> Vec<u8> {
     [&bits.to_be_bytes()[..], bytes].concat()
 }
 
-/// A property of a signature.
+/// Writes a subpacket of a signature.
 pub(super) fn property(kind: u8, value: &[u8]) -> Vec<u8> {
     let length = u8::try_from(value.len() + 1).expect("properties of ours are short");
     [&[length, kind][..], value].concat()
 }
 
-/// Every property of an area of a signature: its kind, its value.
-pub(super) fn properties(area: &[u8]) -> Result<Vec<(u8, &[u8])>> {
+/// Returns the type and value of every subpacket in an area of a signature.
+pub(super) fn read_properties(area: &[u8]) -> Result<Vec<(u8, &[u8])>> {
     let mut reader = Reader(area);
-    let mut found = Vec::new();
+    let mut properties = Vec::new();
     while !reader.0.is_empty() {
-        let length = new_length(&mut reader)?;
+        let length = read_length(&mut reader)?;
         let (kind, value) = reader.take(length)?.split_first().context("a subpacket is empty")?;
-        // The highest bit says that who does not know the property must not trust the signature.
-        found.push((kind & 0x7f, value));
+        // The highest bit marks a critical subpacket.
+        properties.push((kind & 0x7f, value));
     }
-    Ok(found)
+    Ok(properties)
 }
 
-/// Takes bytes from the front.
+/// Reads from the front of a slice.
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -96,14 +95,14 @@ impl<'a> Reader<'a> {
         Ok(self.take(bytes)?.iter().fold(0, |n, byte| n << 8 | usize::from(*byte)))
     }
 
-    /// A number of any size.
+    /// Reads the bytes of a multiprecision integer.
     pub(super) fn large(&mut self) -> Result<&'a [u8]> {
         let bits = self.number(2)?;
         self.take(bits.div_ceil(8))
     }
 }
 
-fn new_length(reader: &mut Reader<'_>) -> Result<usize> {
+fn read_length(reader: &mut Reader<'_>) -> Result<usize> {
     Ok(match reader.byte()? {
         short @ 0..=191 => usize::from(short),
         long @ 192..=223 => (usize::from(long) - 192) * 256 + usize::from(reader.byte()?) + 192,

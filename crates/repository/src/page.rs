@@ -1,5 +1,5 @@
-//! What people and machines fetch to begin with: a page with the lines to type, versions and fingerprints, the keys,
-//! and the sources of apt and dnf.
+//! Writes the files that users fetch to set up a repository: the web page with commands, versions and fingerprints, the
+//! keys, and the sources of apt and dnf.
 
 use std::cmp::Reverse;
 
@@ -12,10 +12,11 @@ use super::keyring::{self, Sources};
 use super::publication::Publication;
 use super::state::State;
 
-/// How many versions of a package the page shows, and of all together.
+/// Most versions of one package on the page.
 const VERSIONS: usize = 10;
+/// Most versions of all packages on the page.
 const ROWS: usize = 300;
-/// How many packages are in the line that installs all of them; of more, a person names the one that is meant.
+/// Most packages in the install command. If there are more, it has a placeholder instead.
 const NAMES: usize = 12;
 
 #[derive(Serialize)]
@@ -34,12 +35,12 @@ impl<'a> Row<'a> {
 }
 
 #[derive(Serialize)]
-struct Vouching {
+struct Signer {
     name: String,
     fingerprint: String,
 }
 
-/// Writes them; returns the page's path in the site.
+/// Writes the files; returns the page's path in the site.
 pub(super) fn write(
     publication: &Publication<'_>,
     suite: &str,
@@ -57,18 +58,18 @@ pub(super) fn write(
     let mut versions = Vec::new();
     for package in known.chunk_by(|a, b| a.name == b.name) {
         let mut newest: Vec<_> = package.iter().collect();
-        // The newest are of interest first; what is newer is the package managers' to say, digits by their value here.
-        newest.sort_by_cached_key(|v| Reverse(digits(v.version)));
+        // Newest first. Comparing the numbers in a version is close enough to what package managers do.
+        newest.sort_by_cached_key(|v| Reverse(sort_key(v.version)));
         versions.extend(newest.into_iter().take(VERSIONS.min(ROWS - versions.len())).map(Row::new));
         if versions.len() == ROWS {
             break;
         }
     }
     let older = known.len() - versions.len();
-    let keys: Vec<Vouching> = publication
+    let keys: Vec<Signer> = publication
         .keys
         .iter()
-        .map(|key| Vouching { name: key.name().to_owned(), fingerprint: spaced(&key.fingerprint()) })
+        .map(|key| Signer { name: key.name().to_owned(), fingerprint: group_digits(&key.fingerprint()) })
         .collect();
     let page = render::text(
         "packaging/repo/index.html",
@@ -81,21 +82,21 @@ pub(super) fn write(
     Ok(name)
 }
 
-/// What stands in the line that installs; what brings keys and sources stands there already.
+/// Returns the packages for the install command. The template adds the keyring package itself.
 fn list_offered<'a>(known: &[repo_index::Version<'a>], own: &str) -> Vec<&'a str> {
-    let names = super::names(known, own);
+    let names = super::list_names(known, own);
     if names.len() > NAMES { vec!["PACKAGE"] } else { names }
 }
 
-/// A fingerprint in groups, as people compare it.
-fn spaced(fingerprint: &str) -> String {
+/// Splits a fingerprint into groups of four digits.
+fn group_digits(fingerprint: &str) -> String {
     let groups: Vec<&str> =
         fingerprint.as_bytes().chunks(4).filter_map(|four| str::from_utf8(four).ok()).collect();
     groups.join(" ")
 }
 
-/// Numbers in a version; a `~` sorts before its absence.
-fn digits(version: &str) -> (Vec<u64>, bool) {
+/// Returns the sort key of a version: its numbers, and `false` for a pre-release with `~`.
+fn sort_key(version: &str) -> (Vec<u64>, bool) {
     let numbers = version.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect();
     (numbers, !version.contains('~'))
 }

@@ -1,4 +1,4 @@
-//! What dnf is told of a package: takes an rpm, makes its entry in each of the three lists of a repository.
+//! A package's metadata for dnf: takes an rpm, and makes its entry in each of the three lists of a repository.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -28,7 +28,7 @@ const CHANGELOG: [u32; 3] = [1080, 1081, 1082];
 const DIR_INDEXES: u32 = 1116;
 const BASE_NAMES: u32 = 1117;
 const DIR_NAMES: u32 = 1118;
-/// Of each kind of relation: its name in the list, its names, flags and versions in the header.
+/// Each kind of relation: its element in the list, and the tags of its names, flags and versions in the header.
 const RELATIONS: [(&str, [u32; 3]); 8] = [
     ("provides", [1047, 1112, 1113]),
     ("requires", [1049, 1048, 1050]),
@@ -39,12 +39,12 @@ const RELATIONS: [(&str, [u32; 3]); 8] = [
     ("recommends", [5046, 5048, 5047]),
     ("supplements", [5052, 5054, 5053]),
 ];
-/// Flags of a requirement that scripts need before everything else.
+/// Flags of a requirement that must be installed before the package's scripts run.
 const BEFORE_SCRIPTS: u64 = 1 << 6 | 1 << 9 | 1 << 10;
 const GHOST: u64 = 1 << 6;
 const CHANGES: usize = 10;
 
-/// A package's entries.
+/// A package's entries in the three lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entries {
     pub(super) primary: String,
@@ -52,7 +52,7 @@ pub(super) struct Entries {
     pub(super) other: String,
 }
 
-/// What a file is, and where.
+/// The file of a package in the repository.
 pub(super) struct Place<'a> {
     pub(super) href: &'a str,
     pub(super) sha256: &'a str,
@@ -60,16 +60,16 @@ pub(super) struct Place<'a> {
     pub(super) time: u64,
 }
 
-/// The entries of an rpm.
-pub(super) fn entries(rpm: &Rpm<'_>, place: &Place<'_>) -> Result<Entries> {
+/// Writes the entries of an rpm.
+pub(super) fn write_entries(rpm: &Rpm<'_>, place: &Place<'_>) -> Result<Entries> {
     Ok(Entries {
-        primary: primary(rpm, place)?,
-        filelists: filelists(rpm, place)?,
-        other: other(rpm, place)?,
+        primary: write_primary(rpm, place)?,
+        filelists: write_filelists(rpm, place)?,
+        other: write_other(rpm, place)?,
     })
 }
 
-fn primary(rpm: &Rpm<'_>, place: &Place<'_>) -> Result<String> {
+fn write_primary(rpm: &Rpm<'_>, place: &Place<'_>) -> Result<String> {
     let mut out = "<package type=\"rpm\">\n".to_owned();
     let text = |tag| escape(&rpm.text(tag));
     let number = |tag| rpm.numbers(tag).first().copied().unwrap_or_default();
@@ -100,11 +100,11 @@ fn primary(rpm: &Rpm<'_>, place: &Place<'_>) -> Result<String> {
     }
     let end = rpm.start + rpm.header.len();
     writeln!(out, "    <rpm:header-range start=\"{}\" end=\"{end}\"/>", rpm.start)?;
-    let files = files(rpm);
+    let files = read_files(rpm);
     let primary: Vec<&File> = files.iter().filter(|file| file.is_primary()).collect();
     for (kind, tags) in RELATIONS {
         let own = |name: &str| primary.iter().any(|file| file.path == name);
-        let lines = relations(rpm, kind, tags, own);
+        let lines = write_relations(rpm, kind, tags, own);
         if !lines.is_empty() {
             writeln!(out, "    <rpm:{kind}>\n{}    </rpm:{kind}>", lines.concat())?;
         }
@@ -116,21 +116,21 @@ fn primary(rpm: &Rpm<'_>, place: &Place<'_>) -> Result<String> {
     Ok(out)
 }
 
-fn filelists(rpm: &Rpm<'_>, place: &Place<'_>) -> Result<String> {
+fn write_filelists(rpm: &Rpm<'_>, place: &Place<'_>) -> Result<String> {
     let mut out = head(rpm, place);
-    for file in files(rpm) {
+    for file in read_files(rpm) {
         out.push_str(&file.line("  "));
     }
     out.push_str("</package>\n");
     Ok(out)
 }
 
-fn other(rpm: &Rpm<'_>, place: &Place<'_>) -> Result<String> {
+fn write_other(rpm: &Rpm<'_>, place: &Place<'_>) -> Result<String> {
     let mut out = head(rpm, place);
     let [times, names, texts] = CHANGELOG;
     let (times, names, texts) = (rpm.numbers(times), rpm.texts(names), rpm.texts(texts));
     let changes: Vec<_> = times.iter().zip(&names).zip(&texts).take(CHANGES).collect();
-    // A header has the newest first, a list the oldest.
+    // A header lists the newest change first, dnf's list the oldest.
     for ((time, name), text) in changes.into_iter().rev() {
         let (name, text) = (escape(name), escape(text));
         writeln!(out, "  <changelog author=\"{name}\" date=\"{time}\">{text}</changelog>")?;
@@ -150,14 +150,14 @@ fn version(rpm: &Rpm<'_>) -> String {
     format!("<version epoch=\"{epoch}\" ver=\"{version}\" rel=\"{release}\"/>")
 }
 
-/// The relations of a kind, without what rpm itself or the package fulfils. One is left out when the last one of its
-/// name says the same: that is what createrepo_c does.
-fn relations(rpm: &Rpm<'_>, kind: &str, lists: [u32; 3], own: impl Fn(&str) -> bool) -> Vec<String> {
+/// Writes the relations of a kind, without requirements that rpm or the package itself provides. Like createrepo_c, it
+/// drops a relation that repeats the last one with the same name.
+fn write_relations(rpm: &Rpm<'_>, kind: &str, lists: [u32; 3], own: impl Fn(&str) -> bool) -> Vec<String> {
     let requires = kind == "requires";
-    let provided = if requires { entries_of(rpm, RELATIONS[0].1, false) } else { Vec::new() };
+    let provided = if requires { read_relations(rpm, RELATIONS[0].1, false) } else { Vec::new() };
     let mut last: BTreeMap<String, String> = BTreeMap::new();
     let mut lines = Vec::new();
-    for (name, line) in entries_of(rpm, lists, requires) {
+    for (name, line) in read_relations(rpm, lists, requires) {
         let fulfilled =
             || name.starts_with("rpmlib(") || own(&name) || provided.iter().any(|(_, p)| *p == line);
         if requires && fulfilled() || last.get(&name) == Some(&line) {
@@ -169,8 +169,8 @@ fn relations(rpm: &Rpm<'_>, kind: &str, lists: [u32; 3], own: impl Fn(&str) -> b
     lines
 }
 
-/// Names of relations, and their lines.
-fn entries_of(
+/// Returns the names of relations and their lines.
+fn read_relations(
     rpm: &Rpm<'_>,
     [names, flags, versions]: [u32; 3],
     with_scripts: bool,
@@ -210,7 +210,7 @@ struct File {
 }
 
 impl File {
-    /// Whether others require files like this, so that it is in the first list already.
+    /// Returns whether the file belongs to `primary`, because packages often require files in such folders.
     fn is_primary(&self) -> bool {
         self.path.starts_with("/etc/") || self.path.contains("bin/") || self.path == "/usr/lib/sendmail"
     }
@@ -220,7 +220,7 @@ impl File {
     }
 }
 
-fn files(rpm: &Rpm<'_>) -> Vec<File> {
+fn read_files(rpm: &Rpm<'_>) -> Vec<File> {
     let (bases, dirs, places) = (rpm.texts(BASE_NAMES), rpm.texts(DIR_NAMES), rpm.numbers(DIR_INDEXES));
     let (modes, flags) = (rpm.numbers(FILE_MODES), rpm.numbers(FILE_FLAGS));
     let at = |list: &[u64], i: usize| list.get(i).copied().unwrap_or_default();
@@ -241,7 +241,7 @@ fn files(rpm: &Rpm<'_>) -> Vec<File> {
         .collect()
 }
 
-/// Text as XML has it, without characters that XML has not.
+/// Escapes text for XML and drops characters that XML cannot contain.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,5 +1,5 @@
-//! The folder that is served: writes into it so that whoever reads meanwhile sees the old state or the new one. A file
-//! appears whole, and what others refer to is there before them.
+//! The folder that a web server serves. Clients that read during a publication see either the old state or the new one:
+//! each file is replaced atomically, and a file is written before any file that refers to it.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, FileTimes};
@@ -13,12 +13,12 @@ use workspace::output;
 
 use super::moment::Moment;
 
-/// How long what no index names any more is kept: for clients that have read the index before, and for caches of
-/// proxies that keep an index for hours.
+/// How long files stay after no index names them. Clients may have read an earlier index, and proxies cache an index
+/// for hours.
 const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The right to write to a site, until it is dropped. Suites whose last run has not ended are remembered in the lock's
-/// file: such a run may have left files that nothing names.
+/// Exclusive write access to a site, until it is dropped. The lock file lists suites whose last run did not end,
+/// because such a run may have left unreferenced files.
 #[derive(Debug)]
 pub(super) struct Turn {
     lock: File,
@@ -26,7 +26,7 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// Whether the last run for a suite did not end.
+    /// Returns whether the last run for a suite did not end.
     pub(super) fn is_unfinished(&self, suite: &str) -> bool {
         self.unfinished.contains(suite)
     }
@@ -43,29 +43,29 @@ impl Turn {
     fn write(&mut self) -> Result<()> {
         let text: String = self.unfinished.iter().map(|suite| format!("{suite}\n")).collect();
         let lock = &mut self.lock;
-        let written =
+        let result =
             lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| lock.write_all(text.as_bytes()));
-        written.context("`.lock`: cannot be written")
+        result.context("`.lock`: cannot be written")
     }
 }
 
-/// A folder of the site.
+/// The root folder of the site. Other paths are relative to it.
 #[derive(Debug, Clone)]
 pub(super) struct Site {
     root: PathBuf,
 }
 
 impl Site {
-    /// The site in a folder, made now if need be, and the right to write to it.
+    /// Opens or creates a site, and waits for exclusive write access to it.
     pub(super) fn open(root: &Path) -> Result<(Site, Turn)> {
-        let shown = root.display();
-        fs::create_dir_all(root).with_context(|| format!("`{shown}`: cannot be created"))?;
-        // The lock dies with its process, however that ends.
+        let folder = root.display();
+        fs::create_dir_all(root).with_context(|| format!("`{folder}`: cannot be created"))?;
+        // The kernel releases the lock when the process ends, even if it is killed.
         let path = root.join(".lock");
         let lock = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let mut lock = lock.with_context(|| format!("`{}`: cannot be created", path.display()))?;
         if lock.try_lock().is_err() {
-            eprintln!("waiting for another run in `{shown}`");
+            eprintln!("waiting for another run in `{folder}`");
             lock.lock()?;
         }
         let mut text = String::new();
@@ -78,7 +78,7 @@ impl Site {
         self.root.join(relative)
     }
 
-    /// The bytes of a file, if there is one.
+    /// Reads a file, if it exists.
     pub(super) fn read(&self, relative: &str) -> Result<Option<Vec<u8>>> {
         match fs::read(self.path(relative)) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -87,7 +87,7 @@ impl Site {
         }
     }
 
-    /// Puts a file into place, with the folders above it.
+    /// Writes a file atomically, and creates the folders above it.
     pub(super) fn put(&self, relative: &str, bytes: &[u8]) -> Result<()> {
         let path = self.path(relative);
         if let Some(parent) = path.parent() {
@@ -97,16 +97,16 @@ impl Site {
         output::replace(&path, bytes)
     }
 
-    /// Puts an index into place, with the publication's moment as its time: a web server goes by that when a client
-    /// asks whether there is something new, and two publications within a second would have the same.
+    /// Writes an index with the publication's time as its modification time. A web server compares that time when a
+    /// client asks for changes, and two publications never have the same one.
     pub(super) fn put_index(&self, relative: &str, bytes: &[u8], moment: Moment) -> Result<()> {
         self.put(relative, bytes)?;
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(moment.now);
-        let dated = File::options().write(true).open(self.path(relative)).and_then(|f| f.set_modified(time));
-        dated.with_context(|| format!("`{relative}`: cannot set its time"))
+        let result = File::options().write(true).open(self.path(relative)).and_then(|f| f.set_modified(time));
+        result.with_context(|| format!("`{relative}`: cannot set its time"))
     }
 
-    /// Gives a file a second name; where the disk knows no such thing, it is copied.
+    /// Hard-links a file unless `to` exists; copies it on a file system without hard links.
     pub(super) fn link(&self, from: &str, to: &str) -> Result<()> {
         let [from, to] = [from, to].map(|relative| self.path(relative));
         if let Some(parent) = to.parent() {
@@ -119,7 +119,7 @@ impl Site {
         fs::copy(&from, &to).map(drop).with_context(|| format!("`{}`: cannot be created", to.display()))
     }
 
-    /// Puts a file into place that is there under another name.
+    /// Replaces `to` by a hard link to `from`; copies it on a file system without hard links.
     pub(super) fn name(&self, from: &str, to: &str) -> Result<()> {
         let [from, path] = [from, to].map(|relative| self.path(relative));
         if let Some(parent) = path.parent() {
@@ -128,14 +128,14 @@ impl Site {
         }
         let beside = path.with_added_extension("new");
         let _ = fs::remove_file(&beside);
-        let made = fs::hard_link(&from, &beside).or_else(|_| fs::copy(&from, &beside).map(drop));
-        let made = made.and_then(|()| fs::rename(&beside, &path));
-        // Where both were the same file already, renaming does nothing.
+        let result = fs::hard_link(&from, &beside).or_else(|_| fs::copy(&from, &beside).map(drop));
+        let result = result.and_then(|()| fs::rename(&beside, &path));
+        // A rename between two links of the same file does nothing and leaves both.
         let _ = fs::remove_file(&beside);
-        made.with_context(|| format!("`{}`: cannot be written", path.display()))
+        result.with_context(|| format!("`{}`: cannot be written", path.display()))
     }
 
-    /// Removes a folder that nobody reads.
+    /// Removes a folder, if it exists.
     pub(super) fn clear(&self, relative: &str) -> Result<()> {
         match fs::remove_dir_all(self.path(relative)) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -145,12 +145,12 @@ impl Site {
         }
     }
 
-    /// Puts a folder in the place of another in one step, and removes that.
+    /// Replaces the folder `place` by `fresh` in one step, and removes the old one.
     pub(super) fn replace_folder(&self, place: &str, fresh: &str) -> Result<()> {
         let [from, to] = [fresh, place].map(|relative| self.path(relative));
         let moved = if to.exists() {
             let swapped = renameat_with(CWD, &from, CWD, &to, RenameFlags::EXCHANGE).map_err(io::Error::from);
-            // Some disks over a network cannot; there is a moment without the folder then.
+            // Some network file systems cannot exchange folders; there, the folder is missing for a moment.
             swapped.or_else(|_| fs::remove_dir_all(&to).and_then(|()| fs::rename(&from, &to)))
         } else {
             fs::rename(&from, &to)
@@ -159,7 +159,7 @@ impl Site {
         self.clear(fresh)
     }
 
-    /// Names of what is in a folder; none when there is no such folder.
+    /// Returns the sorted names in a folder, or nothing if the folder does not exist.
     pub(super) fn names(&self, relative: &str) -> Result<Vec<String>> {
         let entries = match fs::read_dir(self.path(relative)) {
             Ok(entries) => entries,
@@ -172,8 +172,8 @@ impl Site {
         Ok(names)
     }
 
-    /// Removes from a folder what is not among `kept` for longer than clients may still ask for it. When that began is
-    /// kept as the file's own time.
+    /// Removes files from a folder that have not been in `kept` for [`GRACE`]. Files in `leaving` are no longer kept
+    /// from now on; their modification time records that moment.
     pub(super) fn prune(
         &self,
         relative: &str,

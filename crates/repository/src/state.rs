@@ -1,5 +1,5 @@
-//! What a suite has to remember between two publications and what no index says: `SUITE.json`, beside the
-//! repositories. It holds nothing secret, and is written before anything that follows from it.
+//! The state of a suite that its indices do not contain. `SUITE.json` in the site's folder holds it between
+//! publications. The file contains no secrets, and is written before any file that depends on it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,31 +10,31 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use workspace::output;
 
-/// A suite's memory.
+/// Content of `SUITE.json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct State {
-    /// When it was published last, in seconds since 1970.
+    /// Time of the last publication, in seconds since 1970.
     pub(super) published: u64,
-    /// `NAME=VERSION` of what was taken back: it is not published again.
+    /// Withdrawn versions as `NAME=VERSION`, which are not published again.
     pub(super) withdrawn: BTreeSet<String>,
-    /// The package that brings keys and sources.
+    /// The last keyring package.
     pub(super) keyring: Keyring,
 }
 
-/// Which state of keys and sources has which version.
+/// Version and content of a keyring package.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Keyring {
-    /// Counts up with every change.
+    /// Number that each change increments.
     pub(super) version: u32,
-    /// What is in it.
+    /// Hash of the content.
     pub(super) sha256: String,
-    /// The day of the change.
+    /// Day of the change.
     pub(super) date: String,
 }
 
 impl State {
-    /// Reads that of a suite; an empty one before its first publication.
+    /// Reads the state of a suite, or returns an empty one before the first publication.
     pub(super) fn read(repo: &Path, suite: &str) -> Result<State> {
         let path = path(repo, suite);
         match fs::read(&path) {

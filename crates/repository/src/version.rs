@@ -1,4 +1,4 @@
-//! Which package in which version, as a person names it.
+//! A version of a package in the form that users type: `NAME=VERSION`.
 
 use std::fmt;
 
@@ -6,22 +6,21 @@ use anyhow::Result;
 use catalog::rule::name;
 use package::pack::Package;
 
-/// A version of a package, `NAME=VERSION`.
+/// A package name and a version.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     /// Name of the package.
     pub name: String,
-    /// Version as the package has it.
+    /// Version as the package writes it.
     pub version: String,
 }
 
 impl Version {
-    /// That of a package.
     pub(super) fn from_package(package: &Package) -> Version {
         Version { name: package.package.clone(), version: package.version.clone() }
     }
 
-    /// Reads `NAME=VERSION`.
+    /// Parses `NAME=VERSION`.
     pub fn parse(text: &str) -> Result<Version, String> {
         let Some((package, version)) = text.split_once('=') else {
             return Err("expected NAME=VERSION".to_owned());

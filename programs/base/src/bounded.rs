@@ -1,22 +1,22 @@
-//! Files that others write, read up to a bound: one that is a device, a pipe, or does not end, neither fills the memory nor
-//! keeps anybody waiting.
+//! Reads files of other users with a size limit, so that a device, a pipe or an endless file neither fills
+//! the memory nor blocks.
 //!
-//! What the programs take from others, and how much of it:
+//! The limits of all input from others:
 //!
-//! | what | at most | where |
+//! | input | limit | where |
 //! |---|---|---|
 //! | an environment file | [`ENVIRONMENT`] | `environment.rs`, `executor/doctor/` |
 //! | a session file | [`SESSION`] | `executor/snapshot.rs` |
 //! | a lock's record | 1 KiB | `lock.rs` |
-//! | what journalctl, a guard and other programs answer `rovi` | 64 KiB, 5 s | `executor/ask.rs` |
+//! | output of journalctl, a guard and other programs for `rovi` | 64 KiB, 5 s | `executor/ask.rs` |
 //! | the UI bridge's configuration | 1 MiB | `executor/fields/config.rs` |
-//! | `custom.toml` | 64 KiB | `first_boot/settings.rs` |
-//! | an answer of HTTP to a probe | 64 KiB | `watch/http.rs` |
-//! | a line of output that is looked at | 8 KiB | `watch/copy.rs` |
+//! | `custom.toml` | 64 KiB | `first-boot/src/settings.rs` |
+//! | an HTTP response to a probe | 64 KiB | `watch/http.rs` |
+//! | a line of output that is searched | 8 KiB | `watch/copy.rs` |
 //! | an alert's configuration, the unit's properties | 64 KiB | `alert/config.rs`, `alert/facts.rs` |
-//! | the journal for an alert, a mail that waits | 4 MiB | `alert/journal.rs`, `alert/mail.rs` |
-//! | the answer to a webhook | 16 KiB | `alert/post.rs` |
-//! | a message of systemd's | 64 KiB | `manager.rs` |
+//! | the journal for an alert, a waiting mail | 4 MiB | `alert/journal.rs`, `alert/mail.rs` |
+//! | the response to a webhook | 16 KiB | `alert/post.rs` |
+//! | a message from systemd | 64 KiB | `manager.rs` |
 
 use std::fs::OpenOptions;
 use std::io::{self, Read};
@@ -25,17 +25,17 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// An environment file: more variables than any process can be started with.
+/// Limit for an environment file: more than the environment of any process.
 pub const ENVIRONMENT: u64 = 1 << 20;
-/// A session file, which has one line.
+/// Limit for a session file, which has one line.
 pub const SESSION: u64 = 4096;
 
-/// Reads a file that is no longer than that.
+/// Reads a file of at most `most` bytes.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     open(path, most, OFlags::NONBLOCK)
 }
 
-/// The same in a folder of somebody else, who must not lead us elsewhere.
+/// Reads a file in another user's directory without following a symlink.
 pub fn read_in_place(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     open(path, most, OFlags::NONBLOCK | OFlags::NOFOLLOW)
 }
@@ -45,7 +45,7 @@ fn open(path: &Path, most: u64, flags: OFlags) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {most} bytes")));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {most} bytes")));
     }
     Ok(bytes)
 }
@@ -64,13 +64,13 @@ mod tests {
         let file = folder.join("file");
         fs::write(&file, "12345").unwrap();
         assert_eq!(read(&file, 5).unwrap(), b"12345");
-        assert_eq!(read(&file, 4).unwrap_err().to_string(), "it has more than 4 bytes");
+        assert_eq!(read(&file, 4).unwrap_err().to_string(), "larger than 4 bytes");
         assert!(read(Path::new("/dev/zero"), 1 << 20).is_err());
         let link = folder.join("link");
         std::os::unix::fs::symlink("file", &link).unwrap();
         assert_eq!(read(&link, 5).unwrap(), b"12345");
         assert!(read_in_place(&link, 5).is_err());
-        // Nobody writes into it.
+        // No process writes to the pipe.
         let pipe = folder.join("pipe");
         let mode = rustix::fs::Mode::from_raw_mode(0o600);
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();

@@ -1,13 +1,13 @@
-//! The checksum that the command `cksum` prints, so that a person can check what a program says: the CRC of POSIX.
+//! The POSIX checksum that `cksum` prints, so that people can verify it.
 //!
-//! It tells whether a file is still as it was shipped, not whether somebody means harm.
+//! It detects changed files, but does not protect against deliberate manipulation.
 
 const POLYNOMIAL: u32 = 0x04c1_1db7;
 
-/// Of these bytes.
+/// Returns the checksum of these bytes.
 pub fn compute(bytes: &[u8]) -> u32 {
     let of_data = bytes.iter().fold(0, |sum, byte| step(sum, *byte));
-    // The length follows, lowest byte first, without zeros at its end.
+    // The length follows, lowest byte first, without trailing zeros.
     let mut length = bytes.len();
     let mut sum = of_data;
     while length > 0 {

@@ -1,71 +1,71 @@
-//! What `rovi doctor` tells a program: the types of its JSON.
+//! The JSON output of `rovi doctor`.
 //!
-//! `report.schema.json` holds them too. A field, a check or a word may be added without notice; one that changes or
-//! goes raises [`crate::report::SCHEMA`].
+//! `report.schema.json` includes these types. New fields, checks and values may be added; one that changes
+//! its meaning or is removed raises [`crate::report::SCHEMA`].
 
 use serde::{Deserialize, Serialize};
 
-/// What `rovi doctor --json` prints.
+/// Output of `rovi doctor --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Diagnosis {
-    /// Number of this schema.
+    /// Version of this schema.
     pub schema: u32,
     /// Short name of the product.
     pub product: String,
     /// Version of its package.
     pub version: String,
-    /// For whom it was looked: what somebody may do depends on who they are.
+    /// The user who ran the command; some findings depend on it.
     pub user: String,
-    /// Everything that is not as it should be, causes before what comes of them.
+    /// All findings; causes come before their effects.
     pub findings: Vec<Finding>,
 }
 
-/// Something that is not as it should be.
+/// A problem or a note.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
-    /// What was looked at: `group`, `journal`, `polkit`, `rule`, `files`, `env-file`, `setup`, `lock`, `unit`,
+    /// The check: `group`, `journal`, `polkit`, `rule`, `files`, `env-file`, `setup`, `lock`, `unit`,
     /// `override`, `drop-in`, `boot`, `expectation`, `restart`, `disk` or `clock`.
     pub check: String,
-    /// How much it matters.
+    /// Severity of the finding.
     pub severity: Severity,
-    /// The unit, file, group or place that it is about.
+    /// The unit, file, group or other object.
     pub about: String,
-    /// One line for people: what is, and why that is no good.
+    /// Message for people: what is wrong, and why it matters.
     pub what: String,
-    /// The shell command that puts it right.
+    /// Shell command that fixes it.
     pub fix: String,
-    /// Who runs it.
+    /// Who must run the command.
     pub by: By,
 }
 
-/// How much a finding matters.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Something does not work, or will not.
+    /// Something does not work, or will fail.
     Problem,
-    /// Somebody may want it so.
+    /// A difference that may be intentional.
     Note,
 }
 
-/// Who runs a command.
+/// Who must run a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum By {
     /// An administrator, as root.
     Root,
-    /// Whoever asked, in their own session.
+    /// The user, in the same session.
     You,
 }
 
 impl Finding {
-    /// A problem that root puts right.
+    /// Creates a problem that root can fix.
     pub fn problem(
         check: &str,
         about: impl ToString,
@@ -82,12 +82,12 @@ impl Finding {
         }
     }
 
-    /// The same, but only worth knowing.
+    /// Changes the severity to a note.
     pub fn note(self) -> Finding {
         Finding { severity: Severity::Note, ..self }
     }
 
-    /// The same, but put right by whoever asked.
+    /// Changes the finding to one that the user can fix.
     pub fn by_you(self) -> Finding {
         Finding { by: By::You, ..self }
     }

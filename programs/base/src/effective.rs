@@ -1,14 +1,14 @@
-//! What a running service has of the variables that others expect of it, said in its status line, which everybody may
-//! read; its environment only its own user may.
+//! Publishes variables of a running service that others expect, in its status text, because only its own user
+//! may read its environment.
 //!
-//! The line ends in ` with A=1 B=2 without C`. A value that is not one plain word is left out.
+//! The text ends in ` with A=1 B=2 without C`. A value that is not one plain word is omitted.
 
 use std::os::unix::ffi::OsStrExt;
 
 use crate::environment::Environment;
 use crate::table::Table;
 
-/// What follows `NAME runs as process PID` in the status line.
+/// Returns the text after `NAME runs as process PID` in the status text.
 pub fn status_suffix(table: &Table, service: &str, environment: &Environment) -> String {
     let expects = table.services.iter().flat_map(|s| &s.expects).filter(|e| e.service == service);
     let mut names: Vec<&str> = expects.flat_map(|e| e.environment.keys().map(String::as_str)).collect();
@@ -28,7 +28,7 @@ pub fn status_suffix(table: &Table, service: &str, environment: &Environment) ->
     part("with", with) + &part("without", without)
 }
 
-/// What a status line says of a variable: its value, that it is not set, or nothing.
+/// Reads a variable from a status text: `Some(None)` means unset, `None` means unknown.
 pub fn read(line: &str, name: &str) -> Option<Option<String>> {
     let words = line.split(' ').skip_while(|w| !matches!(*w, "with" | "without"));
     let mut set = true;

@@ -1,13 +1,14 @@
-//! An environment file read as systemd's `EnvironmentFile=` reads it, so that a launch by hand gets what the
-//! unit gets.
+//! Reads an environment file as systemd's `EnvironmentFile=` does, so that a launch by hand gets the same
+//! environment as the unit.
 //!
 //! This is the state machine of systemd's `parse_env_file`: comments, quotes, escapes, continued lines,
-//! blanks around keys and after values. Nothing is expanded, just as systemd expands nothing there.
+//! blanks around keys and after values. As in systemd, nothing is expanded.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-/// The assignments of the file in their order; a later one wins. Those that systemd refuses are left out.
+/// Returns the assignments in order; a later one overrides an earlier one. Assignments that systemd rejects
+/// are omitted.
 pub fn parse(content: &[u8]) -> Vec<(OsString, OsString)> {
     let mut reader = Reader::default();
     // systemd stops at a NUL byte, because it reads C strings.
@@ -18,7 +19,7 @@ pub fn parse(content: &[u8]) -> Vec<(OsString, OsString)> {
     reader.found
 }
 
-/// What systemd ignores in the file or reads otherwise than it was meant: the line, and why.
+/// Returns lines that systemd ignores or misreads, with the reason.
 pub fn faults(content: &[u8]) -> Vec<(usize, &'static str)> {
     let mut reader = Reader { line: 1, ..Reader::default() };
     for &byte in content.iter().take_while(|&&b| b != 0) {
@@ -28,11 +29,11 @@ pub fn faults(content: &[u8]) -> Vec<(usize, &'static str)> {
     let quoted =
         matches!(reader.state, State::SingleQuotes | State::DoubleQuotes | State::DoubleQuotesEscape);
     if content.contains(&0) {
-        reader.faults.push((reader.line, "there is a NUL byte, where the file ends for systemd"));
+        reader.faults.push((reader.line, "NUL byte, at which systemd stops reading"));
     } else if quoted {
         reader
             .faults
-            .push((reader.begun, "a quote is not closed, and the rest of the file belongs to the value"));
+            .push((reader.begun, "unclosed quote, so the rest of the file becomes part of the value"));
     } else if reader.state == State::Key {
         reader.faults.push((reader.begun, NO_ASSIGNMENT));
     }
@@ -40,7 +41,7 @@ pub fn faults(content: &[u8]) -> Vec<(usize, &'static str)> {
     reader.faults
 }
 
-const NO_ASSIGNMENT: &str = "there is no `=`";
+const NO_ASSIGNMENT: &str = "missing `=`";
 
 #[derive(Default, Clone, Copy, PartialEq)]
 enum State {
@@ -62,10 +63,10 @@ struct Reader {
     state: State,
     key: Vec<u8>,
     value: Vec<u8>,
-    /// How much of the value stays when the line ends here: blanks at the end of unquoted text go.
+    /// Length of the value if the line ends here: trailing blanks of unquoted text are dropped.
     keep: usize,
     found: Vec<(OsString, OsString)>,
-    /// The present line, and the one on which the present key began; counted where faults are asked for.
+    /// Current line, and the line on which the current key began; counted only for `faults`.
     line: usize,
     begun: usize,
     faults: Vec<(usize, &'static str)>,
@@ -157,7 +158,7 @@ impl Reader {
             && !key[0].is_ascii_digit()
             && key.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
         if !legal {
-            self.faults.push((self.begun, "what stands before the `=` is no name of a variable"));
+            self.faults.push((self.begun, "invalid variable name before the `=`"));
         } else if std::str::from_utf8(&value).is_err() {
             self.faults.push((self.begun, "the value is not UTF-8"));
         }

@@ -1,6 +1,7 @@
-//! The environment a launch gets: this process's own, then the environment file, then what setup scripts add.
+//! The environment of a launch: this process's environment, then the environment file, then the changes of
+//! setup scripts.
 //!
-//! Names and values are bytes; nothing in here assumes UTF-8.
+//! Names and values are bytes, not necessarily UTF-8.
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
@@ -10,10 +11,10 @@ use std::path::Path;
 use crate::failure::{Failure, reason};
 use crate::{bounded, env_file};
 
-/// Variables by which a service manager talks to this process; a launched one must not answer for us.
+/// Variables between the service manager and this process; the launch must not answer for it.
 const OURS: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
 
-/// Variables that a shell keeps about itself: whatever a setup run does to them is not meant for the launch.
+/// Variables of the shell itself: changes to them by setup scripts are not for the launch.
 const THE_SHELLS: [&str; 6] = ["_", "SHLVL", "OLDPWD", "BASH_ENV", "SHELLOPTS", "BASHOPTS"];
 
 /// Variables by name.
@@ -21,13 +22,13 @@ const THE_SHELLS: [&str; 6] = ["_", "SHLVL", "OLDPWD", "BASH_ENV", "SHELLOPTS", 
 pub struct Environment(BTreeMap<OsString, OsString>);
 
 impl Environment {
-    /// What this process was started with, without what was meant for it alone.
+    /// Returns this process's environment without the variables that only this process needs.
     pub fn inherited() -> Environment {
         let all = std::env::vars_os().filter(|(name, _)| !OURS.iter().any(|ours| name == ours));
         Environment(all.collect())
     }
 
-    /// The value of a variable.
+    /// Returns the value of a variable.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str)
     }
@@ -37,8 +38,8 @@ impl Environment {
         self.0.insert(name.into(), value.into());
     }
 
-    /// Reads an environment file. Its values win as they do in the unit, unless `keep` says that a variable
-    /// which is already there stays; the answer names the variables where file and environment differ.
+    /// Reads an environment file. Its values override the environment as in the unit, unless `keep` is set.
+    /// Returns the names of variables that differ.
     pub fn load(&mut self, path: &Path, keep: bool) -> Result<Vec<String>, Failure> {
         let content = bounded::read(path, bounded::ENVIRONMENT).map_err(|e| {
             let todo = "reinstall the package that ships it, or restore it from a backup";
@@ -58,7 +59,7 @@ impl Environment {
         Ok(differ)
     }
 
-    /// `text` with every `${NAME}` replaced; the error is the first name that is unset or empty.
+    /// Replaces every `${NAME}` in `text`; the error is the first name that is unset or empty.
     pub fn expand(&self, text: &str) -> Result<OsString, String> {
         self.replace(text, |name| match self.get(name) {
             Some(value) if !value.is_empty() => Ok(value.as_bytes().to_vec()),
@@ -66,7 +67,7 @@ impl Environment {
         })
     }
 
-    /// `text` for a person: a variable that is unset stays as it is written.
+    /// Replaces every `${NAME}` for people; unset variables stay as written.
     pub fn expand_shown(&self, text: &str) -> String {
         let shown = self.replace::<()>(text, |name| match self.get(name) {
             Some(value) => Ok(value.as_bytes().to_vec()),
@@ -75,14 +76,14 @@ impl Environment {
         shown.unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// This environment for a shell that sources scripts: without what would change how it reads them.
+    /// Returns this environment without variables that change how a shell reads scripts.
     pub fn for_a_shell(&self) -> Environment {
         let mut shell = self.clone();
         shell.0.retain(|name, _| !["BASH_ENV", "SHELLOPTS", "BASHOPTS"].iter().any(|n| name == n));
         shell
     }
 
-    /// This environment after setup scripts left `dump` behind: `NAME=value`, each ended by NUL.
+    /// Returns this environment after setup scripts; `dump` contains `NAME=value`, each ended by NUL.
     pub fn after_setup(&self, dump: &[u8]) -> Environment {
         let entries = dump.split(|&b| b == 0).filter_map(|entry| {
             let equals = entry.iter().position(|&b| b == b'=').filter(|&at| at > 0)?;
@@ -101,12 +102,12 @@ impl Environment {
         Environment(after)
     }
 
-    /// In the order of the names.
+    /// Returns all variables, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// As `execve` takes it. No entry can contain NUL: each came from a C string or was split at NUL.
+    /// Converts to the format of `execve`. No entry can contain NUL: each was a C string or was split at NUL.
     pub fn to_c_strings(&self) -> Vec<CString> {
         let entry = |(name, value): (&OsStr, &OsStr)| [name.as_bytes(), b"=", value.as_bytes()].concat();
         self.iter().map(entry).filter_map(|bytes| CString::new(bytes).ok()).collect()

@@ -1,11 +1,11 @@
-//! What a service needs another, running one to have been started with: a difference is a warning, never a
-//! refusal.
+//! Compares the environment of a running service with what other services expect. A difference is a warning,
+//! not an error.
 
 use crate::manager::Manager;
 use crate::table::{Expects, Service, Table};
 
-/// One line for each variable that a running service has otherwise. Nothing is said about a service that
-/// does not run or whose environment this user may not read.
+/// Returns a warning for each variable that differs. Ignores services that are not running, and those whose
+/// environment this user may not read.
 pub fn warnings(table: &Table, service: &Service, manager: &mut Manager) -> Vec<String> {
     service.expects.iter().flat_map(|expects| differences(table, &service.name, expects, manager)).collect()
 }
@@ -25,17 +25,17 @@ fn differences(table: &Table, name: &str, expects: &Expects, manager: &mut Manag
     differs.collect()
 }
 
-/// The line about a variable that the running service has with another value, or has not.
+/// Returns the warning about a variable with another value or without one.
 pub fn warning(table: &Table, name: &str, expects: &Expects, variable: &str, has: Option<&str>) -> String {
     let file = table.service(&expects.service).and_then(|s| s.launch.as_ref()?.env_file.as_ref());
-    let place = file.map(|f| format!("sets it in `{}` and ", f.display())).unwrap_or_default();
+    let place = file.map(|f| format!("set it in `{}` and ", f.display())).unwrap_or_default();
     let has = match has {
         Some(value) => format!("with {variable}={value}"),
         None => format!("without {variable}"),
     };
     let expected = expects.environment.get(variable).map(String::as_str).unwrap_or_default();
     format!(
-        "`{unit}` runs {has}: {name} expects {variable}={expected}: an administrator {place}runs \
+        "`{unit}` runs {has}, but {name} expects {variable}={expected}: an administrator must {place}run \
          `systemctl restart {unit}`",
         unit = expects.unit,
     )

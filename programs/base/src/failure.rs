@@ -1,63 +1,62 @@
-//! Why a program gives up: one line for a person, and the exit status for whoever started it.
+//! The error of a program: one line for people, and an exit status.
 //!
-//! The line is `what: why: what to do`; `error: ` is put before it where it is printed. Nothing is printed
-//! here.
+//! The line is `what: why: what to do`; the caller prints it with the prefix `error: `.
 
-/// Something went wrong that nothing else describes.
+/// General failure.
 pub const FAILED: u8 = 1;
-/// The command line is wrong.
+/// Usage error.
 pub const USAGE: u8 = 2;
-/// polkit or the kernel does not permit it to this user.
+/// polkit or the kernel denies permission.
 pub const NOT_PERMITTED: u8 = 3;
-/// There is no service of that name.
+/// Unknown service.
 pub const UNKNOWN: u8 = 4;
-/// Not now: the lock is held, or the unit it depends on does not run (`EX_TEMPFAIL`).
+/// Try again later: the lock is held, or a required unit is not active (`EX_TEMPFAIL`).
 pub const REFUSED: u8 = 75;
-/// Something has to be installed or corrected first (`EX_CONFIG`).
+/// Configuration error: something must be installed or corrected first (`EX_CONFIG`).
 pub const CONFIGURATION: u8 = 78;
 
-/// A reason to give up.
+/// An error with an exit status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The exit status: one of this module's constants.
+    /// Exit status: a constant of this module.
     pub status: u8,
-    /// One line.
+    /// Message in one line.
     pub message: String,
 }
 
 impl Failure {
-    /// [`FAILED`], with this line.
+    /// Creates an error with status [`FAILED`].
     pub fn failed(message: impl Into<String>) -> Failure {
         Failure { status: FAILED, message: message.into() }
     }
 
-    /// [`USAGE`], with this line.
+    /// Creates an error with status [`USAGE`].
     pub fn usage(message: impl Into<String>) -> Failure {
         Failure { status: USAGE, message: message.into() }
     }
 
-    /// [`REFUSED`], with this line.
+    /// Creates an error with status [`REFUSED`].
     pub fn refused(message: impl Into<String>) -> Failure {
         Failure { status: REFUSED, message: message.into() }
     }
 
-    /// [`NOT_PERMITTED`], with this line.
+    /// Creates an error with status [`NOT_PERMITTED`].
     pub fn not_permitted(message: impl Into<String>) -> Failure {
         Failure { status: NOT_PERMITTED, message: message.into() }
     }
 
-    /// [`UNKNOWN`], with this line.
+    /// Creates an error with status [`UNKNOWN`].
     pub fn unknown(message: impl Into<String>) -> Failure {
         Failure { status: UNKNOWN, message: message.into() }
     }
 
-    /// [`CONFIGURATION`], with this line.
+    /// Creates an error with status [`CONFIGURATION`].
     pub fn configuration(message: impl Into<String>) -> Failure {
         Failure { status: CONFIGURATION, message: message.into() }
     }
 }
 
-/// What the system says about an error, in the lower case of our messages and without `(os error N)`.
+/// Returns the text of a system error in lower case and without `(os error N)`.
 pub fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();

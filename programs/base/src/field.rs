@@ -1,28 +1,28 @@
-//! What `rovi fields` prints: the type of its JSON lines, shaped like the status fields of the UI bridge's protocol.
+//! The JSON output of `rovi fields`, in the format of status fields in the UI bridge's protocol.
 
 use serde::{Deserialize, Serialize};
 
-/// One line: a field and its value, printed at the beginning and whenever the value has changed.
+/// A field and its value, printed at the start and after every change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FieldLine {
-    /// Number of this schema.
+    /// Version of this schema.
     pub schema: u32,
-    /// The field.
+    /// Description of the field.
     pub meta: StatusFieldMeta,
-    /// What it is now.
+    /// Current value.
     pub value: StatusFieldValue,
 }
 
-/// What is known of a field beforehand.
+/// The description of a field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StatusFieldMeta {
-    /// Its name in the configuration.
+    /// Name of the field in the configuration.
     pub name: String,
-    /// How its value is to be read: `text`, for every field that is served here.
+    /// Type of the value, always `text`.
     pub r#type: String,
 }
 
@@ -31,7 +31,7 @@ pub struct StatusFieldMeta {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StatusFieldValue {
-    /// Of a service, systemd's word for its state (`active`, `inactive`, `failed`, `activating`, …) or `missing`; of a
-    /// process, `running` or `missing`.
+    /// For a service, the state in systemd's words (`active`, `inactive`, `failed`, `activating`, …) or
+    /// `missing`; for a process, `running` or `missing`.
     pub text: String,
 }

@@ -1,32 +1,32 @@
-//! Who holds the lock: what a launch writes into the lock file, and what the kernel says of its process.
+//! The holder of a lock: its record in the lock file, and checks of its process.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{PidfdFlags, pidfd_open};
 
 use crate::{moment, processes};
 
-/// The program that takes it for a service.
+/// The program that takes the lock for a service.
 const PROGRAM: &str = "run_stack";
 
-/// Who holds a lock.
+/// The holder of a lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// The service.
+    /// Name of the service.
     pub service: String,
-    /// Its run_stack.
+    /// ID of its run_stack process.
     pub pid: i32,
-    /// When it took the lock, for a person.
+    /// Time when it took the lock.
     pub since: String,
     /// Start time of the process in clock ticks since boot.
     pub started: u64,
-    /// Its process group.
+    /// Process group of the process.
     pub group: i32,
-    /// Its line of `/proc/PID/cgroup`, when systemd started it: what is in there came from it.
+    /// Line of `/proc/PID/cgroup` if systemd started it: all processes of the launch are in that cgroup.
     pub cgroup: Option<String>,
 }
 
 impl Holder {
-    /// This process, for that service.
+    /// Creates a record for this process.
     pub fn this(service: &str, by_systemd: bool) -> Holder {
         let pid = processes::this();
         Holder {
@@ -39,48 +39,48 @@ impl Holder {
         }
     }
 
-    /// What tells this holder from every other since the machine was started.
+    /// Returns an id that is unique since boot.
     pub fn id(&self) -> String {
         format!("{}.{}", self.pid, self.started)
     }
 
-    /// For a person.
+    /// Returns a description for people.
     pub fn describe(&self) -> String {
         format!("{} (pid {}, since {})", self.service, self.pid, self.since)
     }
 
-    /// Reads a record; none, or half a one, is `None`.
+    /// Parses a record; returns `None` if it is empty or incomplete.
     pub(crate) fn parse(record: &str) -> Option<Holder> {
         let field = |name: &str| record.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix('='));
         let pid = field("pid")?.parse().ok()?;
         Some(Holder {
             service: field("service")?.to_owned(),
             pid,
-            // Who may take the lock may write anything here, and others read it on their terminals.
+            // Any user who may take the lock may write anything here, and it is shown on terminals.
             since: field("since").filter(|since| moment::is_one(since))?.to_owned(),
             started: field("started")?.parse().ok()?,
-            // A run_stack of before an upgrade has not written it.
+            // A run_stack of an older version did not write this.
             group: field("group").and_then(|group| group.parse().ok()).unwrap_or(pid),
             cgroup: field("cgroup").filter(|c| !c.is_empty()).map(str::to_owned),
         })
     }
 
-    /// Whether it runs the program that takes the lock, as far as we are allowed to see it.
+    /// Returns whether the process runs run_stack, as far as this user can see.
     pub(crate) fn is_launch(&self) -> bool {
         processes::runs(self.pid, PROGRAM) || processes::process(self.pid).is_none()
     }
 
-    /// Whether its process has ended.
+    /// Returns whether the process has ended.
     pub(crate) fn is_gone(&self) -> bool {
         !self.lives()
     }
 
-    /// Whether the process of the record is still the one that wrote it.
+    /// Returns whether the process that wrote the record is still running.
     pub(crate) fn lives(&self) -> bool {
         match processes::process(self.pid) {
             Some(process) => process.started == self.started && !process.zombie,
-            // We may not be allowed to see it (`hidepid`). A process without that number is surely gone, and the kernel
-            // tells anybody when one ends, also when nobody has taken its status yet.
+            // The process may be hidden (`hidepid`). But the kernel reports to every user when a process does
+            // not exist or has ended, even if its parent has not reaped it.
             None => processes::pid(self.pid).is_some_and(|pid| {
                 let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return false };
                 let mut ended = [PollFd::new(&process, PollFlags::IN)];

@@ -1,32 +1,33 @@
-//! What a killed holder of the lock left running.
+//! The processes that a killed holder of the lock left running.
 //!
-//! The kernel frees the lock the moment its holder dies, and `kill -9` gives the holder no time to stop what
-//! it launched. Under systemd the unit's processes are then stopped, which may take its whole
-//! `TimeoutStopSec=`; by hand nobody stops them. A record that is still there when the lock is free says
-//! that this happened, and then the next one looks for the processes before it starts a second stack beside
-//! them. The record may be forged: what counts is what the kernel says of processes.
+//! The kernel releases the lock as soon as its holder dies, and `kill -9` gives the holder no time to stop
+//! its launch. Under systemd, the unit's processes are then stopped, which may take all of `TimeoutStopSec=`;
+//! by hand, nothing stops them. A record in a free lock shows that this happened. Then the next launch looks
+//! for these processes before it starts a second stack. The record may be forged, so only facts from the
+//! kernel count.
 
 use std::fs;
 
 use crate::holder::Holder;
 use crate::processes;
 
-/// The variable by which the processes of a launch by hand are known: `PID.STARTTIME` of its run_stack.
+/// Variable that identifies the processes of a launch by hand: `PID.STARTTIME` of its run_stack.
 pub const MARK: &str = "RUN_STACK_ID";
 
-/// The first number of a person. Whoever has a lower one is a service's user, and has no business in a service manager
-/// of its own.
+/// First user id of a person. Users with lower ids are services, and must not have a service manager of their
+/// own.
 const FIRST_PERSON: u32 = 1000;
 
-/// The processes that came from that holder; a negative number is a process group of which no more is known. Never this
-/// process. `unit` is that of its service, and `owner` the user of the lock file.
+/// Returns the processes of that holder, never this process; a negative number is a process group. `unit` is
+/// the unit of its service, `owner` the owner of the lock file.
 ///
-/// Whoever may take the lock may write anything into the record, and others read what comes of it as a command: nobody
-/// is found by the record's word alone. The unit's processes are those that systemd has put into its control group,
-/// whatever group the record names.
+/// Any user who may take the lock may write the record, and others see the result as a command. Therefore no
+/// process counts because of the record alone. The unit's processes are those that systemd has put into its
+/// control group, whatever group the record names.
 ///
-/// Two stacks at once are worse than a start that is refused: where a killed one's processes belong to a user whom we may
-/// not look at, its process group is enough to keep the next one out. It is enough for a command only if the holder led it.
+/// Two stacks at once are worse than a refused start. If processes of a killed launch belong to a user whose
+/// environment is not readable, their process group is enough to refuse the next launch. It is enough for a
+/// command only if the holder led the group.
 pub fn find(holder: &Holder, unit: &str, owner: u32) -> Vec<i32> {
     let mark = format!("{MARK}={}", holder.id());
     let by_hand = holder.cgroup.is_none();
@@ -42,7 +43,8 @@ pub fn find(holder: &Holder, unit: &str, owner: u32) -> Vec<i32> {
     }
     let strangers: Vec<i32> = all.iter().filter(|p| is_stranger_of(p, holder)).map(|p| p.pid).collect();
     if !strangers.is_empty() && holder.group == holder.pid {
-        // No process gets a group's number while the group exists: this is the one that the holder led.
+        // A group's number is not used for a new process while the group exists, so this is the group that
+        // the holder led.
         strangers
     } else if !strangers.is_empty() || has_hidden_strangers(holder.group) {
         vec![-holder.group]
@@ -51,8 +53,8 @@ pub fn find(holder: &Holder, unit: &str, owner: u32) -> Vec<i32> {
     }
 }
 
-/// Finds the processes of a service's user that run since then (a start time) in a service manager or session of its
-/// own. No unit of the service stops or bounds them.
+/// Finds processes of a service's user that started after `since` in the user's own service manager or a
+/// login session. No unit of the service stops or limits them.
 pub fn find_outside(user: u32, since: u64) -> Vec<i32> {
     let all = processes::all().into_iter().filter(|p| !p.zombie && is_outside(p, user, since));
     all.map(|p| p.pid).collect()
@@ -64,12 +66,12 @@ fn is_outside(process: &processes::Process, user: u32, since: u64) -> bool {
     }
     let own = format!("/user.slice/user-{user}.slice/");
     let path = processes::read_cgroup(process.pid).filter(|path| path.starts_with(&own));
-    // The manager itself is no process of the service.
+    // The manager itself does not count.
     path.is_some_and(|path| !path.ends_with("/init.scope")) && processes::read_user(process.pid) == Some(user)
 }
 
-/// Whether systemd has put the process into the unit. Users name units of their own as they like, and those count for
-/// nobody else.
+/// Returns whether the process is in the unit. Users can choose any names for their own units, so those count
+/// only for themselves.
 fn is_in_unit(pid: i32, unit: &str) -> bool {
     let Some(path) = processes::read_cgroup(pid) else { return false };
     let own = format!("/user.slice/user-{}.slice/", rustix::process::getuid().as_raw());
@@ -89,7 +91,8 @@ fn is_marked(pid: i32, mark: &str) -> bool {
     environ.split(|&b| b == 0).any(|entry| entry == mark.as_bytes())
 }
 
-/// Whether the process is in the holder's group, is no service's, and belongs to a user whose environment we may not read.
+/// Returns whether the process is in the holder's group, is not part of a service, and belongs to a user
+/// whose environment is not readable.
 fn is_stranger_of(process: &processes::Process, holder: &Holder) -> bool {
     let is_unreadable = || {
         let environ = fs::File::open(format!("/proc/{}/environ", process.pid));
@@ -102,8 +105,8 @@ fn is_stranger_of(process: &processes::Process, holder: &Holder) -> bool {
     process.group == holder.group && process.started >= holder.started && is_unreadable() && !is_service()
 }
 
-/// Whether a group has processes of others where `/proc` shows this user's only, as `ProtectProc=invisible` makes it. A
-/// signal that is none asks nobody's leave to say that there is somebody.
+/// Returns whether a group contains processes of other users where `/proc` shows only this user's
+/// (`ProtectProc=invisible`). Signal 0 needs no permission to reveal that a process exists.
 fn has_hidden_strangers(group: i32) -> bool {
     let others_are_hidden = processes::process(1).is_none();
     let others = || processes::pid(group).map(rustix::process::test_kill_process_group);

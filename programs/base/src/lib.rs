@@ -1,10 +1,11 @@
-//! What the programs on the machine share with each other and with the toolchain that packs them.
+//! Code shared by the programs on the machine and the toolchain that packages them.
 //!
-//! Nothing here prints by the macros that panic when nobody listens; see [`say`].
+//! Nothing here uses the printing macros, which panic if standard error is closed; see [`say`].
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod arguments;
 pub mod bounded;
 pub mod bus;
 pub mod cksum;

@@ -1,9 +1,10 @@
-//! The exclusive lock: one launch at a time among those that share a lock file, whoever starts them and how.
+//! The exclusive lock: only one of the services that share a lock file can run, however it is started.
 //!
-//! It is `flock(2)`, so that a shell's `flock -n` sees it too. The file holds a record of who has the lock;
-//! an empty file was released in order. Everybody who may take the lock may write the record, so that it counts only as
-//! far as the kernel confirms it ([`proc_locks`], [`leftovers`]). The file is never removed, and its directory never made: `tmpfiles.d`
-//! does both parts of that, because a lock file that is replaced lets two holders in.
+//! It is a `flock(2)`, which also works with a shell's `flock -n`. The file contains a record of the holder,
+//! and is empty after an orderly release. Any user who may take the lock may write the record, so it counts
+//! only as far as the kernel confirms it ([`proc_locks`], [`leftovers`]). This never removes the file or
+//! creates its directory, which `tmpfiles.d` does, because two processes could hold the lock if the file were
+//! replaced.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -20,38 +21,38 @@ use crate::holder::Holder;
 use crate::table::Table;
 use crate::{leftovers, proc_locks, processes};
 
-/// Who may write the record: the unit's user and the developers of its group, whoever came first.
+/// The unit's user and its group may write the record, whoever creates the file.
 const MODE: u32 = 0o664;
 
-/// How often we look again at a lock that somebody has without having said who, and how long we wait before
-/// that: all together less than a person notices.
+/// How often and at which interval to retry a held lock without a record; in total too short to notice.
 const LOOKS: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// A held lock. Dropping it empties the record and releases it.
+/// A held lock. Dropping it clears the record and releases the lock.
 #[derive(Debug)]
 pub struct Lock(File);
 
-/// What a look at the lock shows.
+/// The state of a lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
-    /// Nobody has it, and nobody was killed while having it.
+    /// Free, and no killed holder left processes behind.
     Free,
-    /// Someone has it; without a record it is no run_stack.
+    /// Held; without a record, by an unknown program.
     Held(Option<Holder>),
-    /// The holder was killed, and these of its processes still run; a negative number is a process group.
+    /// The holder was killed, and these processes of it are still running; a negative number is a process
+    /// group.
     Left(Holder, Vec<i32>),
 }
 
 impl Lock {
-    /// Takes the lock for `holder` or says who has it.
+    /// Takes the lock for `holder`, or returns an error that names the current holder.
     pub fn acquire(table: &Table, path: &Path, holder: &Holder) -> Result<Lock, Failure> {
         let mut seen = Seen::Free;
         for _ in 0..LOOKS {
             let file = open(path)?;
             if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-                // A look takes the lock for a moment. Who has it and has left no record may be about to: it is still
-                // looking for what a killed one left, and will write the record or give up.
+                // Checking a lock takes it for a moment. A holder without a record may also be about to write
+                // it, after looking for leftover processes.
                 seen = Seen::Held(confirmed(table, path, &file));
                 if let Seen::Held(Some(_)) = seen {
                     break;
@@ -60,8 +61,7 @@ impl Lock {
                 sleep(PAUSE);
                 continue;
             }
-            // Somebody may have replaced the file between opening and locking it; that lock would be worth
-            // nothing.
+            // If the file was replaced between opening and locking it, the lock is worthless.
             if !same_file(&file, path) {
                 seen = Seen::Free;
                 continue;
@@ -73,11 +73,11 @@ impl Lock {
             write(&file, &holder.to_string()).map_err(|e| {
                 let todo = match e.kind() {
                     io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                        "make room on its file system"
+                        "free space on its file system"
                     }
-                    _ => "look after its file system",
+                    _ => "check its file system",
                 };
-                let why = format!("cannot write who holds the lock: {}", reason(&e));
+                let why = format!("cannot write the lock record: {}", reason(&e));
                 Failure::failed(format!("`{}`: {why}: {todo}", path.display()))
             })?;
             return Ok(Lock(file));
@@ -85,11 +85,11 @@ impl Lock {
         Err(refusal(path, &seen))
     }
 
-    /// Does something while nobody holds the lock and no killed one has left processes; says whether it did. A start
-    /// that comes meanwhile waits for the moment that this takes.
+    /// Calls `act` if the lock is free and no leftover processes run; returns whether it did. A start that
+    /// comes meanwhile waits.
     pub fn while_free(table: &Table, path: &Path, act: impl FnOnce()) -> Result<bool, Failure> {
         let file = open_to_read(path)?;
-        // Others look too, which takes them a moment.
+        // Other processes may be checking the lock at the same time.
         let has_shared = (0..LOOKS).any(|look| {
             sleep(if look == 0 { Duration::ZERO } else { PAUSE });
             flock(&file, FlockOperation::NonBlockingLockShared).is_ok()
@@ -108,7 +108,7 @@ impl Drop for Lock {
     }
 }
 
-/// Looks who has the lock without taking it from anybody, with nothing but permission to read the file.
+/// Returns the state of a lock without blocking anybody; needs only read permission.
 pub fn look(table: &Table, path: &Path) -> Result<Seen, Failure> {
     if matches!(path.try_exists(), Ok(false)) {
         return Ok(Seen::Free);
@@ -119,7 +119,7 @@ pub fn look(table: &Table, path: &Path) -> Result<Seen, Failure> {
         sleep(if look == 0 { Duration::ZERO } else { PAUSE });
         seen = match flock(&file, FlockOperation::NonBlockingLockShared) {
             Ok(()) if is_alone(&file) => return Ok(left_by(table, path, &file)),
-            // As in `acquire`: it may be another look, or the record may be about to be written.
+            // As in `acquire`: another process may be checking the lock, or about to write its record.
             Ok(()) | Err(Errno::WOULDBLOCK) => Seen::Held(confirmed(table, path, &file)),
             Err(e) => return Err(cannot_open(path, &e.into())),
         };
@@ -130,19 +130,20 @@ pub fn look(table: &Table, path: &Path) -> Result<Seen, Failure> {
     Ok(seen)
 }
 
-/// Whether nobody shares the lock that we share: then it can be had alone for a moment. Otherwise it is lost.
+/// Returns whether no other process shares the lock, by taking it exclusively for a moment. Otherwise the
+/// lock is lost.
 fn is_alone(file: &File) -> bool {
     flock(file, FlockOperation::NonBlockingLockExclusive).is_ok()
         && flock(file, FlockOperation::NonBlockingLockShared).is_ok()
 }
 
 impl Seen {
-    /// For a person; `None` when the lock is free.
+    /// Describes the holder for people; `None` if the lock is free.
     pub fn describe(&self) -> Option<String> {
         match self {
             Seen::Free => None,
             Seen::Held(Some(holder)) => Some(holder.describe()),
-            Seen::Held(None) => Some("a program that left no record".to_owned()),
+            Seen::Held(None) => Some("an unknown program".to_owned()),
             Seen::Left(holder, pids) => {
                 Some(format!("{}, killed, has left processes running: {}", holder.describe(), list(pids)))
             }
@@ -152,7 +153,10 @@ impl Seen {
 
 fn refusal(path: &Path, seen: &Seen) -> Failure {
     let Some(shown) = seen.describe() else {
-        return Failure::refused(format!("`{}`: too many want it at once: try again", path.display()));
+        return Failure::refused(format!(
+            "`{}`: too many programs are trying to take this lock: try again",
+            path.display()
+        ));
     };
     let todo = match seen {
         Seen::Left(_, pids) => end_them(pids),
@@ -161,10 +165,10 @@ fn refusal(path: &Path, seen: &Seen) -> Failure {
     Failure::refused(format!("`{}`: held by {shown}: {todo}", path.display()))
 }
 
-/// What to do with processes that a killed one has left. A group is no more than a guess, and nobody is told to end it.
+/// Returns what to do about leftover processes. A group is only a guess, so no command is suggested for it.
 pub fn end_them(pids: &[i32]) -> String {
     if pids.iter().any(|pid| *pid < 0) {
-        "wait until they have ended, or ask the user who has started them".to_owned()
+        "wait until they have ended, or ask the user who started them".to_owned()
     } else {
         format!("wait until they have ended, or end them with `kill -INT {}`", list(pids))
     }
@@ -180,27 +184,27 @@ fn open_to_read(path: &Path) -> Result<File, Failure> {
     file.map_err(|e| cannot_open(path, &e)).and_then(|file| regular(path, file))
 }
 
-/// The file, unless it is something that keeps no record, such as a pipe.
+/// Returns an error unless the file is a regular file.
 fn regular(path: &Path, file: File) -> Result<File, Failure> {
     if file.metadata().is_ok_and(|m| m.is_file()) {
         return Ok(file);
     }
-    let todo = "remove what is there while nothing runs";
-    Err(Failure::configuration(format!("`{}`: it is no regular file: {todo}", path.display())))
+    let todo = "remove it while no service is running";
+    Err(Failure::configuration(format!("`{}`: not a regular file: {todo}", path.display())))
 }
 
 fn open(path: &Path) -> Result<File, Failure> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
     let mut options = OpenOptions::new();
     options.read(true).write(true).custom_flags(flags);
-    // Without O_CREAT first: with `fs.protected_regular` that is refused for a file of another user.
+    // First without O_CREAT, which `fs.protected_regular` forbids for another user's file.
     match options.open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         other => return other.map_err(|e| cannot_open(path, &e)).and_then(|file| regular(path, file)),
     }
     match options.create_new(true).mode(MODE).open(path) {
         Ok(file) => {
-            // Whatever the umask of the first user is, the next may be another one.
+            // Whatever the umask is, another user may need the file next.
             let _ = file.set_permissions(PermissionsExt::from_mode(MODE));
             Ok(file)
         }
@@ -215,22 +219,22 @@ fn open(path: &Path) -> Result<File, Failure> {
 fn cannot_open(path: &Path, error: &io::Error) -> Failure {
     let directory = path.parent().map(PathBuf::from).unwrap_or_default();
     let todo = match error.kind() {
-        io::ErrorKind::NotFound => "make its directory with `systemd-tmpfiles --create` as root".to_owned(),
+        io::ErrorKind::NotFound => "create its directory: run `systemd-tmpfiles --create` as root".to_owned(),
         io::ErrorKind::PermissionDenied => {
             format!(
-                "run it as the unit's user, or as a member of the group that owns `{}`",
+                "run this as the unit's user, or as a member of the group that owns `{}`",
                 directory.display()
             )
         }
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::StorageFull => {
-            format!("the file system of `{}` must be writable", directory.display())
+            format!("make the file system of `{}` writable", directory.display())
         }
-        _ => "it must be a regular file: remove what is there while nothing runs".to_owned(),
+        _ => "must be a regular file: remove it while no service is running".to_owned(),
     };
     Failure::configuration(format!("`{}`: {}: {todo}", path.display(), reason(error)))
 }
 
-/// Whether `path` still names the open file.
+/// Returns whether `path` still names the open file.
 fn same_file(file: &File, path: &Path) -> bool {
     match (file.metadata(), std::fs::symlink_metadata(path)) {
         (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
@@ -238,7 +242,7 @@ fn same_file(file: &File, path: &Path) -> bool {
     }
 }
 
-/// What the record of a free lock means.
+/// Interprets the record of a free lock.
 fn left_by(table: &Table, path: &Path, file: &File) -> Seen {
     let Some((holder, unit)) = record(table, path, file) else { return Seen::Free };
     let owner = file.metadata().map_or(0, |m| m.uid());
@@ -248,8 +252,8 @@ fn left_by(table: &Table, path: &Path, file: &File) -> Seen {
     }
 }
 
-/// The holder that the record names, if the kernel says so too: the process holds a lock on this file, it is still the
-/// same one, and runs our program. Whether systemd started it, its control group tells.
+/// Returns the holder in the record if the kernel confirms it: the process holds a lock on this file, is the
+/// same process, and runs run_stack. Its control group tells whether systemd started it.
 fn confirmed(table: &Table, path: &Path, file: &File) -> Option<Holder> {
     let (mut holder, _) = record(table, path, file)?;
     if !proc_locks::find(file).contains(&holder.pid) || !holder.lives() || !holder.is_launch() {
@@ -260,8 +264,7 @@ fn confirmed(table: &Table, path: &Path, file: &File) -> Option<Holder> {
     Some(holder)
 }
 
-/// What the file says, and the unit of the service that it names. It may be a killed one's record, and the holder another
-/// one without any; or anything else that somebody has written.
+/// Returns the record and the unit of its service. The record may be from a killed holder, or forged.
 fn record<'t>(table: &'t Table, path: &Path, file: &File) -> Option<(Holder, &'t str)> {
     let mut bytes = [0; 1024];
     let length = file.read_at(&mut bytes, 0).ok()?;
@@ -270,7 +273,8 @@ fn record<'t>(table: &'t Table, path: &Path, file: &File) -> Option<(Holder, &'t
     Some((holder, unit))
 }
 
-/// In this order nobody reads an empty record meanwhile: of two records in the file the first one counts.
+/// In this order, the record is never empty in between: if the file contains two records, the first one
+/// counts.
 fn write(file: &File, record: &str) -> io::Result<()> {
     file.write_all_at(record.as_bytes(), 0)?;
     file.set_len(record.len() as u64)

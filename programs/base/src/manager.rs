@@ -1,8 +1,8 @@
-//! Asks systemd about a unit: one property at a time, over the system's D-Bus.
+//! Reads properties of units from systemd over D-Bus.
 //!
-//! A D-Bus library would be larger than everything else in here, and `systemctl` costs more than a launch;
-//! two calls with strings in and one value out need neither. Only the system manager is asked, and it is
-//! never told anything.
+//! A D-Bus library would be larger than the rest of this crate, and `systemctl` takes longer than a launch.
+//! Two calls with strings as arguments and one value as result need neither. This only reads from the system
+//! manager.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -11,33 +11,33 @@ use std::time::Duration;
 
 use crate::bus::unit_path;
 
-/// A manager that takes longer is not asked again.
+/// Time limit for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Larger than any answer to these questions.
+/// Limit for the size of an answer.
 const LONGEST: u32 = 1 << 16;
 
-/// Says where the bus is, as for every program that uses it.
+/// The usual variable for the address of the bus.
 const ADDRESS: &str = "DBUS_SYSTEM_BUS_ADDRESS";
 
-/// A connection to the bus.
+/// A connection to the system bus.
 #[derive(Debug)]
 pub struct Manager {
     stream: UnixStream,
     serial: u32,
 }
 
-/// What a property holds.
+/// The value of a property.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// Of type `s`.
+    /// Type `s`.
     Text(String),
-    /// Of type `u`.
+    /// Type `u`.
     Number(u32),
 }
 
 impl Manager {
-    /// Connects; `None` where systemd is not what runs this machine.
+    /// Connects; returns `None` where systemd is not running.
     pub fn connect() -> io::Result<Option<Manager>> {
         let address = std::env::var(ADDRESS).ok();
         let path = address.as_deref().and_then(|a| a.strip_prefix("unix:path=")?.split([',', ';']).next());
@@ -52,7 +52,7 @@ impl Manager {
         Ok(Some(manager))
     }
 
-    /// `ActiveState` of a unit: `active`, `inactive`, `failed`, …
+    /// Returns `ActiveState` of a unit: `active`, `inactive`, `failed`, …
     pub fn active_state(&mut self, unit: &str) -> io::Result<String> {
         match self.property(unit, "org.freedesktop.systemd1.Unit", "ActiveState")? {
             Value::Text(state) => Ok(state),
@@ -60,7 +60,7 @@ impl Manager {
         }
     }
 
-    /// The main process of a service, if it has one.
+    /// Returns the main process of a service, if it has one.
     pub fn main_pid(&mut self, unit: &str) -> io::Result<Option<i32>> {
         match self.property(unit, "org.freedesktop.systemd1.Service", "MainPID")? {
             Value::Number(pid) => Ok(i32::try_from(pid).ok().filter(|pid| *pid > 0)),
@@ -81,17 +81,17 @@ impl Manager {
         }
     }
 
-    /// Says who we are, which the kernel confirms, and asks for a name, without which the bus passes nothing
-    /// on. All of it goes out at once, because waiting for each answer takes longer than everything else here.
+    /// Authenticates, which the kernel confirms, and requests a name, without which the bus forwards nothing.
+    /// Sends everything at once, because waiting for each answer would take longer than everything else.
     fn greet(&mut self) -> io::Result<()> {
         let uid = rustix::process::geteuid().as_raw().to_string();
         let hex: String = uid.bytes().map(|b| format!("{b:02x}")).collect();
         let mut greeting = format!("\0AUTH EXTERNAL {hex}\r\nBEGIN\r\n").into_bytes();
         let bus = "org.freedesktop.DBus";
-        // Nobody waits for the answer to this: with our name in it, it is one of the messages passed over.
+        // The answer to this is skipped like other messages.
         greeting.extend(self.message((bus, "/org/freedesktop/DBus", bus), "Hello", &[]));
         self.stream.write_all(&greeting)?;
-        // One byte at a time: what follows the line is the first message's.
+        // Read byte by byte: the bytes after the line belong to the first message.
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") && line.len() < 512 {
             let mut byte = [0];
@@ -101,11 +101,11 @@ impl Manager {
         if line.starts_with(b"OK ") {
             Ok(())
         } else {
-            Err(io::Error::new(io::ErrorKind::PermissionDenied, "this user is unknown to the bus"))
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, "the bus rejected this user"))
         }
     }
 
-    /// Calls a method of (destination, path, interface) and gives the body of the answer.
+    /// Calls a method of (destination, path, interface) and returns the body of the answer.
     fn call(&mut self, to: (&str, &str, &str), member: &str, body: &[u8]) -> io::Result<Vec<u8>> {
         let message = self.message(to, member, body);
         self.stream.write_all(&message)?;
@@ -116,7 +116,7 @@ impl Manager {
         }
     }
 
-    /// A call as it is sent; from now on its answer is the one that is waited for.
+    /// Encodes a call; its answer is the one to wait for.
     fn message(&mut self, to: (&str, &str, &str), member: &str, body: &[u8]) -> Vec<u8> {
         self.serial += 1;
         let (destination, path, interface) = to;
@@ -135,14 +135,14 @@ impl Manager {
         message.0
     }
 
-    /// Reads one message: the body if it answers our last call, nothing if it is about something else.
+    /// Reads one message; returns its body if it answers the last call.
     fn answer(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut head = [0; 16];
         self.stream.read_exact(&mut head)?;
         let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
         let (body, fields) = (number(4), number(12));
         if head[0] != b'l' || body > LONGEST || fields > LONGEST {
-            return Err(unexpected("a message of another kind"));
+            return Err(unexpected("a message of another type"));
         }
         let mut fields = vec![0; fields.next_multiple_of(8) as usize];
         self.stream.read_exact(&mut fields)?;
@@ -159,7 +159,7 @@ impl Manager {
     }
 }
 
-/// The serial of the call that a message answers: header field 5, of type `u`.
+/// Returns the serial of the call that a message answers: header field 5, type `u`.
 fn reply_serial(fields: &[u8]) -> Option<u32> {
     let mut fields = Reader(fields, 0);
     loop {
@@ -179,7 +179,7 @@ fn unexpected(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("unexpected answer: {what}"))
 }
 
-/// Values in the order and alignment of the protocol.
+/// Encodes values with the alignment of the protocol.
 #[derive(Default)]
 struct Writer(Vec<u8>);
 
@@ -201,7 +201,7 @@ impl Writer {
         made
     }
 
-    /// A header field of type `s` or `o`, which look alike.
+    /// Encodes a header field of type `s` or `o`, which have the same format.
     fn field(mut self, code: u8, kind: u8, text: &str) -> Writer {
         self.align(8);
         self.0.extend_from_slice(&[code, 1, kind, 0]);
@@ -217,7 +217,7 @@ impl Writer {
     }
 }
 
-/// The reverse; the number is the position.
+/// Decodes values; the number is the position.
 struct Reader<'a>(&'a [u8], usize);
 
 impl<'a> Reader<'a> {

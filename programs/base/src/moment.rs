@@ -1,26 +1,26 @@
-//! Points in time as people and programs both read them: `2026-11-20T10:17:03Z`.
+//! Times in the format `2026-11-20T10:17:03Z`.
 
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::date::Date;
 
-/// Returns the present moment.
+/// Returns the current time.
 pub fn now() -> String {
     utc(clock_gettime(ClockId::Realtime).tv_sec)
 }
 
-/// Tells whether a text looks like a moment, and so can be shown to anybody.
+/// Returns whether a text has this format, and so is safe to display.
 pub fn is_one(text: &str) -> bool {
     (1..=32).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit() || "-:.TZ".contains(c))
 }
 
-/// Formats microseconds since 1970, with all six digits of the fraction.
+/// Formats microseconds since 1970.
 pub fn precise(microseconds: u64) -> String {
     let whole = utc(i64::try_from(microseconds / 1_000_000).unwrap_or_default());
     format!("{}.{:06}Z", whole.trim_end_matches('Z'), microseconds % 1_000_000)
 }
 
-/// Returns the start of a day such as `2026-11-20`, in seconds since 1970.
+/// Returns the seconds since 1970 at the start of a date such as `2026-11-20`.
 pub fn day(date: &str) -> Option<u64> {
     Date::parse(date).map(Date::epoch)
 }

@@ -1,8 +1,8 @@
-//! Tells the service manager how far we are, over the socket it named in `NOTIFY_SOCKET`.
+//! Sends notifications to the service manager, over the socket in `NOTIFY_SOCKET`.
 //!
-//! Each message goes with a barrier: the manager closes the pipe it was sent once it has read everything
-//! before. Without that, a message whose sender exits at once may be lost, because the manager can no longer
-//! tell whose it was. Nothing here fails a launch: who does not listen is not told.
+//! Each message comes with a barrier: the manager closes a pipe once it has read everything before. Without
+//! the barrier, a message from a process that exits at once could be lost, because the manager could not
+//! identify its sender. Errors are ignored, so that a launch does not fail because of them.
 
 use std::ffi::OsStr;
 use std::io::IoSlice;
@@ -18,50 +18,50 @@ use rustix::net::{
 };
 use rustix::pipe::{PipeFlags, pipe_with};
 
-/// How long we wait for the manager to confirm; it is busy, not gone, if it takes longer.
+/// Time limit for the confirmation; a manager that takes longer is busy.
 const CONFIRMATION: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 
-/// How long a message may wait for a place in the manager's queue.
+/// Time limit for a place in the manager's queue.
 const QUEUE: Duration = Duration::from_secs(2);
 
-/// Where to send messages; perhaps nowhere.
+/// The socket, if there is one.
 #[derive(Debug)]
 pub struct Notifier(Option<(OwnedFd, SocketAddrUnix)>);
 
 impl Notifier {
-    /// The manager's socket, if `NOTIFY_SOCKET` names one: a path, or `@` and an abstract name.
+    /// Opens the socket in `NOTIFY_SOCKET`: a path, or `@` and an abstract name.
     pub fn from_environment() -> Notifier {
         let name = std::env::var_os("NOTIFY_SOCKET");
         Notifier(name.as_deref().and_then(address).and_then(|address| {
             let flags = SocketFlags::CLOEXEC;
             let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None).ok()?;
-            // A manager that hangs reads nothing, and its queue is short.
+            // A hanging manager reads nothing, and its queue is short.
             sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(QUEUE)).ok()?;
             Some((socket, address))
         }))
     }
 
-    /// `READY=1`, with a line for people.
+    /// Sends `READY=1` and a status text.
     pub fn ready(&self, status: &str) {
         self.send(&format!("READY=1\nSTATUS={status}"));
     }
 
-    /// A line for people.
+    /// Sends a status text.
     pub fn status(&self, status: &str) {
         self.send(&format!("STATUS={status}"));
     }
 
-    /// The launch has ended, and we are on our way out; with a line for people.
+    /// Sends `STOPPING=1` and a status text, after the launch has ended.
     pub fn stopping(&self, status: &str) {
         self.send(&format!("STOPPING=1\nSTATUS={status}"));
     }
 
-    /// Assignments, one a line; waits until the manager has confirmed them.
+    /// Sends assignments, one per line, and waits for the confirmation.
     pub fn send(&self, message: &str) {
         drop(self.begin(message));
     }
 
-    /// Assignments likewise, for a sender that lives on: it need not wait at once, only before it ends.
+    /// Sends assignments without waiting, for a process that keeps running.
     pub fn begin(&self, message: &str) -> Option<Unconfirmed> {
         let (socket, address) = self.0.as_ref()?;
         let plain = &mut SendAncillaryBuffer::default();
@@ -78,14 +78,14 @@ impl Notifier {
     }
 }
 
-/// A message that the manager may not have read yet. Dropping it waits for that, within bounds.
+/// A message that the manager may not have read yet. Dropping it waits for the confirmation.
 #[derive(Debug)]
 #[must_use = "dropped at once, it is waited for"]
 pub struct Unconfirmed(OwnedFd);
 
 impl Drop for Unconfirmed {
     fn drop(&mut self) {
-        // Signals are blocked, so that this is cut short by nothing; they wait for their turn.
+        // Signals are blocked and do not interrupt this.
         let _ = poll(&mut [PollFd::new(&self.0, PollFlags::empty())], Some(&CONFIRMATION));
     }
 }
@@ -94,7 +94,8 @@ fn address(name: &OsStr) -> Option<SocketAddrUnix> {
     match name.as_bytes() {
         [b'@', rest @ ..] => SocketAddrUnix::new_abstract_name(rest).ok(),
         path @ [b'/', ..] => SocketAddrUnix::new(path).ok(),
-        // systemd can also name a `vsock:` address: the host of a virtual machine is no one we report to.
+        // systemd also supports `vsock:` addresses, for the host of a virtual machine, which is not needed
+        // here.
         _ => None,
     }
 }

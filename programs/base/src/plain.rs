@@ -1,30 +1,31 @@
-//! Text that others wrote, on its way to a terminal: nothing of it moves the cursor, hides, turns round what is beside it,
-//! or ends a line that is not its own. A process may call itself, say of its state, and log, whatever it likes; and who
-//! reads that is an administrator.
+//! Displays text from other users safely: it cannot move the cursor, hide or reverse neighboring text, or
+//! start a new line. A process can choose its name, status text and log lines freely, and an administrator
+//! reads them.
 //!
-//! Everything that a program of ours writes for people goes through [`Plain`]:
+//! All text that our programs write for people goes through [`Plain`]:
 //!
-//! | where | what others wrote in it |
+//! | where | text from others |
 //! |---|---|
-//! | `say.rs`: every line on standard error | paths, names, environment variables, lines of `custom.toml`, answers of servers |
-//! | `rovi/screen.rs`: everything in a colour | log lines, reasons, warnings |
-//! | `rovi/status.rs` | names of processes, session file, status text, descriptions, the lock's record |
-//! | `rovi/outcome.rs`, `rovi/doctor.rs`, `rovi/list.rs` | what systemd and a guard answer, paths, values of variables |
-//! | `show.rs` (`run_stack --list`, `--busy`; `--print` and `--export` at a terminal) | the lock's record, the environment |
-//! | `bin/first-boot.rs`, `first_boot/notice.rs` | lines of `custom.toml`: of `check`, and in the list beside it |
-//! | `xtask/src/main.rs`, `crates/catalog/src/finding.rs` | names in packages, images, archives, repositories, and what tools say of them |
+//! | `say.rs`: every line on standard error | paths, names, environment variables, lines of `custom.toml`, responses of servers |
+//! | `rovi/src/cli/screen.rs`: all colored text | log lines, reasons, warnings |
+//! | `rovi/src/cli/status.rs` | names of processes, session file, status text, descriptions, the lock's record |
+//! | `rovi/src/cli/{outcome,doctor,list}.rs` | answers of systemd and a guard, paths, values of variables |
+//! | `run_stack/src/show.rs` (`--list`, `--busy`; `--print` and `--export` on a terminal) | the lock's record, the environment |
+//! | `first-boot/src/{main,notice}.rs` | lines of `custom.toml`, in `check` and in the list of errors |
+//! | `xtask/src/main.rs`, `crates/catalog/src/finding.rs` | names in packages, images, archives, repositories, and messages of tools |
 //!
-//! What is for programs is exact: JSON, where [`json`] writes such characters as `\u` and four digits; `--print` and
-//! `--export` into a pipe; a command's output through `notify-helper`. `rovi logs` is journalctl, which does it itself.
+//! Output for programs is exact: JSON, in which [`json`] escapes such characters; `--print` and `--export`
+//! into a pipe; a command's output through `notify-helper`. `rovi logs` is journalctl, which escapes them
+//! itself.
 
 use std::fmt::{self, Display, Write};
 
 use serde::Serialize;
 
-/// What stands for a character that is not shown.
+/// Replacement for a character that is not shown.
 const INSTEAD: char = '\u{fffd}';
 
-/// Shows a text without what a terminal or a reader could be deceived by.
+/// Displays a text without characters that could manipulate a terminal or deceive a reader.
 #[derive(Debug, Clone, Copy)]
 pub struct Plain<T>(pub T);
 
@@ -48,8 +49,9 @@ impl Write for Filter<'_, '_> {
     }
 }
 
-/// Whether a character does more than show itself: every control character except the tab (line feeds included),
-/// and characters that change the direction of text, end lines or paragraphs, join others, have no width or tag a language.
+/// Returns whether a character is dangerous: every control character except the tab (including line feeds),
+/// and characters that change the direction of text, end lines or paragraphs, join others, have no width or
+/// tag a language.
 pub fn deceives(character: char) -> bool {
     let hidden = matches!(
         character,
@@ -73,14 +75,14 @@ pub fn deceives(character: char) -> bool {
     hidden || (character.is_control() && character != '\t')
 }
 
-/// Writes an object on one line, every value exact, and the line as harmless as any: JSON itself only escapes what is below
-/// the blank.
+/// Formats an object as one line of JSON with exact values and without dangerous characters: JSON itself
+/// escapes only those below the space.
 pub fn json(object: &impl Serialize) -> serde_json::Result<String> {
     let line = serde_json::to_string(object)?;
     let mut out = String::with_capacity(line.len());
     for character in line.chars() {
         if deceives(character) {
-            // Only within a text is there any.
+            // Such characters occur only inside strings.
             for unit in character.encode_utf16(&mut [0; 2]) {
                 let _ = write!(out, "\\u{unit:04x}");
             }
@@ -95,7 +97,7 @@ pub fn json(object: &impl Serialize) -> serde_json::Result<String> {
 mod tests {
     use super::{Plain, deceives, json};
 
-    /// Each of these has deceived somebody somewhere.
+    /// Each of these has been used in an attack.
     const HOSTILE: &str = "a\x1b]0;owned\x07b\x1b[2Jc\r\nd\x7fe\u{9b}31mf\u{202e}g\u{2066}h\u{200b}i\u{2028}j\u{feff}k\u{e0041}l\u{61c}m";
 
     #[test]

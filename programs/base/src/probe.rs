@@ -1,4 +1,5 @@
-//! What can be asked about a service, read from the command line.
+//! Probes: checks of a service, written as `KIND:VALUE` on the command line or in a catalog. The catalog and
+//! `notify-helper` share this parser, so that the catalog rejects what the program would reject.
 
 pub mod line;
 pub mod options;
@@ -11,50 +12,49 @@ use self::line::Line;
 use self::port::Port;
 use self::request::Request;
 
-/// A question with the answers yes and no.
+/// A check of a service that passes or fails.
 #[derive(Debug)]
 pub enum Probe {
-    /// Does the service listen on this port?
+    /// The service listens on this port.
     Tcp(Port),
-    /// Is the service connected to this port of somebody?
+    /// The service has a connection to this remote port.
     Connected(Port),
-    /// Does the service listen on this socket?
+    /// The service listens on the Unix socket at this path.
     Unix(String),
-    /// Does this address answer as it should?
+    /// This HTTP request gets the expected response.
     Http(Request),
-    /// Does this file exist?
+    /// This file exists.
     File(PathBuf),
-    /// Has a line of the output matched?
+    /// A line of the service's output matched.
     Log(Line),
-    /// Does this command succeed?
+    /// This command succeeds.
     Exec(String),
 }
 
 impl Probe {
-    /// Reads `KIND:WHAT`; the error says why not.
+    /// Parses `KIND:VALUE`; an error says why the probe is invalid.
     pub fn parse(text: &str) -> Result<Probe, String> {
-        let (kind, of) = text.split_once(':').unwrap_or((text, ""));
+        let (kind, value) = text.split_once(':').unwrap_or((text, ""));
         let known = ["tcp", "connected", "unix", "http", "https", "file", "log", "exec"].contains(&kind);
-        if !known || of.is_empty() {
-            return Err(
-                "tcp:[HOST:]PORT, connected:[HOST:]PORT, unix:PATH, http:URL, file:PATH, log:REGEX, exec:COMMAND are known"
-                    .into()
-            );
+        if !known || value.is_empty() {
+            let forms = "expected tcp:[HOST:]PORT, connected:[HOST:]PORT, unix:PATH, http:URL, file:PATH, log:REGEX or \
+                         exec:COMMAND";
+            return Err(forms.into());
         }
-        let port = || Port::parse(of).ok_or("it is no port, with or without an address before it");
+        let port = || Port::parse(value).ok_or("expected PORT or HOST:PORT");
         Ok(match kind {
             "tcp" => Probe::Tcp(port()?),
             "connected" => Probe::Connected(port()?),
-            "unix" => Probe::Unix(of.to_owned()),
-            "http" => Probe::Http(Request::parse(of)?),
-            "https" => return Err("TLS is not spoken: probe a plain http address, or use exec:curl".into()),
-            "file" => Probe::File(of.into()),
-            "log" => Probe::Log(Line::parse(of)?),
-            _ => Probe::Exec(of.to_owned()),
+            "unix" => Probe::Unix(value.to_owned()),
+            "http" => Probe::Http(Request::parse(value)?),
+            "https" => return Err(request::NO_HTTPS.into()),
+            "file" => Probe::File(value.into()),
+            "log" => Probe::Log(Line::parse(value)?),
+            _ => Probe::Exec(value.to_owned()),
         })
     }
 
-    /// What is waited for, for a person.
+    /// Returns the noun phrase that completes "waiting for …".
     pub fn name(&self) -> String {
         match self {
             Probe::Tcp(port) if port.hosts.is_empty() => format!("port {}", port.name),
@@ -63,7 +63,7 @@ impl Probe {
             Probe::Unix(path) => format!("socket {path}"),
             Probe::Http(request) => request.name.clone(),
             Probe::File(path) => format!("file {}", path.display()),
-            Probe::Log(line) => format!("a line of output like {}", line.as_str()),
+            Probe::Log(line) => format!("an output line that matches {}", line.as_str()),
             Probe::Exec(command) => format!("command {command}"),
         }
     }

@@ -1,20 +1,20 @@
-//! Who holds a `flock(2)` on a file, in the kernel's words. What stands in a lock file is anybody's who may write it;
-//! `/proc/locks` names the process that took each lock.
+//! Finds the holders of a `flock(2)` in `/proc/locks`. The content of a lock file proves nothing, because
+//! several users may write it; the kernel names the process that took each lock.
 
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 
-/// Finds the processes that hold a lock on the open file, to themselves or shared. There is none where the kernel shows
-/// no locks, or where their processes have other numbers than here.
+/// Returns the processes that hold an exclusive or shared lock on the open file. Empty where the kernel does
+/// not show locks, or where the processes have other IDs in their own namespace.
 pub fn find(file: &File) -> Vec<i32> {
     let name = name(file);
     let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
     locks.lines().filter_map(|line| parse(line, name.as_deref()?)).collect()
 }
 
-/// Reads a line such as `3: FLOCK  ADVISORY  WRITE 4711 00:1a:802 0 EOF`. Where a process waits, `->` comes before the
-/// kind.
+/// Parses a line such as `3: FLOCK  ADVISORY  WRITE 4711 00:1a:802 0 EOF`. `->` before the kind marks a
+/// waiting process.
 fn parse(line: &str, name: &str) -> Option<i32> {
     let words: Vec<&str> = line.split_whitespace().collect();
     match words[..] {
@@ -23,8 +23,8 @@ fn parse(line: &str, name: &str) -> Option<i32> {
     }
 }
 
-/// Returns the name under which `/proc/locks` lists the file. Its device is that of the mounted file system, which `stat` does not show for
-/// all of them (overlayfs, btrfs).
+/// Returns the name of the file in `/proc/locks`. Its device is that of the mounted file system, which `stat`
+/// does not show for overlayfs and btrfs.
 fn name(file: &File) -> Option<String> {
     let metadata = file.metadata().ok()?;
     let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd())).unwrap_or_default();
@@ -36,7 +36,7 @@ fn name(file: &File) -> Option<String> {
     Some(format!("{major:02x}:{minor:02x}:{inode}"))
 }
 
-/// The device of a mount.
+/// Returns the device of a mount.
 fn device(mount: &str) -> Option<(u32, u32)> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
     let device = mounts.lines().find_map(|line| {

@@ -1,5 +1,5 @@
-//! The process tree as `/proc` shows it: a snapshot that is never quite consistent, so whoever must reach
-//! everyone looks until a look finds nobody new.
+//! The process tree from `/proc`. A snapshot is never quite consistent, so callers that must reach all
+//! processes repeat until no new one appears.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -7,52 +7,52 @@ use std::os::unix::ffi::OsStrExt;
 
 use rustix::process::Pid;
 
-/// One process at the time of the look.
+/// A process at the time of the snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Process {
-    /// Its number.
+    /// Process ID.
     pub pid: i32,
-    /// Its parent's number; a subreaper's once the parent is gone.
+    /// ID of the parent; of a subreaper after the parent has ended.
     pub parent: i32,
-    /// Its process group: what a terminal's Ctrl-C reaches.
+    /// Process group, which a terminal's Ctrl-C reaches.
     pub group: i32,
-    /// Start time in clock ticks since boot: tells it from a later process of the same number.
+    /// Start time in clock ticks since boot, which distinguishes it from a later process with the same ID.
     pub started: u64,
-    /// It has ended, and its parent has not asked yet.
+    /// The process has ended, but its parent has not reaped it.
     pub zombie: bool,
 }
 
-/// The process of that number, if there is one and we may see it.
+/// Returns a process by ID, if it exists and is visible.
 pub fn process(pid: i32) -> Option<Process> {
-    // One read gives the whole line. Where many processes run, asking for more than once per process shows.
+    // One read returns the whole line; more reads per process would be slow with many processes.
     let mut line = [0; 1024];
     let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut line).ok()?;
     parse(pid, &line[..length])
 }
 
-/// This process.
+/// Returns the ID of this process.
 pub fn this() -> i32 {
     rustix::process::getpid().as_raw_nonzero().get()
 }
 
-/// The systemd that started this very process: its number, or `None` when a person or their program did.
+/// Returns the ID of the systemd that started this process, or `None` if another process did.
 ///
-/// `INVOCATION_ID` and `NOTIFY_SOCKET` are inherited, by every shell of a graphical session for one;
-/// `SYSTEMD_EXEC_PID` names the process that systemd executed. systemd before 248 does not set it: a launch
-/// is then taken for one by hand, which reads the same environment file once more.
+/// Every process below a service inherits `INVOCATION_ID` and `NOTIFY_SOCKET`, but `SYSTEMD_EXEC_PID` names
+/// the process that systemd executed. systemd before 248 does not set it; then a launch counts as one by
+/// hand, which only reads the same environment file again.
 pub fn manager_pid() -> Option<i32> {
     let executed = std::env::var("SYSTEMD_EXEC_PID").ok()?.parse::<i32>().ok()?;
     let parent = rustix::process::getppid().map_or(0, |p| p.as_raw_nonzero().get());
     (executed == this()).then_some(parent)
 }
 
-/// Every process we may see.
+/// Returns all visible processes.
 pub fn all() -> Vec<Process> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|e| process(e.file_name().to_str()?.parse().ok()?)).collect()
 }
 
-/// Children, children's children and so on of `ancestor`, without the zombies.
+/// Returns all descendants of `ancestor`, without zombies.
 pub fn descendants(ancestor: i32) -> Vec<Process> {
     let all = all();
     let mut found: Vec<Process> = Vec::new();
@@ -67,21 +67,20 @@ pub fn descendants(ancestor: i32) -> Vec<Process> {
     found
 }
 
-/// Reads whose process it is: its real user, which it cannot hide by making itself unreadable.
+/// Returns the real user of a process, which is readable even if the process is not dumpable.
 pub fn read_user(pid: i32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     status.lines().find_map(|l| l.strip_prefix("Uid:"))?.split_whitespace().next()?.parse().ok()
 }
 
-/// Reads the control group that systemd has put it in: of the unified hierarchy, or of systemd's own.
+/// Returns the control group: of the unified hierarchy, or of systemd's own.
 pub fn read_cgroup(pid: i32) -> Option<String> {
     let all = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
     let path = |of: &str| all.lines().find_map(|l| Some(l.split_once(of)?.1)).filter(|path| path.len() > 1);
     path("0::").or_else(|| path(":name=systemd:")).map(str::to_owned)
 }
 
-/// The line of `/proc/self/cgroup` that tells which unit we are in: of the unified hierarchy, or of systemd's
-/// own.
+/// Returns the line of `/proc/self/cgroup` with the unit: of the unified hierarchy, or of systemd's own.
 pub fn own_cgroup() -> Option<String> {
     let all = fs::read_to_string("/proc/self/cgroup").ok()?;
     let named = |prefix: &str| {
@@ -90,13 +89,13 @@ pub fn own_cgroup() -> Option<String> {
     named("0::").or_else(|| named(":name=systemd:"))
 }
 
-/// Whether it runs that program, as far as this user may know: its own arguments are its own words, and where an
-/// emulator or interpreter runs it, it is the second of them.
+/// Returns whether the process runs that program, as far as this user can see. With an emulator or
+/// interpreter, the program is the second argument.
 pub fn runs(pid: i32, program: &str) -> bool {
     let is_it = |path: &[u8]| path.rsplit(|&b| b == b'/').next() == Some(program.as_bytes());
     if let Ok(executable) = fs::read_link(format!("/proc/{pid}/exe")) {
         let path = executable.as_os_str().as_bytes();
-        // An upgrade has put another one in its place.
+        // An upgrade has replaced the file.
         if is_it(path.strip_suffix(b" (deleted)").unwrap_or(path)) {
             return true;
         }
@@ -105,12 +104,12 @@ pub fn runs(pid: i32, program: &str) -> bool {
     arguments.split(|&b| b == 0).take(2).any(is_it)
 }
 
-/// The number as the type that system calls take.
+/// Converts an ID for system calls.
 pub fn pid(number: i32) -> Option<Pid> {
     Pid::from_raw(number)
 }
 
-/// Reads a line of `/proc/PID/stat`. The name in parentheses may itself contain spaces and parentheses.
+/// Parses `/proc/PID/stat`. The name in parentheses may contain spaces and parentheses.
 fn parse(pid: i32, stat: &[u8]) -> Option<Process> {
     let end_of_name = stat.iter().rposition(|&b| b == b')')?;
     let rest = std::str::from_utf8(stat.get(end_of_name + 2..)?).ok()?;
@@ -118,7 +117,7 @@ fn parse(pid: i32, stat: &[u8]) -> Option<Process> {
     let state = fields.next()?;
     let parent = fields.next()?.parse().ok()?;
     let group = fields.next()?.parse().ok()?;
-    // The start time is field 22 of the line, the group was field 5.
+    // The start time is field 22 of the line, the group is field 5.
     let started = fields.nth(16)?.parse().ok()?;
     Some(Process { pid, parent, group, started, zombie: matches!(state, "Z" | "X") })
 }

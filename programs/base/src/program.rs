@@ -1,8 +1,8 @@
-//! A program to start: argv, environment, standard streams; started without a copy of this process and with
-//! the signals a program expects.
+//! Starts a program with arguments, environment and standard streams, without fork, and with the signal
+//! actions that programs expect.
 //!
-//! `std::process::Command` would hand its child the signal mask of this process, in which everything we read
-//! from a descriptor is blocked; `posix_spawn` sets the mask and the dispositions in the child.
+//! `std::process::Command` would pass on this process's signal mask, in which all signals that it reads from
+//! a descriptor are blocked. `posix_spawn` sets mask and actions in the child.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::io;
@@ -16,25 +16,25 @@ use nix::sys::signal::{SigSet, Signal};
 
 use crate::environment::Environment;
 
-/// What to start.
+/// A program to start.
 #[derive(Debug)]
 pub struct Program<'a> {
-    /// The command and its arguments.
+    /// Command and arguments.
     pub argv: &'a [OsString],
-    /// All of its environment; `PATH` in here is where the command is looked for.
+    /// Complete environment; its `PATH` is used to find the command.
     pub environment: &'a Environment,
-    /// Descriptors for its standard input and output; `None` leaves it ours.
+    /// Descriptors for standard input and output; `None` inherits them.
     pub streams: Option<(BorrowedFd<'a>, BorrowedFd<'a>)>,
 }
 
 impl Program<'_> {
-    /// Starts it in our process group and directory, with this signal mask. `SIGPIPE` gets its default
-    /// action, because Rust ignores it and a pipeline's producers should not outlive their reader;
-    /// `keep_sigpipe` leaves it ignored, which is what systemd starts services with.
+    /// Starts the program in this process group and directory, with this signal mask. `SIGPIPE` gets its
+    /// default action, because Rust ignores it and a pipeline's writers should end with their reader.
+    /// `keep_sigpipe` leaves it ignored, as systemd does for services.
     pub fn spawn(&self, mask: &SigSet, keep_sigpipe: bool) -> io::Result<i32> {
         let mut attributes = PosixSpawnAttr::init()?;
         let mut defaults = SigSet::empty();
-        // A script's background job is started with SIGINT ignored, and would never hear that it should stop.
+        // A background job of a script starts with SIGINT ignored, and could not be stopped with it.
         [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM].into_iter().for_each(|s| defaults.add(s));
         if !keep_sigpipe {
             defaults.add(Signal::SIGPIPE);
@@ -56,7 +56,7 @@ impl Program<'_> {
         for path in self.candidates() {
             match posix_spawn(path.as_path(), &actions, &attributes, &argv, &environment) {
                 Ok(pid) => return Ok(pid.as_raw()),
-                // As a shell does: look further, but remember that there was one.
+                // Like a shell, continue the search, but remember the error.
                 Err(Errno::EACCES) => denied = true,
                 Err(Errno::ENOENT | Errno::ENOTDIR) => {}
                 Err(e) => return Err(e.into()),
@@ -75,12 +75,12 @@ impl Program<'_> {
     }
 }
 
-/// An empty entry of `PATH` is the current directory.
+/// An empty entry of `PATH` means the current directory.
 fn here(directory: PathBuf) -> PathBuf {
     if directory.as_os_str().is_empty() { Path::new(".").into() } else { directory }
 }
 
-/// A word as a person could type it into a shell.
+/// Quotes a word for a shell.
 pub fn quote(word: &OsStr) -> OsString {
     let plain = |b: &u8| b.is_ascii_alphanumeric() || b"_-./:=,+@%^".contains(b) || *b >= 0x80;
     if !word.is_empty() && word.as_bytes().iter().all(plain) {

@@ -1,74 +1,74 @@
-//! What `rovi` tells a program: the types of its JSON, one object a line.
+//! The JSON output of `rovi`, one object per line.
 //!
-//! `report.schema.json` beside this file is made from them (`cargo xtask schema`). A field may be added without
-//! notice; one that changes or goes raises [`SCHEMA`].
+//! `cargo xtask schema` generates `report.schema.json` from these types. New fields may be added; a field
+//! that changes its meaning or is removed raises [`SCHEMA`].
 
 use serde::{Deserialize, Serialize};
 
-/// The number that a reader checks before it believes the rest.
+/// Version of the schema, which a reader must check first.
 pub const SCHEMA: u32 = 1;
 
-/// What `rovi status --json` prints; with `--watch` once more whenever something has changed.
+/// Output of `rovi status --json`; with `--watch`, one per change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Status {
-    /// Number of this schema.
+    /// Version of this schema.
     pub schema: u32,
     /// Short name of the product.
     pub product: String,
     /// Version of its package.
     pub version: String,
-    /// In the order of the catalog; with `status NAME` only that one.
+    /// In the order of the catalog; with `status NAME`, only that service.
     pub services: Vec<Service>,
-    /// Every lock of these services.
+    /// All locks of these services.
     pub locks: Vec<Lock>,
 }
 
-/// One service as it is now.
+/// The current state of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Service {
-    /// The name people type.
+    /// Name that people type.
     pub name: String,
-    /// Its unit.
+    /// Unit name.
     pub unit: String,
-    /// One line for people.
+    /// Description for people.
     pub description: String,
-    /// The state, in the five words of the status model and `MISSING`.
+    /// State of the service.
     pub state: State,
-    /// systemd's `ActiveState`, from which `state` comes, and from `job`.
+    /// systemd's `ActiveState`; `state` is derived from this and `job`.
     pub active: String,
     /// systemd's `SubState`.
     pub sub: String,
     /// systemd's `LoadState`: `loaded`, `not-found`, `masked`, …
     pub load: String,
-    /// The job that systemd has queued or runs for the unit: `start`, `stop`, …
+    /// Queued or running job of the unit: `start`, `stop`, …
     pub job: Option<String>,
-    /// When it got into this state, as UTC with microseconds; absent for what is stopped.
+    /// Time of the last state change, in UTC with microseconds; absent for a stopped service.
     pub since: Option<String>,
-    /// The main process.
+    /// ID of the main process.
     pub pid: Option<i32>,
-    /// Bytes that the unit's processes use.
+    /// Memory of the unit's processes in bytes.
     pub memory: Option<u64>,
-    /// The processes of the unit, as of the latest change of the state.
+    /// Processes of the unit at the last change of its state.
     pub processes: Vec<Process>,
-    /// Whether the processes are there by which the catalog says that one knows that it works.
+    /// Whether the processes that the catalog expects are running.
     pub expected: Vec<Presence>,
-    /// Fixed frame for visualisation.
+    /// Fixed frame for visualization.
     pub frame: Option<String>,
-    /// What the session file says, for a running launch of whoever may read it.
+    /// Content of the session file of a running launch, if the user may read it.
     pub session: Option<String>,
-    /// What the service itself says of its state.
+    /// Status text that the service itself reports.
     pub status_text: Option<String>,
-    /// An upgrade has left it running as it was: it is still to be restarted.
+    /// The service still runs the version before an upgrade and needs a restart.
     pub restart_pending: bool,
-    /// Why it would not work as it is: what another service runs with, and what to do.
+    /// Problems, such as an unexpected environment of another service, and how to fix them.
     pub warnings: Vec<String>,
-    /// How it failed; only with the state `FAILED`.
+    /// Details of a failure; only with the state `FAILED`.
     pub failure: Option<Failure>,
 }
 
-/// A state of a service.
+/// The state of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
@@ -79,11 +79,11 @@ pub enum State {
     Starting,
     /// `active`, `reloading`, `refreshing`
     Running,
-    /// `deactivating`, and `active` with a stop that is queued
+    /// `deactivating`, or `active` with a queued stop
     Stopping,
     /// `failed`
     Failed,
-    /// There is no such unit on this machine.
+    /// The unit does not exist on this machine.
     Missing,
 }
 
@@ -91,19 +91,19 @@ pub enum State {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Process {
-    /// Its number.
+    /// Process ID.
     pub pid: i32,
-    /// The last part of its first argument, and for an interpreter also that of the script or module it runs.
+    /// Last component of its first argument; for an interpreter, also that of the script or module it runs.
     pub names: Vec<String>,
 }
 
-/// Whether a process of a name is among those of the unit.
+/// Whether a process with a given name belongs to the unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Presence {
-    /// The name, compared as a whole.
+    /// Exact name of the process.
     pub name: String,
-    /// Whether it is there.
+    /// Whether the process is running.
     pub running: bool,
 }
 
@@ -113,72 +113,74 @@ pub struct Presence {
 pub struct Failure {
     /// systemd's `Result`: `exit-code`, `signal`, `timeout`, …
     pub result: String,
-    /// Exit status of the main process, or the number of the signal that ended it.
+    /// Exit status of the main process, or number of the signal that killed it.
     pub status: i32,
-    /// One line for people.
+    /// Reason for people.
     pub reason: String,
-    /// The last lines that it logged in that run.
+    /// Last log lines of that run.
     pub log: Vec<String>,
-    /// Why there are none.
+    /// Why `log` is empty.
     pub log_hidden: Option<String>,
 }
 
-/// One lock: at most one of the services that share it runs.
+/// A lock; at most one of the services that share it can run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Lock {
-    /// The file.
+    /// Path of the lock file.
     pub path: String,
-    /// Whether somebody has it; absent when this user may not look.
+    /// Whether the lock is held; absent if this user cannot check.
     pub held: Option<bool>,
-    /// Who has it, or was killed while having it.
+    /// The process that holds the lock, or was killed while it did.
     pub holder: Option<Holder>,
-    /// Processes that a killed holder has left, which still keep everybody out; a negative number is a process group.
+    /// Processes that a killed holder left behind, which still block the lock; a negative number is a process
+    /// group.
     pub left: Vec<i32>,
 }
 
-/// Who has a lock.
+/// The holder of a lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Holder {
-    /// The service.
+    /// Name of the service.
     pub service: String,
-    /// Its run_stack.
+    /// ID of its run_stack process.
     pub pid: i32,
-    /// When it took the lock.
+    /// Time when it took the lock.
     pub since: String,
-    /// Whether a person started it, outside of systemd.
+    /// Whether it was started by hand, outside systemd.
     pub by_hand: bool,
 }
 
-/// What `start`, `stop`, `restart` and `switch` print with `--json`.
+/// Output of `start`, `stop`, `restart` and `switch` with `--json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Outcome {
-    /// Number of this schema.
+    /// Version of this schema.
     pub schema: u32,
-    /// What was asked for.
+    /// The requested verb.
     pub verb: String,
-    /// Of which service; absent when a stop found nothing to stop.
+    /// The service; absent if a stop found nothing to stop.
     pub service: Option<String>,
-    /// The exit status: 0 done, 1 failed, 3 not permitted, 4 no such service, 75 refused, 78 something to correct.
+    /// Exit status: 0 success, 1 failure, 3 permission denied, 4 unknown service, 75 refused, 78
+    /// configuration error.
     pub exit: u8,
-    /// Whether anything is otherwise than before: it may have been so already, or have been refused.
+    /// Whether anything was changed.
     pub changed: bool,
-    /// The state afterwards, where it is known.
+    /// State afterwards, if known.
     pub state: Option<State>,
-    /// The main process afterwards.
+    /// ID of the main process afterwards.
     pub pid: Option<i32>,
-    /// One line for people: what is, or what is wrong, why, and what to do.
+    /// Message for people: the result, or what failed, why, and what to do.
     pub message: String,
-    /// What else is worth knowing.
+    /// Additional messages.
     pub notes: Vec<String>,
-    /// The last lines that a failed service logged.
+    /// Last log lines of a failed service.
     pub log: Vec<String>,
 }
 
 impl State {
-    /// From systemd's words.
+    /// Converts systemd's `LoadState` and `ActiveState`.
     pub fn parse(load: &str, active: &str) -> State {
         match active {
             "active" | "reloading" | "refreshing" => State::Running,
@@ -190,7 +192,7 @@ impl State {
         }
     }
 
-    /// For people.
+    /// Returns the state for people.
     pub fn describe(self) -> &'static str {
         match self {
             State::Stopped => "stopped",

@@ -1,13 +1,13 @@
-//! Signals as file descriptors, and the one rule about them: each launched process sees a stop signal exactly
-//! once, whoever sent it.
+//! Signals as file descriptors, with one rule: each launched process receives a stop signal exactly once,
+//! whoever sent it.
 //!
-//! Three senders reach different sets of processes. systemd (`KillMode=control-group`) signals every process
-//! of the unit. A terminal's Ctrl-C reaches the foreground process group, and so not those that left it.
-//! Anybody's `kill` reaches this process alone. The kernel records which it was, so [`reach`] can tell whom
-//! to forward to. A terminal that goes away tells the session's leader first, which may be this process, and
-//! the group when that has ended; what it sends is SIGHUP, so that nobody has seen a SIGINT yet. One sender
-//! looks like another: a `kill` of the whole group (`kill -INT -PGID`, a shell's `kill %1`) cannot be told
-//! from a `kill` of this process, and is forwarded as such.
+//! Three senders reach different processes. systemd (`KillMode=control-group`) signals every process of the
+//! unit. Ctrl-C in a terminal reaches the foreground process group, but not processes that have left it.
+//! `kill` reaches only this process. The kernel records the sender, so [`reach`] can determine to whom to
+//! forward. A terminal that closes signals the session leader first, which may be this process, and the group
+//! after that has ended; it sends SIGHUP, so no process has received SIGINT yet. One case is ambiguous: a
+//! `kill` of the whole group (`kill -INT -PGID`, a shell's `kill %1`) looks like a `kill` of this process,
+//! and is forwarded as such.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -16,13 +16,13 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// `si_code` of what the kernel itself sends, such as a terminal's Ctrl-C (`SI_KERNEL`).
+/// `si_code` of signals from the kernel, such as Ctrl-C in a terminal (`SI_KERNEL`).
 const FROM_KERNEL: i32 = 0x80;
 
-/// One signal that came in.
+/// A received signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {
-    /// Which one.
+    /// The signal.
     pub signal: Signal,
     /// `si_code`.
     pub code: i32,
@@ -30,18 +30,19 @@ pub struct Arrival {
     pub sender: i32,
 }
 
-/// Who has received a signal besides this process.
+/// Which other processes received a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// Every process of the unit: nothing is left to do.
+    /// Every process of the unit: there is nothing to forward.
     Everyone,
-    /// The process group; who left it has not.
+    /// The process group, but not processes that have left it.
     Group,
-    /// Nobody else.
+    /// No other process.
     OnlyUs,
 }
 
-/// Who else has received it. `manager` is the systemd that started this process, if one did.
+/// Determines which other processes received the signal. `manager` is the systemd that started this process,
+/// if it was systemd.
 pub fn reach(arrival: Arrival, manager: Option<i32>) -> Reach {
     if arrival.code == FROM_KERNEL {
         if arrival.signal == Signal::SIGHUP { Reach::OnlyUs } else { Reach::Group }
@@ -52,7 +53,7 @@ pub fn reach(arrival: Arrival, manager: Option<i32>) -> Reach {
     }
 }
 
-/// The signals of this process: blocked, and read from a descriptor. Children get the mask from before.
+/// The signals of this process: blocked, and read from a descriptor. Children get the original mask.
 #[derive(Debug)]
 pub struct Signals {
     fd: SignalFd,
@@ -60,7 +61,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Blocks the signals we deal with. `SIGHUP` stays out when it is ignored: that is what `nohup` asks for.
+    /// Blocks the handled signals. An ignored `SIGHUP` stays ignored, because `nohup` requests that.
     pub fn block(hangup_ignored: bool) -> io::Result<Signals> {
         let mut ours = SigSet::empty();
         let all = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2];
@@ -74,7 +75,7 @@ impl Signals {
         Ok(Signals { fd, before })
     }
 
-    /// The next one that is already here.
+    /// Returns the next pending signal.
     pub fn next(&self) -> Option<Arrival> {
         loop {
             match self.fd.read_signal() {
@@ -88,14 +89,14 @@ impl Signals {
         }
     }
 
-    /// The mask that children get: the one this process was started with, without what would make them deaf.
+    /// Returns the signal mask for children: the original one, without signals that must reach them.
     pub fn for_children(&self) -> SigSet {
         let mut mask = self.before;
         [Signal::SIGINT, Signal::SIGTERM, Signal::SIGCHLD].into_iter().for_each(|s| mask.remove(s));
         mask
     }
 
-    /// Lets all signals through again: for ending by one.
+    /// Unblocks all signals, so that one can kill this process.
     pub fn unblock(&self) {
         let _ = SigSet::all().thread_unblock();
     }
@@ -107,12 +108,12 @@ impl AsFd for Signals {
     }
 }
 
-/// The signals that this process was started with as ignored ones; `nohup` does that to `SIGHUP`.
+/// The signals that were ignored when this process started, such as `SIGHUP` under `nohup`.
 #[derive(Debug, Clone, Copy)]
 pub struct Ignored(u64);
 
 impl Ignored {
-    /// Asks the kernel. Rust's runtime adds `SIGPIPE` to what there was.
+    /// Reads them from the kernel. Rust's runtime adds `SIGPIPE`.
     pub fn by_this_process() -> Ignored {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask =
@@ -120,12 +121,12 @@ impl Ignored {
         Ignored(mask.unwrap_or_default())
     }
 
-    /// None at all.
+    /// Creates an empty set.
     pub fn nothing() -> Ignored {
         Ignored(0)
     }
 
-    /// Whether it is one of them.
+    /// Returns whether the signal is ignored.
     pub fn contains(self, signal: Signal) -> bool {
         self.0 & (1 << (signal as i32 - 1)) != 0
     }
@@ -159,9 +160,9 @@ mod tests {
     fn anybody_else_reaches_only_us() {
         assert_eq!(reach(arrival(0, 4711), Some(1)), Reach::OnlyUs);
         assert_eq!(reach(arrival(0, 4711), None), Reach::OnlyUs);
-        // Pid 1 did not start us: we run in somebody's shell, and it signals no one else.
+        // Pid 1 did not start this process, so it signals no other process.
         assert_eq!(reach(arrival(0, 1), None), Reach::OnlyUs);
-        // A sender outside our PID namespace, such as the host of a container.
+        // A sender outside this PID namespace, such as the host of a container.
         assert_eq!(reach(arrival(0, 0), Some(1)), Reach::OnlyUs);
         assert_eq!(reach(arrival(-6, 4711), None), Reach::OnlyUs);
     }

@@ -1,4 +1,4 @@
-//! Spans of time as units write them: `90`, `1min 30s`, `500ms`.
+//! Time spans in the format of systemd units: `90`, `1min 30s`, `500ms`.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const UNITS: [(&str, u64); 8] = [
     ("h", 3_600_000),
 ];
 
-/// Reads a span: numbers with a unit, added up; a number alone is seconds. Nothing else, and not zero.
+/// Parses a span: numbers with units are added up, a number alone means seconds. Zero is invalid.
 pub fn parse(text: &str) -> Option<Duration> {
     let mut sum: u64 = 0;
     let mut rest = text.trim();
@@ -27,11 +27,11 @@ pub fn parse(text: &str) -> Option<Duration> {
         sum = sum.checked_add(number.checked_mul(unit)?)?;
         rest = rest[letters..].trim_start();
     }
-    // A year is more than anybody waits, and sums with it never overflow.
+    // At most one year, so that sums never overflow.
     (1..=31_536_000_000).contains(&sum).then(|| Duration::from_millis(sum))
 }
 
-/// As a person reads it: tenths of a second while they matter.
+/// Formats a span for people, with tenths of a second below 10 s.
 pub fn describe(span: Duration) -> String {
     if span < Duration::from_secs(10) && span.subsec_millis() >= 50 {
         let tenths = (span.as_millis() + 50) / 100;

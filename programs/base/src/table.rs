@@ -1,24 +1,24 @@
-//! The table of a product's services, `services.json`: made by the toolchain from a catalog, installed beside
-//! `/usr/share/<product>/`, read by the programs and by whoever wants to know what a product can run.
+//! The table of a product's services, `services.json`: generated from a catalog, installed in
+//! `/usr/share/<product>/`, and read by the programs.
 //!
-//! It holds facts only. Programs find it from where they are themselves ([`Table::of_this_program`]), so two products
-//! on one machine never see each other's.
+//! Programs find the table by their own path ([`Table::of_this_program`]), so two products on one machine
+//! never read each other's.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// The number that a reader checks before it believes the rest.
+/// Version of the schema, which a reader must check first.
 pub const SCHEMA: u32 = 1;
 
-/// The file's name.
+/// File name.
 pub const FILE: &str = "services.json";
 
-/// Every service of one product.
+/// All services of one product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
-    /// [`SCHEMA`] at the time of writing.
+    /// [`SCHEMA`] when the file was written.
     pub schema: u32,
     /// Short name of the product: `/etc/<product>`, `/run/<product>`.
     pub product: String,
@@ -26,7 +26,7 @@ pub struct Table {
     pub package: String,
     /// Version of that package.
     pub version: String,
-    /// Day of its release, `YYYY-MM-DD`: no machine that has it lives before that.
+    /// Date of the release, `YYYY-MM-DD`: a clock before that date is wrong.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub date: String,
     /// Group whose members may control services without sudo, if the product has one.
@@ -34,54 +34,54 @@ pub struct Table {
     pub operators: Option<String>,
     /// In the order of the catalog.
     pub services: Vec<Service>,
-    /// Lock files, which tmpfiles.d makes.
+    /// Lock files, which tmpfiles.d creates.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub locks: Vec<LockFile>,
-    /// Environment files as they are shipped; an administrator changes them.
+    /// Environment files with their shipped values; an administrator may change them.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub env_files: Vec<EnvFile>,
-    /// Files that work only as they are shipped: units, rules and the like.
+    /// Files that must stay as shipped: units, rules and similar.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub files: Vec<Shipped>,
 }
 
-/// One service: its unit, and for a launched one everything that `run_stack` does around the launch.
+/// A service: its unit and, if `run_stack` launches it, the details of the launch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
-    /// The name people type.
+    /// Name that people type.
     pub name: String,
     /// The systemd unit that runs it.
     pub unit: String,
-    /// One line for people.
+    /// Description for people.
     pub description: String,
-    /// The default tables that the catalog's entry comes from, nearest first (`stack`, …).
+    /// Default tables of the catalog entry, nearest first (`stack`, …).
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub kinds: Vec<String>,
-    /// Account that it runs as.
+    /// Account of the service.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub user: Option<String>,
     /// Whether it starts at boot.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub boot: bool,
-    /// What `run_stack` starts and how; absent where the unit runs its program directly.
+    /// How `run_stack` launches the service; absent if the unit runs its program directly.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub launch: Option<Launch>,
-    /// The unit without which this one must not run; run_stack checks it.
+    /// Unit that must be active while this service runs; run_stack checks that.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub only_while: Option<String>,
-    /// Names of processes whose presence in the unit's cgroup shows that it works.
+    /// Names of processes that must be in the unit's cgroup for the service to work.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub processes: Vec<String>,
-    /// Fixed frame for visualisation.
+    /// Fixed frame for visualization.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub frame: Option<String>,
-    /// What members of [`Table::operators`] may do with it: `start`, `stop`, …
+    /// Verbs that members of [`Table::operators`] may use: `start`, `stop`, …
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub permits: Vec<String>,
-    /// A command of the site that is asked before the service is stopped for somebody.
+    /// Command of the site that can refuse a stop of the service.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub guard: Option<Guard>,
-    /// Environment that other services should be running with.
+    /// Environment that other services should have.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub expects: Vec<Expects>,
 }
@@ -89,21 +89,22 @@ pub struct Service {
 /// How `run_stack` launches a service. Strings may contain `${NAME}` where noted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
-    /// The command; extra arguments of the person follow it. Taken literally.
+    /// Command, taken literally; additional arguments of the caller follow.
     pub argv: Vec<String>,
-    /// Variables that the unit sets, set by run_stack itself when a person starts it by hand; the file wins.
+    /// Variables of the unit, which run_stack sets after a start by hand; the environment file overrides
+    /// them.
     #[serde(rename = "env", skip_serializing_if = "BTreeMap::is_empty", default)]
     pub environment: BTreeMap<String, String>,
-    /// The environment file that the unit loads, read by run_stack itself when a person starts it by hand.
+    /// Environment file of the unit, which run_stack reads after a start by hand.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub env_file: Option<PathBuf>,
-    /// Shell scripts sourced by bash, in this order, before the launch.
+    /// Shell scripts that bash sources before the launch, in this order.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub setup: Vec<Setup>,
     /// Working directory; `${NAME}` is expanded.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub directory: Option<String>,
-    /// Exclusive lock held until the last descendant is gone.
+    /// Exclusive lock, held until the last descendant has ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lock: Option<PathBuf>,
     /// File that names the running launch.
@@ -116,37 +117,37 @@ pub struct Launch {
 pub struct Setup {
     /// Path of the script; `${NAME}` is expanded.
     pub path: String,
-    /// What a person does when it is missing or fails; `${NAME}` is expanded.
+    /// What to do if the script is missing or fails; `${NAME}` is expanded.
     pub hint: String,
-    /// The same as a shell command, where one is enough; `${NAME}` is expanded.
+    /// Shell command that fixes that, if there is one; `${NAME}` is expanded.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fix: Option<String>,
 }
 
-/// The session file: there while the launch runs.
+/// The session file, which exists while the launch runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// Path below the home directory of the user who runs the launch.
     pub path: PathBuf,
-    /// The whole content, without the final newline.
+    /// Complete content, without the final newline.
     pub content: String,
 }
 
-/// Asked before a stop: status 0 is a yes; with any other one the output is the reason.
+/// A command that can refuse a stop: any status other than 0 refuses, with the output as the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guard {
-    /// The command. It finds what is asked in its environment: `GUARD_VERB` and `GUARD_SERVICE`.
+    /// The command; its environment contains `GUARD_VERB` and `GUARD_SERVICE`.
     pub command: Vec<String>,
-    /// How long it may take, as units write spans; a guard that takes longer has said no.
+    /// Time limit in systemd's format; a timeout is a refusal.
     pub timeout: String,
 }
 
 /// A lock file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockFile {
-    /// Where it is.
+    /// Path of the file.
     pub path: PathBuf,
-    /// Whom it belongs to.
+    /// Owner of the file.
     pub user: String,
     /// The group that may take it.
     pub group: String,
@@ -155,47 +156,48 @@ pub struct LockFile {
 /// An environment file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnvFile {
-    /// Where it is.
+    /// Path of the file.
     pub path: PathBuf,
-    /// Variable → value, as shipped.
+    /// Shipped values by variable.
     #[serde(rename = "env")]
     pub environment: BTreeMap<String, String>,
 }
 
-/// A file of the package that nobody changes.
+/// A file of the package that must stay unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shipped {
-    /// Where it is.
+    /// Path of the file.
     pub path: PathBuf,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// What `cksum` says of it.
+    /// Checksum as printed by `cksum`.
     pub cksum: u32,
 }
 
-/// What a service needs another one to have been started with.
+/// Environment that a service expects of another one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expects {
     /// Name of the other service in this table.
     pub service: String,
-    /// Its unit.
+    /// Unit of the other service.
     pub unit: String,
-    /// Variable → value.
+    /// Expected values by variable.
     #[serde(rename = "env")]
     pub environment: BTreeMap<String, String>,
 }
 
 impl Table {
-    /// Finds the unit of a service, if that is one of those that share this lock.
+    /// Returns the unit of a service that uses this lock.
     pub fn find_unit_under(&self, lock: &Path, service: &str) -> Option<&str> {
         let mut sharing = self.launchable().filter(|(_, launch)| launch.lock.as_deref() == Some(lock));
         sharing.find_map(|(s, _)| (s.name == service).then_some(&*s.unit))
     }
 
-    /// Reads and checks the table of the running executable: for `/usr/libexec/<product>/PROGRAM` that is
-    /// `/usr/share/<product>/services.json`; anywhere else it lies beside the program.
+    /// Reads the table of the running program: for `/usr/libexec/<product>/PROGRAM`,
+    /// `/usr/share/<product>/services.json`; otherwise the file next to the program.
     pub fn of_this_program() -> Result<Table, String> {
-        let exe = std::env::current_exe().map_err(|e| format!("cannot tell where this program is: {e}"))?;
+        let exe =
+            std::env::current_exe().map_err(|e| format!("cannot find the path of this program: {e}"))?;
         Table::read(&Table::path_for(&exe))
     }
 
@@ -217,19 +219,20 @@ impl Table {
             .map_err(|e| format!("`{shown}`: {e}: reinstall the package that ships it"))?;
         if table.schema != SCHEMA {
             return Err(format!(
-                "`{shown}`: schema {}, this program reads {SCHEMA}: programs and table must come from one package",
+                "`{shown}`: schema {}, but this program requires {SCHEMA}: install programs and table from \
+                 the same package",
                 table.schema
             ));
         }
         Ok(table)
     }
 
-    /// The service of that name.
+    /// Returns a service by name.
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|s| s.name == name)
     }
 
-    /// The services that `run_stack` can launch.
+    /// Returns the services that `run_stack` can launch.
     pub fn launchable(&self) -> impl Iterator<Item = (&Service, &Launch)> {
         self.services.iter().filter_map(|s| Some((s, s.launch.as_ref()?)))
     }

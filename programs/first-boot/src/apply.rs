@@ -1,7 +1,7 @@
-//! `first-boot apply`: what a person asked for on the boot partition is done, once.
+//! `first-boot apply`: applies the settings on the boot partition once.
 //!
-//! In an order that brings the machine within reach first. Everything may be done twice; the file counts as applied when
-//! all of it is on the card, and only then its secrets are overwritten.
+//! Settings that make the machine reachable come first. Every step may be repeated. The file counts as
+//! applied once all settings are on the card; only then are its secrets overwritten.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -16,16 +16,16 @@ use crate::settings::{self, LONGEST, Reading, Settings};
 use crate::state::{FOLDER, State, Task};
 use crate::{FILE, durable, host, locale, mask, notice, read_only, role, ssh, tool, user, wlan};
 
-/// Does what there is to do with the file in `boot`.
+/// Applies the file in `boot`, if necessary.
 pub fn run(boot: &Path) -> Result<(), Failure> {
     let mut failures = Vec::new();
     match ssh::host_keys() {
         Ok(true) => {
-            say("ssh has keys of this card's own");
+            say("created SSH host keys for this card");
             rustix::fs::sync();
         }
         Ok(false) => {}
-        Err(why) => failures.push(Failure::failed(format!("ssh: no keys of its own: {why}"))),
+        Err(why) => failures.push(Failure::failed(format!("ssh: cannot create host keys: {why}"))),
     }
     let faults = match file(boot) {
         Ok(faults) => faults,
@@ -36,21 +36,21 @@ pub fn run(boot: &Path) -> Result<(), Failure> {
     };
     notice::issue(faults);
     if !notice::somebody() {
-        say(format_args!("nobody can log in: there is no password and no key: write `{FILE}`"));
+        say(format_args!("nobody can log in: no user has a password or an SSH key: create `{FILE}`"));
     }
     failures.into_iter().next().map_or(Ok(()), Err)
 }
 
-/// How many faults the file had, if it was applied now.
+/// Returns the number of errors in the file, if it was applied now.
 fn file(boot: &Path) -> Result<usize, Failure> {
     let path = boot.join(FILE);
     let failed = |e: io::Error| Failure::failed(format!("`{}`: {}", path.display(), reason(&e)));
-    // One byte more than is allowed tells that there are too many.
+    // Read one byte more than allowed, to detect files that are too long.
     let Some(bytes) = durable::read(&path, LONGEST + 1).map_err(failed)? else {
         let windows = boot.join(format!("{FILE}.txt"));
         if windows.exists() {
             let fault =
-                format!("`{FILE}.txt`: has a second ending that Windows hides: rename it to `{FILE}`");
+                format!("`{FILE}.txt`: has a second extension, which Windows hides: rename it to `{FILE}`");
             notice::errors(boot, std::slice::from_ref(&fault))?;
             return Err(Failure::configuration(fault));
         }
@@ -72,11 +72,14 @@ fn file(boot: &Path) -> Result<usize, Failure> {
     for line in notice::shortened(&said) {
         say(format_args!("{FILE}: {line}"));
     }
-    // Everything is on the card before anything says so.
+    // Sync everything to the card before recording it as applied.
     rustix::fs::sync();
     let listed = notice::errors(boot, &said);
     state.applied(&bytes, &masked).map_err(|e| {
-        Failure::failed(format!("`{FOLDER}`: {}: `{FILE}` is applied again at the next boot", reason(&e)))
+        Failure::failed(format!(
+            "`{FOLDER}`: {}: `{FILE}` will be applied again at the next boot",
+            reason(&e)
+        ))
     })?;
     if masked != bytes {
         wipe(&path, &masked, &state)?;
@@ -86,7 +89,7 @@ fn file(boot: &Path) -> Result<usize, Failure> {
     Ok(said.len())
 }
 
-/// Does it all, and says what could not be done.
+/// Applies all settings and returns the errors.
 fn settle(boot: &Path, settings: &Settings) -> Vec<String> {
     let mut faults = Vec::new();
     let mut step = |place: &str, result: Option<Result<(), String>>| {
@@ -102,14 +105,14 @@ fn settle(boot: &Path, settings: &Settings) -> Vec<String> {
     step("[locale] language", settings.language.as_deref().map(locale::language));
     ssh::apply(&settings.ssh, settings.user.as_ref().map(|user| user.name.as_str()), &mut faults);
     faults.extend(role::apply(settings.role.as_deref(), settings.workspace.as_deref()));
-    // The last: in a boot with a read-only root nothing of the rest could be finished.
+    // Last: after a reboot with a read-only root, nothing else could be completed.
     if let Some(Err(failure)) = settings.read_only.map(|on| read_only::set(boot, on)) {
         faults.push(format!("[system] read_only: {}", failure.message));
     }
     faults
 }
 
-/// Overwrites the secrets where they stand.
+/// Overwrites the secrets in place.
 fn wipe(path: &Path, masked: &[u8], state: &State) -> Result<(), Failure> {
     let overwritten = (|| {
         let file = OpenOptions::new().write(true).open(path)?;
@@ -118,7 +121,7 @@ fn wipe(path: &Path, masked: &[u8], state: &State) -> Result<(), Failure> {
     })();
     overwritten.and_then(|()| state.wiped()).map_err(|e| {
         let told = format!(
-            "`{}`: {}: its passwords are still readable there: make the boot partition writable",
+            "`{}`: cannot overwrite its passwords: {}: make the boot partition writable",
             path.display(),
             reason(&e)
         );
@@ -126,20 +129,21 @@ fn wipe(path: &Path, masked: &[u8], state: &State) -> Result<(), Failure> {
     })
 }
 
-/// The root of this boot is in memory: the machine starts once more, on the card's.
+/// The root of this boot is an overlay in memory: reboot with the card's root writable.
 fn again(boot: &Path) -> Result<usize, Failure> {
-    // Where it cannot be made writable, the next line says what that means.
+    // If this fails, the next line reports why.
     let _ = tool::run(&["mount", "-o", "remount,rw", &boot.to_string_lossy()], None);
     read_only::set(boot, false)?;
-    say(format_args!("{FILE}: changed while the root is read-only: starting again to apply it"));
-    tool::systemctl(&["--no-block", "reboot"]).map_err(|why| Failure::failed(format!("no reboot: {why}")))?;
+    say(format_args!("{FILE}: changed while the root file system is read-only: rebooting to apply it"));
+    tool::systemctl(&["--no-block", "reboot"])
+        .map_err(|why| Failure::failed(format!("cannot reboot: {why}")))?;
     Ok(0)
 }
 
-/// A fault as a line for a person.
+/// Formats an error for people.
 pub fn describe(fault: &Fault) -> String {
     if fault.line == 0 {
-        format!("the file {}", fault.what)
+        format!("the file: {}", fault.what)
     } else {
         format!("line {}: {}", fault.line, fault.what)
     }

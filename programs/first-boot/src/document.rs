@@ -1,53 +1,49 @@
-//! A file of sections and keys, read so that one bad line costs that line and no other: takes text, makes entries, and
-//! says which lines are none.
+//! Reads a file of sections and keys so that an invalid line does not affect other lines.
 //!
-//! A robot that cannot be reached is worse than one that lacks a key. So each statement is read by itself, by TOML's own
-//! parser. A line that should begin a section and does not is another matter: what follows it belongs nowhere, and
-//! must not be taken for keys of the section before it.
-//!
-//! Lines end with `\n`, `\r\n` or `\r`, and blanks are spaces and tabs, as in TOML. [`super::secret`] looks for secrets in
-//! the same statements, so that both always agree on where one begins.
+//! TOML's own parser reads each statement separately, because a robot that cannot be reached is worse than
+//! one that lacks a setting. After an invalid section header, all lines up to the next header are ignored,
+//! because they must not count as keys of the section before.
 
 use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-/// What the file says.
+/// The content of a file.
 #[derive(Debug, Default)]
 pub struct Document {
     /// In the order of the file.
     pub entries: Vec<Entry>,
-    /// Lines that say nothing.
+    /// Invalid lines.
     pub faults: Vec<Fault>,
 }
 
-/// One key.
+/// One key and its value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// The section and the key, or more of them where somebody wrote so.
+    /// Section and key, or more components for nested tables.
     pub path: Vec<String>,
-    /// The line that it begins on.
+    /// The line on which the entry begins.
     pub line: usize,
-    /// Its value.
+    /// The parsed value.
     pub value: Value,
 }
 
-/// A value, as far as anybody here wants one.
+/// A parsed value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// Text.
+    /// A string.
     Text(String),
-    /// `true` or `false`.
+    /// A Boolean.
     Switch(bool),
-    /// A whole number.
+    /// An integer.
     Number(i64),
-    /// A list.
+    /// An array.
     List(Vec<Value>),
-    /// Something else, by its name.
+    /// Any other value, by the name of its type.
     Other(&'static str),
 }
 
-/// What is wrong, and where; line 0 is the whole file.
+/// An error; line 0 stands for the whole file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// Counted from 1.
@@ -59,10 +55,10 @@ pub struct Fault {
 /// Longest list of a value, in lines.
 const LONGEST: usize = 200;
 
-/// What a secret is replaced by, and what keeps the value that was there.
+/// Replaces a secret in the file. As a value, it keeps the current secret.
 pub const MASK: &str = "*";
 
-/// The characters that may stand around anything.
+/// Characters that may surround anything.
 pub(super) const BLANKS: [char; 2] = [' ', '\t'];
 
 /// Reads a whole file.
@@ -78,14 +74,15 @@ pub fn read(text: &str) -> Document {
             section = header(trimmed);
             if section.is_none() {
                 let what = format!(
-                    "`{}` begins no section: write its name in brackets, such as [user]; what follows is left out",
+                    "`{}`: invalid section header: write a name in brackets, such as [user]; the lines \
+                     below it are ignored",
                     clipped(trimmed)
                 );
                 document.faults.push(Fault { line: line.number, what });
             }
             continue;
         }
-        // Under a header that is none, nothing is read and nothing more is said.
+        // After an invalid header, ignore the lines without further errors.
         let Some(section) = &section else { continue };
         match DeTable::parse(&text[span(&lines, &statement)]) {
             Ok(table) => {
@@ -97,7 +94,7 @@ pub fn read(text: &str) -> Document {
             Err(error) => {
                 let key = trimmed.split_once('=').map_or(trimmed, |(key, _)| key.trim_matches(BLANKS));
                 let key = if key.is_empty() { trimmed } else { key };
-                let what = format!("`{}` cannot be read: {}", clipped(key), error.message().trim());
+                let what = format!("`{}`: cannot be parsed: {}", clipped(key), error.message().trim());
                 document.faults.push(Fault { line: line.number, what });
             }
         }
@@ -105,13 +102,13 @@ pub fn read(text: &str) -> Document {
     document
 }
 
-/// At most a few words of what somebody wrote.
+/// Shortens a text from the file for an error message.
 fn clipped(text: &str) -> String {
     let short: String = text.chars().filter(|c| !c.is_control()).take(40).collect();
     if short.chars().count() < text.chars().count() { format!("{short}…") } else { short }
 }
 
-/// The text with `\n` or `\r\n` at the end of every line; each byte keeps its place.
+/// Converts line ends to `\n` or `\r\n`, without moving any byte.
 pub(super) fn plain_line_ends(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
@@ -134,7 +131,7 @@ impl Line<'_> {
     }
 }
 
-/// The lines of a text with plain line ends.
+/// Splits a text with plain line ends into lines.
 pub(super) fn lines(text: &str) -> Vec<Line<'_>> {
     let mut start = 0;
     let numbered = text.split_inclusive('\n').enumerate();
@@ -148,7 +145,7 @@ pub(super) fn lines(text: &str) -> Vec<Line<'_>> {
         .collect()
 }
 
-/// The lines of each statement, by their indices; those that are empty or comments belong to none.
+/// Returns the line ranges of all statements, without empty lines and comments.
 pub(super) fn statements(lines: &[Line<'_>]) -> impl Iterator<Item = Range<usize>> {
     let mut next = 0;
     std::iter::from_fn(move || {
@@ -162,18 +159,18 @@ pub(super) fn statements(lines: &[Line<'_>]) -> impl Iterator<Item = Range<usize
     })
 }
 
-/// Where a statement stands in the text.
+/// Returns the byte range of a statement.
 pub(super) fn span(lines: &[Line<'_>], statement: &Range<usize>) -> Range<usize> {
     lines[statement.start].start..lines[statement.end - 1].end()
 }
 
-/// Whether a line is blank or a comment.
+/// Returns whether a line is blank or a comment.
 pub(super) fn is_empty(line: &Line<'_>) -> bool {
     let text = line.text.trim_start_matches(BLANKS);
     text.is_empty() || text.starts_with('#')
 }
 
-/// The path of a section, if the line begins one.
+/// Returns the path of a section if the line is a section header.
 pub(super) fn header(line: &str) -> Option<Vec<String>> {
     let table = DeTable::parse(line).ok()?;
     let (mut path, mut inner) = (Vec::new(), table.get_ref());
@@ -185,7 +182,7 @@ pub(super) fn header(line: &str) -> Option<Vec<String>> {
     Some(path)
 }
 
-/// The last line of the statement that begins here: a list or a long text may have several.
+/// Returns the last line of the statement that begins here: a list or text may span several lines.
 fn extent(lines: &[Line<'_>], first: usize) -> usize {
     let value = lines[first].text.split_once('=').map_or("", |(_, value)| value.trim_matches(BLANKS));
     let ends = ["\"\"\"", "'''", "["].iter().find(|begin| value.starts_with(**begin));
@@ -214,7 +211,7 @@ pub(super) fn begins_statement(line: &str) -> bool {
     !key.is_empty() && key.chars().all(name)
 }
 
-/// Every key in a table, those of tables in it by their whole path.
+/// Returns all keys of a table; keys of nested tables have their full path.
 fn flatten(table: &DeTable<'_>, above: &mut Vec<String>) -> Vec<(Vec<String>, Value)> {
     let mut entries = Vec::new();
     for (key, value) in table.iter() {

@@ -1,12 +1,12 @@
-//! Files that are there whole or not at all, whenever the current is cut: takes a path and bytes.
+//! Writes files atomically, so that a power loss leaves the old or the new file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// Replaces a file, its folder being made where it is missing; the same bytes are not written again. Without a mode the
-/// file system has none.
+/// Replaces a file and creates its directory; does nothing if the content is the same. `mode` is `None` on
+/// file systems without modes.
 pub fn replace(path: &Path, mode: Option<u32>, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(folder)?;
@@ -34,7 +34,7 @@ pub fn replace(path: &Path, mode: Option<u32>, bytes: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Replaces a symbolic link.
+/// Replaces a symlink.
 pub fn link(path: &Path, target: &str) -> io::Result<()> {
     if fs::read_link(path).is_ok_and(|old| old == Path::new(target)) {
         return Ok(());
@@ -46,7 +46,7 @@ pub fn link(path: &Path, target: &str) -> io::Result<()> {
     File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
 }
 
-/// Takes a file away, if it is there.
+/// Removes a file if it exists.
 pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
@@ -55,7 +55,7 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The bytes of a file, none if it is not there; what is longer than `most` is not read further.
+/// Reads at most `most` bytes of a file; returns `None` if it does not exist.
 pub fn read(path: &Path, most: usize) -> io::Result<Option<Vec<u8>>> {
     use std::io::Read;
     let file = match File::open(path) {
@@ -67,7 +67,7 @@ pub fn read(path: &Path, most: usize) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// Beside the file, so that it can be renamed; a name that no program takes for a configuration.
+/// A path in the same directory, for the rename; no program reads files of this name as configuration.
 fn draft(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}~"))

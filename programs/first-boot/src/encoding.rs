@@ -1,11 +1,12 @@
-//! The bytes of a file that any editor may have written: takes bytes, makes text, and bytes of the same length again.
+//! Decodes a file that any editor may have written, and encodes it again with the same length.
 //!
-//! Editors of Windows put a mark before UTF-8, write UTF-16, or the characters of one byte each that they call ANSI.
+//! Windows editors put a byte order mark before UTF-8, write UTF-16, or write a one-byte encoding that they
+//! call ANSI.
 
-/// A file's text, and how it was written.
+/// The text of a file and its encoding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decoded {
-    /// The text.
+    /// The decoded text.
     pub text: String,
     encoding: Encoding,
 }
@@ -15,7 +16,6 @@ enum Encoding {
     Utf8,
     Utf8WithMark,
     Utf16,
-    /// One byte a character.
     Latin1,
 }
 
@@ -23,7 +23,7 @@ const MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 const MARK_16: &[u8] = &[0xff, 0xfe];
 
 impl Decoded {
-    /// Reads the bytes; none when they are no text at all.
+    /// Decodes the bytes; returns `None` if they are not text.
     pub fn read(bytes: &[u8]) -> Option<Decoded> {
         if let Some(rest) = bytes.strip_prefix(MARK_16) {
             let (pairs, odd) = rest.as_chunks::<2>();
@@ -42,12 +42,12 @@ impl Decoded {
         }
     }
 
-    /// Whether the characters are a guess.
+    /// Returns whether the encoding is a guess.
     pub fn guessed(&self) -> bool {
         self.encoding == Encoding::Latin1
     }
 
-    /// The bytes of a text in this encoding, its mark included.
+    /// Encodes a text, including the byte order mark.
     pub fn encode(&self, text: &str) -> Vec<u8> {
         match self.encoding {
             Encoding::Utf8 => text.as_bytes().to_vec(),
@@ -56,12 +56,12 @@ impl Decoded {
                 let units = text.encode_utf16().flat_map(u16::to_le_bytes);
                 MARK_16.iter().copied().chain(units).collect()
             }
-            // What is not from the file itself is ASCII.
+            // Text that is not from the file itself is ASCII.
             Encoding::Latin1 => text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect(),
         }
     }
 
-    /// How many characters of one unit take the room of this text.
+    /// Returns how many one-unit characters need the same space as this text.
     pub fn room(&self, text: &str) -> usize {
         match self.encoding {
             Encoding::Utf8 | Encoding::Utf8WithMark => text.len(),

@@ -1,8 +1,8 @@
-//! `first-boot grow`: the root partition grows to the card's end.
+//! `first-boot grow`: grows the root partition to the end of the card.
 //!
-//! One sector is written, in one piece, and the kernel is told; the next boot finds either the old table or the new one.
-//! The file system grows after that, while it is mounted, which its journal makes safe. Each boot looks at all of it
-//! again, because the current may have been cut in between.
+//! It writes one sector at once and notifies the kernel; after a power loss, the next boot finds the old or
+//! the new table. Then the mounted file system grows, which its journal makes safe. Each boot checks all
+//! steps again, because a power loss may have interrupted them.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -13,30 +13,30 @@ use base::failure::{Failure, reason};
 use crate::mbr::{self, SECTOR, Verdict};
 use crate::tool;
 
-/// What grows a mounted file system; part of systemd.
+/// systemd's program that grows a mounted file system.
 const GROWFS: &str = "/usr/lib/systemd/systemd-growfs";
 
-/// Where a partition is.
 struct Place {
-    /// The card, or a file in its stead.
+    /// The card, or a file instead of it.
     disk: PathBuf,
     number: usize,
     begin: Option<u64>,
-    /// Whether it is the root of this system.
+    /// Whether this is the root of the running system.
     mounted: bool,
 }
 
-/// Grows the root of this system; what was done, if anything.
+/// Grows the root of the running system; returns what was done, if anything.
 pub fn root() -> Result<Option<String>, Failure> {
     let Some(place) = mounted_root() else { return Ok(None) };
     let grown = partition(&place)?;
     if Path::new(GROWFS).exists() {
-        tool::run(&[GROWFS, "/"], None).map_err(|e| Failure::failed(format!("/: does not grow: {e}")))?;
+        tool::run(&[GROWFS, "/"], None)
+            .map_err(|e| Failure::failed(format!("/: cannot grow the file system: {e}")))?;
     }
     Ok(grown)
 }
 
-/// Grows a partition of a file that is no part of this system.
+/// Grows a partition in a disk image file.
 pub fn file(disk: &Path, number: usize) -> Result<Option<String>, Failure> {
     partition(&Place { disk: disk.to_owned(), number, begin: None, mounted: false })
 }
@@ -48,15 +48,15 @@ fn partition(place: &Place) -> Result<Option<String>, Failure> {
     let mut table = [0; SECTOR];
     let end = length(&disk, place).map_err(failed)?;
     if end < SECTOR as u64 {
-        return Err(Failure::failed(format!("`{shown}`: is shorter than a partition table: name a disk")));
+        return Err(Failure::failed(format!("`{shown}`: too short for a partition table: choose a disk")));
     }
     disk.read_exact_at(&mut table, 0).map_err(failed)?;
     match mbr::grown(&table, place.number, place.begin, end / SECTOR as u64) {
         Verdict::Full => Ok(None),
-        // How this machine's disk is parted is somebody's choice, and no failure of every boot.
-        Verdict::Refused(why) if place.mounted => Ok(Some(format!("`{shown}` is left as it is: {why}"))),
+        // An administrator may partition the disk differently; that is not an error.
+        Verdict::Refused(why) if place.mounted => Ok(Some(format!("`{shown}`: not changed: {why}"))),
         Verdict::Refused(why) => {
-            Err(Failure::failed(format!("`{shown}`: {why}: nothing was changed, grow it by hand")))
+            Err(Failure::failed(format!("`{shown}`: {why}: nothing was changed, grow the partition by hand")))
         }
         Verdict::Grown(new, sectors) => {
             disk.write_all_at(&new[..], 0).map_err(failed)?;
@@ -64,13 +64,15 @@ fn partition(place: &Place) -> Result<Option<String>, Failure> {
             drop(disk);
             if place.mounted {
                 let (number, disk) = (place.number.to_string(), shown.to_string());
-                // The kernel refuses to read the whole table again while something of it is mounted, but it lets one
-                // partition grow.
+                // The kernel does not reread the whole table while a partition is mounted, but it can grow
+                // one partition.
                 tool::run(&["partx", "--update", "--nr", &number, &disk], None).map_err(|e| {
-                    Failure::failed(format!("`{shown}`: the kernel learns of it at the next boot: {e}"))
+                    Failure::failed(format!(
+                        "`{shown}`: the kernel cannot use the new size until you reboot: {e}"
+                    ))
                 })?;
             }
-            Ok(Some(format!("partition {} of `{shown}` has {} MiB now", place.number, sectors / 2048)))
+            Ok(Some(format!("grew partition {} of `{shown}` to {} MiB", place.number, sectors / 2048)))
         }
     }
 }
@@ -83,7 +85,7 @@ fn length(disk: &fs::File, place: &Place) -> std::io::Result<u64> {
     }
 }
 
-/// The partition that is mounted at `/`; none where that is no partition of a disk.
+/// Returns the partition that is mounted at `/`, if it is a partition of a disk.
 fn mounted_root() -> Option<Place> {
     let device = fs::metadata("/").ok()?.dev();
     let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));

@@ -1,12 +1,10 @@
-//! A card's first boot: what `first-boot` does, each verb from beginning to end.
+//! The verbs of `first-boot`, which sets up a machine from a freshly flashed card and from [`FILE`] on its boot
+//! partition.
 //!
-//! Takes the card as it was flashed and what a person wrote into [`FILE`] on its boot partition; makes a machine of its
-//! own that can be reached. Whatever it does may be broken off at any moment and is done again by the next boot; what
-//! is done already is left alone.
+//! A power loss may interrupt any step; the next boot repeats it and skips what is complete.
 //!
-//! [`settings`] is what may be written there, the same for the machine and for whoever checks a file before the card is
-//! flashed; [`apply`] does it; [`grow`] and [`mbr`] are about the card's size; [`overlay`] is the root that
-//! nothing is written to.
+//! [`settings`] parses the file, on the machine and for `first-boot check`; [`apply`] applies it; [`grow`] and [`mbr`]
+//! grow the root partition; [`overlay`] is the read-only root.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -34,9 +32,9 @@ mod tool;
 mod user;
 mod wlan;
 
-/// What people edit, on the boot partition.
+/// The settings file on the boot partition.
 pub const FILE: &str = "custom.toml";
-/// What is wrong with it, beside it.
+/// The list of errors next to it.
 pub const ERRORS: &str = "custom-errors.txt";
-/// The boot partition.
+/// Mount point of the boot partition.
 pub const BOOT: &str = "/boot/firmware";

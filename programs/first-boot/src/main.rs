@@ -1,4 +1,4 @@
-//! `first-boot VERB`: makes a machine of its own out of a card that was flashed. See first-boot(1).
+//! `first-boot VERB`: sets up a machine from a freshly flashed card. See first-boot(1).
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -8,14 +8,16 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use base::arguments;
 use base::failure::{Failure, reason};
 use base::plain::Plain;
 use base::say::say;
 use first_boot::settings::{self, LONGEST};
 use first_boot::{BOOT, apply, durable, grow, overlay, read_only};
+use lexopt::Arg::{Long, Value};
 
 const HELP: &str = "\
-Make a machine of its own out of a card that was flashed.
+Set up a machine from a freshly flashed card.
 
 usage: first-boot apply [--boot DIR]
        first-boot grow [--disk FILE [--partition N]]
@@ -23,14 +25,18 @@ usage: first-boot apply [--boot DIR]
        first-boot read-only [on|off] [--boot DIR]
        first-boot --help | --version
 
-  apply         what custom.toml on the boot partition asks for, once; a changed file is applied again
-  grow          the root partition to the card's end; with --disk, partition N (2) of that file
-  check         what is wrong with a custom.toml, before it is on a card
-  read-only     whether the root is written to, from the next boot on; without a word, say how it is
-  --boot        the boot partition (/boot/firmware)
+  apply         apply custom.toml from the boot partition, once; a changed file
+                is applied again
+  grow          grow the root partition to the end of the card; with --disk,
+                partition N of FILE (default: 2)
+  check         check a custom.toml before you copy it to a card
+  read-only     make the root file system read-only or writable from the next
+                boot on; without on or off, print the current state
+  --boot        boot partition (default: /boot/firmware)
 
-As the first process of a machine it lays a file system in memory over the root, and starts systemd.
-exit: 0 done; 1 failed; 2 usage; 78 something in custom.toml is wrong
+As the first process of the machine, it mounts an overlay in memory over the
+root file system and starts systemd.
+Exit status: 0 success; 1 failure; 2 usage error; 78 custom.toml has errors
 ";
 
 fn main() -> ExitCode {
@@ -49,9 +55,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
-    let verb = arguments.next().unwrap_or_default();
-    let Options { boot, disk, partition, words } = Options::parse(arguments)?;
+fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
+    let Options { boot, disk, partition, verb, words } = Options::parse(arguments)?;
     let place = || PathBuf::from(boot.clone().unwrap_or(BOOT.into()));
     let given = [boot.is_some(), disk.is_some(), partition.is_some()];
     match (verb.to_str(), given, words.as_slice()) {
@@ -70,48 +75,51 @@ fn run(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         }
         (Some("read-only"), [_, false, false], [word]) if word == "on" || word == "off" => {
             let changed = read_only::set(&place(), word == "on")?;
-            print(if changed { "from the next boot on\n" } else { "it is so already\n" })
+            print(if changed { "applies from the next boot on\n" } else { "nothing to change\n" })
         }
         (Some("apply" | "grow" | "check" | "read-only"), ..) => {
             let verb = verb.to_string_lossy();
-            Err(usage(&format!("`{verb}`: not with these words: see `first-boot --help`")))
+            Err(usage(&format!("`{verb}`: unexpected arguments: see `first-boot --help`")))
         }
         _ => Err(usage(&format!(
-            "`{}`: no such verb: apply, grow, check and read-only are known",
+            "`{}`: unknown command: expected apply, grow, check or read-only",
             verb.to_string_lossy()
         ))),
     }
 }
 
-/// What follows the verb.
 #[derive(Default)]
 struct Options {
     boot: Option<OsString>,
     disk: Option<OsString>,
     partition: Option<usize>,
+    verb: OsString,
     words: Vec<OsString>,
 }
 
 impl Options {
-    fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Options, Failure> {
+    fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Options, Failure> {
+        let wrong = |error: lexopt::Error| {
+            usage(&format!("{}: see `first-boot --help`", arguments::describe(&error)))
+        };
         let mut options = Options::default();
-        while let Some(argument) = arguments.next() {
-            let shown = argument.to_string_lossy().into_owned();
-            let mut value =
-                || arguments.next().ok_or_else(|| usage(&format!("`{shown}`: nothing follows it")));
-            match argument.to_str() {
-                Some("--boot") => options.boot = Some(value()?),
-                Some("--disk") => options.disk = Some(value()?),
-                Some("--partition") => {
-                    let number = value()?.to_str().and_then(|text| text.parse().ok());
+        let mut parser = lexopt::Parser::from_args(arguments);
+        while let Some(argument) = parser.next().map_err(wrong)? {
+            match argument {
+                Long("boot") => options.boot = Some(parser.value().map_err(wrong)?),
+                Long("disk") => options.disk = Some(parser.value().map_err(wrong)?),
+                Long("partition") => {
+                    let number = parser.value().map_err(wrong)?.to_str().and_then(|text| text.parse().ok());
                     let number = number.filter(|number| (1..=4).contains(number));
                     options.partition =
-                        Some(number.ok_or_else(|| usage("`--partition`: say a number from 1 to 4"))?);
+                        Some(number.ok_or_else(|| usage("`--partition`: expected a number from 1 to 4"))?);
                 }
-                Some(option) if option.starts_with('-') => {
-                    return Err(usage(&format!("`{option}`: no such option: see `first-boot --help`")));
+                Long(verb @ ("help" | "version")) if options.verb.is_empty() => {
+                    options.verb = format!("--{verb}").into();
                 }
-                _ => options.words.push(argument),
+                Value(verb) if options.verb.is_empty() => options.verb = verb,
+                Value(word) => options.words.push(word),
+                other => return Err(wrong(other.unexpected())),
             }
         }
         Ok(options)
@@ -122,7 +130,7 @@ fn print_line(line: Option<String>) -> Result<(), Failure> {
     print(&line.map_or_else(String::new, |line| format!("{}\n", Plain(line))))
 }
 
-/// A reader that has seen enough closes the pipe; that is no failure.
+/// A reader that closes the pipe early is not an error.
 fn print(text: &str) -> Result<(), Failure> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
@@ -136,17 +144,16 @@ fn usage(text: &str) -> Failure {
     Failure::usage(text)
 }
 
-/// Says what is wrong with a file.
 fn check(path: &Path) -> Result<(), Failure> {
     let shown = path.display();
     let failed = |e: io::Error| Failure::failed(format!("`{shown}`: {}", reason(&e)));
     let bytes = durable::read(path, LONGEST + 1).map_err(failed)?;
-    let bytes = bytes.ok_or_else(|| Failure::failed(format!("`{shown}`: there is no such file")))?;
+    let bytes = bytes.ok_or_else(|| Failure::failed(format!("`{shown}`: no such file")))?;
     let faults = settings::read(&bytes).faults;
     let lines: String = faults.iter().map(|fault| format!("{}\n", Plain(apply::describe(fault)))).collect();
     print(&lines)?;
     match faults.len() {
         0 => Ok(()),
-        number => Err(Failure::configuration(format!("`{shown}`: {number} faults: correct them there"))),
+        number => Err(Failure::configuration(format!("`{shown}`: {number} errors: correct them"))),
     }
 }

@@ -1,7 +1,7 @@
-//! Secrets overwritten where they stand: takes bytes, makes as many in which a secret is a star.
+//! Overwrites secrets in place with a star, without changing the length of the file.
 //!
-//! The file keeps its length and its place on the card: a FAT file system knows no transaction, and a file that is
-//! written anew could be lost with the current, or not find room, or leave the old one's bytes behind.
+//! FAT has no transactions. Writing a new file could lose it in a power loss, fail without free space, or
+//! leave the old bytes on the card.
 
 use std::ops::Range;
 
@@ -10,14 +10,14 @@ use crate::encoding::Decoded;
 use crate::secret;
 use crate::settings::LONGEST;
 
-/// The bytes of the file without its secrets, of the same length; a file of which nothing is read stays as it is.
+/// Returns the file without its secrets, at the same length. A file that cannot be decoded stays unchanged.
 pub fn masked(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     if bytes.len() > LONGEST {
         return bytes;
     }
-    // What is overwritten can change how the rest is read, so it is read until nothing is found. Each round leaves fewer
-    // characters that are no part of a mask.
+    // Overwriting can change how the rest is parsed, so repeat until no secret is found. Each round leaves
+    // fewer characters outside a mask.
     while let Some(decoded) = Decoded::read(&bytes) {
         let secrets = secret::find(&decoded.text);
         if secrets.is_empty() {
@@ -35,7 +35,7 @@ fn overwritten(decoded: &Decoded, secrets: &[Range<usize>]) -> Vec<u8> {
         made.push_str(&text[from..secret.start]);
         let room = decoded.room(&text[secret.clone()]);
         let quoted = format!("\"{MASK}\"");
-        // A line that was no good before is none of the shortest either.
+        // An invalid line may be too short for the quoted mask.
         let star = if room >= quoted.len() { quoted } else { MASK.repeat(room) };
         made.push_str(&format!("{star:room$}"));
         from = secret.end;

@@ -1,57 +1,57 @@
-//! The partition table of the old kind: takes its sector, makes one in which the last partition reaches the card's end.
+//! Computes an MBR in which the last partition extends to the end of the card.
 //!
-//! Nothing is read or written here but those 512 bytes. All that changes are twelve bytes of one entry; the card's
-//! signature, by which the kernel finds its root, stays.
+//! This changes only twelve bytes of one entry. The disk signature, by which the kernel finds its root, stays
+//! the same.
 
-/// A table's length, and that of every sector.
+/// Size of the table and of every sector.
 pub const SECTOR: usize = 512;
 
-/// What partitions begin and end at: what erases of a card begin and end at, too.
+/// Partitions are aligned to this number of sectors, which is also the erase block size of cards.
 const ALIGNMENT: u64 = 2048;
-/// Types of the containers of further partitions, and of what says that the real table is another.
+/// Types of extended partitions.
 const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
 const PROTECTIVE: u8 = 0xee;
 
-/// What can be done.
+/// The result of [`grown`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing is to be done: why.
+    /// The partition already extends to the end.
     Full,
-    /// This is not for us: why.
+    /// The table is not changed, for this reason.
     Refused(String),
-    /// The new table, and the partition's new length in sectors.
+    /// The new table, and the new length of the partition in sectors.
     Grown(Box<[u8; SECTOR]>, u64),
 }
 
-/// Looks at a table; `number` is the partition's, from 1, `begin` its first sector where that is known, `sectors` the
-/// card's length.
+/// Computes the new table. `number` is the partition, from 1; `begin` its first sector if known; `sectors`
+/// the size of the card.
 pub fn grown(table: &[u8; SECTOR], number: usize, begin: Option<u64>, sectors: u64) -> Verdict {
     let refused = |why: String| Verdict::Refused(why);
     if table[510..] != [0x55, 0xaa] {
-        return refused("there is no partition table of the old kind (MBR)".to_owned());
+        return refused("no MBR partition table".to_owned());
     }
     let entries: Vec<Entry> = (0..4).map(|i| Entry::read(&table[446 + 16 * i..][..16])).collect();
     if entries.iter().any(|e| e.kind == PROTECTIVE) {
-        return refused("the partition table is a GPT: systemd-repart grows those".to_owned());
+        return refused("GPT partition table: use systemd-repart".to_owned());
     }
     let Some(entry) = number.checked_sub(1).and_then(|i| entries.get(i)).filter(|e| e.kind != 0) else {
-        return refused(format!("there is no partition {number} among the four of the table"));
+        return refused(format!("partition {number} is not in the table"));
     };
     if EXTENDED.contains(&entry.kind) {
-        return refused(format!("partition {number} holds further partitions"));
+        return refused(format!("partition {number} is an extended partition"));
     }
     if begin.is_some_and(|begin| begin != entry.begin) {
-        return refused(format!("partition {number} begins elsewhere for the kernel than in the table"));
+        return refused(format!("the kernel and the table disagree about the start of partition {number}"));
     }
     if entry.begin == 0 || entry.end() > sectors {
         return refused(format!(
-            "partition {number} reaches beyond the card's end: the card is smaller than its image"
+            "partition {number} ends beyond the end of the card: the card is smaller than the image"
         ));
     }
     if let Some(after) = entries.iter().position(|e| e.kind != 0 && e.begin > entry.begin) {
-        return refused(format!("partition {} comes after partition {number}", after + 1));
+        return refused(format!("partition {} follows partition {number}", after + 1));
     }
-    // A table of this kind counts no further.
+    // An MBR cannot address more sectors.
     let end = sectors.min(u64::from(u32::MAX)) / ALIGNMENT * ALIGNMENT;
     if end < entry.end() + ALIGNMENT {
         return Verdict::Full;
@@ -59,7 +59,7 @@ pub fn grown(table: &[u8; SECTOR], number: usize, begin: Option<u64>, sectors: u
     let length = end - entry.begin;
     let mut new = Box::new(*table);
     let at = 446 + 16 * (number - 1);
-    // Cylinders, heads and sectors have ended long before: the highest numbers mean that.
+    // Cylinder, head and sector numbers cannot express this: use the highest ones.
     new[at + 5..at + 8].copy_from_slice(&[0xfe, 0xff, 0xff]);
     let short = u32::try_from(length).unwrap_or(u32::MAX);
     new[at + 12..at + 16].copy_from_slice(&short.to_le_bytes());
@@ -122,15 +122,15 @@ mod tests {
                 other => panic!("{other:?}"),
             };
         let card = 100_000;
-        assert!(refused(&[0; SECTOR], 2, None, card).contains("no partition table"));
+        assert!(refused(&[0; SECTOR], 2, None, card).contains("no MBR partition table"));
         assert!(refused(&table(&[(0xee, 1, u32::MAX)]), 1, None, card).contains("GPT"));
-        assert!(refused(&table(&[BOOT]), 2, None, card).contains("no partition 2"));
-        assert!(refused(&table(&[BOOT]), 0, None, card).contains("no partition 0"));
-        assert!(refused(&table(&[BOOT]), 7, None, card).contains("no partition 7"));
-        assert!(refused(&table(&[BOOT, (5, 16384, 4096)]), 2, None, card).contains("further"));
+        assert!(refused(&table(&[BOOT]), 2, None, card).contains("partition 2 is not"));
+        assert!(refused(&table(&[BOOT]), 0, None, card).contains("partition 0 is not"));
+        assert!(refused(&table(&[BOOT]), 7, None, card).contains("partition 7 is not"));
+        assert!(refused(&table(&[BOOT, (5, 16384, 4096)]), 2, None, card).contains("extended"));
         let old = table(&[BOOT, (0x83, 16384, 4096), (0x83, 20480, 10)]);
-        assert!(refused(&old, 2, None, card).contains("partition 3 comes after"));
-        assert!(refused(&old, 3, Some(1), card).contains("elsewhere"));
+        assert!(refused(&old, 2, None, card).contains("partition 3 follows"));
+        assert!(refused(&old, 3, Some(1), card).contains("disagree"));
         assert!(refused(&table(&[BOOT, (0x83, 16384, 4096)]), 2, None, 20_000).contains("smaller"));
         assert!(refused(&table(&[BOOT, (0x83, u32::MAX, u32::MAX)]), 2, None, card).contains("smaller"));
     }

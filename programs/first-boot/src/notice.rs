@@ -1,4 +1,4 @@
-//! What a person is told who stands before the machine, or puts its card into a PC.
+//! Messages for a person at the machine, or at a PC with its card.
 
 use std::path::Path;
 
@@ -12,10 +12,9 @@ const NOBODY: &str = include_str!("files/nobody.issue");
 const FAULTS: &str = include_str!("files/faults.issue");
 const HEAD: &str = include_str!("files/errors.txt");
 
-/// Most lines that anybody reads.
 const MOST: usize = 50;
 
-/// Writes what is wrong beside the file, or takes the older list away.
+/// Writes the list of errors next to the file, or removes an old list.
 pub(super) fn errors(boot: &Path, faults: &[String]) -> Result<(), Failure> {
     let path = boot.join(ERRORS);
     let written = if faults.is_empty() {
@@ -23,22 +22,22 @@ pub(super) fn errors(boot: &Path, faults: &[String]) -> Result<(), Failure> {
     } else {
         let mut text = template::filled(HEAD, &[("file", FILE)]);
         shortened(faults).iter().for_each(|fault| text += &format!("{}\n", Plain(fault)));
-        // The oldest editors of Windows see no other end of a line.
+        // Old Windows editors require CRLF.
         durable::replace(&path, None, text.replace('\n', "\r\n").as_bytes())
     };
     written.map_err(|e| {
-        Failure::failed(format!("`{}`: {}: make room on the boot partition", path.display(), reason(&e)))
+        Failure::failed(format!("`{}`: {}: free space on the boot partition", path.display(), reason(&e)))
     })
 }
 
-/// As many lines as anybody reads; a console is slow as well.
+/// Limits the number of lines, because a console is slow.
 pub(super) fn shortened(faults: &[String]) -> Vec<String> {
     let more = faults.len().saturating_sub(MOST);
     let more = (more > 0).then(|| format!("and {more} more"));
     faults.iter().take(MOST).cloned().chain(more).collect()
 }
 
-/// Writes what stands above the login.
+/// Writes the message above the login prompt.
 pub(super) fn issue(faults: usize) {
     let mut text = String::new();
     if faults > 0 {
@@ -48,7 +47,7 @@ pub(super) fn issue(faults: usize) {
     if !somebody() {
         text += &template::filled(NOBODY, &[("file", FILE)]);
     }
-    // It is a convenience: what matters is in the list.
+    // Ignore errors: the list contains the same information.
     let _ = if text.is_empty() {
         durable::remove(Path::new(ISSUE))
     } else {
@@ -56,7 +55,7 @@ pub(super) fn issue(faults: usize) {
     };
 }
 
-/// Whether there is anybody who can log in.
+/// Returns whether anybody can log in.
 pub(super) fn somebody() -> bool {
     let keys =
         |home: &str| Path::new(home).join(".ssh/authorized_keys").metadata().is_ok_and(|m| m.len() > 0);

@@ -1,8 +1,8 @@
-//! The root that nothing is written to: as the first process of the machine, before systemd, this lays a file system in
-//! memory over the root and makes the two the root of everything that follows.
+//! A read-only root: as the first process, before systemd, this mounts an overlay in memory over the root
+//! file system.
 //!
-//! It works with any initramfs or none. Whatever fails here, systemd is started all the same, on the root as it is: a
-//! robot that comes up writable is better than one that does not come up.
+//! It works with any initramfs or none. If a step fails, systemd still starts, on the unchanged root: a robot
+//! that boots with a writable root is better than one that does not boot.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -16,20 +16,21 @@ use rustix::mount::{MountFlags, mount, mount_move, mount_remount};
 use crate::read_only::MARK;
 use crate::tool;
 
-/// Everything of it, before it is the root.
+/// Mount point of the overlay before it becomes the root.
 const PLACE: &str = "/run/first-boot";
-/// Where the untouched root is to be seen later.
+/// Where the card's root is visible later.
 const BELOW: &str = "media/root-ro";
-/// What is mounted before systemd starts, and goes with the root.
+/// File systems that are mounted before systemd starts and move to the new root.
 const MOUNTED: [&str; 4] = ["dev", "proc", "sys", "run"];
-/// The share of the memory that changes may take.
+/// Mount options that limit the memory for changes.
 const SIZE: &str = "mode=0755,size=50%";
 
-/// Prepares the root and becomes systemd, which gets these arguments.
+/// Sets up the overlay and executes systemd with these arguments.
 pub fn begin(arguments: impl Iterator<Item = std::ffi::OsString>) -> Failure {
     match lay() {
-        Ok(()) => say("first-boot: the root is read-only, changes are in memory and end with this boot"),
-        Err(why) => say(format_args!("error: first-boot: the root stays writable: {why}")),
+        Ok(()) => say("first-boot: the root file system is read-only: changes stay in memory and are lost \
+                       at shutdown"),
+        Err(why) => say(format_args!("error: first-boot: cannot make the root file system read-only: {why}")),
     }
     let error = Command::new("/sbin/init").args(arguments).exec();
     Failure::failed(format!("`/sbin/init`: {}", reason(&error)))
@@ -44,7 +45,7 @@ fn lay() -> Result<(), String> {
         result.map_err(|e| format!("{what}: {}", reason(&e.into())))
     };
     let folder = |path: &str| fs::create_dir_all(path).map_err(|e| format!("`{path}`: {}", reason(&e)));
-    // An initramfs has mounted it, if there was one.
+    // An initramfs has already mounted it, if there was one.
     if !is_mounted("/run") {
         step(
             "`/run`",
@@ -57,7 +58,7 @@ fn lay() -> Result<(), String> {
     for name in ["upper", "work", "root"] {
         folder(&format!("{PLACE}/{name}"))?;
     }
-    // From here on nothing reaches the card. Where that fails, it is written to by nobody all the same.
+    // From here on, nothing is written to the card. Even if this fails, no process writes to it.
     let _ = mount_remount("/", MountFlags::RDONLY, c"");
     let root = format!("{PLACE}/root");
     let layers = format!("lowerdir=/,upperdir={PLACE}/upper,workdir={PLACE}/work");
@@ -80,7 +81,7 @@ fn lay() -> Result<(), String> {
     fs::write(MARK, "").map_err(|e| format!("`{MARK}`: {}", reason(&e)))
 }
 
-/// Something is mounted where the folder above is on another device.
+/// A mount point is on another device than its parent.
 fn is_mounted(path: &str) -> bool {
     use std::os::unix::fs::MetadataExt;
     let device = |path: &Path| fs::metadata(path).ok().map(|meta| meta.dev());
@@ -88,8 +89,7 @@ fn is_mounted(path: &str) -> bool {
     device(path).is_some() && device(path) != path.parent().and_then(device)
 }
 
-/// The table of file systems without the root, which is mounted, and with a boot partition that is not written to
-/// either.
+/// fstab without the root, which is already mounted, and with a read-only boot partition.
 fn without_root(table: &str) -> String {
     let line = |line: &str| {
         let fields: Vec<&str> = line.split_whitespace().collect();

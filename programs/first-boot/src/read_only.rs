@@ -1,8 +1,8 @@
-//! Whether the root is written to: a word of the kernel's command line on the boot partition, which any PC can take away.
-//! It stands in the file that a board's firmware reads, or at the end of each entry of a boot loader of UEFI.
+//! Switches the read-only root with a kernel option on the boot partition, which any PC can remove. The
+//! option is in the command line file of the board's firmware, or in each entry of a UEFI boot loader.
 //!
-//! The line is changed where it stands, and never gets shorter: a file system of FAT is consistent then whenever the
-//! current is cut.
+//! The line is changed in place and never gets shorter, so that the FAT file system stays consistent after a
+//! power loss.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -13,22 +13,21 @@ use base::failure::{Failure, reason};
 
 use crate::durable;
 
-/// The file with the kernel's command line.
 const COMMAND_LINE: &str = "cmdline.txt";
-/// Where there is none: files whose last line is the kernel's, after this word.
+/// UEFI boot loader entries; the last line of each is `options`.
 const ENTRIES: &str = "loader/entries";
 const LAST_LINE: &[u8] = b"options ";
-/// What makes the first process of the machine this program.
+/// The kernel option that starts this program as the first process.
 const WORD: &str = "init=/usr/libexec/first-boot/first-boot";
-/// What the first process leaves for whoever wants to know.
+/// Exists if the root of this boot is read-only.
 pub(super) const MARK: &str = "/run/first-boot/read-only";
 
-/// Whether nothing is written to the root of this boot.
+/// Returns whether the root of this boot is read-only.
 pub fn now() -> bool {
     Path::new(MARK).exists()
 }
 
-/// Whether nothing will be from the next boot on.
+/// Returns whether the root will be read-only from the next boot on.
 pub fn next(boot: &Path) -> Result<bool, Failure> {
     let failed = |path: &Path, e: io::Error| Failure::failed(format!("`{}`: {}", path.display(), reason(&e)));
     for path in files(boot) {
@@ -40,13 +39,13 @@ pub fn next(boot: &Path) -> Result<bool, Failure> {
     Ok(false)
 }
 
-/// Switches it, for every kernel that may be started; whether that was a change.
+/// Switches the root, for every kernel; returns whether anything changed.
 pub fn set(boot: &Path, on: bool) -> Result<bool, Failure> {
     let changes = files(boot).into_iter().map(|path| set_in(&path, on));
     changes.collect::<Result<Vec<bool>, _>>().map(|changes| changes.contains(&true))
 }
 
-/// The files with a command line. Where there are none, the one that is missed is a board's.
+/// Returns the files with a command line. If there are none, the file of a board's firmware is missing.
 fn files(boot: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(boot.join(ENTRIES)).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut entries: Vec<PathBuf> =
@@ -58,7 +57,7 @@ fn files(boot: &Path) -> Vec<PathBuf> {
 
 fn set_in(path: &Path, on: bool) -> Result<bool, Failure> {
     let failed = |e: io::Error| {
-        let told = format!("`{}`: {}: mount the boot partition, writable", path.display(), reason(&e));
+        let told = format!("`{}`: {}: mount the boot partition read-write", path.display(), reason(&e));
         Failure::failed(told)
     };
     let file = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
@@ -66,7 +65,7 @@ fn set_in(path: &Path, on: bool) -> Result<bool, Failure> {
     let last = text.trim_ascii_end().rsplit(|b| *b == b'\n').next().unwrap_or_default();
     if !path.ends_with(COMMAND_LINE) && !last.starts_with(LAST_LINE) {
         return Err(Failure::failed(format!(
-            "`{}`: its last line is not `options`: put that line at the end",
+            "`{}`: last line is not `options`: move that line to the end",
             path.display()
         )));
     }
@@ -76,7 +75,7 @@ fn set_in(path: &Path, on: bool) -> Result<bool, Failure> {
         (None, true) => {
             if text.split(|b| b.is_ascii_whitespace()).any(|word| word.starts_with(b"init=")) {
                 return Err(Failure::failed(format!(
-                    "`{}`: names another init: take that word away first",
+                    "`{}`: contains another init= option: remove it first",
                     path.display()
                 )));
             }
@@ -94,7 +93,6 @@ fn set_in(path: &Path, on: bool) -> Result<bool, Failure> {
     Ok(true)
 }
 
-/// Where the word stands.
 fn find(text: &[u8]) -> Option<usize> {
     let ends = |at: usize| text.get(at).is_none_or(u8::is_ascii_whitespace);
     let begins = |at: usize| at == 0 || ends(at - 1);
@@ -136,7 +134,7 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).unwrap(), on);
         }
         fs::write(&path, "root=x init=/bin/sh\n").unwrap();
-        assert!(set(&boot, true).unwrap_err().message.contains("another init"));
+        assert!(set(&boot, true).unwrap_err().message.contains("another init= option"));
         fs::remove_dir_all(&boot).unwrap();
     }
 
@@ -155,7 +153,7 @@ mod tests {
         assert!(!set(&boot, true).unwrap() && set(&boot, false).unwrap() && !next(&boot).unwrap());
         assert_eq!(said().map(|now| now.trim().to_owned()), [text.trim(); 2]);
         fs::write(&paths[1], "options root=x\nlinux /vmlinuz\n").unwrap();
-        assert!(set(&boot, true).unwrap_err().message.contains("its last line is not `options`"));
+        assert!(set(&boot, true).unwrap_err().message.contains("last line is not `options`"));
         fs::remove_dir_all(&boot).unwrap();
     }
 }

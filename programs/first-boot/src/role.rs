@@ -1,6 +1,8 @@
-//! What the machine is, for every product on it: which environment shells and services have, and which services start.
+//! Sets the role of the machine for every product on it: the environment of shells and services, and the
+//! services that start.
 //!
-//! Products are found by their tables; nothing here knows one by its name. A product without that role is left alone.
+//! Products are found by their tables, and no product is named here. A product without that role is not
+//! changed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +16,7 @@ use crate::{durable, template, tool};
 const PROFILE: &str = "/etc/profile.d/50-first-boot.sh";
 const PRODUCT: &str = include_str!("files/profile.sh");
 
-/// The tables of every product on this machine.
+/// Reads the tables of all products on this machine.
 pub(super) fn tables() -> Vec<Table> {
     let entries = fs::read_dir("/usr/share").into_iter().flatten().flatten();
     let mut paths: Vec<_> =
@@ -23,14 +25,14 @@ pub(super) fn tables() -> Vec<Table> {
     paths.iter().filter_map(|path| Table::read(path).ok()).collect()
 }
 
-/// Gives the machine a role, and the place of a workspace.
+/// Sets the role and the workspace; returns the errors.
 pub(super) fn apply(role: Option<&str>, workspace: Option<&str>) -> Vec<String> {
     let (tables, mut faults, mut profile) = (tables(), Vec::new(), String::new());
     if let Some(role) = role {
         let known: BTreeSet<&str> = tables.iter().flat_map(roles).collect();
         if !known.contains(role) {
             let known = Vec::from_iter(known).join(", ");
-            faults.push(format!("[robot] role: no product on this machine knows it: there are: {known}"));
+            faults.push(format!("[robot] role: unknown role: expected one of {known}"));
         }
     }
     let mut placed = false;
@@ -52,7 +54,9 @@ pub(super) fn apply(role: Option<&str>, workspace: Option<&str>) -> Vec<String> 
         faults.extend(services(table, role));
     }
     if workspace.is_some() && !placed {
-        faults.push("[robot] workspace: no product on this machine has one: take the line away".to_owned());
+        faults.push(
+            "[robot] workspace: no product on this machine uses a workspace: remove the line".to_owned(),
+        );
     }
     if !profile.is_empty()
         && let Err(e) = durable::replace(Path::new(PROFILE), Some(0o644), profile.as_bytes())
@@ -62,12 +66,12 @@ pub(super) fn apply(role: Option<&str>, workspace: Option<&str>) -> Vec<String> 
     faults
 }
 
-/// The roles of a product: its environment files are called after them.
+/// Returns the roles of a product, from the names of its environment files.
 fn roles(table: &Table) -> impl Iterator<Item = &str> {
     table.env_files.iter().filter_map(|file| file.path.file_name()?.to_str()?.strip_prefix(".env."))
 }
 
-/// Variables that name the directory in which services are launched.
+/// Returns the variables that name the working directory of services.
 fn workspaces(table: &Table) -> Vec<String> {
     let directories = table.launchable().filter_map(|(_, launch)| launch.directory.as_deref());
     let names = directories.filter_map(|text| text.strip_prefix("${")?.split_once('}'));
@@ -75,7 +79,7 @@ fn workspaces(table: &Table) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
-/// Changes lines of an environment file, and nothing else in it.
+/// Changes these variables in an environment file and nothing else.
 fn set(path: &Path, variables: &[String], value: &str) -> std::io::Result<()> {
     let old = fs::read_to_string(path)?;
     let line = |line: &str| {
@@ -88,7 +92,7 @@ fn set(path: &Path, variables: &[String], value: &str) -> std::io::Result<()> {
     durable::replace(path, Some(0o644), old.lines().map(line).collect::<String>().as_bytes())
 }
 
-/// What login shells read, for one product.
+/// Returns the lines for login shells of one product.
 fn shell(table: &Table, role: &str, variables: &[String], workspace: Option<&str>) -> String {
     let word = table.product.replace('-', "_");
     let selector = format!("{}_ENV", word.to_uppercase());
@@ -103,7 +107,7 @@ fn shell(table: &Table, role: &str, variables: &[String], workspace: Option<&str
     )
 }
 
-/// Services that load the environment of another role are not what this machine is for.
+/// Enables the services of this role and disables those of other roles.
 fn services(table: &Table, role: &str) -> Vec<String> {
     let file = format!(".env.{role}");
     let mut faults = Vec::new();
@@ -111,7 +115,7 @@ fn services(table: &Table, role: &str) -> Vec<String> {
         let Some(own) = launch.env_file.as_ref().and_then(|path| path.file_name()) else { continue };
         let unit = service.unit.as_str();
         let done = if own == file.as_str() {
-            // Started by itself unless an administrator's preset says otherwise.
+            // Enabled, unless an administrator's preset disables it.
             tool::systemctl(&["--quiet", "--no-reload", "preset", unit])
         } else {
             tool::systemctl(&["--quiet", "--no-reload", "disable", unit])

@@ -1,11 +1,12 @@
-//! What a value may be: each rule says nothing, or `why: what to do`. Nothing here looks at the machine.
+//! Validates values without looking at the machine; an error is `why: what to do`.
 //!
-//! Every value goes into a file or an argument of some program; none may end a line there or mean something else.
+//! Every value becomes part of a file or a command line, so no value may end a line or have another meaning
+//! there.
 
-/// What a rule says.
+/// The result of a rule.
 pub type Verdict = Result<(), String>;
 
-/// A name of the machine: labels of a domain name.
+/// Checks a host name.
 pub fn hostname(value: &str) -> Verdict {
     let label = |label: &str| {
         let inner = |c: char| c.is_ascii_alphanumeric() || c == '-';
@@ -17,39 +18,43 @@ pub fn hostname(value: &str) -> Verdict {
     if value.len() <= 64 && value.split('.').all(label) && !value.eq_ignore_ascii_case("localhost") {
         return Ok(());
     }
-    Err("is no name of a machine: use letters, digits and `-` in between, 63 at most".to_owned())
+    Err("invalid host name: use letters, digits and inner `-`, at most 63 characters".to_owned())
 }
 
-/// A login name.
+/// Checks a login name.
 pub fn user(value: &str) -> Verdict {
     let first = value.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
     let rest = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
     if first && value.len() <= 32 && value.chars().all(rest) && value != "root" {
         return Ok(());
     }
-    Err("is no name to log in with: use a small letter, then small letters, digits, `-` and `_`, 32 at most, and not root".to_owned())
+    Err("invalid user name: begin with a lowercase letter, then use lowercase letters, digits, `-` and \
+         `_`, at most 32 characters, and not root"
+        .to_owned())
 }
 
-/// A password that is still to be hashed.
+/// Checks a plain-text password.
 pub fn password(value: &str) -> Verdict {
     printable(value)?;
     if value.len() > 256 {
-        return Err("is longer than 256 bytes: choose a shorter one".to_owned());
+        return Err("longer than 256 bytes: choose a shorter one".to_owned());
     }
     Ok(())
 }
 
-/// A password as /etc/shadow has it.
+/// Checks a password hash as in /etc/shadow.
 pub fn hash(value: &str) -> Verdict {
     let plain = |c: char| c.is_ascii_alphanumeric() || "$./=,-_+".contains(c);
     let parts = value.strip_prefix('$').map_or(0, |rest| rest.split('$').count());
     if parts >= 3 && value.len() <= 256 && value.chars().all(plain) {
         return Ok(());
     }
-    Err("is no hash, as `openssl passwd -6` prints one: write one, or the password itself and password_encrypted = false".to_owned())
+    Err("not a password hash: use the output of `openssl passwd -6`, or write the password itself and \
+         password_encrypted = false"
+        .to_owned())
 }
 
-/// A line of authorized_keys.
+/// Checks a line of authorized_keys.
 pub fn key(value: &str) -> Verdict {
     printable(value)?;
     let known =
@@ -59,61 +64,63 @@ pub fn key(value: &str) -> Verdict {
     match (words.next(), words.next()) {
         (Some(_), Some(body)) if body.starts_with("AAAA") && body.chars().all(base64) => {}
         _ => {
-            return Err("is no public key: write the one line of a file such as id_ed25519.pub".to_owned());
+            return Err("not a public key: write the line from a file such as id_ed25519.pub".to_owned());
         }
     }
     if value.len() > 16_384 {
-        return Err("is longer than any key: write the one line of a file such as id_ed25519.pub".to_owned());
+        return Err(
+            "longer than any public key: write the line from a file such as id_ed25519.pub".to_owned()
+        );
     }
     Ok(())
 }
 
-/// The name of a wireless network.
+/// Checks the name of a Wi-Fi network.
 pub fn ssid(value: &str) -> Verdict {
     printable(value)?;
     if value.len() > 32 {
-        Err("is longer than 32 bytes, which no network's name is".to_owned())
+        Err("longer than 32 bytes: write the name of a network".to_owned())
     } else {
         Ok(())
     }
 }
 
-/// What people type to join a wireless network.
+/// Checks a Wi-Fi password.
 pub fn passphrase(value: &str) -> Verdict {
     let fits = (8..=63).contains(&value.len()) && value.chars().all(|c| c == ' ' || c.is_ascii_graphic());
     if fits {
         return Ok(());
     }
-    Err("is no password of a wireless network: those have 8 to 63 characters of ASCII".to_owned())
+    Err("invalid Wi-Fi password: use 8 to 63 ASCII characters".to_owned())
 }
 
-/// What is made of it and the network's name.
+/// Checks the key that is derived from a Wi-Fi password and network name.
 pub fn psk(value: &str) -> Verdict {
     if value.len() == 64 && value.chars().all(|c| c.is_ascii_hexdigit()) {
         return Ok(());
     }
-    Err("is no key of 64 hexadecimal digits: write one, or the password itself and password_encrypted = false"
+    Err("not a key of 64 hexadecimal digits: write one, or the password itself and password_encrypted = false"
         .to_owned())
 }
 
-/// Where the radio is.
+/// Checks a country code.
 pub fn country(value: &str) -> Verdict {
     if value.len() == 2 && value.chars().all(|c| c.is_ascii_uppercase()) {
         return Ok(());
     }
-    Err("is no country: write its two capital letters, such as DE".to_owned())
+    Err("invalid country: write two capital letters, such as DE".to_owned())
 }
 
-/// A keyboard's layout.
+/// Checks a keyboard layout.
 pub fn keymap(value: &str) -> Verdict {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_,".contains(c);
     if (1..=32).contains(&value.len()) && value.chars().all(plain) && !value.starts_with('-') {
         return Ok(());
     }
-    Err("is no layout of a keyboard: write a name such as us or de".to_owned())
+    Err("invalid keyboard layout: write a name such as us or de".to_owned())
 }
 
-/// The name of a file of the time zone database.
+/// Checks the name of a file in the time zone database.
 pub fn timezone(value: &str) -> Verdict {
     let part = |part: &str| {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_+".contains(c);
@@ -122,29 +129,29 @@ pub fn timezone(value: &str) -> Verdict {
     if value.len() <= 64 && value.split('/').all(part) {
         return Ok(());
     }
-    Err("is no time zone: write a name such as Europe/Berlin".to_owned())
+    Err("invalid time zone: write a name such as Europe/Berlin".to_owned())
 }
 
-/// A locale.
+/// Checks a locale.
 pub fn language(value: &str) -> Verdict {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.@-".contains(c);
     let letter = value.starts_with(|c: char| c.is_ascii_alphabetic());
     if letter && value.len() <= 64 && value.chars().all(plain) && !value.contains("..") {
         return Ok(());
     }
-    Err("is no locale: write a name such as de_DE.UTF-8".to_owned())
+    Err("invalid locale: write a name such as de_DE.UTF-8".to_owned())
 }
 
-/// What the machine is.
+/// Checks a role.
 pub fn role(value: &str) -> Verdict {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if (1..=32).contains(&value.len()) && value.chars().all(plain) {
         return Ok(());
     }
-    Err("is no role: write robot or pc".to_owned())
+    Err("invalid role: write robot or pc".to_owned())
 }
 
-/// A directory.
+/// Checks a directory.
 pub fn directory(value: &str) -> Verdict {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._+@-".contains(c);
     let parts = value.strip_prefix('/').is_some_and(|rest| {
@@ -153,16 +160,16 @@ pub fn directory(value: &str) -> Verdict {
     if parts && value.len() < 1024 && value.chars().all(plain) {
         return Ok(());
     }
-    Err("is no directory: write its whole path, with letters, digits and `/._+@-`".to_owned())
+    Err("invalid directory: write an absolute path with letters, digits and `/._+@-`".to_owned())
 }
 
 fn printable(value: &str) -> Verdict {
     if value.is_empty() {
-        return Err("is empty: write it, or take the line away".to_owned());
+        return Err("empty: set a value, or remove the line".to_owned());
     }
     match value.chars().find(|c| c.is_control()) {
-        Some('\n' | '\r') => Err("holds a line break: write it in one line".to_owned()),
-        Some(_) => Err("holds a control character: type it anew".to_owned()),
+        Some('\n' | '\r') => Err("contains a line break: write it on one line".to_owned()),
+        Some(_) => Err("contains a control character: type it again".to_owned()),
         None => Ok(()),
     }
 }

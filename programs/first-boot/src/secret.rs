@@ -1,8 +1,8 @@
-//! Where secrets stand in the file: in values that are read, and in whatever else a person or a program could take for
-//! the value of a password.
+//! Finds secrets in the file: in values that can be parsed, and in all text that a person or a program could
+//! take for a password.
 //!
-//! A line that cannot be read costs its writer a setting, but what it says may still be a password. Such a value is taken
-//! to reach as far as any reading of it could: to the closing quotes, or to the next line that is something by itself.
+//! A line that cannot be parsed may still contain a password. Its value is assumed to reach as far as any
+//! parser could read: to the closing quotes, or to the next line that is a statement of its own.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use crate::document::{
     BLANKS, Line, MASK, begins_statement, header, is_empty, lines, plain_line_ends, span, statements,
 };
 
-/// Finds the secrets, in the order of the text; none overlaps another. A value that was masked is none.
+/// Finds the secrets in the order of the text, without overlaps. Masked values are not secrets.
 pub fn find(text: &str) -> Vec<Range<usize>> {
     let text = plain_line_ends(text);
     let lines = lines(&text);
@@ -26,7 +26,7 @@ pub fn find(text: &str) -> Vec<Range<usize>> {
 struct Search<'t> {
     text: &'t str,
     lines: &'t [Line<'t>],
-    /// Whether the name of the section is that of a secret.
+    /// Whether the section itself has the name of a secret.
     under_secret: bool,
     secrets: Vec<Range<usize>>,
 }
@@ -50,7 +50,7 @@ impl Search<'_> {
         match DeTable::parse(&self.text[place.clone()]) {
             Ok(table) => {
                 self.table(table.get_ref(), self.under_secret, place.start);
-                // What stands in a text of several lines may have been meant as lines of the file.
+                // The lines of a multi-line text may have been meant as lines of the file.
                 for inner in statement.clone().skip(1) {
                     self.unreadable(inner);
                 }
@@ -59,7 +59,7 @@ impl Search<'_> {
         }
     }
 
-    /// The values of secrets in what could be read.
+    /// Finds secrets in a parsed table.
     fn table(&mut self, table: &DeTable<'_>, secret: bool, offset: usize) {
         for (key, value) in table.iter() {
             self.value(value.get_ref(), value.span(), secret || names_secret(key.get_ref()), offset);
@@ -76,13 +76,13 @@ impl Search<'_> {
             }
             DeValue::Boolean(_) => {}
             DeValue::String(text) if text.is_empty() || text == MASK => {}
-            // Of another kind than text, and a secret all the same.
+            // Not text, but still a secret.
             _ if secret => self.secrets.push(span.start + offset..span.end + offset),
             _ => {}
         }
     }
 
-    /// The value in a line that cannot be read, as far as any reading could take it.
+    /// Finds the value in a line that cannot be parsed.
     fn unreadable(&mut self, index: usize) {
         let line = &self.lines[index];
         let at = value_of_secret(line.text)
@@ -93,7 +93,7 @@ impl Search<'_> {
         }
     }
 
-    /// The last line that a value could have which begins in this line.
+    /// Returns the last line of a value that begins in this line.
     fn reach(&self, first: usize, value: &str) -> usize {
         let value = value.trim_start();
         let closing = ["\"\"\"", "'''"].into_iter().find(|quotes| value.starts_with(quotes));
@@ -116,7 +116,7 @@ impl Search<'_> {
         first + rest.count()
     }
 
-    /// A place that holds a secret unless all of it was masked.
+    /// Adds a range unless it is masked completely.
     fn push(&mut self, place: Range<usize>) {
         let text = &self.text[place.clone()];
         let (front, back) = (text.trim_start_matches(BLANKS), text.trim_end_matches([' ', '\t', '\r', '\n']));
@@ -127,14 +127,14 @@ impl Search<'_> {
     }
 }
 
-/// Whether a line begins a section; among the items of a list only one with a name.
+/// Returns whether a line is a section header; inside a list, only if it contains a name.
 fn begins_section(line: &str, in_list: bool) -> bool {
     let rest = line.trim_start_matches(BLANKS).strip_prefix('[');
     rest.is_some_and(|rest| !in_list || rest.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
-/// Where the value of a secret begins in a line that is read by nobody's rules: after a name of one, with a sign where
-/// something stands before the name.
+/// Returns where a secret begins in a line that cannot be parsed: after the name of a secret, and after an
+/// `=` or `:` if text precedes the name.
 fn value_of_secret(line: &str) -> Option<usize> {
     names(line).find_map(|name| {
         if !names_secret(&line[name.clone()]) {
@@ -150,7 +150,7 @@ fn value_of_secret(line: &str) -> Option<usize> {
     })
 }
 
-/// The words of a line that could be names of keys.
+/// Returns the words of a line that could be names of keys.
 fn names(line: &str) -> impl Iterator<Item = Range<usize>> {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let mut from = 0;
@@ -168,7 +168,7 @@ fn names_secret(key: &str) -> bool {
     names && key != "password_encrypted" && key != "password_authentication"
 }
 
-/// The places without overlaps.
+/// Merges overlapping ranges.
 fn joined(mut places: Vec<Range<usize>>) -> Vec<Range<usize>> {
     places.sort_by_key(|place| (place.start, place.end));
     let mut joined: Vec<Range<usize>> = Vec::new();

@@ -1,5 +1,5 @@
-//! What a person may ask for: takes the bytes of the file, makes [`Settings`] of what is right in it, and says what is
-//! not, line by line. The same for the machine and for whoever checks a file before the card is flashed.
+//! Parses custom.toml into [`Settings`] and reports errors by line. The same code runs on the machine and for
+//! `first-boot check`.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use crate::document::{self, Entry, Fault, MASK, Value};
 use crate::encoding::Decoded;
 use crate::rule::{self, Verdict};
 
-/// Longest file that is read.
+/// Largest file that is read.
 pub const LONGEST: usize = 1 << 16;
 
-/// Every key that there is, by section.
+/// All keys by section.
 const KEYS: [(&str, &[&str]); 7] = [
     ("", &["config_version"]),
     ("system", &["hostname", "read_only"]),
@@ -21,109 +21,109 @@ const KEYS: [(&str, &[&str]); 7] = [
     ("robot", &["role", "workspace"]),
 ];
 
-/// A file, read.
+/// The result of reading a file.
 #[derive(Debug, Default)]
 pub struct Reading {
-    /// What is right in it.
+    /// The valid settings.
     pub settings: Settings,
-    /// What is not.
+    /// The errors.
     pub faults: Vec<Fault>,
 }
 
-/// What is asked for; what is left out stays as it is.
+/// The requested settings; `None` leaves the machine unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Name of the machine.
+    /// Host name.
     pub hostname: Option<String>,
-    /// Whether nothing is written to its root.
+    /// Whether the root file system is read-only.
     pub read_only: Option<bool>,
-    /// Who administers it.
+    /// The administrator.
     pub user: Option<User>,
-    /// How it is reached.
+    /// SSH settings.
     pub ssh: Ssh,
-    /// Its wireless network.
+    /// Wi-Fi settings.
     pub wlan: Option<Wlan>,
-    /// Layout of a keyboard.
+    /// Keyboard layout.
     pub keymap: Option<String>,
     /// Time zone.
     pub timezone: Option<String>,
     /// Locale.
     pub language: Option<String>,
-    /// What it is.
+    /// Role of the machine.
     pub role: Option<String>,
-    /// Where its workspace is.
+    /// Path of the workspace.
     pub workspace: Option<String>,
 }
 
-/// Who administers the machine.
+/// The administrator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// Login name.
     pub name: String,
-    /// None: as it is.
+    /// `None` leaves the password unchanged.
     pub password: Option<Password>,
 }
 
 /// A password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Password {
-    /// As a person types it.
+    /// In plain text.
     Plain(String),
-    /// As /etc/shadow has it.
+    /// As a hash.
     Hash(String),
 }
 
-/// How the machine is reached.
+/// SSH settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ssh {
-    /// Whether the server runs.
+    /// Whether the server is enabled.
     pub enabled: Option<bool>,
-    /// Who may log in.
+    /// Public keys of the user.
     pub keys: Vec<String>,
-    /// Whether a password is enough.
+    /// Whether password login is allowed.
     pub passwords: Option<bool>,
 }
 
-/// A wireless network.
+/// A Wi-Fi network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wlan {
-    /// Its name.
+    /// Name of the network.
     pub ssid: String,
-    /// How it is joined.
+    /// How to authenticate.
     pub secret: Secret,
-    /// Whether it does not say its name.
+    /// Whether the network hides its name.
     pub hidden: bool,
-    /// Where the radio is.
+    /// Country code, which determines the allowed channels.
     pub country: Option<String>,
 }
 
-/// How a wireless network is joined.
+/// How to authenticate to a Wi-Fi network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Secret {
-    /// By everybody.
+    /// Open network.
     Open,
-    /// With the password that was given earlier.
+    /// Keep the saved password.
     Kept,
-    /// With a password.
+    /// Password in plain text.
     Passphrase(String),
-    /// With a key of 64 digits.
+    /// Derived key.
     Psk(String),
 }
 
-/// Reads the file's bytes.
+/// Parses the content of a file.
 pub fn read(bytes: &[u8]) -> Reading {
     let whole =
         |what: &str| Reading { faults: vec![Fault { line: 0, what: what.to_owned() }], ..Reading::default() };
     if bytes.len() > LONGEST {
-        return whole("is longer than 65536 bytes: nothing of it was read: put the right file there");
+        return whole("longer than 65536 bytes: nothing was read: replace it with the right file");
     }
     let Some(decoded) = Decoded::read(bytes) else {
-        return whole("is no text: nothing of it was read: save it as UTF-8, without formatting");
+        return whole("not text: nothing was read: save it as UTF-8 without formatting");
     };
     let document = document::read(&decoded.text);
     let mut form = Form { faults: document.faults, ..Form::default() };
     if decoded.guessed() {
-        form.fault(0, "is not UTF-8, and was read as Latin-1: save it as UTF-8");
+        form.fault(0, "not UTF-8, read as Latin-1: save it as UTF-8");
     }
     for entry in document.entries {
         form.add(entry);
@@ -133,7 +133,7 @@ pub fn read(bytes: &[u8]) -> Reading {
     Reading { settings, faults: form.faults }
 }
 
-/// The keys that were found, taken one by one.
+/// The parsed entries; each is removed when it is used.
 #[derive(Default)]
 struct Form {
     entries: BTreeMap<(String, String), Entry>,
@@ -150,22 +150,23 @@ impl Form {
             [key] => (String::new(), key.clone()),
             [section, key] => (section.clone(), key.clone()),
             path => {
-                let what = format!("{}: there is no such table in a section: take it away", path.join("."));
+                let what =
+                    format!("{}: tables inside a section are not supported: remove it", path.join("."));
                 return self.fault(entry.line, &what);
             }
         };
         let at = place(&section, &key);
         let Some((_, keys)) = KEYS.iter().find(|(name, _)| *name == section) else {
             let known: Vec<&str> = KEYS.iter().map(|(name, _)| *name).filter(|n| !n.is_empty()).collect();
-            let what = format!("{at}: there is no such section: there are {}", known.join(", "));
+            let what = format!("{at}: unknown section: expected one of {}", known.join(", "));
             return self.fault(entry.line, &what);
         };
         if !keys.contains(&key.as_str()) {
-            let what = format!("{at}: there is no such key: there are {}", keys.join(", "));
+            let what = format!("{at}: unknown key: expected one of {}", keys.join(", "));
             return self.fault(entry.line, &what);
         }
         if let Some(first) = self.entries.get(&(section.clone(), key.clone())) {
-            let what = format!("{at}: stands in line {} already: take one of them away", first.line);
+            let what = format!("{at}: already set in line {}: remove one of them", first.line);
             return self.fault(entry.line, &what);
         }
         self.entries.insert((section, key), entry);
@@ -174,9 +175,7 @@ impl Form {
     fn settings(&mut self) -> Settings {
         match self.take("", "config_version") {
             None | Some(Entry { value: Value::Number(1), .. }) => {}
-            Some(entry) => {
-                self.fault(entry.line, "config_version: is not 1, the only one that is known: write 1")
-            }
+            Some(entry) => self.fault(entry.line, "config_version: unsupported version: write 1"),
         }
         let hostname = self.text("system", "hostname", rule::hostname);
         Settings {
@@ -204,7 +203,7 @@ impl Form {
         let given = self.line("user", "name").is_some();
         let Some(name) = self.text("user", "name", rule::user) else {
             if let (Some(line), false) = (line, given) {
-                self.fault(line, "[user] password: is for nobody: write their name = \"…\" beside it");
+                self.fault(line, "[user] password: there is no user name: add name = \"…\"");
             }
             return None;
         };
@@ -223,13 +222,16 @@ impl Form {
                 one => vec![one],
             };
             for (at, value) in list.into_iter().enumerate() {
-                let at = format!("[ssh] authorized_keys: number {}", at + 1);
+                let at = format!("[ssh] authorized_keys: key {}", at + 1);
                 match value {
                     Value::Text(text) => match rule::key(text.trim()) {
                         Ok(()) => keys.push(text.trim().to_owned()),
-                        Err(what) => self.fault(entry.line, &format!("{at} {what}")),
+                        Err(what) => self.fault(entry.line, &format!("{at}: {what}")),
                     },
-                    other => self.fault(entry.line, &format!("{at} is {}: write it in quotes", other.kind())),
+                    other => self.fault(
+                        entry.line,
+                        &format!("{at}: expected text, found {}: write it in quotes", other.kind()),
+                    ),
                 }
             }
         }
@@ -249,7 +251,7 @@ impl Form {
         let given = self.line("wlan", "ssid").is_some();
         let Some(ssid) = self.text("wlan", "ssid", rule::ssid) else {
             if let (Some(line), false) = (line, given) {
-                self.fault(line, "[wlan] password: is for no network: write its ssid = \"…\" beside it");
+                self.fault(line, "[wlan] password: there is no network name: add ssid = \"…\"");
             }
             return None;
         };
@@ -257,7 +259,7 @@ impl Form {
             (Some(kept), _) if kept == MASK => Secret::Kept,
             (Some(psk), _) if encrypted => Secret::Psk(psk.to_ascii_lowercase()),
             (Some(phrase), _) => Secret::Passphrase(phrase),
-            // Without its password a network cannot be joined; it is not an open one because of that.
+            // A network without its password cannot be joined, and it must not become an open one.
             (None, Some(_)) => return None,
             (None, None) => Secret::Open,
         };
@@ -280,7 +282,10 @@ impl Form {
                 Ok(()) => return Some(text),
                 Err(what) => self.fault(entry.line, &format!("{at}: {what}")),
             },
-            other => self.fault(entry.line, &format!("{at}: is {}: write it in quotes", other.kind())),
+            other => self.fault(
+                entry.line,
+                &format!("{at}: expected text, found {}: write it in quotes", other.kind()),
+            ),
         }
         None
     }
@@ -291,7 +296,7 @@ impl Form {
             return Some(switch);
         }
         let what = format!(
-            "{}: is {}: write true or false, without quotes",
+            "{}: expected true or false, found {}: write true or false without quotes",
             place(section, key),
             entry.value.kind()
         );

@@ -1,4 +1,4 @@
-//! How the machine is reached: keys of its own, and those of people.
+//! SSH host keys and authorized keys.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -17,11 +17,11 @@ use crate::{durable, template, tool};
 const FOLDER: &str = "/etc/ssh";
 const SERVER: &str = include_str!("files/sshd.conf");
 const CONFIGURATION: &str = "/etc/ssh/sshd_config.d/50-first-boot.conf";
-/// Names of the server's units, in Debian and elsewhere.
+/// Unit names of the SSH server, on Debian and elsewhere.
 const UNITS: [&str; 2] = ["ssh.service", "sshd.service"];
 
-/// Gives the machine keys that no other card has. ssh-keygen makes what is missing or empty, and gives a key its name
-/// when it is whole.
+/// Creates host keys if there are none. ssh-keygen replaces missing or empty keys, and renames a key into
+/// place when it is complete.
 pub(super) fn host_keys() -> Result<bool, String> {
     let whole = |entry: &fs::DirEntry| {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -34,12 +34,12 @@ pub(super) fn host_keys() -> Result<bool, String> {
     tool::run(&["ssh-keygen", "-A"], None).map(|_| true)
 }
 
-/// Lets people in, as they asked for.
+/// Applies the SSH settings.
 pub(super) fn apply(ssh: &Ssh, user: Option<&str>, faults: &mut Vec<String>) {
     let mut fault = |key: &str, why: String| faults.push(format!("[ssh] {key}: {why}"));
     let mut given = false;
     if !ssh.keys.is_empty() {
-        // Who is asked for may be an account of the system, which nobody logs in to.
+        // The name may belong to a system account, which nobody uses to log in.
         let mut people = user::people();
         match user {
             Some(name) => people.retain(|person| person.name == name),
@@ -51,15 +51,12 @@ pub(super) fn apply(ssh: &Ssh, user: Option<&str>, faults: &mut Vec<String>) {
                 Ok(()) => given = true,
                 Err(why) => fault("authorized_keys", why),
             },
-            None => fault(
-                "authorized_keys",
-                "there is nobody to give them to: write the [user] section's name = \"…\"".to_owned(),
-            ),
+            None => fault("authorized_keys", "no user to add them to: add name = \"…\" to [user]".to_owned()),
         }
     }
     if (given || ssh.passwords.is_some()) && Path::new(FOLDER).is_dir() {
-        // Who has a key needs no password, and everybody on the network may guess at one. A key that could not be given
-        // lets nobody in.
+        // With a key, no password is needed, and a password can be guessed over the network. A key that could
+        // not be added does not count.
         let passwords = if ssh.passwords.unwrap_or(!given) { "yes" } else { "no" };
         let text = template::filled(SERVER, &[("passwords", passwords)]);
         if let Err(e) = durable::replace(Path::new(CONFIGURATION), Some(0o644), text.as_bytes()) {
@@ -83,12 +80,12 @@ pub(super) fn apply(ssh: &Ssh, user: Option<&str>, faults: &mut Vec<String>) {
                 done.unwrap_or_else(|why| fault("enabled", why));
             }
         }
-        None if enabled => fault("enabled", "there is no ssh server on this machine".to_owned()),
+        None if enabled => fault("enabled", "no SSH server is installed: install openssh-server".to_owned()),
         None => {}
     }
 }
 
-/// What a file of that folder holds; nothing where it is no ordinary one.
+/// Reads a file of that folder; returns nothing if it is not a regular file.
 fn before(folder: impl std::os::fd::AsFd, name: &str) -> String {
     let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let Ok(file) = openat(folder, name, how, Mode::empty()) else { return String::new() };
@@ -97,7 +94,7 @@ fn before(folder: impl std::os::fd::AsFd, name: &str) -> String {
     text
 }
 
-/// Writes a user's authorized_keys. Their home is theirs: nothing there may lead us elsewhere.
+/// Writes a user's authorized_keys. The user controls the home directory, so do not follow symlinks there.
 fn authorize(account: &Account, keys: &[String]) -> Result<(), String> {
     let written = || -> Result<(), Errno> {
         let folder = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -116,7 +113,7 @@ fn authorize(account: &Account, keys: &[String]) -> Result<(), String> {
         fchmod(&file, Mode::from(0o600))?;
         fchown(&file, Some(uid), Some(gid))?;
         let mut file = File::from(file);
-        // Keys that came in another way stay.
+        // Keep keys that were added in another way.
         let mut lines: Vec<String> = before(&ssh, name).lines().map(str::to_owned).collect();
         lines.extend(keys.iter().filter(|key| !lines.contains(key)).cloned().collect::<Vec<_>>());
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();

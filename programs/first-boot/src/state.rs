@@ -1,7 +1,7 @@
-//! What was applied already: the file as it was then, without its secrets.
+//! Records what was applied: the file without its secrets.
 //!
-//! Two files, so that the current may be cut at any moment. [`State::decide`] says what a boot has to do: nothing is
-//! taken for applied before all of it is on the card, and secrets are overwritten after that.
+//! It uses two files, so that a power loss at any time is safe. [`State::decide`] determines the task of a
+//! boot: nothing counts as applied before it is on the card, and secrets are overwritten after that.
 
 use std::io;
 use std::ops::Range;
@@ -10,21 +10,18 @@ use std::path::{Path, PathBuf};
 use crate::durable;
 use crate::settings::LONGEST;
 
-/// The folder.
 pub(super) const FOLDER: &str = "/var/lib/first-boot";
 
-/// What a boot has to do with the file.
+/// The task of a boot.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Task {
-    /// Nothing.
     Done,
-    /// Everything has been applied; secrets are still to be overwritten, with these bytes.
+    /// Everything is applied; overwrite the secrets with these bytes.
     Wipe(Vec<u8>),
-    /// It is new, or was changed.
+    /// The file is new or was changed.
     Apply,
 }
 
-/// The two files.
 pub(super) struct State {
     applied: PathBuf,
     wiping: PathBuf,
@@ -35,21 +32,21 @@ impl State {
         State { applied: folder.join("applied"), wiping: folder.join("wiping") }
     }
 
-    /// What there is to do with these bytes.
+    /// Decides what to do with this content.
     pub(super) fn decide(&self, bytes: &[u8]) -> io::Result<Task> {
         let Some(applied) = durable::read(&self.applied, LONGEST + 1)? else { return Ok(Task::Apply) };
         if applied == bytes {
             return Ok(Task::Done);
         }
         let Some(wiping) = durable::read(&self.wiping, LONGEST)? else { return Ok(Task::Apply) };
-        // Half overwritten or not at all: it is the same file if it is the same everywhere else.
+        // The secrets may be overwritten in part: it is the same file if all other bytes are the same.
         let mut other = bytes.iter().zip(&applied).enumerate().filter(|(_, (a, b))| a != b).map(|(at, _)| at);
         let spans = spans(&wiping);
         let same = bytes.len() == applied.len() && other.all(|at| spans.iter().any(|s| s.contains(&at)));
         Ok(if same { Task::Wipe(applied) } else { Task::Apply })
     }
 
-    /// Everything is applied; these bytes stay when the secrets are gone.
+    /// Records that everything is applied, and the content after overwriting the secrets.
     pub(super) fn applied(&self, bytes: &[u8], masked: &[u8]) -> io::Result<()> {
         let mut spans: Vec<Range<usize>> = Vec::new();
         for (at, _) in bytes.iter().zip(masked).enumerate().filter(|(_, (a, b))| a != b) {
@@ -65,7 +62,7 @@ impl State {
         durable::replace(&self.applied, Some(0o600), masked)
     }
 
-    /// The secrets are gone.
+    /// Records that the secrets are overwritten.
     pub(super) fn wiped(&self) -> io::Result<()> {
         durable::remove(&self.wiping)
     }

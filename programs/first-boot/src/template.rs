@@ -1,6 +1,6 @@
-//! Files that others read, written from a template beside this module: takes the template's text and its values.
+//! Fills the templates in `files/`.
 
-/// Replaces each `{name}` by its value; what stands in a value is not looked at again.
+/// Replaces each `{name}` by its value; values are not expanded again.
 pub(super) fn filled(template: &str, values: &[(&str, &str)]) -> String {
     let mut made = String::new();
     let mut rest = template;

@@ -1,10 +1,10 @@
-//! Programs of the system that know better how something is done: takes their words, and what they read.
+//! Runs programs of the system.
 
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Runs a program to its end; its error output is passed on only in what is said of a failure.
+/// Runs a program to its end; standard error appears only in the error of a failure.
 pub(super) fn run(words: &[&str], input: Option<&str>) -> Result<String, String> {
     let Some((program, arguments)) = words.split_first() else { return Err("nothing to run".to_owned()) };
     let mut command = Command::new(program);
@@ -14,7 +14,7 @@ pub(super) fn run(words: &[&str], input: Option<&str>) -> Result<String, String>
     let failed = |e: std::io::Error| format!("`{name}`: {}", base::failure::reason(&e));
     let mut child = command.spawn().map_err(failed)?;
     if let (Some(mut pipe), Some(input)) = (child.stdin.take(), input) {
-        // Who does not read to the end says why in its status.
+        // A program that does not read all input reports its error by its status.
         let _ = pipe.write_all(input.as_bytes());
     }
     let output = child.wait_with_output().map_err(failed)?;
@@ -22,16 +22,16 @@ pub(super) fn run(words: &[&str], input: Option<&str>) -> Result<String, String>
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("said nothing");
-    Err(format!("`{name}` ended with {}: {}", output.status, last.trim_end_matches('.')))
+    let last = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("no error message");
+    Err(format!("`{name}` failed ({}): {}", output.status, last.trim_end_matches('.')))
 }
 
-/// Whether there is such a program.
+/// Returns whether a program exists.
 pub(super) fn exists(name: &str) -> bool {
     ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].iter().any(|folder| Path::new(folder).join(name).exists())
 }
 
-/// Tells systemd something about units; nothing where it does not run.
+/// Runs systemctl; does nothing where systemd is not running.
 pub(super) fn systemctl(words: &[&str]) -> Result<(), String> {
     if !Path::new("/run/systemd/system").exists() {
         return Ok(());

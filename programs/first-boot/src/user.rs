@@ -1,7 +1,7 @@
-//! Who administers the machine: an account of an ordinary user, made or completed.
+//! Creates or completes the administrator's account.
 //!
-//! useradd writes several files one after the other. What an earlier boot left half-made when the current was cut is
-//! completed here, by the programs that make it.
+//! useradd writes several files in sequence. If a power loss interrupted it at an earlier boot, the same
+//! programs complete the account here.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -13,7 +13,7 @@ use crate::{durable, role, template, tool};
 const SUDOERS: &str = include_str!("files/sudoers");
 const SUDO: &str = "/etc/sudoers.d/050-first-boot";
 
-/// What an administrator of a small machine is a member of, as far as there is such a group.
+/// Groups of the administrator, as far as they exist.
 const GROUPS: [&str; 17] = [
     "sudo",
     "wheel",
@@ -34,22 +34,18 @@ const GROUPS: [&str; 17] = [
     "systemd-journal",
 ];
 
-/// The lowest number of an ordinary user, and the first that is none again.
+/// Range of user ids of ordinary users.
 const ORDINARY: std::ops::Range<u32> = 1000..60_000;
 
-/// A line of /etc/passwd.
 pub(super) struct Account {
-    /// Login name.
     pub(super) name: String,
-    /// Number.
     pub(super) uid: u32,
-    /// Number of the group of that user alone.
+    /// Id of the user's own group.
     pub(super) gid: u32,
-    /// Home directory.
     pub(super) home: String,
 }
 
-/// Makes the account, or completes it.
+/// Creates or completes the account.
 pub(super) fn apply(user: &User) -> Result<(), String> {
     let name = user.name.as_str();
     free_locks();
@@ -66,7 +62,7 @@ pub(super) fn apply(user: &User) -> Result<(), String> {
             "--",
             name,
         ];
-        // A group of that name may be what an earlier boot left.
+        // The group may be left over from an earlier boot.
         let by_itself = line_of("/etc/group", name).is_none();
         let with_group = [
             "useradd",
@@ -82,9 +78,9 @@ pub(super) fn apply(user: &User) -> Result<(), String> {
         ];
         tool::run(if by_itself { &made } else { &with_group }, None)?;
     }
-    let account = account(name).ok_or_else(|| format!("`{name}` is not there after it was made"))?;
+    let account = account(name).ok_or_else(|| format!("`{name}` was created but does not exist"))?;
     if !ORDINARY.contains(&account.uid) {
-        return Err(format!("`{name}` is an account of the system: choose another name"));
+        return Err(format!("`{name}` is a system account: choose another name"));
     }
     complete(&account)?;
     tool::run(&["usermod", "--append", "--groups", &groups.join(","), "--", name], None)?;
@@ -98,7 +94,7 @@ pub(super) fn apply(user: &User) -> Result<(), String> {
     sudo(name)
 }
 
-/// What useradd does after the account itself.
+/// Completes the steps of useradd after the account itself.
 fn complete(account: &Account) -> Result<(), String> {
     let name = account.name.as_str();
     if line_of("/etc/shadow", name).is_none() {
@@ -123,7 +119,7 @@ fn complete(account: &Account) -> Result<(), String> {
     Ok(())
 }
 
-/// Who has no password cannot be asked for one.
+/// A user without a password cannot be asked for one.
 fn sudo(name: &str) -> Result<(), String> {
     let written = if has_password(name) {
         durable::remove(Path::new(SUDO))
@@ -136,20 +132,19 @@ fn sudo(name: &str) -> Result<(), String> {
     written.map_err(|e| format!("`{SUDO}`: {}", base::failure::reason(&e)))
 }
 
-/// Whether a password lets this user in.
+/// Returns whether this user can log in with a password.
 pub(super) fn has_password(name: &str) -> bool {
     let line = line_of("/etc/shadow", name);
     let hash = line.as_deref().and_then(|line| line.split(':').nth(1));
     hash.is_some_and(|hash| !hash.is_empty() && !hash.starts_with(['!', '*']))
 }
 
-/// Every ordinary user.
+/// Returns all ordinary users.
 pub(super) fn people() -> Vec<Account> {
     let text = fs::read_to_string("/etc/passwd").unwrap_or_default();
     text.lines().filter_map(Account::read).filter(|account| ORDINARY.contains(&account.uid)).collect()
 }
 
-/// The account of that name.
 pub(super) fn account(name: &str) -> Option<Account> {
     Account::read(&line_of("/etc/passwd", name)?)
 }
@@ -172,7 +167,7 @@ fn line_of(file: &str, name: &str) -> Option<String> {
     text.lines().find(|line| line.split(':').next() == Some(name)).map(str::to_owned)
 }
 
-/// The groups that there are, and those of the operators of every product.
+/// Returns the existing groups of the list, and the operators' groups of all products.
 fn groups() -> Vec<String> {
     let operators = role::tables().into_iter().filter_map(|table| table.operators);
     let mut groups: Vec<String> = GROUPS.iter().map(|group| (*group).to_owned()).chain(operators).collect();
@@ -180,8 +175,8 @@ fn groups() -> Vec<String> {
     groups
 }
 
-/// Locks of programs that the current was cut under: they hold the number of a process of an earlier boot, which may be
-/// that of another one by now. Nobody else changes accounts this early.
+/// Removes locks that a power loss left behind: they contain a process ID of an earlier boot, which another process may
+/// have now. No other program changes accounts this early.
 fn free_locks() {
     for file in ["passwd", "shadow", "group", "gshadow", "subuid", "subgid"] {
         let _ = fs::remove_file(format!("/etc/{file}.lock"));

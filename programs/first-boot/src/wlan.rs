@@ -1,5 +1,4 @@
-//! The wireless network, written for whichever program looks after networks on this machine: NetworkManager where it is
-//! installed, else wpa_supplicant beside systemd-networkd.
+//! Configures Wi-Fi for NetworkManager if it is installed, otherwise for wpa_supplicant with systemd-networkd.
 
 use std::fs;
 use std::path::Path;
@@ -20,14 +19,14 @@ const SUPPLICANT_TEXT: &str = include_str!("files/wpa_supplicant.conf");
 const REGION: &str = "/etc/modprobe.d/first-boot-region.conf";
 const REGION_TEXT: &str = include_str!("files/region.conf");
 
-/// Joins the network, now and from the next boot on.
+/// Configures the network, now and for later boots.
 pub(super) fn apply(wlan: &Wlan) -> Result<(), String> {
     if let Some(country) = &wlan.country {
-        // The kernel's own way, for whichever program asks first.
+        // A module option, which works with any program.
         write(REGION, 0o644, &template::filled(REGION_TEXT, &[("country", country)]))?;
     }
     if tool::exists("rfkill") {
-        // Some systems keep the radio off until a country is known.
+        // Some systems disable Wi-Fi until a country is set.
         let _ = tool::run(&["rfkill", "unblock", "wlan"], None);
     }
     if Path::new(MANAGER).exists() {
@@ -40,12 +39,12 @@ pub(super) fn apply(wlan: &Wlan) -> Result<(), String> {
 }
 
 fn connection(wlan: &Wlan) -> Result<(), String> {
-    // Its list of bytes holds any name.
+    // A list of bytes can represent any name.
     let ssid: String = wlan.ssid.bytes().map(|byte| format!("{byte};")).collect();
     let key = match &wlan.secret {
         Secret::Open => None,
         Secret::Kept => Some(read_earlier_key(CONNECTION, &format!("ssid={ssid}"))?),
-        // What it would take for an escape, and blanks at the start, are escaped.
+        // Escape backslashes and leading blanks.
         Secret::Passphrase(text) => {
             let escaped = text.replace('\\', "\\\\");
             let blanks = escaped.len() - escaped.trim_start_matches(' ').len();
@@ -68,7 +67,7 @@ fn supplicant(wlan: &Wlan) -> Result<(), String> {
             Secret::Kept => {
                 ("WPA-PSK WPA-PSK-SHA256", Some(read_earlier_key(&path, &format!("ssid={ssid}"))?))
             }
-            // It takes everything between the first quote and the last one.
+            // The value is everything between the first and the last quote.
             Secret::Passphrase(text) => ("WPA-PSK WPA-PSK-SHA256", Some(format!("\"{text}\""))),
             Secret::Psk(key) => ("WPA-PSK WPA-PSK-SHA256", Some(key.clone())),
         };
@@ -80,13 +79,13 @@ fn supplicant(wlan: &Wlan) -> Result<(), String> {
         write(&path, 0o600, &template::filled(SUPPLICANT_TEXT, &values))?;
         let unit = format!("wpa_supplicant@{device}.service");
         tool::systemctl(&["--quiet", "--no-reload", "enable", &unit])?;
-        // It may be too early for the device; then the unit waits for it.
+        // The device may not exist yet; then the unit waits for it.
         tool::systemctl(&["--no-block", "restart", &unit])?;
     }
     Ok(())
 }
 
-/// The wireless devices that are there already, or the one that a Pi will have.
+/// Returns the existing Wi-Fi devices, or the one that a Raspberry Pi will have.
 fn devices() -> Vec<String> {
     let entries = fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
     let wireless = entries.filter(|entry| entry.path().join("wireless").exists());
@@ -95,14 +94,14 @@ fn devices() -> Vec<String> {
     if devices.is_empty() { vec!["wlan0".to_owned()] } else { devices }
 }
 
-/// The key that was written there earlier, for the same network.
+/// Returns the saved key of the same network.
 fn read_earlier_key(path: &str, ssid: &str) -> Result<String, String> {
     let text = fs::read_to_string(path).unwrap_or_default();
     let mut lines = text.lines().map(str::trim);
     let key = lines.clone().find_map(|line| line.strip_prefix("psk="));
     match (key, lines.any(|line| line == ssid)) {
         (Some(key), true) => Ok(key.to_owned()),
-        _ => Err("the password of this network was never here: write it".to_owned()),
+        _ => Err("no saved password for this network: write it".to_owned()),
     }
 }
 

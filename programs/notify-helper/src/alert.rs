@@ -1,13 +1,12 @@
-//! Tells people that a unit has failed: what `OnFailure=` starts.
+//! `alert`: sends an alert that a unit has failed; `OnFailure=` of the unit starts it.
 //!
-//! The parts, in the order in which they are used: [`options`] and [`config`] say what is wanted, [`limit`] whether
-//! it is time, [`facts`] and [`journal`] what happened, [`message`] puts it into words, [`delivery`] takes it to where
-//! it shall go, by way of [`post`] and [`mail`]; [`child`] is every program that is asked on the way, bounded in
-//! time.
+//! The modules, in the order of their use: [`options`] and [`config`] are the input, [`limit`] decides
+//! whether to send now, [`facts`] and [`journal`] collect what happened, [`message`] formats it, and
+//! [`delivery`] sends it with [`post`] and [`mail`]. [`child`] runs other programs with limits.
 //!
-//! systemctl and journalctl are asked, and nothing of them is done here again: a unit fails rarely, both are where
-//! systemd is, and both know either service manager and who may read what. What is asked may be in any state, so
-//! that nothing here is trusted: neither the log lines nor what the programs print.
+//! Facts come from systemctl and journalctl, because a unit rarely fails, both are always installed with
+//! systemd, and both support system and user managers with their permissions. Their output is untrusted,
+//! including log lines.
 
 pub(crate) mod child;
 pub(crate) mod config;
@@ -32,44 +31,44 @@ use facts::Facts;
 use limit::{Limit, Turn};
 use options::Options;
 
-/// Parts of the names of all units that alert: one about another would have no end.
+/// Parts of the names of all alert units: an alert about an alert could repeat without end.
 const ITSELF: [&str; 2] = ["-alert@", "-alert-mail@"];
 
-/// Delivers an alert, or finds that somebody was told a moment ago: then it waits until it may be said how often
-/// it has happened since.
+/// Delivers an alert. If one was sent a moment ago, waits until the next one is due, with the number of
+/// failures since.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let began = SystemTime::now();
     let unit = &options.unit;
     if ITSELF.iter().any(|own| unit.contains(own)) {
-        say(format!("warning: `{unit}`: it is an alert itself, and nobody is told of it: see its journal"));
+        say(format!("warning: `{unit}`: no alert is sent about an alert unit: see its journal"));
         return Ok(());
     }
     let (config, faults) = Config::read(&options.config);
     faults.iter().for_each(|fault| say(format!("error: {fault}")));
     let limit = Limit::from_environment(unit, config.interval);
-    // A unit that is unknown shall not be counted either.
+    // An unknown unit must not be counted either.
     let mut facts = Facts::gather(options)?;
     if let Some(limit) = &limit {
         let turn = limit.turn(began);
         if let Turn::Later { left, since } = turn {
-            say(format!("`{unit}` has failed again: it is counted, and told in {} s", left.as_secs()));
+            say(format!("`{unit}` failed again: the next alert is sent in {} s", left.as_secs()));
             std::thread::sleep(left);
             facts = Facts::gather_now(options)?;
             facts.again = Some(journal::failures(options, since).max(1));
         }
-        // Before anything is sent: who is killed on the way must not send it twice.
+        // Record the time first: if this process is killed, the alert must not be sent twice.
         let noted = if turn == Turn::Now { began } else { SystemTime::now() };
         if let Err(e) = limit.note(noted) {
-            let todo = "make room there, or it may be told too often";
+            let todo = "free space there, or alerts may be sent too often";
             say(format!("error: `{}`: {}: {todo}", limit.path().display(), reason(&e)));
         }
     }
     let lines = journal::lines(options, &facts, config.lines);
     let delivered = delivery::deliver(options, &config, &facts, &lines);
     match (delivered, faults.is_empty()) {
-        (false, _) => Err(Failure::failed(format!("`{unit}`: not everybody was told: see above"))),
+        (false, _) => Err(Failure::failed(format!("`{unit}`: some alerts were not delivered: see above"))),
         (true, false) => Err(Failure::configuration(format!(
-            "`{unit}`: told as far as the configuration goes: correct it"
+            "`{unit}`: alert sent, but the configuration has errors: correct them"
         ))),
         (true, true) => Ok(()),
     }

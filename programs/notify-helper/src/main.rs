@@ -1,5 +1,5 @@
-//! `notify-helper run … -- CMD…` makes a program that knows nothing of systemd a service that says when it is
-//! ready; `notify-helper alert UNIT` tells people that a unit has failed. See notify-helper(1).
+//! `notify-helper run … -- CMD…` reports the readiness of a program that does not support systemd;
+//! `notify-helper alert UNIT` sends an alert that a unit has failed. See notify-helper(1).
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -20,7 +20,7 @@ use crate::watch::handover;
 use crate::watch::watcher::{Task, keep, watch};
 
 const HELP: &str = "\
-Tell systemd when a program is ready, and a person when it has failed.
+Report a program's readiness to systemd and its failure to people.
 
 usage: notify-helper run --ready PROBE... [--watchdog PROBE] [OPTIONS] -- COMMAND [ARGS...]
        notify-helper alert [--user] [--config FILE]... [--leave-mail FILE] UNIT
@@ -28,28 +28,30 @@ usage: notify-helper run --ready PROBE... [--watchdog PROBE] [OPTIONS] -- COMMAN
        notify-helper --help | --version
 
 PROBE is one of
-  tcp:[HOST:]PORT        the service listens on it
-  connected:[HOST:]PORT  it is a client of what listens there
-  unix:PATH              the service listens on it
-  http:URL               a plain http address answers with a status of 200 to 399
+  tcp:[HOST:]PORT        the service listens on the port
+  connected:[HOST:]PORT  the service is connected to the port
+  unix:PATH              the service listens on the socket
+  http:URL               a plain http URL answers with a status of 200 to 399
   file:PATH              the file exists
   log:REGEX              a line of the command's output matches
   exec:COMMAND           a shell command exits with 0
 
-  --ready PROBE        ready when it passes; of several, when each has passed
-  --watchdog PROBE     alive while it passes; the unit's WatchdogSec= says how often it must
-  --grace SPAN         extend the unit's start time limit to this
-  --interval SPAN      between two probes while the command starts
-  --timeout SPAN       how long a probe may take (5s)
-  --http-status N[-M]  statuses that pass, for the http probe before it
-  --http-body REGEX    what the text must contain, for the http probe before it
+  --ready PROBE        ready once the probe passes; may be repeated
+  --watchdog PROBE     alive while the probe passes; the interval comes from the
+                       unit's WatchdogSec=
+  --grace SPAN         extend the unit's start timeout
+  --interval SPAN      time between two probes while the command starts
+  --timeout SPAN       time limit for one probe (default: 5s)
+  --http-status N[-M]  HTTP statuses that pass, for the preceding http probe
+  --http-body REGEX    the body must match, for the preceding http probe
 
-Without NOTIFY_SOCKET, run only runs the command. In a unit it needs NotifyAccess=all.
+Without NOTIFY_SOCKET, run only runs the command. The unit needs
+NotifyAccess=all.
 
-alert tells people that a unit has failed, as OnFailure= would have it:
-  --user               a unit of the user's own manager
-  --config FILE        who is told, and how; the first that exists counts
-  --leave-mail FILE    leave a mail there for `mail`, which sends it
+alert sends an alert that a unit has failed; OnFailure= of the unit starts it:
+  --user               the unit belongs to the user's own manager
+  --config FILE        recipients; the first file that exists is used
+  --leave-mail FILE    write mail to a file, which `mail` sends
 ";
 
 fn main() -> ExitCode {
@@ -79,26 +81,26 @@ fn run(mut args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         Some(handover::KEEP) => keep(),
         _ => Err(usage(
             &format!("`{}`", verb.unwrap_or_default().to_string_lossy()),
-            "run, alert and mail are known",
+            "expected run, alert or mail",
         )),
     }
 }
 
-/// `run`: one probe at least, then `--`, then the command.
+/// Parses `run`: at least one probe, then `--`, then the command.
 fn run_command(mut args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     let (options, words) = Options::parse(&mut args)?;
     let command: Vec<OsString> = args.collect();
     if command.is_empty() {
-        return Err(usage("`run`", "no command follows `--`"));
+        return Err(usage("`run`", "command is missing after `--`"));
     }
     Err(watch::run(&options, &words, &command))
 }
 
-/// What the process that becomes the command says to its watcher.
+/// Parses the arguments that the command's process passes to its watcher.
 fn task(mut args: impl Iterator<Item = OsString>) -> Result<Task, Failure> {
     let mut number = || args.next()?.to_str()?.parse::<u64>().ok();
     let (Some(pid), Some(usec)) = (number(), number()) else {
-        return Err(usage("`watch`", "`run` starts it, and nobody else"));
+        return Err(usage("`watch`", "only `run` may start it"));
     };
     let (options, _) = Options::parse(args)?;
     let watchdog = (usec > 0).then(|| Duration::from_micros(usec));
@@ -108,7 +110,7 @@ fn task(mut args: impl Iterator<Item = OsString>) -> Result<Task, Failure> {
 fn check_output(result: io::Result<()>) -> Result<(), Failure> {
     match result {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::failed(format!("cannot write: {}: write somewhere else", reason(&e))))
+            Err(Failure::failed(format!("cannot write output: {}: write it elsewhere", reason(&e))))
         }
         _ => Ok(()),
     }

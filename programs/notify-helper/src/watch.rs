@@ -1,15 +1,15 @@
-//! Makes a program that knows nothing of systemd a service of `Type=notify`: a watcher beside it, and the
-//! program in this process's place.
+//! `run`: makes a program that does not support sd_notify a service with `Type=notify`. A watcher runs beside
+//! it, and the program replaces this process.
 //!
-//! The program is executed in place, so that it is the unit's main process: signals, exit status and core
-//! dumps need nobody to pass them on. Who watches must then be another process. There is no fork without
-//! unsafe code, so the watcher is this program started a second time, through `/proc/self/exe`; and it is
-//! started by a process in between that ends at once, because a child that the command never asked for would
-//! disturb every program that waits for all of its children.
+//! The program replaces this process, so it is the unit's main process: it receives signals directly, and its
+//! exit status and core dumps are its own. Therefore the watcher must be another process. Without unsafe code
+//! there is no fork, so the watcher is this program started again through `/proc/self/exe`. An intermediate
+//! process starts it and exits at once, because an unexpected child would disturb programs that wait for all
+//! their children.
 //!
-//! The parts: [`base::probe`] is the command line of both and what can be asked, [`ask`] asks, [`attempt`] is one asking that
-//! takes time, [`listener`] whose socket it is, [`copy`] the output that is looked through, [`handover`] the
-//! way from one process to the other, [`watcher`] what the second does.
+//! The modules: [`base::probe`] has the options and probes, [`ask`] runs probes, [`attempt`] is a probe that
+//! takes time, [`listener`] finds the owner of a socket, [`copy`] searches the output, [`handover`] passes
+//! descriptors between the processes, [`watcher`] is the watcher.
 
 pub(crate) mod answer;
 pub(crate) mod ask;
@@ -35,7 +35,7 @@ use base::say::say;
 
 use self::inherited::{NOT_PASSED_ON, passed_on};
 
-/// Starts the watcher, if there is somebody to tell, and becomes the command. Returns only if it cannot.
+/// Starts the watcher if `NOTIFY_SOCKET` is set, then executes the command. Returns only on failure.
 pub(crate) fn run(options: &Options, words: &[OsString], command: &[OsString]) -> Failure {
     if std::env::var_os("NOTIFY_SOCKET").is_some_and(|name| !name.is_empty()) {
         let watchdog = watchdog_interval();
@@ -46,7 +46,7 @@ pub(crate) fn run(options: &Options, words: &[OsString], command: &[OsString]) -
         }
         if let Err(e) = handover::start_watcher(options, words, watchdog) {
             let todo = "start the command without notify-helper and with `Type=exec`";
-            return Failure::failed(format!("the watcher cannot start: {}: {todo}", reason(&e)));
+            return Failure::failed(format!("cannot start the watcher: {}: {todo}", reason(&e)));
         }
     }
     let error = become_command(command);
@@ -54,7 +54,7 @@ pub(crate) fn run(options: &Options, words: &[OsString], command: &[OsString]) -
     Failure::configuration(format!("`{name}`: {}: install it or correct the command", reason(&error)))
 }
 
-/// `WatchdogSec=` of the unit, if it means this process.
+/// Returns `WatchdogSec=` of the unit if it applies to this process.
 fn watchdog_interval() -> Option<Duration> {
     let meant = match std::env::var("WATCHDOG_PID") {
         Ok(pid) => pid.parse() == Ok(processes::this()),
@@ -65,8 +65,8 @@ fn watchdog_interval() -> Option<Duration> {
 }
 
 fn become_command(command: &[OsString]) -> io::Error {
-    // Rust ignores SIGPIPE, as systemd has its services do (`IgnoreSIGPIPE=`); a person's shell does not, and
-    // the standard library restores that. What it was before cannot be found out any more.
+    // Rust ignores SIGPIPE. systemd services start with it ignored (`IgnoreSIGPIPE=`), but commands of a
+    // shell do not, so restore the default there. The original action cannot be determined.
     if manager_pid().is_none() {
         let mut plain = Command::new(&command[0]);
         plain.args(&command[1..]);

@@ -1,7 +1,7 @@
-//! `rovi`'s command line: the table of verbs, and how a run of one begins and ends.
+//! The command line of `rovi`: the table of verbs and the main function.
 //!
-//! The table is all there is to know of a verb: the parser, the help texts and the completions are made from it. Each
-//! verb is a module of its name.
+//! The parser, the help texts and the completions all use this table. Each verb is in the module with its
+//! name.
 
 pub mod arguments;
 pub mod completions;
@@ -27,52 +27,52 @@ use base::table::Table;
 
 use arguments::Arguments;
 
-/// A verb.
+/// A verb of `rovi`.
 #[derive(Debug)]
 pub struct Verb {
-    /// Its name.
+    /// Name of the verb.
     pub name: &'static str,
-    /// What follows it.
+    /// Argument of the verb.
     pub takes: Takes,
-    /// Its options.
+    /// Options of the verb.
     pub options: &'static [Flag],
-    /// What it does, in a line.
+    /// One line for the help text.
     pub about: &'static str,
-    /// What else is to be known, in lines of at most 80 characters.
+    /// More help text, in lines of at most 80 characters.
     pub more: &'static str,
-    /// Command lines, each with what it is for.
+    /// Example command lines with a description.
     pub examples: &'static [(&'static str, &'static str)],
-    /// Does it; gives the exit status.
+    /// Runs the verb and returns the exit status.
     pub run: fn(&Arguments) -> Result<u8, Failure>,
 }
 
-/// What follows a verb.
+/// The argument of a verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Takes {
-    /// Nothing.
+    /// No argument.
     Nothing,
     /// A service.
     Service,
-    /// A service, or nothing.
+    /// An optional service.
     MaybeService,
     /// One of these words.
     Word(&'static str, &'static [&'static str]),
 }
 
-/// An option.
+/// An option of a verb.
 #[derive(Debug)]
 pub struct Flag {
-    /// Its letter.
+    /// Short name.
     pub short: Option<char>,
-    /// Its long name, without hyphens.
+    /// Long name, without hyphens.
     pub long: &'static str,
-    /// What its value is, if it takes one.
+    /// Name of its value, if it takes one.
     pub value: Option<&'static str>,
-    /// What it does.
+    /// One line for the help text.
     pub about: &'static str,
 }
 
-/// Every verb, in the order of the help text.
+/// All verbs in the order of the help text.
 pub const VERBS: [&Verb; 10] = [
     &list::VERB,
     &status::VERB,
@@ -86,11 +86,11 @@ pub const VERBS: [&Verb; 10] = [
     &completions::VERB,
 ];
 
-/// For verbs whose answer a program may read.
+/// The option of verbs with JSON output.
 pub const JSON: Flag =
-    Flag { short: None, long: "json", value: None, about: "one JSON object, for programs" };
+    Flag { short: None, long: "json", value: None, about: "print one JSON object, for programs" };
 
-/// Runs `rovi` with these arguments; gives the exit status.
+/// Runs `rovi` with these arguments and returns the exit status.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> u8 {
     let words: Vec<OsString> = arguments.collect();
     match run(&words) {
@@ -103,22 +103,22 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> u8 {
     }
 }
 
-/// The product's table.
+/// Reads the product's table.
 pub fn table() -> Result<Table, Failure> {
     Table::of_this_program().map_err(Failure::configuration)
 }
 
-/// An object on one line, for programs.
+/// Formats an object as one line of JSON.
 pub fn json(object: &impl serde::Serialize) -> Result<String, Failure> {
     base::plain::json(object).map(|line| line + "\n").map_err(|e| Failure::failed(e.to_string()))
 }
 
-/// Writes to standard output. A reader that has seen enough closes the pipe; that is no failure.
+/// Writes to standard output. A reader that closes the pipe early is not an error.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(format!(
-            "standard output: {}: its file system may be full",
+            "cannot write to cannot write to standard output: {}: its file system may be full",
             base::failure::reason(&e)
         ))),
         _ => Ok(()),
@@ -127,7 +127,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
 
 fn run(words: &[OsString]) -> Result<u8, Failure> {
     let Some(first) = words.first() else {
-        return Err(Failure::usage("no verb: see `rovi --help`"));
+        return Err(Failure::usage("verb is missing: see `rovi --help`"));
     };
     let name = match first.to_str() {
         Some("--help" | "-h" | "help") => match words.get(1).and_then(|word| verb(word.to_str()?)) {
@@ -142,7 +142,7 @@ fn run(words: &[OsString]) -> Result<u8, Failure> {
         let known = VERBS.map(|verb| verb.name).join(", ");
         let shown = first.to_string_lossy();
         return Err(Failure::usage(format!(
-            "`{shown}`: no such verb: the known ones are {known}: see `rovi --help`"
+            "`{shown}`: unknown verb: expected one of {known}: see `rovi --help`"
         )));
     };
     match Arguments::parse(verb, &words[1..])? {
@@ -151,7 +151,7 @@ fn run(words: &[OsString]) -> Result<u8, Failure> {
     }
 }
 
-/// The verb of that name.
+/// Returns a verb by name.
 pub fn verb(name: &str) -> Option<&'static Verb> {
     VERBS.into_iter().find(|verb| verb.name == name)
 }

@@ -1,9 +1,10 @@
-//! The executor: starts, stops and watches the services of a table over systemd's D-Bus, and says what really came of
-//! it.
+//! The executor starts, stops and watches the services of a table over systemd's D-Bus API, and returns the
+//! real result.
 //!
-//! [`systemd`] is the connection and knows no table. [`snapshot`] makes a [`base::report::Status`] of what systemd,
-//! `/proc` and the lock show, [`control`] changes it. Nothing here prints; nothing needs more permission than polkit
-//! gives the caller; nothing forks but [`guard`] (the site's own command) and [`log`] (journalctl).
+//! [`systemd`] is the connection and does not know the table. [`snapshot`] creates a [`base::report::Status`]
+//! from systemd, `/proc` and the lock; [`control`] changes the state. Nothing here prints or needs more
+//! permissions than polkit grants. Only [`guard`] (the site's command) and [`log`] (journalctl) start
+//! processes.
 
 pub mod ask;
 pub mod control;

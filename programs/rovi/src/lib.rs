@@ -1,5 +1,5 @@
-//! Starts, stops and watches the services of a product: [`executor`] does it over systemd's bus, [`cli`] is its command
-//! line.
+//! Starts, stops and watches the services of a product: [`executor`] uses systemd's D-Bus API, [`cli`] is the
+//! command line.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]

@@ -1,5 +1,5 @@
-//! `rovi VERB`: starts, stops and watches the services of the product beside whose table it lies. See rovi(1); the
-//! table of verbs is in `cli.rs`, and each verb has a file in `cli/`.
+//! `rovi VERB`: starts, stops and watches the services of its product. See rovi(1); the table of verbs is in
+//! `cli.rs`, and each verb has a file in `cli/`.
 
 use std::process::ExitCode;
 

@@ -1,8 +1,8 @@
-//! One launch from beginning to end: environment, checks, lock, setup, session, start, wait, and back in
-//! reverse.
+//! One launch from start to end: environment, checks, lock, setup scripts, session file, start, wait, and
+//! cleanup.
 //!
-//! Everything it knows about the service comes from the table. What it acquires is released in the reverse
-//! order on every way out; the lock goes last, when no descendant is left.
+//! Everything about the service comes from the table. Whatever the launch acquires is released in reverse
+//! order on every exit path; the lock is released last, when no descendant is left.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -21,35 +21,28 @@ use base::{effective, expects, leftovers, processes};
 use crate::supervisor::{Ended, Guard, Supervisor};
 use crate::{only_while, session, setup};
 
-/// What the person asked for.
+/// The options of one call.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
-    /// The product's table.
     pub table: &'a Table,
-    /// The service.
     pub service: &'a Service,
-    /// Its launch.
     pub launch: &'a Launch,
-    /// Further arguments for the command.
+    /// Additional arguments for the command.
     pub extra: &'a [OsString],
-    /// Variables that are already set win over the environment file.
+    /// Variables that are already set override the environment file.
     pub keep_env: bool,
-    /// The person knows that there is no systemd.
+    /// Skips the check of `only_while`, because systemd is not running.
     pub no_systemd: bool,
 }
 
-/// What is started: the command with its arguments, where, and with what.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    /// Command and arguments.
     pub argv: Vec<OsString>,
-    /// Working directory, if the service has one of its own.
     pub directory: Option<PathBuf>,
-    /// All of it.
     pub environment: Environment,
 }
 
-/// Runs it all and says how the launch ended.
+/// Runs the launch and returns how it ended.
 pub(crate) fn run(
     request: &Request<'_>,
     supervisor: &mut Supervisor,
@@ -104,7 +97,8 @@ pub(crate) fn run(
     ended
 }
 
-/// Removes the session file that a killed run_stack has left: not while anybody runs, whose file it would be.
+/// Removes the session file that a killed run_stack left behind, unless a launch is running, which owns the
+/// file.
 pub(crate) fn clear(table: &Table, launch: &Launch) -> Result<(), Failure> {
     if let (Some(session), Some(lock)) = (&launch.session, &launch.lock) {
         let path = session::path(session, &Environment::inherited())?;
@@ -113,7 +107,7 @@ pub(crate) fn clear(table: &Table, launch: &Launch) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The environment before setup scripts.
+/// Returns the environment before setup scripts.
 pub(crate) fn base_environment(request: &Request<'_>, by_systemd: bool) -> Result<Environment, Failure> {
     let mut environment = Environment::inherited();
     if by_systemd {
@@ -129,17 +123,16 @@ pub(crate) fn base_environment(request: &Request<'_>, by_systemd: bool) -> Resul
     if !differ.is_empty() {
         let (names, file) = (differ.join(" "), file.display());
         match request.keep_env {
-            true => say(format_args!("note: {names}: kept as set here, `{file}` has other values")),
-            false => {
-                say(format_args!("note: {names}: from `{file}`, not as set here: `--keep-env` keeps yours"))
-            }
+            true => say(format_args!("note: {names}: kept from your environment, `{file}` has other values")),
+            false => say(format_args!(
+                "note: {names}: `{file}` overrides your environment: to keep your values, use `--keep-env`"
+            )),
         }
     }
     Ok(environment)
 }
 
-/// What the launch consists of, with the environment after setup scripts; `None` when asked to stop
-/// meanwhile.
+/// Returns the command and its environment after setup scripts; `None` if a stop was requested meanwhile.
 pub(crate) fn prepare(
     request: &Request<'_>,
     environment: Environment,
@@ -159,7 +152,6 @@ pub(crate) fn prepare(
     Ok(Some(Prepared { argv, directory, environment }))
 }
 
-/// Starts it, unless we were asked to stop.
 fn start(prepared: &Prepared, supervisor: &mut Supervisor) -> Result<Option<i32>, Failure> {
     if let Some(directory) = &prepared.directory {
         std::env::set_current_dir(directory)
@@ -173,15 +165,15 @@ fn start(prepared: &Prepared, supervisor: &mut Supervisor) -> Result<Option<i32>
     supervisor.spawn(&program).map(Some).map_err(|e| {
         let todo = match e.kind() {
             std::io::ErrorKind::ArgumentListTooLong => {
-                "give it less: `--print` shows arguments and variables"
+                "shorten its arguments or environment: `--print` shows them"
             }
-            _ => "install it, or see with `--print` which PATH it is looked for in",
+            _ => "install it, or check the PATH that `--print` shows",
         };
         Failure::configuration(format!("`{command}`: {}: {todo}", reason(&e)))
     })
 }
 
-/// Asks about the units that this service has to do with; the answer is what the launch has to end with.
+/// Checks the units that this service depends on. Returns the process whose end must stop the launch.
 fn neighbours(request: &Request<'_>) -> Result<Option<Guard>, Failure> {
     let service = request.service;
     if service.only_while.is_none() && service.expects.is_empty() {
@@ -210,14 +202,14 @@ fn neighbours(request: &Request<'_>) -> Result<Option<Guard>, Failure> {
 fn wait_for_the_rest(supervisor: &mut Supervisor, notifier: &Notifier, ended: Ended) {
     let left = supervisor.left();
     if left > 0 {
-        notifier.stopping(&format!("the launch {ended}, {left} of its processes are still to end"));
+        notifier.stopping(&format!("the launch {ended}, waiting for {left} of its processes to end"));
     }
     supervisor.wait_for_the_rest();
 }
 
 fn existing(directory: &str, environment: &Environment) -> Result<PathBuf, Failure> {
     let expanded = environment.expand(directory).map_err(|name| {
-        let todo = "set it in the environment file, or in the shell";
+        let todo = "set it in the environment file or in the shell";
         Failure::configuration(format!("`{directory}`: {name} is not set: {todo}"))
     })?;
     let path = PathBuf::from(expanded);
@@ -229,6 +221,6 @@ fn existing(directory: &str, environment: &Environment) -> Result<PathBuf, Failu
 }
 
 fn not_there(directory: &str, why: &str) -> Failure {
-    let todo = "make it, or correct the path where it is configured";
-    Failure::configuration(format!("`{directory}`: {why}: it is the working directory: {todo}"))
+    let todo = "create it, or correct the path in the configuration";
+    Failure::configuration(format!("working directory `{directory}`: {why}: {todo}"))
 }

@@ -1,5 +1,4 @@
-//! `run_stack NAME [ARGS…]`: launches a service of the product beside whose table it lies, and stays until
-//! the last process of the launch is gone. See run_stack(1).
+//! `run_stack NAME [ARGS…]`: launches a service and waits until its last process has ended. See run_stack(1).
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -15,35 +14,42 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use base::arguments;
 use base::environment::Environment;
 use base::failure::{FAILED, Failure};
 use base::notify::Notifier;
 use base::processes;
 use base::say::say;
 use base::table::Table;
+use lexopt::Arg::{Long, Value};
 
 use crate::launch::Request;
 use crate::supervisor::{Ended, Supervisor};
 
 const HELP: &str = "\
-Launch a service, once at a time, and stay until its last process has ended.
+Launch a service under a lock and wait until its last process has ended.
 
 usage: run_stack [--keep-env] [--no-systemd] NAME [ARGS...]
        run_stack [--keep-env] --print NAME [ARGS...]
        run_stack --clear NAME
        run_stack --list | --busy | --export FILE | --help | --version
 
-  --list        the services and what they are
-  --print       what would run, and with which environment; runs the setup scripts and nothing else
-  --busy        exit with 0 and name the holders if any lock is held, else exit with 1
-  --clear       remove the session file that a killed run_stack left; the unit does it after each stop
-  --export      the assignments of an environment file, read as systemd reads it, for a shell's eval
-  --keep-env    variables that are set win over the environment file
-  --no-systemd  where systemd does not run: do without the unit that must be active
-  --version     version, and of which product
+  --list        list the services
+  --print       print the command and environment of a launch; runs only the
+                setup scripts
+  --busy        exit with 0 and print the holders if a lock is held, else with 1
+  --clear       remove the session file that a killed run_stack left behind;
+                the unit does this after each stop
+  --export      print an environment file, read as systemd reads it, as export
+                commands for a shell
+  --keep-env    let your variables override the environment file
+  --no-systemd  where systemd is not running: skip the check that another unit
+                is active
+  --version     print the versions of the program and the product
 
-Everything after NAME goes to the launched command as it is.
-exit: the launch's own status; 2 usage; 75 lock held or other unit not active; 78 something to install or correct
+Arguments after NAME are passed to the launched command.
+Exit status: that of the launch; 2 usage error; 75 lock held or other unit not
+active; 78 something must be installed or corrected
 ";
 
 fn main() -> ExitCode {
@@ -58,48 +64,52 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(mut args: impl Iterator<Item = OsString>, notifier: &Notifier) -> Result<ExitCode, Failure> {
+fn run(args: impl Iterator<Item = OsString>, notifier: &Notifier) -> Result<ExitCode, Failure> {
+    let usage = |error: lexopt::Error| {
+        Failure::usage(format!("{}: see `run_stack --help`", arguments::describe(&error)))
+    };
     let (mut print, mut clear, mut keep_env, mut no_systemd) = (false, false, false, false);
+    let mut parser = lexopt::Parser::from_args(args);
     let name = loop {
-        let Some(arg) = args.next() else {
-            return Err(Failure::usage("no service is named: see `run_stack --list` and `run_stack --help`"));
-        };
-        match arg.to_str() {
-            Some("--help") => return exit_after_output(io::stdout().write_all(HELP.as_bytes())),
-            Some("--version") => return exit_after_output(version()),
-            Some("--list") => return exit_after_output(show::list(&table()?, &mut io::stdout())),
-            Some("--busy") => {
+        match parser.next().map_err(usage)? {
+            None => {
+                return Err(Failure::usage(
+                    "service name is missing: see `run_stack --list` and `run_stack --help`",
+                ));
+            }
+            Some(Long("help")) => return exit_after_output(io::stdout().write_all(HELP.as_bytes())),
+            Some(Long("version")) => return exit_after_output(version()),
+            Some(Long("list")) => return exit_after_output(show::list(&table()?, &mut io::stdout())),
+            Some(Long("busy")) => {
                 return Ok(ExitCode::from(if show::busy(&table()?, &mut io::stdout())? {
                     0
                 } else {
                     FAILED
                 }));
             }
-            Some("--export") => {
-                let file = args
-                    .next()
-                    .ok_or_else(|| Failure::usage("`--export`: no file is named: see `run_stack --help`"))?;
+            Some(Long("export")) => {
+                let file = parser.value().map_err(|_| {
+                    Failure::usage("`--export`: file name is missing: see `run_stack --help`")
+                })?;
                 let mut environment = Environment::default();
                 environment.load(file.as_ref(), false)?;
                 return exit_after_output(show::exports(&environment, &mut show::Output::new()));
             }
-            Some("--print") => print = true,
-            Some("--clear") => clear = true,
-            Some("--keep-env") => keep_env = true,
-            Some("--no-systemd") => no_systemd = true,
-            Some(option) if option.starts_with('-') => {
-                return Err(Failure::usage(format!("`{option}`: no such option: see `run_stack --help`")));
-            }
-            _ => break arg,
+            Some(Long("print")) => print = true,
+            Some(Long("clear")) => clear = true,
+            Some(Long("keep-env")) => keep_env = true,
+            Some(Long("no-systemd")) => no_systemd = true,
+            Some(Value(name)) => break name,
+            Some(other) => return Err(usage(other.unexpected())),
         }
     };
-    let extra: Vec<OsString> = args.collect();
+    let extra: Vec<OsString> = parser.raw_args().map_err(usage)?.collect();
     let table = table()?;
     let found = table.launchable().find(|(service, _)| *service.name == name);
     let (service, launch) = found.ok_or_else(|| {
         let known: Vec<&str> = table.launchable().map(|(service, _)| service.name.as_str()).collect();
         let (name, known) = (name.to_string_lossy(), known.join(", "));
-        Failure::usage(format!("`{name}`: no such service: the known ones are {known}"))
+        Failure::usage(format!("`{name}`: unknown service: expected one of {known}"))
     })?;
     if clear {
         return launch::clear(&table, launch).map(|()| ExitCode::SUCCESS);
@@ -123,7 +133,7 @@ fn table() -> Result<Table, Failure> {
     Table::of_this_program().map_err(Failure::configuration)
 }
 
-/// The product's name and version come from its table; without one there is still a program.
+/// Product name and version come from the table; print the program's version even without one.
 fn version() -> io::Result<()> {
     let product = match Table::of_this_program() {
         Ok(table) => format!(" ({} {})", table.package, table.version),
@@ -132,7 +142,7 @@ fn version() -> io::Result<()> {
     writeln!(io::stdout(), "run_stack {}{product}", env!("CARGO_PKG_VERSION"))
 }
 
-/// A reader that has seen enough closes the pipe; that is no failure.
+/// A reader that closes the pipe early is not an error.
 fn exit_after_output(result: io::Result<()>) -> Result<ExitCode, Failure> {
     match result {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(format!("cannot write: {e}"))),
@@ -140,14 +150,14 @@ fn exit_after_output(result: io::Result<()>) -> Result<ExitCode, Failure> {
     }
 }
 
-/// The launch's status as ours. Killed by a signal, we end by the same one: a shell then shows what it would
-/// have shown for the launch, and systemd counts SIGINT after a stop as clean, which the status 130 is not.
+/// Returns the launch's status. If a signal killed it, kills this process with the same signal: a shell then
+/// reports the same as for the launch, and systemd counts SIGINT after a stop as clean, which status 130 is not.
 fn end_as(ended: Ended, supervisor: &Supervisor) -> ExitCode {
     match ended {
         Ended::Exited(status) => ExitCode::from(status),
         Ended::Killed(signal) => {
             supervisor.end_by(signal);
-            // Still here: the signal is one that a runtime ignores, such as SIGPIPE.
+            // Still running: the signal is ignored, as runtimes ignore SIGPIPE.
             ExitCode::from(128_u8.saturating_add(signal as u8))
         }
     }

@@ -1,9 +1,9 @@
-//! A service that must not run without another one: refused unless that unit is active, and stopped when that unit's
-//! main process ends.
+//! `only_while`: refuses to start a service unless another unit is active, and stops the service when the
+//! main process of that unit ends.
 //!
-//! No directive does either half. A job mode bypasses `Requisite=`, and the check that it queues cancels a stop of that other
-//! unit which waits for this one. `StopPropagatedFrom=` makes the service part of every stop of the other unit, and
-//! systemd then refuses that stop while somebody's irreversible job of the service is queued.
+//! No directive does this. A job mode bypasses `Requisite=`, and the job that `Requisite=` queues cancels a
+//! waiting stop of the other unit. `StopPropagatedFrom=` adds the service to every stop of the other unit,
+//! and systemd then refuses that stop while an irreversible job of the service is queued.
 
 use std::io;
 
@@ -14,11 +14,11 @@ use rustix::process::{PidfdFlags, pidfd_open};
 
 use crate::supervisor::Guard;
 
-/// States in which a unit does its work: the ones that `systemctl is-active` accepts.
+/// The states that `systemctl is-active` accepts.
 const WORKING: [&str; 3] = ["active", "reloading", "refreshing"];
 
-/// Checks that `unit` is active for `service`. `manager` is `None` where systemd does not run; `without` is
-/// the person's word that they know that.
+/// Checks that `unit` is active. `manager` is `None` where systemd is not running; `without` is true with
+/// `--no-systemd`.
 pub(crate) fn check(
     service: &str,
     unit: &str,
@@ -30,30 +30,30 @@ pub(crate) fn check(
             return Ok(());
         }
         return Err(Failure::refused(format!(
-            "{service}: it runs only while `{unit}` is active, and systemd does not run here: \
-             on a developer's machine, `--no-systemd` starts it all the same"
+            "{service}: runs only while `{unit}` is active, but systemd is not running: on a developer's \
+             machine, use `--no-systemd`"
         )));
     };
     if without {
-        return Err(Failure::usage("`--no-systemd`: systemd runs here: leave the option out"));
+        return Err(Failure::usage("`--no-systemd`: systemd is running: omit the option"));
     }
     let state = manager.active_state(unit).map_err(|e| unanswered(unit, &e))?;
     if !WORKING.contains(&state.as_str()) {
         return Err(Failure::refused(format!(
-            "{service}: `{unit}` is {state}, and {service} runs only while it is active: \
-             an administrator starts it with `systemctl start {unit}`"
+            "{service}: `{unit}` is {state}, but must be active: an administrator must run `systemctl \
+             start {unit}`"
         )));
     }
     Ok(())
 }
 
-/// What a launch has to end with: the unit's main process, if it has one. To be asked before [`check`]:
-/// if the process ends in between, the state shows it.
+/// Returns the main process of the unit, if it has one. Call this before [`check`]: if the process ends in
+/// between, the state shows it.
 pub(crate) fn follow(unit: &str, manager: &mut Manager) -> Result<Option<Guard>, Failure> {
     let process = match manager.main_pid(unit) {
         Ok(Some(pid)) => open(pid),
         Ok(None) => return Ok(None),
-        // A unit that is no service has no such property, and systemd says so.
+        // A unit that is not a service has no such property, and systemd answers with an error.
         Err(e) if e.kind() == io::ErrorKind::Other => return Ok(None),
         Err(e) => Err(e),
     };
@@ -61,10 +61,9 @@ pub(crate) fn follow(unit: &str, manager: &mut Manager) -> Result<Option<Guard>,
     Ok(Some(Guard { process, unit: unit.to_owned() }))
 }
 
-/// systemd could not be asked about that unit.
 pub(crate) fn unanswered(unit: &str, error: &io::Error) -> Failure {
     Failure::refused(format!(
-        "`{unit}`: cannot ask systemd about it: {}: see `systemctl status dbus.service`",
+        "`{unit}`: cannot query systemd: {}: see `systemctl status dbus.service`",
         reason(error)
     ))
 }

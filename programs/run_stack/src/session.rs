@@ -1,7 +1,7 @@
-//! The session file: says which launch runs, for as long as it runs.
+//! The session file names the running launch for as long as it runs.
 //!
-//! It is complete or absent, never half-written. It is not forced to the disk: after a power cut the next
-//! launch clears what is left, and waiting for an SD card would delay every start.
+//! It is complete or absent, never partial. It is not synced to disk: after a power loss the next launch
+//! removes it, and waiting for an SD card would delay every start.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -10,7 +10,7 @@ use base::environment::Environment;
 use base::failure::{Failure, reason};
 use base::table::Session;
 
-/// A session file in place; dropping it removes it.
+/// An existing session file; dropping this removes it.
 #[derive(Debug)]
 pub(crate) struct Written(PathBuf);
 
@@ -20,24 +20,24 @@ impl Drop for Written {
     }
 }
 
-/// Where it is: below the home directory.
+/// Returns the path, which is below the home directory.
 pub(crate) fn path(session: &Session, environment: &Environment) -> Result<PathBuf, Failure> {
     match environment.get("HOME").filter(|home| !home.is_empty()) {
         Some(home) => Ok(Path::new(home).join(&session.path)),
         None => Err(Failure::configuration(format!(
-            "`{}`: HOME is not set, so nothing says where it belongs: set HOME, or User= in the unit",
+            "`{}`: HOME is not set: set HOME, or User= in the unit",
             session.path.display()
         ))),
     }
 }
 
-/// Removes the file that a killed predecessor left. To be called while holding the lock.
+/// Removes the file that a killed launch left behind. The caller must hold the lock.
 pub(crate) fn clear(path: &Path) {
     let _ = fs::remove_file(path);
     let _ = fs::remove_file(beside(path));
 }
 
-/// Writes the file, with its directories.
+/// Writes the file and creates its directories.
 pub(crate) fn write(session: &Session, path: &Path) -> Result<Written, Failure> {
     let temporary = beside(path);
     let written = path
@@ -54,7 +54,7 @@ pub(crate) fn write(session: &Session, path: &Path) -> Result<Written, Failure> 
     }
 }
 
-/// In the same directory, because a rename does not cross file systems.
+/// In the same directory, because a rename cannot cross file systems.
 fn beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
@@ -65,8 +65,8 @@ fn failure(path: &Path, error: &io::Error) -> Failure {
     let shown = format!("`{}`: cannot write the session file: {}", path.display(), reason(error));
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Failure::failed(format!("{shown}: make room on its file system"))
+            Failure::failed(format!("{shown}: free space on its file system"))
         }
-        _ => Failure::configuration(format!("{shown}: this user must be able to write there")),
+        _ => Failure::configuration(format!("{shown}: give this user write access")),
     }
 }

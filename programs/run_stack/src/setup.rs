@@ -1,7 +1,7 @@
-//! Setup scripts: sourced by one bash, in their order, which leaves the environment they made behind.
+//! Sources the setup scripts in one bash, in order, and returns the resulting environment.
 //!
-//! The launch is not started by that bash but by us, with the environment as data: so `--print` can show it,
-//! a failing script is told from a failing launch, and starting means started.
+//! run_stack starts the launch itself, with the environment as data. Therefore `--print` can show it, and a
+//! failing script is distinguishable from a failing launch.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -16,14 +16,13 @@ use base::table::Setup;
 
 use crate::supervisor::{Ended, Supervisor};
 
-/// What bash is told to do.
 const SCRIPT: &str = include_str!("setup.bash");
 
-/// What the script ends with, and bash's status when that is there and cannot be executed.
+/// The last command of the script, and bash's exit status if it exists but cannot be executed.
 const ENV: &str = "/usr/bin/env";
 const CANNOT_EXECUTE: u8 = 126;
 
-/// The environment after sourcing `scripts`; `None` when we were asked to stop meanwhile.
+/// Returns the environment after sourcing `scripts`; `None` if a stop was requested meanwhile.
 pub(crate) fn source(
     scripts: &[Setup],
     environment: &Environment,
@@ -35,7 +34,7 @@ pub(crate) fn source(
     let paths = scripts.iter().map(|s| path(s, environment)).collect::<Result<Vec<_>, _>>()?;
     let io = |e: std::io::Error| Failure::failed(format!("cannot source setup scripts: {}", reason(&e)));
 
-    // A file in memory and not a pipe: something that a script leaves running keeps a pipe open for ever.
+    // A memfd and not a pipe: a background process of a script would keep a pipe open forever.
     let dump =
         rustix::fs::memfd_create("variables", rustix::fs::MemfdFlags::CLOEXEC).map_err(|e| io(e.into()))?;
     let null = File::open("/dev/null").map_err(io)?;
@@ -46,7 +45,7 @@ pub(crate) fn source(
     let bash = Program { argv: &argv, environment: &shell, streams: Some((null.as_fd(), dump.as_fd())) };
     let bash = supervisor.spawn(&bash).map_err(|e| {
         Failure::configuration(format!(
-            "`bash`: {}: setup scripts need it: install the package bash",
+            "`bash`: cannot run setup scripts: {}: install the package bash",
             reason(&e)
         ))
     })?;
@@ -61,7 +60,7 @@ pub(crate) fn source(
     let succeeded = content.iter().take_while(|&&b| b == 0).count();
     if let Some((script, path)) = scripts.iter().zip(&paths).nth(succeeded) {
         return Err(Failure::configuration(format!(
-            "`{}`: sourcing it {ended}: {}",
+            "`{}`: setup script {ended}: {}",
             path.display(),
             environment.expand_shown(&script.hint)
         )));
@@ -69,8 +68,11 @@ pub(crate) fn source(
     if let (Ended::Exited(CANNOT_EXECUTE), Some(last), Ok(())) =
         (&ended, paths.last(), rustix::fs::access(ENV, rustix::fs::Access::EXEC_OK))
     {
-        let why = "the environment after it is larger than what the kernel passes on to a program";
-        return Err(Failure::configuration(format!("`{}`: {why}: export less in it", last.display())));
+        let why = "the resulting environment is larger than the kernel allows";
+        return Err(Failure::configuration(format!(
+            "`{}`: {why}: export fewer or shorter variables",
+            last.display()
+        )));
     }
     if !ended.is_success() || content.len() == succeeded {
         return Err(Failure::configuration(format!("`{ENV}`: {ended}: install the package coreutils")));
@@ -78,7 +80,6 @@ pub(crate) fn source(
     Ok(Some(environment.after_setup(&content[succeeded..])))
 }
 
-/// The script's path, when there is such a file.
 fn path(script: &Setup, environment: &Environment) -> Result<PathBuf, Failure> {
     let hint = || environment.expand_shown(&script.hint);
     let path = environment.expand(&script.path).map_err(|name| {

@@ -1,4 +1,4 @@
-//! What run_stack tells without running anything: what there is, what would run, who holds a lock.
+//! Prints information without launching anything: services, a launch, lock holders.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Write};
@@ -14,16 +14,15 @@ use base::table::Table;
 
 use crate::launch::{Prepared, Request};
 
-/// Standard output for what a program may read, exact; to a terminal, only what may be shown there.
+/// Standard output: exact for programs, and without control characters on a terminal.
 #[derive(Debug)]
 pub(crate) struct Output {
-    /// What waits for the end of its line.
+    /// The current line until it ends.
     line: Vec<u8>,
     terminal: bool,
 }
 
 impl Output {
-    /// With nothing in it.
     pub(crate) fn new() -> Output {
         Output { line: Vec::new(), terminal: io::stdout().is_terminal() }
     }
@@ -57,7 +56,7 @@ impl Write for Output {
     }
 }
 
-/// Names and descriptions, one service per line.
+/// Prints names and descriptions, one service per line.
 pub(crate) fn list(table: &Table, out: &mut impl Write) -> io::Result<()> {
     let width = table.launchable().map(|(s, _)| s.name.len()).max().unwrap_or_default();
     for (service, _) in table.launchable() {
@@ -66,7 +65,7 @@ pub(crate) fn list(table: &Table, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Everything that a launch would do, and last the environment.
+/// Prints everything about a launch, with the environment last.
 pub(crate) fn print(request: &Request<'_>, prepared: &Prepared, out: &mut impl Write) -> io::Result<()> {
     let Request { service, launch, .. } = request;
     let mut line = |name: &str, value: &OsStr| {
@@ -103,7 +102,7 @@ pub(crate) fn print(request: &Request<'_>, prepared: &Prepared, out: &mut impl W
     Ok(())
 }
 
-/// An `export` line for each variable, for a POSIX shell to evaluate.
+/// Prints an `export` line for each variable, for a POSIX shell.
 pub(crate) fn exports(environment: &Environment, out: &mut impl Write) -> io::Result<()> {
     for (name, value) in environment.iter() {
         out.write_all(&[b"export ", name.as_bytes(), b"=", quote(value).as_bytes(), b"\n"].concat())?;
@@ -111,7 +110,7 @@ pub(crate) fn exports(environment: &Environment, out: &mut impl Write) -> io::Re
     Ok(())
 }
 
-/// One line for each lock of the table that is held; whether any is.
+/// Prints a line for each lock that is held; returns whether any is held.
 pub(crate) fn busy(table: &Table, out: &mut impl Write) -> Result<bool, Failure> {
     let mut paths: Vec<&Path> = table.launchable().filter_map(|(_, launch)| launch.lock.as_deref()).collect();
     paths.sort();
@@ -120,7 +119,7 @@ pub(crate) fn busy(table: &Table, out: &mut impl Write) -> Result<bool, Failure>
     for path in paths {
         if let Some(holder) = lock::look(table, path)?.describe() {
             any = true;
-            // The answer is the exit status: it must not change because nobody reads the line.
+            // The result is the exit status, which must not depend on whether the line can be printed.
             let _ = writeln!(out, "{}: {}", path.display(), Plain(holder));
         }
     }

@@ -1,11 +1,11 @@
-//! Waits for what this process started, and for everything that came from it, and passes stop signals on.
+//! Waits for the launch and all its descendants, and forwards stop signals.
 //!
-//! It is a child subreaper: a descendant whose parents are gone becomes our child, so having no child left
-//! means that nobody is left. How a stop goes, in the words of the manual:
-//! - the first request is SIGINT to every descendant, the second SIGTERM, the third SIGKILL;
-//! - by hand, a stop that takes longer than [`PATIENCE`] goes on to the next signal by itself; under systemd
-//!   that is `TimeoutStopSec=`, and the same signals then come from there;
-//! - once the launch is gone, whoever it left behind gets [`FAREWELL`] to end, and then the same three
+//! This process is a child subreaper: a descendant whose parents have ended becomes its child. If there is no
+//! child left, no descendant is left. A stop works as described in run_stack(1):
+//! - The first request sends SIGINT to every descendant, the second SIGTERM, the third SIGKILL.
+//! - By hand, a stop that takes longer than [`PATIENCE`] goes on to the next signal. Under systemd,
+//!   `TimeoutStopSec=` applies instead, and systemd sends the signals.
+//! - When the launch has ended, remaining descendants have [`FAREWELL`] to end, and then get the same three
 //!   signals.
 
 use std::fmt;
@@ -22,26 +22,22 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{WaitOptions, wait};
 
-/// How long a launch started by hand may take to stop before it is told in stronger words.
+/// Time after which a launch by hand that is stopping gets the next signal.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
-/// How long descendants may outlive the launch before they are told to stop.
+/// Time that descendants may outlive the launch before they get a signal.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
-/// How long descendants without a launch have after each signal.
+/// Time between the signals to descendants without a launch.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
-/// Signals this close together are one request: some senders signal a process and then its group.
+/// Signals within this time count as one request: some senders signal a process and then its group.
 pub(crate) const ONE_REQUEST: Duration = Duration::from_millis(200);
 
-/// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// By itself, with this status.
     Exited(u8),
-    /// By this signal.
     Killed(i32),
 }
 
 impl Ended {
-    /// Whether it exited with 0.
     pub(crate) fn is_success(self) -> bool {
         self == Ended::Exited(0)
     }
@@ -59,30 +55,28 @@ impl fmt::Display for Ended {
     }
 }
 
-/// What the descendants are told next, and when.
+/// The next signal to the descendants, and its time.
 #[derive(Debug, Clone, Copy)]
 struct Next {
     signal: Signal,
     at: Instant,
 }
 
-/// A unit that ends what we run when it ends: its main process, and its name.
+/// A unit whose main process ends the launch when it ends.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    /// Readable once the process is gone.
+    /// Readable once the process has ended.
     pub process: OwnedFd,
-    /// The unit.
     pub unit: String,
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     signals: Signals,
     /// The systemd that started this process.
     manager: Option<i32>,
     guard: Option<Guard>,
-    /// The child that is being waited for.
+    /// The child that `wait_for` waits for.
     main: Option<i32>,
     requests: u32,
     last_request: Option<Instant>,
@@ -91,16 +85,16 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// From here on signals are read and not suffered, and orphans come to us. `manager` is the systemd that
-    /// started this process; `None` means a person or their program did.
+    /// Blocks signals, which are read from a signalfd from now on, and becomes a subreaper. `manager` is the
+    /// systemd that started this process, if it was systemd.
     pub(crate) fn new(manager: Option<i32>) -> Result<Supervisor, Failure> {
-        let failed = |e: std::io::Error| Failure::failed(format!("cannot prepare for signals: {e}"));
-        // systemd starts services with the default actions, so that only a person's start needs the look.
+        let failed = |e: std::io::Error| Failure::failed(format!("cannot set up signal handling: {e}"));
+        // systemd starts services with default signal actions, so check only after a start by hand.
         let ignored = if manager.is_none() { Ignored::by_this_process() } else { Ignored::nothing() };
         if ignored.contains(Signal::SIGCHLD) {
             let todo = "start it from a shell, or restore the default action of SIGCHLD";
             return Err(Failure::failed(format!(
-                "SIGCHLD is ignored, so ended processes would be missed: {todo}"
+                "SIGCHLD is ignored, so the end of processes would go unnoticed: {todo}"
             )));
         }
         let signals = Signals::block(ignored.contains(Signal::SIGHUP)).map_err(failed)?;
@@ -119,32 +113,29 @@ impl Supervisor {
         })
     }
 
-    /// Stops everything when that process ends.
+    /// Stops the launch when that process ends.
     pub(crate) fn end_with(&mut self, guard: Option<Guard>) {
         self.guard = guard;
     }
 
-    /// Starts a program.
     pub(crate) fn spawn(&mut self, program: &Program<'_>) -> std::io::Result<i32> {
         let pid = program.spawn(&self.signals.for_children(), self.manager.is_some())?;
         self.main = Some(pid);
-        // A signal that is already here reached the others before there was this child: it is passed on
-        // whoever sent it. That the child sees it twice takes a start within the same microseconds, and then
-        // the first one ends it.
+        // These signals arrived before this child existed, so forward them, whoever sent them. The child gets
+        // one twice only if it arrives within microseconds of the start, and then the first one ends it.
         while let Some(arrival) = self.signals.next() {
             self.take(arrival.signal, Reach::OnlyUs);
         }
         Ok(pid)
     }
 
-    /// Waits for that child.
     pub(crate) fn wait_for(&mut self, child: i32) -> Ended {
         let ended = self.wait(Some(child));
         self.main = None;
         ended.unwrap_or(Ended::Exited(base::failure::FAILED))
     }
 
-    /// Waits until no descendant is left, and sees to it that this comes.
+    /// Waits until no descendant is left, and sends signals to those that stay.
     pub(crate) fn wait_for_the_rest(&mut self) {
         self.next = Some(match self.asked {
             None => Next { signal: Signal::SIGINT, at: Instant::now() + FAREWELL },
@@ -154,30 +145,30 @@ impl Supervisor {
         self.next = None;
     }
 
-    /// Whether somebody asked us to stop; looks for signals that have come in.
+    /// Reads pending signals and returns whether a stop was requested.
     pub(crate) fn asked_to_stop(&mut self) -> bool {
         self.read_signals();
         self.asked.is_some()
     }
 
-    /// The signal that asked us to stop.
+    /// The signal that requested the stop.
     pub(crate) fn asked(&self) -> Option<Signal> {
         self.asked
     }
 
-    /// How many descendants are left of a launch that has ended.
+    /// Returns how many descendants of an ended launch are left.
     pub(crate) fn left(&self) -> usize {
-        // Mostly none, and then the kernel says so without a look at every process of the machine.
+        // Usually none, and then the kernel says so without reading all of /proc.
         while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
         if wait(WaitOptions::NOHANG).is_err() { 0 } else { processes::descendants(processes::this()).len() }
     }
 
-    /// Ends this process by that signal, without a core dump: the launch has made one, if one was wanted.
+    /// Kills this process with that signal, without a core dump, because the launch has dumped its own.
     /// Returns if the signal is ignored.
     pub(crate) fn end_by(&self, signal: i32) {
         let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
         self.signals.unblock();
-        // Twice, because Rust's runtime catches the first SIGSEGV or SIGBUS and only then lets go of it.
+        // Twice, because Rust's runtime catches the first SIGSEGV or SIGBUS.
         for _ in 0..2 {
             if let Some(signal) = rustix::process::Signal::from_named_raw(signal) {
                 let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
@@ -185,7 +176,7 @@ impl Supervisor {
         }
     }
 
-    /// Reaps until `child` has ended, or with `None` until there is no child.
+    /// Reaps children until `child` has ended, or with `None` until there is no child.
     fn wait(&mut self, child: Option<i32>) -> Option<Ended> {
         loop {
             loop {
@@ -209,7 +200,7 @@ impl Supervisor {
         }
     }
 
-    /// Until a signal comes, the guard ends, or it is time for the next step.
+    /// Sleeps until a signal arrives, the guard ends, or the next signal is due.
     fn sleep(&mut self) {
         let timeout = self.next.map(|next| {
             let left = next.at.saturating_duration_since(Instant::now());
@@ -224,13 +215,14 @@ impl Supervisor {
         let _ = poll(&mut fds, timeout.as_ref());
         let ended = !fds[1].revents().is_empty();
         if ended && let Some(guard) = self.guard.take() {
-            // In an orderly stop of both it was asked before: a second SIGINT would be another request.
+            // In an orderly stop of both units, a stop was already requested: a second SIGINT would count as
+            // another request.
             if self.asked.is_some() {
                 return;
             }
             say(format_args!("warning: `{}` has ended: stopping", guard.unit));
             self.ask(Signal::SIGINT, Signal::SIGINT, |_| true);
-            // systemd knows of no stop here, and sets no time limit.
+            // systemd does not know about this stop and sets no time limit.
             self.plan(Signal::SIGINT, PATIENCE);
         }
     }
@@ -244,7 +236,7 @@ impl Supervisor {
     fn take(&mut self, signal: Signal, reached: Reach) {
         match signal {
             Signal::SIGCHLD => {}
-            // Not requests to stop: they are for the launch, if they mean something to it.
+            // Not a request to stop: forward it to the launch.
             Signal::SIGUSR1 | Signal::SIGUSR2 => {
                 if let Some(pid) = self.main.and_then(processes::pid).filter(|_| reached == Reach::OnlyUs) {
                     let _ = rustix::process::kill_process(pid, raw(signal));
@@ -257,7 +249,7 @@ impl Supervisor {
     fn request(&mut self, signal: Signal, reached: Reach) {
         let now = Instant::now();
         if reached == Reach::Everyone {
-            // Everybody knows, and the manager's time limit is the one that counts.
+            // Every process got the signal from systemd, whose time limit applies.
             self.asked = self.asked.or(Some(signal));
             return;
         }
@@ -266,8 +258,8 @@ impl Supervisor {
         }
         self.requests += 1;
         let passed = match (self.requests, signal) {
-            // Ctrl-\ asks for a core dump. Everything else that asks to stop means the clean way, and that is
-            // SIGINT: launch programs leave orphans behind on SIGTERM.
+            // Ctrl-\ requests a core dump. All other requests get SIGINT, because launch programs orphan
+            // their nodes on SIGTERM.
             (1, Signal::SIGQUIT) => Signal::SIGQUIT,
             (1, _) => Signal::SIGINT,
             (2, _) => Signal::SIGTERM,
@@ -279,18 +271,17 @@ impl Supervisor {
         self.ask(signal, passed, |p| !knows(p));
     }
 
-    /// Sends the signal to those of our descendants, and plans the next.
+    /// Sends the signal to those descendants and schedules the next one.
     fn ask(&mut self, because: Signal, signal: Signal, whom: impl Fn(&Process) -> bool) {
         self.asked = self.asked.or(Some(because));
         send(signal, whom);
         let patience = if self.main.is_some() { PATIENCE } else { GRACE };
-        // Under systemd its own time limit follows a stop; ours would be a second opinion.
+        // Under systemd, its own time limit follows a stop.
         if self.manager.is_none() || self.main.is_none() {
             self.plan(signal, patience);
         }
     }
 
-    /// Tells those who are left in stronger words.
     fn escalate(&mut self) {
         let Some(next) = self.next.take() else { return };
         let left = processes::descendants(processes::this()).len();
@@ -307,13 +298,12 @@ impl Supervisor {
     }
 }
 
-/// Sends the signal to each descendant once. Processes that start meanwhile are found by looking again until
-/// a look finds nobody new, as systemd does with a cgroup. `SIGCONT` follows, as it does there: a stopped
-/// process acts on nothing else.
+/// Sends the signal once to each descendant. Repeats until no new process appears, as systemd does with a
+/// cgroup, because processes may start meanwhile. Also sends `SIGCONT`, as systemd does: a stopped process
+/// does not handle other signals.
 fn send(signal: Signal, whom: impl Fn(&Process) -> bool) {
     let mut told: Vec<(i32, u64)> = Vec::new();
-    // Two looks at least: a process whose parent ended during the first is in nobody's family for that
-    // moment.
+    // At least two rounds: a process whose parent ended during the first round was not yet our descendant.
     for look in 0..20 {
         let mut new = false;
         for process in processes::descendants(processes::this()).iter().filter(|p| whom(p)) {
@@ -333,7 +323,6 @@ fn send(signal: Signal, whom: impl Fn(&Process) -> bool) {
     }
 }
 
-/// The same signal in the other library's type.
 fn raw(signal: Signal) -> rustix::process::Signal {
     rustix::process::Signal::from_named_raw(signal as i32).unwrap_or(rustix::process::Signal::INT)
 }

@@ -55,7 +55,7 @@ fn a_missing_target_is_installed_or_the_ways_out_are_named() {
         said,
         "installing Rust's standard library for aarch64-unknown-linux-musl: rustup target add aarch64-unknown-linux-musl
 error: Rust's standard library for aarch64-unknown-linux-musl cannot be installed: rustup is missing or cannot reach its \
-server: run `rustup target add aarch64-unknown-linux-musl` where it can, or install your distribution's package of it \
+server: run `rustup target add aarch64-unknown-linux-musl` when online, or install your distribution's package of it \
 (Debian: libstd-rust-dev for the machine's own processor), or choose other targets with --target
 "
     );

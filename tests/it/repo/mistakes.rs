@@ -49,7 +49,7 @@ fn what_is_no_key_to_sign_with_is_refused_in_one_line_and_nothing_is_published()
         ("missing", "make one with `cargo xtask key new FILE`"),
         ("empty", "no line `-----BEGIN PGP PRIVATE KEY BLOCK-----`"),
         ("text", "no line `-----BEGIN PGP PRIVATE KEY BLOCK-----`"),
-        ("bytes", "not a key to sign with"),
+        ("bytes", "not a signing key"),
         ("latin", "neither text nor OpenPGP"),
         ("cut", "no line `-----END PGP PRIVATE KEY BLOCK-----`"),
         ("damaged", "the file is damaged"),

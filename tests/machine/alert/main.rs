@@ -121,7 +121,7 @@ fn a_failure_reaches_mail_web_and_command() -> Result<()> {
         robot
             .run("cat /run/got/mail-1")
             .ok()
-            .says("dbus.service has not failed on robot, somebody asked: active");
+            .says("dbus.service has not failed on robot, this is a test: active");
         Ok(())
     })
 }
@@ -202,11 +202,11 @@ fn an_alert_that_fails_is_in_the_journal_and_alerts_nobody() -> Result<()> {
         crash(&robot, "demo-web");
         for line in [
             "error: `alert.conf` line 5: `Nonsense` is unknown",
-            "error: http://127.0.0.1:9: connection refused: nobody is told this way",
+            "error: http://127.0.0.1:9: connection refused: alert not delivered",
             "demo-alert@demo-web.service.service: Failed with result",
-            "error: mail: it took too long and was ended: nobody is told this way",
+            "error: mail: timed out and was killed: alert not delivered",
             "demo-alert-mail@demo-web.service.service: Failed with result",
-            "warning: `demo-alert-mail@demo-web.service.service`: it is an alert itself",
+            "warning: `demo-alert-mail@demo-web.service.service`: no alert is sent about an alert unit",
         ] {
             robot.wait_for_journal(&mark, line, 20 * SECOND);
         }

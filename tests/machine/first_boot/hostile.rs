@@ -57,8 +57,8 @@ fn a_boot_partition_that_takes_nothing_more() -> Result<()> {
     machine.run("cat /dev/zero >/boot/firmware/full").fails();
     apply(&machine)
         .exits(1)
-        .says("line 21: [locale] keymap: is no layout")
-        .says("make room on the boot partition");
+        .says("line 21: [locale] keymap: invalid keyboard layout")
+        .says("free space on the boot partition");
     assert!(!machine.read(FILE).unwrap().contains("horse"));
     apply(&machine).ok();
     machine.run("umount /boot/firmware").ok();
@@ -67,7 +67,7 @@ fn a_boot_partition_that_takes_nothing_more() -> Result<()> {
     // overwritten.
     machine.put(FILE, 0o644, ASKED);
     machine.run("mount --bind /boot/firmware /boot/firmware && mount -o remount,bind,ro /boot/firmware").ok();
-    let told = "its passwords are still readable there: make the boot partition writable";
+    let told = ": make the boot partition writable";
     apply(&machine).exits(1).says(told);
     let done = everything(&machine);
     assert!(done.contains("XKBLAYOUT=\"de\"") && done.contains("horse"));

@@ -18,7 +18,7 @@ fn a_card_becomes_a_machine_of_its_own_once() -> Result<()> {
     // Without a configuration nobody can log in, and the console says so.
     machine.reboot()?;
     assert!(machine.read("/run/issue.d/50-first-boot.issue").unwrap().contains("Nobody can log in yet"));
-    assert!(machine.console().contains("nobody can log in: there is no password and no key"));
+    assert!(machine.console().contains("nobody can log in: no user has a password or an SSH key"));
     let keys = machine.read("/etc/ssh/ssh_host_ed25519_key").unwrap();
 
     machine.put(FILE, 0o644, format!("\u{feff}{}", ASKED.replace('\n', "\r\n")));
@@ -84,8 +84,8 @@ fn changed(machine: &mut Machine) -> Result<()> {
     assert!(machine.run("grep ^op: /etc/shadow").ok().stdout.contains(SECRETS[0]));
     // Another network needs its password; a new one may be as long as the asterisks.
     machine.put(FILE, 0o644, machine.read(FILE).unwrap().replace("Würstelstand", "other"));
-    apply(machine).ok().says("[wlan]: the password of this network was never here: write it");
-    assert!(machine.read(ERRORS).unwrap().contains("never here: write it\r\n"));
+    apply(machine).ok().says("[wlan]: no saved password for this network: write it");
+    assert!(machine.read(ERRORS).unwrap().contains("no saved password for this network: write it\r\n"));
     assert!(machine.read("/run/issue.d/50-first-boot.issue").unwrap().contains("1 lines of custom.toml"));
     let text = machine.read(FILE).unwrap();
     let (others, wlan) = text.split_once("[wlan]\r\n").unwrap();
@@ -105,7 +105,7 @@ fn changed(machine: &mut Machine) -> Result<()> {
     machine.run("mkdir -p /run/first-boot && touch /run/first-boot/read-only").ok();
     machine.run(&format!("{PROGRAM} read-only")).ok().says("now on, from the next boot on on");
     machine.put(FILE, 0o644, asked.replace("robot-9", "robot-x"));
-    apply(machine).says("starting again to apply it");
+    apply(machine).says("rebooting to apply it");
     machine.wait_for_reboot(SOON)?;
     assert_eq!(machine.run("hostname").ok().text(), "robot-x");
     assert!(machine.read(LINE).unwrap().ends_with(&word));

@@ -13,7 +13,7 @@ fn as_the_first_process_it_keeps_the_card_as_it_is() -> Result<()> {
     let stage = card()?;
     let said = stage.run(&boot("mount -t tmpfs tmpfs /run")).ok();
     for line in [
-        "first-boot: the root is read-only, changes are in memory and end with this boot",
+        "first-boot: the root file system is read-only: changes stay in memory and are lost at shutdown",
         "init 1 one two",
         "root overlay",
         "PARTUUID=1-01 /boot/firmware vfat defaults,ro 0 2",
@@ -32,7 +32,8 @@ fn as_the_first_process_it_keeps_the_card_as_it_is() -> Result<()> {
     // If it cannot be set up, systemd starts on the root as it is.
     let said = card()?.run(&boot("mount -t tmpfs -o ro tmpfs /run")).ok();
     assert!(
-        said.stdout.contains("error: first-boot: the root stays writable: `/run/first-boot`: "),
+        said.stdout
+            .contains("error: first-boot: cannot make the root file system read-only: `/run/first-boot`: "),
         "{said}"
     );
     assert!(said.stdout.contains("init 1 one two") && !said.stdout.contains("marked"), "{said}");

@@ -129,10 +129,10 @@ fn r25_status_fields_are_served_as_they_change() -> Result<()> {
 fn wrong(robot: &Machine) {
     for (content, line) in [
         ("streams: [", "`/etc/bad.yaml`: line "),
-        ("", "`/etc/bad.yaml`: line 1: there is no `streams`: correct it"),
+        ("", "`/etc/bad.yaml`: line 1: `streams` is missing: correct it"),
         (
             "streams:\n  status:\n    fields:\n      - provider: system\n        type: speed\n",
-            "`/etc/bad.yaml`: line 4: type `speed` is neither `service` nor `process`: correct it",
+            "`/etc/bad.yaml`: line 4: unknown type `speed`, expected `service` or `process`: correct it",
         ),
         ("a: 1\nb: \u{1b}[2J: [\n", "`/etc/bad.yaml`: line "),
     ] {
@@ -144,7 +144,7 @@ fn wrong(robot: &Machine) {
     robot.put("/etc/bad.yaml", 0o644, b"a: 1\n\xff: 2\n");
     robot.run_as("op", "rovi fields --config /etc/bad.yaml").exits(78).says("line 2: not UTF-8");
     robot.run("truncate --size=3G /etc/bad.yaml").ok();
-    robot.run_as("op", "rovi fields --config /etc/bad.yaml").exits(78).says("more than 1 MiB");
+    robot.run_as("op", "rovi fields --config /etc/bad.yaml").exits(78).says("larger than 1 MiB");
     robot.run_as("op", "rovi fields --config /etc/nowhere.yaml").exits(78).says("no such file or directory");
     robot.run_as("op", "rovi fields --config /etc").exits(78).says("is a directory");
     robot.run_as("op", "rovi fields").exits(2).says("rovi fields --help");

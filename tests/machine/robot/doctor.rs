@@ -52,11 +52,11 @@ fn patient(suite: Suite) {
     expectations(robot);
     machine(robot);
     // The text output, with and without findings.
-    robot.run_as("op", "rovi doctor").ok().says("rovi: everything is as it should be");
+    robot.run_as("op", "rovi doctor").ok().says("rovi: no problems found");
     robot.run("chmod 777 /run/rovi").ok();
     let text = robot.run_as("op", "rovi doctor").exits(1).stdout;
     let lines: Vec<&str> = text.lines().collect();
-    assert!(lines[0].starts_with("problem: lock: others than root may write in `/run/rovi`"), "{text}");
+    assert!(lines[0].starts_with("problem: lock: users other than root can write to `/run/rovi`"), "{text}");
     assert_eq!(lines[1..], ["  # systemd-tmpfiles --create /usr/lib/tmpfiles.d/rovi.conf"], "{text}");
 }
 
@@ -255,7 +255,7 @@ fn expectations(robot: &Machine) {
     up(robot, &of("nav"));
     let found = ill(robot, Some("op"), &[("expectation", GATEWAY)]);
     assert!(
-        found.findings[0].what.contains("nav runs and expects ROVI_ODOM_INTEGRATOR_PUBLISH_TF=0"),
+        found.findings[0].what.contains("nav is running and expects ROVI_ODOM_INTEGRATOR_PUBLISH_TF=0"),
         "{found:?}"
     );
     well(robot, found);

@@ -119,8 +119,8 @@ fn b13_an_upgrade_never_stops_a_moving_robot() -> Result<()> {
         assert!(all.len() == 6 && all.iter().all(|p| p.signals.is_empty() && p.status.is_none()), "{all:?}");
         is_next(&robot, GATEWAY, true);
         // Every user can see that the old one still runs.
-        let pending = "restart pending: gateway: an upgrade has left it running as it was: when nothing may move, an \
-                       administrator runs `systemctl restart rovi-gateway.service`";
+        let pending = "restart pending: gateway: still running the version before the upgrade: when the \
+                       robot may stop, an administrator must run `systemctl restart rovi-gateway.service`";
         robot.run_as("op", "rovi status").ok().says(pending);
         assert_eq!(robot.read(PENDING).unwrap(), format!("{GATEWAY}\n"));
         // Back again; the notice appears only once.

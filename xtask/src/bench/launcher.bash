@@ -1,6 +1,6 @@
-# What everybody writes who has no run_stack, without the sourcing, which costs both sides the same. Arguments: a folder
-# for the lock, `exec` or `stay`, the command. One that stays can clean up after the launch; one that does not is
-# quicker.
+# A typical launcher script without run_stack. It does not source setup scripts, which would take the same time on both
+# sides. Arguments: a folder for the lock, `exec` or `stay`, the command. With `stay`, the script cleans up after the
+# launch; with `exec`, it is faster.
 exec 9>>"$1/lock"
 flock --nonblock 9 || exit 75
 cd "$1" || exit 78

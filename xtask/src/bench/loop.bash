@@ -1,4 +1,4 @@
-# What people write: loop.bash PORT COMMAND. Ten times a second it asks whether the port is open.
+# A typical readiness loop: loop.bash PORT COMMAND. It checks ten times a second whether the port is open.
 port=$1
 shift
 "$@" &

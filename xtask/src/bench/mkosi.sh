@@ -1,6 +1,6 @@
-# Another side: the same packages by mkosi, which Debian 12 has only in a version that is too old, so it runs in a root of
-# its own, with mounts that end with it. ROOT is that root, and is not written to; WORK has the configuration, and gets
-# the caches and the tar; the others are mkosi's words.
+# Benchmarks mkosi with the same packages. Debian 12 has only a version that is too old, so mkosi runs in a separate root
+# file system, with mounts that end with this process. Arguments: ROOT, the root file system, which stays unchanged; WORK,
+# a folder with the configuration, which gets the caches and the tar; then the arguments of mkosi.
 set -eu
 root=$1 work=$2
 shift 2

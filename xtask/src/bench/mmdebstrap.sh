@@ -1,5 +1,6 @@
-# The other side: the same packages by mmdebstrap with an emulator, as its manual page says it is done. In mounts of its
-# own, which end with it. OUT SUITE ARCHITECTURE EMULATOR NAMES MIRROR-LINE…; what is left out comes by DPKG_OPTIONS.
+# Benchmarks mmdebstrap with the same packages and an emulator, as its man page recommends. Its mounts end with this process.
+# Arguments: OUT SUITE ARCHITECTURE EMULATOR NAMES MIRROR-LINE… The variable DPKG_OPTIONS lists path exclusions, one per
+# line.
 set -eu
 out=$1 suite=$2 architecture=$3 emulator=$4 names=$5
 shift 5
@@ -8,7 +9,7 @@ if [ ! -e "$list/register" ]; then
     mount -t binfmt_misc binfmt_misc "$list"
 fi
 if [ ! -e "$list/$emulator" ]; then
-    # Debian's emulators have named it both ways.
+    # The file has one of two names, depending on the version of Debian's emulator.
     for file in "/usr/lib/binfmt.d/$emulator.conf" "/usr/lib/binfmt.d/$emulator-static.conf"; do
         if [ -e "$file" ]; then
             cat "$file" > "$list/register"

@@ -1,5 +1,5 @@
-"""A service that opens a port after a while: `service.py SECONDS PORT [sdnotify]`. It says when it did by the clock that
-counts from the boot on, and with `sdnotify` tells the service manager itself."""
+"""A service that opens a port after a delay: `service.py SECONDS PORT [sdnotify]`. It prints the time of that, by the
+monotonic clock. With `sdnotify`, it also notifies the service manager."""
 import socket
 import sys
 import time

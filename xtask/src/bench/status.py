@@ -1,4 +1,4 @@
-"""What each way to ask for the state of units costs: milliseconds of processor and of waiting, by side."""
+"""Measures the cost of ways to query the state of units: milliseconds of CPU time and of elapsed time, per way."""
 
 import json
 import resource

@@ -1,4 +1,4 @@
-# Runs a command and says how long it took, and how much of a processor it and its children used: seconds, the last
-# line of standard error.
+# Runs a command and prints the elapsed time and the CPU time of it and its children, in seconds, as the last line of
+# standard error.
 TIMEFORMAT='%R %U %S'
 time "$@" >/dev/null

@@ -20,13 +20,13 @@ type Bench = fn(&Workspace, u32) -> Result<Report>;
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Benches by name [default: all]
+    /// Benchmarks to run [default: all]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// How often each side is run; the sides take turns
+    /// Number of runs per side; the sides alternate
     #[arg(long, value_name = "N", default_value_t = 200)]
     rounds: u32,
-    /// One JSON object a bench instead of a table
+    /// Print one JSON object per benchmark instead of a table
     #[arg(long)]
     json: bool,
 }

@@ -15,13 +15,13 @@ use crate::selection::Selection;
 pub struct Args {
     #[command(flatten)]
     selection: Selection,
-    /// Processor, by Rust's name of it; may be given several times [default: all]
+    /// Rust target triple; may be repeated [default: all]
     #[arg(long, value_name = "TRIPLE", value_parser = Target::parse)]
     target: Vec<Target>,
-    /// Kinds of package
+    /// Package formats
     #[arg(long, value_delimiter = ',', default_value = "deb,rpm")]
     format: Vec<Format>,
-    /// Folder to put them in [default: dist]
+    /// Output folder [default: dist]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }

@@ -22,43 +22,43 @@ use crate::selection::Selection;
 pub struct Args {
     #[command(flatten)]
     selection: Selection,
-    /// The machine that it is for, by the name of its file in image/boards/
+    /// Board, by the name of its file in image/boards/
     #[arg(long, value_name = "BOARD", required_unless_present = "test")]
     board: Option<String>,
-    /// What the machine is, a role of the product
+    /// Role of the machine, as defined by the product
     #[arg(long, value_name = "ROLE")]
     role: Option<String>,
-    /// Debian's release [default: the board's]
+    /// Debian release [default: the board's]
     #[arg(long, value_name = "SUITE")]
     suite: Option<String>,
-    /// Install into a copy of this image, instead of making one: .img, .img.xz, .img.zst or .img.gz
+    /// Install into a copy of this image instead of building one: .img, .img.xz, .img.zst or .img.gz
     #[arg(long, value_name = "FILE")]
     base: Option<PathBuf>,
-    /// Size of the whole image, with K, M or G [default: what is needed]
+    /// Size of the image, with K, M or G [default: as needed]
     #[arg(long, value_name = "SIZE")]
     size: Option<String>,
-    /// Kinds of file
+    /// Output formats
     #[arg(long, value_delimiter = ',', default_value = "img.xz")]
     format: Vec<String>,
-    /// The file of the first boot, put into the image as if somebody had copied it onto the card
+    /// custom.toml to put on the boot partition of the image
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Take the newest packages and write the lock files anew
+    /// Use the newest packages and update the lock files
     #[arg(long)]
     update: bool,
     /// Folder of the lock files [default: image]
     #[arg(long, value_name = "DIR")]
     locks: Option<PathBuf>,
-    /// Check a finished image, boot it in a virtual machine, and check that
+    /// Check a finished image, and boot it in a virtual machine
     #[arg(long, value_name = "FILE")]
     test: Option<PathBuf>,
-    /// With --test: on the board itself, as far as the emulator has it
+    /// With --test: boot on an emulated board, if the emulator supports it
     #[arg(long, requires = "test")]
     on_board: bool,
-    /// Packages to install, instead of making the products' own; may be given several times
+    /// Package to install instead of building the products' packages; may be repeated
     #[arg(long, value_name = "FILE")]
     deb: Vec<PathBuf>,
-    /// Folder to put them in [default: dist]
+    /// Output folder [default: dist]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }

@@ -17,18 +17,18 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Make a key (RSA, 4096 bits) in a new file that only you may read
+    /// Create a key (RSA, 4096 bits) in a new file that only you can read
     New {
-        /// The file, outside of this checkout
+        /// Key file, outside this checkout
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// Who vouches by it, "Name <address>"
+        /// Owner of the key, "Name <address>"
         #[arg(long, value_name = "NAME")]
         name: String,
     },
-    /// Print the public half of a key, its fingerprint on standard error
+    /// Print the public key; its fingerprint goes to standard error
     Show {
-        /// The file
+        /// Key file
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },

@@ -17,14 +17,14 @@ use crate::selection::Selection;
 pub struct Args {
     #[command(flatten)]
     selection: Selection,
-    /// Folder to write into, one folder a product [default: target/render]
+    /// Output folder, with one folder per product [default: target/render]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Only these services, and what they need; may be given several times
+    /// Only these services and what they need; may be repeated
     #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
     only: Vec<String>,
-    /// What this site has otherwise than the catalog: SERVICE.FIELD, or a
-    /// variable as SERVICE.VARIABLE or VARIABLE; may be given several times
+    /// Override a value of the catalog: SERVICE.FIELD, or a variable as
+    /// SERVICE.VARIABLE or VARIABLE; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<Setting>,
 }

@@ -15,26 +15,26 @@ const INPUT: &str = "-";
 /// What to publish.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Products whose packages are added [default: everything in the folder]
+    /// Products whose packages to add [default: all packages in the folder]
     #[arg(value_name = "PRODUCT")]
     products: Vec<String>,
-    /// Key to sign with, - for standard input; of several, the first alone signs where there is room for one signature
+    /// Signing key, - for standard input; may be repeated. Where only one signature is possible, the first key signs
     /// [default: the key in the variable REPO_KEY]
     #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
-    /// Name under which machines ask for these packages
+    /// Name of the suite, which machines subscribe to
     #[arg(long, value_name = "NAME", default_value = SUITE, value_parser = suite)]
     suite: String,
-    /// Keep this state for ever as a suite of its own, SUITE-SECONDS
+    /// Also keep this state permanently, as suite SUITE-SECONDS
     #[arg(long)]
     snapshot: bool,
-    /// Take a version back; may be given several times
+    /// Withdraw a version; may be repeated
     #[arg(long, value_name = "NAME=VERSION", value_parser = Version::parse)]
     withdraw: Vec<Version>,
-    /// Offer a version to so many of a hundred machines (with apt); 100 ends it
+    /// Offer a version to a percentage of machines that use apt; 100 ends the phase
     #[arg(long, value_name = "NAME=VERSION:PERCENT", value_parser = phase)]
     phase: Vec<(Version, u8)>,
-    /// Days after which clients refuse it, unless it is published again before
+    /// Days until clients reject the indices; publish again before that
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..))]
     valid_for: Option<u16>,
     /// Folder with packages and their manifest.json [default: dist]
@@ -43,10 +43,10 @@ pub struct Args {
     /// Folder to publish into [default: dist/repo]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// What the repository is called and where it will be [default: repository.toml]
+    /// Name and URL of the repository [default: repository.toml]
     #[arg(long, value_name = "FILE")]
     description: Option<PathBuf>,
-    /// Address that it will be served at, in place of the file's
+    /// URL of the repository, instead of the one in the file
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 }

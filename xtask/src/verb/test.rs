@@ -14,10 +14,10 @@ const CARGO_TEST: [&str; 3] = ["--default-signal=HUP,INT,QUIT", "cargo", "test"]
 /// What to run.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only tests whose name contains this; skips format, lints and licences
+    /// Run only tests whose name contains this; skips format, lints and licenses
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// Only the soak, and a long one: 1,000 random starts, stops and kills a suite
+    /// Run only the soak test, with 1,000 random starts, stops and kills per suite
     #[arg(long, conflicts_with = "name")]
     soak: bool,
 }

@@ -27,10 +27,10 @@ const OPERATOR: &str = "op";
 pub struct Args {
     #[command(flatten)]
     selection: Selection,
-    /// Debian release of the machine: bookworm, trixie or sid
+    /// Debian release of the container: bookworm, trixie or sid
     #[arg(long, value_name = "SUITE", default_value = "trixie")]
     suite: Suite,
-    /// Without stand-ins for programs that services launch and Debian lacks
+    /// Omit the stand-ins for programs that services launch and Debian lacks
     #[arg(long)]
     bare: bool,
 }

@@ -1,20 +1,21 @@
-# Installs packages into a part of a system: root of a room, where that part is in /image and the packages are in
-# /packages. Answers with what was there before, what was there afterwards, and a tar of all that was touched, each after
-# its length.
-# $1: seconds since 1970; $2: `outside` for this machine's dpkg, `inside` for the system's own; $3: the kernel's line for an
-# emulator, or nothing; the others: names of packages, `configure` before one that needs all others first.
+# Installs packages into a partial root file system. Runs as root of a sandbox, with the root file system in /image and the
+# packages in /packages. Prints three results, each preceded by its length: the list of files before, the list of files
+# after, and a tar of all changed files.
+# $1: seconds since 1970. $2: `outside` to use this machine's dpkg, `inside` to use the image's own. $3: the binfmt_misc line
+# of an emulator, or empty. Other arguments: package files. The word `configure` comes before a package that needs all
+# previous ones to be configured.
 set -eu
 root=/image work=/work epoch=$1 kind=$2 emulator=$3
 shift 3
 
-# Every path with what changes when somebody touches it. A file keeps its number until it is replaced.
+# Lists every path with its type, inode number and change time. A file that is replaced gets a new inode number.
 list() { (cd $root && find . -printf '%y %i %A@ %C@ %p\0') | LC_ALL=C sort -z; }
 touch $work/mark
 list >$work/before
-# The clock of a file system ticks a hundred times a second, and two changes within a tick have the same time.
+# File system timestamps have a resolution of about 10 ms. Wait for the next tick, so that changes get a later time.
 until [ -n "$(find $work/tick -newer $work/mark 2>/dev/null)" ]; do touch $work/tick; done
 
-# $1: a root that gets a /proc, or nothing. The programs and scripts of packages know nothing of who runs this.
+# Runs a command without the caller's environment. $1: a root directory that gets a /proc, or empty.
 clean() {
     proc=$1
     shift
@@ -27,13 +28,13 @@ outside() {
 inside() {
     clean $root PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBCONF_NONINTERACTIVE_SEEN=true "$(command -v chroot)" $root dpkg "$@"
 }
-# Triggers of other packages are left to the machine, where they run with the next package.
+# Triggers of other packages run later on the machine, with the next package operation.
 run() { "$kind" --force-unsafe-io --force-confdef --force-confold --no-triggers "$@"; }
 
-# Makes a system out of the part: programs find what they find everywhere, and start nothing.
+# Prepares the root file system for a chroot: programs find the usual devices, and cannot start services.
 enter() {
     if [ -n "$emulator" ]; then
-        # Since Linux 6.7 every user namespace has its own list; before, there is the host's.
+        # Since Linux 6.7, every user namespace has its own binfmt_misc; before that, the host's applies.
         mkdir $work/binfmt
         if mount -t binfmt_misc binfmt_misc $work/binfmt 2>/dev/null; then
             printf %s "$emulator" >$work/binfmt/register
@@ -56,7 +57,7 @@ enter() {
 leave() {
     umount "$policy"
     [ -n "$own" ] || rm "$policy"
-    # Each with all that is below it.
+    # Lazily, to unmount everything below as well.
     for folder in dev run tmp; do umount --lazy "$root/$folder"; done
 }
 

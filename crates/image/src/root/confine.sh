@@ -1,15 +1,15 @@
 #!/bin/sh
-# In a room, runs what nobody vouches for, such as packages' scripts: in a user namespace below the room's, where every
-# mount is locked as it is, with processes of its own and without rights that no script needs.
-# $1: a root that gets a /proc too, or nothing; the others: what is to be run.
+# Inside the sandbox, runs untrusted code such as maintainer scripts. It runs in a nested user namespace, where all mounts
+# are locked, in its own PID namespace, and without capabilities that no script needs.
+# $1: a root directory that gets a /proc too, or empty. Other arguments: the command.
 set -eu
 case "$1" in
 --first)
-    # The first process there, which ends all others with itself. It still has the room's rights.
+    # The first process of the PID namespace: when it ends, all others end. It still has the sandbox's capabilities.
     root=$2 pipes=$3
     shift 3
     mount -t proc -o nosuid,nodev,noexec proc /proc
-    # What the kernel is told is only read: some programs want to know of it.
+    # Some programs read /proc/sys. Mount it read-only.
     mount --bind /proc/sys /proc/sys
     mount -o remount,bind,ro,nosuid,nodev,noexec /proc/sys
     if [ -n "$root" ] && [ -d "$root/proc" ] && [ ! -L "$root/proc" ]; then mount --rbind /proc "$root/proc"; fi
@@ -28,7 +28,7 @@ case "$1" in
     echo ready
     read -r _ <&3
     exec >&4 3<&- 4>&-
-    # A session of its own has no terminal that it could type into.
+    # A new session has no controlling terminal, so the program cannot inject terminal input.
     exec setsid unshare --mount --propagation unchanged -- setpriv --no-new-privs --inh-caps=-all \
         --bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setfcap,+sys_chroot -- "$@"
     ;;

@@ -1,17 +1,17 @@
-# The second step: a room of memory, with this machine's programs, read-only, and nothing else of it. Takes a tar of what
-# shall be in it, and goes on with what is to be run there.
-# $1: the program `confine`; $2: an emulator, or nothing; the others: what is to be run.
+# Second step: sets up the sandbox, a root file system in memory that contains this machine's programs, read-only, and
+# nothing else of the machine. Unpacks a tar from standard input into it, then runs the command.
+# $1: text of the script `confine`. $2: path of an emulator, or empty. Other arguments: the command.
 set -eu
 umask 022
 confine=$1 emulator=$2
 shift 2
-# Every machine has this folder.
+# This folder exists on every machine.
 new=/tmp
-# What is mounted below that folder already is out of sight from here on.
+# The new mount hides whatever is already mounted below that folder.
 hidden=" $(cut -d ' ' -f 1 /proc/self/mountinfo | tr '\n' ' ') "
 memory() { mount -t tmpfs -o "nosuid,nodev,$1" tmpfs "$2"; }
 if ! memory mode=755,size=256M $new; then
-    echo "no memory can be mounted in a user namespace: on Ubuntu run \`sysctl -w" \
+    echo "cannot mount a tmpfs in a user namespace: on Ubuntu run \`sysctl -w" \
         "kernel.apparmor_restrict_unprivileged_userns=0\` as root, in a container allow \`mount\`" >&2
     exit 1
 fi
@@ -29,11 +29,11 @@ for name in bin sbin lib lib32 lib64 libx32; do
 done
 while read -r number _ _ _ point options _; do
     case "$hidden" in *" $number "*) continue ;; esac
-    # Other options than these are locked in here, and have to be said again.
+    # The existing mount options are locked in this namespace, so the remount must repeat them.
     case "$point,$options" in $new/*,rw*) mount -o "remount,bind,ro${options#rw}" "$point" ;; esac
 done </proc/self/mountinfo
 for file in alternatives ld.so.cache; do if [ -e "/etc/$file" ]; then cp -RP "/etc/$file" etc/; fi; done
-# Names are those of the image that packages go into.
+# Use the user and group names of the image.
 for file in passwd group; do ln -s "../image/etc/$file" "etc/$file"; done
 printf '%s' "$confine" >confine
 chmod 755 confine
@@ -44,8 +44,8 @@ for device in null zero full random urandom tty; do
 done
 ln -s /proc/self/fd dev/fd
 if ! mount -t proc -o nosuid,nodev,noexec proc proc; then
-    echo "no \`/proc\` can be mounted in a user namespace: this container hides a part of its own: let it see all" \
-        "(\`--security-opt systempaths=unconfined\`), or run this outside of it" >&2
+    echo "cannot mount \`/proc\` in a user namespace: this container masks parts of /proc: unmask them" \
+        "(\`--security-opt systempaths=unconfined\`), or run this outside the container" >&2
     exit 1
 fi
 for folder in image work packages; do memory mode=755,size=6G $folder; done

@@ -1,4 +1,4 @@
-//! Filters of the templates: each writes a value in the language of one kind of file.
+//! Template filters. Each one writes a value in the syntax of one file format.
 
 use minijinja::Environment;
 use minijinja::value::ViaDeserialize;
@@ -13,42 +13,42 @@ pub(super) fn add_to(env: &mut Environment<'static>) {
     env.add_filter("package_version", catalog::model::package_version);
 }
 
-/// A JavaScript literal.
+/// Writes a JavaScript literal.
 fn js(value: ViaDeserialize<serde_json::Value>) -> String {
     serde_json::to_string(&value.0).expect("a template's value has only text keys")
 }
 
-/// Text that a Perl regular expression takes literally.
+/// Escapes text for a Perl regular expression.
 fn regex(text: &str) -> String {
     text.chars().flat_map(|c| (!c.is_ascii_alphanumeric()).then_some('\\').into_iter().chain([c])).collect()
 }
 
-/// Text that troff takes literally, in the middle or at the start of a line.
+/// Escapes text for troff, in the middle or at the start of a line.
 fn roff(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-").replace('"', "\\(dq");
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
 }
 
-/// Lines of at most 100 characters.
+/// Wraps text at 100 characters.
 fn lines(text: &str) -> Vec<String> {
     text.lines().flat_map(|line| wrap(line, 100)).collect()
 }
 
-/// The body of a field of a Debian control file: every line indented, an empty one marked by a dot.
+/// Writes the body of a field of a Debian control file: every line is indented, and a dot marks an empty line.
 fn paragraphs(text: &str) -> String {
     let lines =
         text.trim_end().lines().flat_map(|l| if l.is_empty() { vec![".".to_owned()] } else { wrap(l, 78) });
     lines.map(|line| format!(" {line}")).collect::<Vec<_>>().join("\n")
 }
 
-/// An entry of a Debian changelog.
+/// Writes an entry of a Debian changelog.
 fn bullet(text: &str) -> String {
     let lines = wrap(text, 74);
     let mark = |(i, line): (usize, &String)| format!("  {} {line}", if i == 0 { "*" } else { " " });
     lines.iter().enumerate().map(mark).collect::<Vec<_>>().join("\n")
 }
 
-/// Words of a text in lines of at most `width` characters.
+/// Wraps text into lines of at most `width` characters.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

@@ -1,53 +1,55 @@
-//! What the maintainer scripts do to which units: taken from the product once, so that the scripts hold lists only.
+//! Decides what the maintainer scripts do with each unit: takes a product, and makes lists of units. The decisions are
+//! here so that the templates of the scripts contain loops only.
 
 use catalog::model::{LAUNCHER, Product, Service};
 use catalog::raw::{Manager, OnUpgrade};
 use serde::Serialize;
 
-/// Lists of units, and the licences.
+/// Lists of units for the maintainer scripts, and licenses for the copyright file.
 #[derive(Debug, Serialize)]
 pub(super) struct Plan {
-    /// Whether there are users or groups to make.
+    /// Whether the package creates users or groups.
     pub(super) users: bool,
-    /// The users that the package makes.
+    /// Users that the package creates.
     pub(super) accounts: Vec<String>,
-    /// Every unit of the system's manager that has something to enable or to disable.
+    /// System units that can be enabled or disabled.
     pub(super) system: Vec<String>,
-    /// What ends when the package goes: these, doors and what is behind them, every instance. Words for a shell.
+    /// Units to stop when the package is removed: services, sockets, their proxies, and a pattern for the instances of
+    /// each template. Quoted for a shell.
     pub(super) stopped: Vec<String>,
-    /// Units with instances, which people enable …
+    /// Template units, whose instances an administrator enables.
     pub(super) templates: Vec<String>,
-    /// … and the instances of those that an upgrade restarts: patterns.
+    /// Patterns of the instances that an upgrade restarts.
     pub(super) restarted_instances: Vec<String>,
-    /// Those that can start at boot; a preset says which of them do.
+    /// System units that can start at boot; a preset decides which of them do.
     pub(super) boot: Vec<String>,
-    /// Every unit of a user's manager.
+    /// User units.
     pub(super) user: Vec<String>,
-    /// Those that can start at login.
+    /// User units that can start at login.
     pub(super) user_boot: Vec<String>,
-    /// Those that an upgrade leaves alone although they run something.
+    /// Units that keep running through an upgrade.
     pub(super) kept: Vec<String>,
-    /// Those that it restarts …
+    /// Units that an upgrade restarts.
     pub(super) restarted: Vec<String>,
-    /// … and of these, those that wait while a kept one runs.
+    /// Units that an upgrade restarts only while no kept unit runs.
     pub(super) held: Vec<String>,
-    /// Locks that a kept one holds while it runs, and a restarted one does not need for its start.
+    /// Locks of kept units that no restarted unit needs.
     pub(super) kept_locks: Vec<String>,
-    /// Those whose being stopped is a choice: what is restarted, and what starts by itself.
+    /// Units that an upgrade does not start again if an administrator stopped them.
     pub(super) noted: Vec<String>,
-    /// Whether shells can have the environment of a role: it is run_stack that reads it to them.
+    /// Whether a shell can load the environment of a role, which `run_stack` prints.
     pub(super) exports: bool,
-    /// Those that are not started again without end.
+    /// Units with a start limit.
     pub(super) limited: Vec<String>,
-    /// Those that run a program themselves: what an administrator may have otherwise is about them.
+    /// Units that run their own program, and that the example drop-in applies to.
     pub(super) own: Vec<String>,
-    /// Those that have nothing to enable.
+    /// Units without an `[Install]` section.
     pub(super) on_demand: Vec<String>,
-    /// The licences in the expression, by name.
+    /// Names of the licenses in the expression.
     license_words: Vec<String>,
-    /// The licence expression as Debian writes it.
+    /// The license expression in Debian's spelling.
     license: String,
-    /// The texts of the licences in it.
+    /// Texts of the licenses in the expression.
     licenses: Vec<License>,
 }
 
@@ -64,24 +66,24 @@ const LICENSES: [License; 2] = [
 
 impl Plan {
     pub(super) fn new(product: &Product) -> Plan {
-        let of = |manager, wanted: fn(&Service) -> bool| -> Vec<String> {
-            let units = product.units().filter(|s| s.scope == manager && wanted(s));
+        let units_of = |manager, filter: fn(&Service) -> bool| -> Vec<String> {
+            let units = product.units().filter(|s| s.scope == manager && filter(s));
             units.map(|s| s.unit.clone()).collect()
         };
-        let units = |wanted| of(Manager::System, wanted);
-        let single = |wanted: fn(&Service) -> bool| -> Vec<String> {
+        let units = |filter| units_of(Manager::System, filter);
+        let single = |filter: fn(&Service) -> bool| -> Vec<String> {
             let units =
-                product.units().filter(|s| s.scope == Manager::System && !s.is_template() && wanted(s));
+                product.units().filter(|s| s.scope == Manager::System && !s.is_template() && filter(s));
             units.map(|s| s.unit.clone()).collect()
         };
         let templates = || product.services.iter().filter(|s| s.is_template());
         let sockets = || product.services.iter().filter_map(|s| s.socket.as_ref());
-        let doors = || sockets().map(|s| s.unit.clone());
+        let socket_units = || sockets().map(|s| s.unit.clone());
         let proxies = || sockets().map(|s| s.proxy.clone());
         let mut stopped = single(|_| true);
         stopped.extend(templates().map(|s| format!("'{}'", s.pattern())));
-        stopped.extend(proxies().chain(doors()));
-        let openable = sockets().filter(|s| s.install).map(|s| s.unit.clone());
+        stopped.extend(proxies().chain(socket_units()));
+        let boot_sockets = sockets().filter(|s| s.install).map(|s| s.unit.clone());
         let locked = |path: &str, on_upgrade| {
             product.services.iter().any(|s| s.lock.as_deref() == Some(path) && s.on_upgrade == on_upgrade)
         };
@@ -93,15 +95,15 @@ impl Plan {
             users: !accounts.is_empty() || !product.groups.is_empty(),
             accounts,
             stopped,
-            system: units(|_| true).into_iter().chain(doors()).collect(),
+            system: units(|_| true).into_iter().chain(socket_units()).collect(),
             templates: templates().map(|s| s.unit.clone()).collect(),
             restarted_instances: templates()
                 .filter(|s| s.on_upgrade == OnUpgrade::Restart)
                 .map(Service::pattern)
                 .collect(),
-            boot: single(|s| s.install).into_iter().chain(openable).collect(),
-            user: of(Manager::User, |_| true),
-            user_boot: of(Manager::User, |s| s.install),
+            boot: single(|s| s.install).into_iter().chain(boot_sockets).collect(),
+            user: units_of(Manager::User, |_| true),
+            user_boot: units_of(Manager::User, |s| s.install),
             kept: single(|s| s.on_upgrade == OnUpgrade::Keep && s.r#type != "oneshot"),
             restarted: single(|s| s.on_upgrade == OnUpgrade::Restart),
             noted: single(|s| s.on_upgrade == OnUpgrade::Restart || s.install),

@@ -1,5 +1,5 @@
-//! The templates, compiled in, and the environment that they are rendered in. A template is named like the file that
-//! it becomes; a variable that the model does not have is an error.
+//! The templates, compiled into the program, and the environment that renders them. A template is named like the file
+//! that it becomes. A variable that the model does not define is an error.
 
 use std::sync::LazyLock;
 
@@ -68,7 +68,7 @@ const HARDENING: [(&str, &str); 3] = [
     ("units/hardening/user.conf", include_str!("../../../../units/hardening/user.conf")),
 ];
 
-/// Templates, filters and rules of rendering: made once, because reading all of them takes a while.
+/// The rendering environment. It is created once, because parsing all templates is slow.
 pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Strict);

@@ -1,5 +1,5 @@
-# Makes a virtual environment for a machine's Python with the host's pip. Arguments: the folder to make, the machine's
-# root, the place of the environment inside, the list of requirements.
+# Creates a virtual environment for the test machine's Python, using the host's pip. Arguments: the folder to create, the
+# machine's root, the path of the environment on the machine, the requirements file.
 set -eu
 folder=$1 root=$2 place=$3 requirements=$4
 version=$(readlink "$root/usr/bin/python3")
@@ -10,7 +10,7 @@ pip() {
     PIP_ROOT_USER_ACTION=ignore python3 -m pip --quiet --disable-pip-version-check --no-input "$@"
 }
 
-# What comes as source is plain Python and built by the host's; of the rest, what fits the machine's is chosen.
+# Source distributions are pure Python, and the host builds them. Binary wheels must match the machine's Python.
 mkdir -p "$home/bin"
 pip wheel --wheel-dir "$folder/wheels" --no-deps --requirement "$requirements"
 pip install --no-deps --no-compile --target "$packages" --python-version "${version#python}" --implementation cp \
@@ -25,7 +25,7 @@ for script in "$packages"/bin/*; do
 done
 rm -r "$packages/bin"
 
-# Compiled once here, and not at every start there.
+# Compile once here, instead of at every start on the machine.
 exec unshare --mount --propagation private sh -c '
     mount --bind "$1$3" "$2/mnt"
     exec chroot "$2" python3 -m compileall -q -s /mnt -p "$3" /mnt/lib

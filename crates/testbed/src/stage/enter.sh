@@ -1,4 +1,4 @@
-# Runs a command in a new cgroup below a stage's own. Arguments: the cgroup, the command.
+# Runs a command in a new cgroup below the stage's cgroup. Arguments: the cgroup, the command.
 set -eu
 mkdir "$1"
 echo $$ >"$1/cgroup.procs"

@@ -1,13 +1,12 @@
-# Prepares a stage in a mount namespace of its own, holds it, and takes everything away when its standard
-# input ends: when the test is done with it, and just as well when the test was killed. Nothing of it is ever
-# visible on the host but the cgroup. Arguments: the root below, the name of the cgroup, and folders beside the root to
-# lay over it.
+# Creates a stage in a new mount namespace, keeps it, and removes it when standard input ends: when the test is done, and
+# also when the test was killed. Only the cgroup is visible on the host. Arguments: the root file system, the name of the
+# cgroup, and the names of overlay folders next to the root.
 set -eu
 root=$1
 cgroup=/sys/fs/cgroup/$2
 shift 2
 
-# systemd inside wants cgroup v2; a host may still have v1 or both.
+# systemd in the stage needs cgroup v2; a host may still have v1 or both.
 if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
     umount -R /sys/fs/cgroup
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
@@ -17,8 +16,8 @@ for controller in $(cat "$cgroup/cgroup.controllers"); do
     echo "+$controller" >"$cgroup/cgroup.subtree_control"
 done
 
-# Over /run, because it exists everywhere, and because systemd-nspawn keeps its own state there. The lower
-# folders are named relative to it for the sake of paths with colons or commas, and of those below /run.
+# Mount over /run, because it exists everywhere and systemd-nspawn keeps its own state there. The lower folders are given
+# as relative paths, so that paths with colons or commas, and paths below /run, work.
 cd "$root"
 lower=.
 for layer; do lower=../$layer:$lower; done
@@ -27,13 +26,13 @@ mkdir /run/upper /run/work /run/root
 mount -t overlay -o "lowerdir=$lower,upperdir=/run/upper,workdir=/run/work" overlay /run/root
 cd /
 
-# A terminal's Ctrl-C reaches this process too, and must not keep it from its work.
+# Ctrl-C in a terminal also reaches this process, which must still clean up.
 trap '' HUP INT QUIT TERM
 echo ready
 cat >/dev/null
 
-# First the system inside alone, so that systemd-nspawn sees it die and takes its exit status; otherwise that
-# is left to the host's init, and not every container has one that does it.
+# Kill the system in the stage first, so that systemd-nspawn reaps it. Otherwise the host's init must, and not every
+# container has an init that does.
 for payload in "$cgroup"/*/payload/cgroup.kill; do
     if [ -e "$payload" ]; then
         echo 1 >"$payload"

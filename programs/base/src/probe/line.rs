@@ -1,37 +1,37 @@
-//! A line that is looked for in output: a regular expression, and before it a plain search for what every match must
-//! hold. The expression alone looks at a few megabytes in a second, and a service that starts may print many.
+//! Log probes: a regular expression that a line of output must match. A plain search for text that every match contains
+//! runs first, because the regular expression alone reads only a few megabytes per second.
 
 use regex_lite::Regex;
 
-/// What a line must be like.
+/// A pattern for a line of output.
 #[derive(Debug)]
 pub struct Line {
     regex: Regex,
-    /// Without it no match is possible.
+    /// Text that every match contains.
     literal: Option<String>,
 }
 
 impl Line {
-    /// Reads an expression; the error says what is wrong.
+    /// Parses a regular expression; an error says why it is invalid.
     pub fn parse(text: &str) -> Result<Line, String> {
         let regex = Regex::new(text).map_err(|e| one_line(&e))?;
-        Ok(Line { regex, literal: literal(text) })
+        Ok(Line { regex, literal: find_literal(text) })
     }
 
-    /// Whether this is such a line.
+    /// Returns whether the line matches.
     pub fn is_like(&self, line: &str) -> bool {
         self.literal.as_ref().is_none_or(|literal| line.contains(literal)) && self.regex.is_match(line)
     }
 
-    /// As it was written.
+    /// Returns the expression as it was written.
     pub fn as_str(&self) -> &str {
         self.regex.as_str()
     }
 }
 
-/// The longest text that every match of the expression holds, if there is one that is easy to find: nothing of an
-/// alternative, a group, a class or something that may be left out. Where in doubt, none.
-fn literal(text: &str) -> Option<String> {
+/// Returns the longest literal text that every match contains. It skips groups, classes and optional parts, and returns
+/// `None` for alternatives and for syntax that it does not know.
+fn find_literal(text: &str) -> Option<String> {
     let (mut best, mut run) = (String::new(), String::new());
     let mut depth = 0_u32;
     let mut letters = text.chars().peekable();
@@ -70,7 +70,7 @@ fn literal(text: &str) -> Option<String> {
                 }
             }
             '*' | '?' | '{' => {
-                // What comes before it may be left out; after a group there is nothing of ours before it.
+                // The character before it is optional. After a group or a class, `run` is empty already.
                 run.pop();
                 end(&mut run, &mut best);
                 if letter == '{' {
@@ -86,7 +86,6 @@ fn literal(text: &str) -> Option<String> {
     (!best.is_empty()).then_some(best)
 }
 
-/// What is wrong with a regular expression.
 pub(super) fn one_line(error: &regex_lite::Error) -> String {
     error.to_string().replace('\n', " ")
 }
@@ -115,14 +114,14 @@ mod tests {
             ("x\\d\\]y", Some("]y")),
             ("", None),
         ] {
-            assert_eq!(literal(text).as_deref(), expected, "{text}");
+            assert_eq!(find_literal(text).as_deref(), expected, "{text}");
         }
     }
 
     proptest! {
         #![proptest_config(support::draw_cases(256))]
 
-        /// The search before the search changes nothing.
+        /// The plain search before the expression does not change the result.
         #[test]
         fn it_finds_what_the_expression_finds(
             text in "([ab.]|\\\\[.d]|[ab][*+?]|\\(a\\|b\\)|\\[ab\\]|\\[\\^a\\]|a\\{0,2\\}|\\||\\^|\\$|\\(ab\\)\\?){0,6}",

@@ -1,4 +1,5 @@
-//! The command line of `run`, which the watcher gets as well.
+//! Parses the options of `notify-helper run`. The watcher receives the same options, and the catalog parses them to
+//! check its probes.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -10,33 +11,33 @@ use super::line::one_line;
 use crate::failure::Failure;
 use crate::span;
 
-/// How long one asking may take, unless `--timeout` says otherwise.
+/// Default of `--timeout`.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What shall be watched, and how.
+/// The probes of a service and their timing.
 #[derive(Debug)]
 pub struct Options {
-    /// Each must pass once, in this order.
+    /// Probes that must each pass once, in this order.
     pub ready: Vec<Probe>,
-    /// Must pass again and again.
+    /// Probe that must keep passing while the service runs.
     pub watchdog: Option<Probe>,
-    /// How long a start may take altogether; the unit's own limit is the only one without it.
+    /// Time limit of the whole start; without it, only the unit's own limit applies.
     pub grace: Option<Duration>,
-    /// Between two askings during the start; without it the pause grows with the time that has passed.
+    /// Pause between attempts during the start; without it, the pause grows with the elapsed time.
     pub interval: Option<Duration>,
-    /// How long one asking may take.
+    /// Time limit of one attempt.
     pub timeout: Duration,
 }
 
 impl Options {
-    /// Takes everything up to `--`; the words it took come along, for the watcher.
+    /// Parses arguments up to and including `--`; also returns those arguments, for the watcher.
     pub fn parse(mut args: impl Iterator<Item = OsString>) -> Result<(Options, Vec<OsString>), Failure> {
         let mut options =
             Options { ready: Vec::new(), watchdog: None, grace: None, interval: None, timeout: TIMEOUT };
         let mut words = Vec::new();
         let mut last = "";
         loop {
-            let arg = args.next().ok_or_else(|| usage("`run`", "no `--` and command follow"))?;
+            let arg = args.next().ok_or_else(|| usage("`run`", "expected `--` and a command"))?;
             words.push(arg.clone());
             if arg == "--" {
                 break;
@@ -51,45 +52,45 @@ impl Options {
                 "--http-body",
             ];
             let Some(option) = KNOWN.into_iter().find(|known| arg == *known) else {
-                return Err(usage(&format!("`{}`", arg.to_string_lossy()), "no such option of `run`"));
+                return Err(usage(&format!("`{}`", arg.to_string_lossy()), "unknown option of `run`"));
             };
             let value = args.next().unwrap_or_default();
             words.push(value.clone());
-            let of = value.to_string_lossy();
-            let wrong = |why: &str| usage(&format!("`{option} {of}`"), why);
+            let text = value.to_string_lossy();
+            let wrong = |why: &str| usage(&format!("`{option} {text}`"), why);
             if value.to_str().is_none() {
-                return Err(wrong("it is not UTF-8"));
+                return Err(wrong("not UTF-8"));
             }
             let span =
-                || span::parse(&of).ok_or_else(|| wrong("it is no span of time, such as `90` or `1min 30s`"));
+                || span::parse(&text).ok_or_else(|| wrong("expected a time span such as `90` or `1min 30s`"));
             match option {
-                "--ready" => options.ready.push(Probe::parse(&of).map_err(|why| wrong(&why))?),
+                "--ready" => options.ready.push(Probe::parse(&text).map_err(|why| wrong(&why))?),
                 "--watchdog" => {
-                    let probe = Probe::parse(&of).map_err(|why| wrong(&why))?;
+                    let probe = Probe::parse(&text).map_err(|why| wrong(&why))?;
                     if matches!(probe, Probe::Log(_)) {
-                        return Err(wrong("a line of output tells of the start only"));
+                        return Err(wrong("a `log:` probe only detects the start: use another probe"));
                     }
                     if options.watchdog.replace(probe).is_some() {
-                        return Err(wrong("there can be one watchdog"));
+                        return Err(wrong("`--watchdog` can be used only once"));
                     }
                 }
                 "--grace" => options.grace = Some(span()?),
                 "--interval" => options.interval = Some(span()?),
                 "--timeout" => options.timeout = span()?,
                 _ => {
-                    let before = if last == "--watchdog" {
+                    let probe = if last == "--watchdog" {
                         options.watchdog.as_mut()
                     } else {
                         options.ready.last_mut()
                     };
-                    let Some(Probe::Http(request)) = before else {
-                        return Err(wrong("it belongs to an `http:` probe before it"));
+                    let Some(Probe::Http(request)) = probe else {
+                        return Err(wrong("expected an `http:` probe before it"));
                     };
                     if option == "--http-body" {
-                        request.body = Some(Regex::new(&of).map_err(|e| wrong(&one_line(&e)))?);
+                        request.body = Some(Regex::new(&text).map_err(|e| wrong(&one_line(&e)))?);
                     } else {
-                        request.status =
-                            range(&of).ok_or_else(|| wrong("it is no status such as `404` or `200-399`"))?;
+                        request.status = parse_range(&text)
+                            .ok_or_else(|| wrong("expected a status such as `404` or `200-399`"))?;
                     }
                 }
             }
@@ -98,23 +99,23 @@ impl Options {
             }
         }
         if options.ready.is_empty() {
-            return Err(usage("`run`", "`--ready` is missing"));
+            return Err(usage("`run`", "expected at least one `--ready`"));
         }
         Ok((options, words))
     }
 
-    /// Whether the command's output has to pass through the watcher.
+    /// Returns whether the watcher must read the command's output.
     pub fn reads_output(&self) -> bool {
         self.ready.iter().any(|probe| matches!(probe, Probe::Log(_)))
     }
 }
 
-/// A complaint about the command line.
+/// Returns a usage error that points to `notify-helper --help`.
 pub fn usage(what: &str, why: &str) -> Failure {
     Failure::usage(format!("{what}: {why}: see `notify-helper --help`"))
 }
 
-fn range(text: &str) -> Option<(u16, u16)> {
+fn parse_range(text: &str) -> Option<(u16, u16)> {
     let (low, high) = text.split_once('-').unwrap_or((text, text));
     let (low, high) = (low.parse().ok()?, high.parse().ok()?);
     (low <= high && low >= 100 && high <= 999).then_some((low, high))

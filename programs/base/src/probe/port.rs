@@ -1,20 +1,20 @@
-//! A port, and the addresses at which it may be.
+//! A TCP port and the addresses that a probe accepts for it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A port at some of the machine's addresses; at any of them when none is named.
+/// A port, on any address unless some are named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Port {
-    /// One of these is enough.
+    /// Accepted addresses; empty accepts any.
     pub hosts: Vec<IpAddr>,
-    /// Its number.
+    /// Port number.
     pub number: u16,
-    /// As it was written.
+    /// The text that was parsed, for messages.
     pub name: String,
 }
 
 impl Port {
-    /// `PORT`, `HOST:PORT`, `[HOST]:PORT`; the host is an address or `localhost`.
+    /// Parses `PORT`, `HOST:PORT` or `[HOST]:PORT`; the host is an address or `localhost`.
     pub fn parse(text: &str) -> Option<Port> {
         let (host, number) = match text.rsplit_once(':') {
             Some((host, number)) => (Some(host), number),
@@ -26,7 +26,7 @@ impl Port {
             Some(host) => {
                 let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
                 let address: IpAddr = bare.parse().ok()?;
-                // `::1:80` could be an address without a port.
+                // `::1:80` is also an address without a port.
                 if address.is_ipv6() && bare == host {
                     return None;
                 }

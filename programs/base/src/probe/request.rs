@@ -1,43 +1,46 @@
-//! What is asked by plain http, and what is expected of the answer. Addresses are numbers or `localhost`.
+//! HTTP probes: the request and the expected response. A host is an IP address or `localhost`: a probe resolves no
+//! names, and it never waits for a DNS server.
 
 use regex_lite::Regex;
 
 use super::port::Port;
 
-/// What is asked, and what is expected.
+pub(super) const NO_HTTPS: &str = "https is not supported: use a plain http URL, or exec:curl";
+
+/// An HTTP request and the response that passes.
 #[derive(Debug)]
 pub struct Request {
-    /// As it was written.
+    /// The URL, for messages.
     pub name: String,
-    /// Where.
+    /// The server's addresses and port.
     pub port: Port,
-    /// From the first slash on.
+    /// Path and query.
     pub path: String,
-    /// `Host:` of the request.
+    /// Value of the `Host:` header.
     pub host: String,
-    /// The statuses that pass, both included.
+    /// Lowest and highest status that pass.
     pub status: (u16, u16),
-    /// What the text must contain.
+    /// Expression that the body must match.
     pub body: Option<Regex>,
 }
 
 impl Request {
-    /// Reads what follows `http:`, with or without another `http:`; the error says what is wrong.
+    /// Parses the URL after `http:`, with or without its own `http:`; an error says why it is invalid.
     pub fn parse(text: &str) -> Result<Request, String> {
         if text.starts_with("https:") {
-            return Err("TLS is not spoken: probe a plain http address, or use exec:curl".into());
+            return Err(NO_HTTPS.into());
         }
         let rest = text.strip_prefix("http:").unwrap_or(text);
-        let rest = rest.strip_prefix("//").ok_or("it is no address such as http://127.0.0.1:8080/health")?;
+        let rest = rest.strip_prefix("//").ok_or("expected a URL such as http://127.0.0.1:8080/health")?;
         if rest.bytes().any(|b| b <= b' ' || b == 0x7f) {
-            return Err("an address has no blanks".into());
+            return Err("a URL cannot contain spaces or control characters".into());
         }
         let rest = rest.split('#').next().unwrap_or_default();
         let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
         let with_port = if has_port { host.to_owned() } else { format!("{host}:80") };
         let port = Port::parse(&with_port).filter(|port| !port.hosts.is_empty());
-        let port = port.ok_or("its host must be a numeric address or localhost")?;
+        let port = port.ok_or("the host must be an IP address or localhost")?;
         let slash = if path.starts_with('/') { "" } else { "/" };
         Ok(Request {
             name: format!("http://{rest}"),

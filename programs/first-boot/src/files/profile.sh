@@ -1,4 +1,4 @@
-# Written by first-boot from custom.toml on the boot partition: what this machine is.
+# Written by first-boot from custom.toml on the boot partition: the role of this machine.
 {exports}export {selector}={role}
 if [ -r {loader} ]; then
     . {loader}

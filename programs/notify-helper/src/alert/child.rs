@@ -1,6 +1,6 @@
-//! A program that is asked or told something: it has its input at once, and a bound on its time and on what is read
-//! of it; when that is exceeded, all of its process group is ended. What one that ends in time leaves running is its
-//! own matter: a mail system delivers in the background.
+//! Runs another program with given input and with limits on its time and output. When a limit is exceeded,
+//! its whole process group is killed. Processes that a program leaves running after its end are not killed,
+//! because a mail system delivers in the background.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -13,8 +13,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::MemfdFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-/// Runs it; `keep` is how much of its output comes back, and none of it is read when that is 0: then it goes where
-/// our complaints go. What it prints beyond that ends it.
+/// Runs the program and returns at most `keep` bytes of its output; more output ends it. If `keep` is 0, the
+/// output goes to standard error instead.
 pub(crate) fn run(
     command: &mut Command,
     input: &[u8],
@@ -47,7 +47,7 @@ pub(crate) fn run(
     }
 }
 
-/// Until it has ended; false when it has said enough.
+/// Reads until the program has ended; returns false if it printed too much.
 fn follow(
     ended: &OwnedFd,
     output: &mut Option<File>,
@@ -64,12 +64,12 @@ fn follow(
         let mut fds = vec![PollFd::new(ended, PollFlags::IN)];
         fds.extend(output.as_ref().map(|o| PollFd::new(o, PollFlags::IN)));
         match poll(&mut fds, Some(&timeout)) {
-            Ok(0) => return Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long and was ended")),
+            Ok(0) => return Err(io::Error::new(io::ErrorKind::TimedOut, "timed out and was killed")),
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(e) => return Err(e.into()),
         }
         let over = !fds[0].revents().is_empty();
-        // What it wrote before its end is in the pipe by now.
+        // All output written before its end is in the pipe by now.
         while let Some(pipe) = output {
             let mut bytes = [0; 8192];
             match pipe.read(&mut bytes) {
@@ -87,7 +87,7 @@ fn follow(
     }
 }
 
-/// Input that no reader can hold up: a file in memory.
+/// The input is a file in memory, so that a slow reader does not block this process.
 fn store_input(input: &[u8]) -> io::Result<Stdio> {
     if input.is_empty() {
         return Ok(Stdio::null());
@@ -121,7 +121,7 @@ mod tests {
         let error = sh("sleep 60 & sleep 60", b"", 100, 100).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(sh("yes", b"", 1000, 20_000).unwrap().1.len(), 1000);
-        // Somebody who still holds the output holds up nothing.
+        // A process that still holds the output does not block.
         assert_eq!(sh("sleep 60 & echo a", b"", 100, 20_000).unwrap().1, b"a\n");
         assert!(began.elapsed() < Duration::from_secs(20));
     }

@@ -1,7 +1,7 @@
-//! Who is told, and how: one file of `Key=value` lines, in which everything is optional.
+//! The alert configuration: one file of optional `Key=value` lines.
 //!
-//! A fault in it is reported and the rest of it counts: an alert that somebody waits for is worth more than a file
-//! without faults. Addresses may be secrets, so that values are never repeated in messages.
+//! An error in the file is reported, and the remaining lines are used, because the alert is more important.
+//! Addresses may be secrets, so messages never repeat values.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,37 +11,37 @@ use std::time::Duration;
 use base::failure::reason;
 use base::span;
 
-/// More than this is no configuration.
+/// Largest configuration file.
 const LONGEST: u64 = 64 * 1024;
 
-/// How many of each may be named.
+/// Maximum number of values per key.
 const MOST: usize = 20;
 
 const KNOWN: &str =
     "MailTo, MailFrom, Webhook, WebhookHeader, Command, Desktop, Lines, Interval, Timeout, Tries";
 
-/// What the file says, or would.
+/// The content of the configuration file, or defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Config {
     /// Addresses for `sendmail`.
     pub mail_to: Vec<String>,
-    /// The sender's; the mail system's own choice without it.
+    /// Sender; by default chosen by the mail system.
     pub mail_from: Option<String>,
-    /// Addresses that JSON is posted to.
+    /// URLs that receive JSON by POST.
     pub webhooks: Vec<String>,
-    /// Further lines of such a request.
+    /// Additional headers of the requests.
     pub headers: Vec<String>,
-    /// For the shell.
+    /// Shell commands.
     pub commands: Vec<String>,
-    /// Whether the user sees it on the desktop.
+    /// Whether to show a desktop notification.
     pub desktop: bool,
-    /// How many lines of the journal come along.
+    /// Number of journal lines in an alert.
     pub lines: u32,
-    /// Of one unit's alerts, one in this time.
+    /// Minimum time between alerts about one unit.
     pub interval: Duration,
-    /// How long one try may take.
+    /// Time limit of one attempt.
     pub timeout: Duration,
-    /// How often a delivery is tried.
+    /// Maximum number of attempts.
     pub tries: u32,
 }
 
@@ -63,7 +63,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads the first of these files that exists; without one, nothing is set. The faults come along.
+    /// Reads the first of these files that exists; returns defaults without one. Also returns the errors.
     pub(crate) fn read(files: &[PathBuf]) -> (Config, Vec<String>) {
         for file in files {
             let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
@@ -73,7 +73,7 @@ impl Config {
                     continue;
                 }
                 Err(e) => {
-                    let todo = "nobody but the journal is told: let it be a file that this user may read";
+                    let todo = "alerts go only to the journal: make it a file that this user can read";
                     (Config::default(), vec![format!("`{}`: {}: {todo}", file.display(), reason(&e))])
                 }
             };
@@ -90,13 +90,13 @@ impl Config {
             }
             let wrong = match line.split_once('=') {
                 Some((key, value)) => config.set(key.trim_end(), value.trim_start()),
-                None => Err("it is no `Key=value`".to_owned()),
+                None => Err("expected `Key=value`".to_owned()),
             };
             if let Err(why) = wrong {
-                faults.push(format!("`{name}` line {}: {why}: correct it", number + 1));
+                faults.push(format!("`{name}`, line {}: {why}: correct it", number + 1));
             }
             if faults.len() == MOST {
-                faults.push(format!("`{name}`: so many faults are no configuration: the rest is not read"));
+                faults.push(format!("`{name}`: too many errors: the rest is ignored"));
                 break;
             }
         }
@@ -105,13 +105,13 @@ impl Config {
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         let full = |list: &[String]| {
-            if list.len() < MOST { Ok(()) } else { Err(format!("{MOST} `{key}` are enough")) }
+            if list.len() < MOST { Ok(()) } else { Err(format!("at most {MOST} `{key}` lines are allowed")) }
         };
         if value.chars().any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER) {
-            return Err(format!("`{key}` holds what is no text"));
+            return Err(format!("`{key}` contains invalid characters"));
         }
         match key {
-            // Nothing is a value as well: it takes back what was said before.
+            // An empty value clears earlier ones.
             "MailTo" if value.is_empty() => self.mail_to.clear(),
             "MailTo" => {
                 for to in value.split([' ', ',', '\t']).filter(|to| !to.is_empty()) {
@@ -140,7 +140,7 @@ impl Config {
                 self.desktop = match value {
                     "yes" | "true" | "on" | "1" => true,
                     "no" | "false" | "off" | "0" | "" => false,
-                    _ => return Err("`Desktop` is yes or no".to_owned()),
+                    _ => return Err("`Desktop` must be yes or no".to_owned()),
                 }
             }
             "Lines" => self.lines = number(key, value, 0, 200)?,
@@ -149,7 +149,7 @@ impl Config {
             "Tries" => self.tries = number(key, value, 1, 10)?,
             _ => {
                 let key: String = key.chars().take(40).collect();
-                return Err(format!("`{key}` is unknown (known: {KNOWN})"));
+                return Err(format!("unknown key `{key}`: expected one of {KNOWN}"));
             }
         }
         Ok(())
@@ -160,18 +160,18 @@ fn text(file: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     File::open(file)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LONGEST {
-        return Err(io::Error::other("it is larger than 64 KiB"));
+        return Err(io::Error::other("larger than 64 KiB"));
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Sent to a mail system as a word of a command line.
+/// The address becomes an argument of the mail system.
 fn address(key: &str, value: &str) -> Result<String, String> {
     let fits = value.chars().all(|c| c.is_ascii_graphic() && !"<>,;\"\\()|".contains(c));
     if fits && !value.starts_with('-') && value.len() <= 254 {
         Ok(value.to_owned())
     } else {
-        Err(format!("`{key}` holds what is no plain address such as ana@example.org"))
+        Err(format!("`{key}` contains an invalid address, expected for example ana@example.org"))
     }
 }
 
@@ -180,19 +180,21 @@ fn header(value: &str) -> Result<String, String> {
     let fits = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
     let ours = ["content-length", "content-type", "host", "connection", "transfer-encoding"];
     if !fits || ours.contains(&&*name.to_ascii_lowercase()) {
-        return Err("`WebhookHeader` is no `Name: value` that may be added".to_owned());
+        return Err("`WebhookHeader` must be `Name: value`, with a name that is not set already".to_owned());
     }
     Ok(value.to_owned())
 }
 
 fn number(key: &str, value: &str, least: u32, most: u32) -> Result<u32, String> {
     let number = value.parse().ok().filter(|n| (least..=most).contains(n));
-    number.ok_or_else(|| format!("`{key}` is a number from {least} to {most}"))
+    number.ok_or_else(|| format!("`{key}` must be a number from {least} to {most}"))
 }
 
 fn time(key: &str, value: &str, least: u64, most: u64) -> Result<Duration, String> {
     let span = span::parse(value).filter(|s| (least..=most).contains(&s.as_secs()));
-    span.ok_or_else(|| format!("`{key}` is a span such as `90` or `1min 30s`, from {least} s to {most} s"))
+    span.ok_or_else(|| {
+        format!("`{key}` must be a time span such as `90` or `1min 30s`, from {least} s to {most} s")
+    })
 }
 
 #[cfg(test)]
@@ -214,6 +216,6 @@ mod tests {
         let text = "MailTo=-oQ/tmp\nWhat=1\nLines=201\nInterval=0\nx\nWebhook=ftp://h\nWebhookHeader=Host: x\nCommand=a\u{1b}b\nCommand=ok\n";
         let (config, faults) = Config::parse("f", text);
         assert_eq!((faults.len(), config.commands), (8, vec!["ok".to_owned()]));
-        assert_eq!(faults[2], "`f` line 3: `Lines` is a number from 0 to 200: correct it");
+        assert_eq!(faults[2], "`f`, line 3: `Lines` must be a number from 0 to 200: correct it");
     }
 }

@@ -1,4 +1,4 @@
-//! Takes a message to everybody who shall have it, each with so many tries, and so much time for each.
+//! Delivers a message to all recipients, with limits on attempts and on time.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,13 @@ use super::options::Options;
 use super::refusal::{Refusal, run_bounded};
 use super::{mail, post, url};
 
-/// Before the second try; before each further one four times as long.
+/// Pause before the second attempt; each further pause is four times as long.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Longer than this nobody waits between two tries.
+/// Longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// A way to tell somebody.
+/// One delivery.
 #[derive(Debug, Clone, Copy)]
 enum Way<'a> {
     Mail,
@@ -30,21 +30,22 @@ enum Way<'a> {
     Webhook(&'a str),
 }
 
-/// Tells everybody; whether that has worked, as far as it is known: a mail that is left is sent by somebody else.
+/// Delivers the message to all recipients. Returns whether all deliveries succeeded; a mail that is written
+/// to a file counts as success.
 pub(crate) fn deliver(options: &Options, config: &Config, facts: &Facts, lines: &[String]) -> bool {
     let message = &Message::compose(facts, lines, options.user);
-    // The journal is told of every alert, and its lines are in there already.
+    // The journal gets every alert; it already contains the lines.
     say(&message.summary);
     let mail = message.mail(config.mail_from.as_deref(), &config.mail_to);
     let mut told = true;
-    // What takes longest comes last.
+    // The slowest deliveries come last.
     let mut ways = Vec::new();
     match &options.leave_mail {
         _ if config.mail_to.is_empty() => {}
         None => ways.push(Way::Mail),
         Some(file) => {
             if let Err(e) = mail::leave(file, &mail) {
-                say(format!("error: mail: `{}`: {}: make room there", file.display(), reason(&e)));
+                say(format!("error: mail: `{}`: {}: free space there", file.display(), reason(&e)));
                 told = false;
             }
         }
@@ -52,7 +53,7 @@ pub(crate) fn deliver(options: &Options, config: &Config, facts: &Facts, lines: 
     if config.desktop && options.user {
         ways.push(Way::Desktop);
     } else if config.desktop {
-        say("warning: `Desktop`: the machine's own services have none: it is for those of users");
+        say("warning: `Desktop`: works only for services of users");
     }
     ways.extend(config.commands.iter().map(|command| Way::Command(command)));
     ways.extend(config.webhooks.iter().map(|url| Way::Webhook(url)));
@@ -66,7 +67,7 @@ pub(crate) fn deliver(options: &Options, config: &Config, facts: &Facts, lines: 
     told && all
 }
 
-/// Sends what was left, and what is left meanwhile.
+/// Sends the mail in the file, and mail that is written meanwhile.
 pub(crate) fn send_left(config: &[PathBuf], file: &Path) -> Result<(), Failure> {
     let mut all = true;
     loop {
@@ -74,28 +75,28 @@ pub(crate) fn send_left(config: &[PathBuf], file: &Path) -> Result<(), Failure> 
             Ok(mail) => mail,
             Err(e) if e.kind() == io::ErrorKind::NotFound && all => return Ok(()),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                return Err(Failure::failed("mail: nobody was told: see above"));
+                return Err(Failure::failed("mail: not sent: see above"));
             }
             Err(e) => {
                 return Err(Failure::failed(format!(
-                    "mail: `{}`: {}: see who left it",
+                    "mail: `{}`: {}: see the log of the alert unit",
                     file.display(),
                     reason(&e)
                 )));
             }
         };
-        // Its faults have been told by whoever left the mail.
+        // The process that wrote the mail has reported the errors.
         let (config, _) = Config::read(config);
         if config.mail_to.is_empty() {
-            say("warning: mail: `MailTo` names nobody any more: nothing is sent");
+            say("warning: mail: `MailTo` is no longer set: mail not sent");
         } else {
             all &= tried(vec![Way::Mail], config.tries, |_| mail::send(&config, &mail));
         }
     }
 }
 
-/// Tries every way once, then those again that have not worked, so that none waits for all tries of another. Says
-/// of each that does not work at all why.
+/// Tries each delivery once, then repeats those that failed, so that none waits for all attempts of another.
+/// Reports each one that fails for good.
 fn tried(mut ways: Vec<Way<'_>>, tries: u32, send: impl Fn(Way<'_>) -> Result<(), Refusal>) -> bool {
     let mut all = true;
     let mut pause = PAUSE;
@@ -112,7 +113,7 @@ fn tried(mut ways: Vec<Way<'_>>, tries: u32, send: impl Fn(Way<'_>) -> Result<()
                 Way::Command(_) => "command",
                 Way::Webhook(url) => url::without_path(url),
             };
-            say(format!("error: {name}: {why}: nobody is told this way"));
+            say(format!("error: {name}: {why}: alert not delivered"));
             all = false;
             false
         });
@@ -125,7 +126,7 @@ fn tried(mut ways: Vec<Way<'_>>, tries: u32, send: impl Fn(Way<'_>) -> Result<()
     all
 }
 
-/// The text is its input; what a script decides by is in its environment.
+/// The text is the command's standard input; its environment has the fields.
 fn run(command: &str, facts: &Facts, message: &Message, bound: Duration) -> Result<(), Refusal> {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", command]);
@@ -146,15 +147,16 @@ fn run(command: &str, facts: &Facts, message: &Message, bound: Duration) -> Resu
     run_bounded(&mut shell, message.text.as_bytes(), bound)
 }
 
-/// busctl comes with systemd; a program for notifications may not be there.
+/// busctl is part of systemd; a notification program may not be installed.
 fn desktop(message: &Message, bound: Duration) -> Result<(), Refusal> {
-    // Some desktops read markup.
+    // Some desktops interpret markup.
     let body: String = message.text.lines().skip(2).take(12).collect::<Vec<_>>().join("\n");
     let body = body.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let mut busctl = Command::new("busctl");
     let name = "org.freedesktop.Notifications";
     busctl.args(["--user", "--quiet", "call", name, "/org/freedesktop/Notifications", name, "Notify"]);
-    // Program, notice to replace, icon, summary, text, no buttons, one hint (critical), the desktop's own time.
+    // Program, id to replace, icon, summary, text, no buttons, one hint (critical), the desktop's default
+    // timeout.
     busctl.args(["susssasa{sv}i", "notify-helper", "0", "dialog-error", &message.summary, &body]);
     busctl.args(["0", "1", "urgency", "y", "2", "--", "-1"]);
     run_bounded(&mut busctl, b"", bound)

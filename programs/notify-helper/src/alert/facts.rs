@@ -1,8 +1,7 @@
-//! What is known of a unit that has failed: what systemd told the process that it started because of that, and what
-//! it answers now.
+//! The facts about a failed unit: what systemd passed in the environment, and what systemctl reports now.
 //!
-//! A unit may be up again, or gone, by the time anybody asks; what `OnFailure=` passes on (`MONITOR_…`) is of the
-//! failure itself, and goes first.
+//! A unit may have restarted, or be gone, by the time systemctl runs. The variables of `OnFailure=`
+//! (`MONITOR_…`) describe the failure itself and take precedence.
 
 use std::process::Command;
 use std::time::Duration;
@@ -14,48 +13,47 @@ use nix::sys::signal::Signal;
 use super::child;
 use super::options::Options;
 
-/// How long systemd may take to answer.
+/// Time limit for systemctl.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// More than all of its answer.
+/// Limit for the output of systemctl.
 const LONGEST: usize = 64 * 1024;
 
 const PROPERTIES: &str = "--property=Id,Description,LoadState,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus,\
                           InvocationID,NRestarts";
 
-/// What happened, as far as it is known: what is not is empty.
+/// The facts; unknown ones are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
-    /// Its name.
     pub unit: String,
-    /// What it is for.
+    /// Description of the unit.
     pub description: String,
-    /// `failed`, `active`, …: now.
+    /// Current state: `failed`, `active`, …
     pub state: String,
-    /// Why it failed, in systemd's words: `exit-code`, `signal`, `timeout`, `watchdog`, ….
+    /// systemd's `Result`: `exit-code`, `signal`, `timeout`, `watchdog`, …
     pub result: String,
-    /// What its main process ended with, if it exited.
+    /// Exit status of the main process, if it exited.
     pub status: Option<i32>,
-    /// The signal that ended it otherwise.
+    /// Signal that killed the main process, if one did.
     pub signal: Option<String>,
-    /// Which of its starts it was.
+    /// Invocation id of the run that failed.
     pub invocation: String,
-    /// How often systemd has started it again by itself.
+    /// Number of automatic restarts.
     pub restarts: String,
-    /// How often it has failed since somebody was told.
+    /// Number of failures since the last alert.
     pub again: Option<u64>,
-    /// Whether systemd said that it has failed.
+    /// Whether systemd reported the failure.
     pub monitored: bool,
-    /// The machine.
+    /// Host name.
     pub host: String,
-    /// Which of the machine's starts it is.
+    /// Boot id.
     pub boot: String,
-    /// When this was asked.
+    /// Time of the query.
     pub time: String,
 }
 
 impl Facts {
-    /// Of the failure that started this process.
+    /// Returns the facts about the failure that started this process.
     pub(crate) fn gather(options: &Options) -> Result<Facts, Failure> {
         let told = |name: &str| std::env::var(format!("MONITOR_{name}")).unwrap_or_default();
         let monitored = told("UNIT") == options.unit;
@@ -74,12 +72,12 @@ impl Facts {
         Ok(facts)
     }
 
-    /// As it is now, whatever started this process.
+    /// Returns the current facts, whatever started this process.
     pub(crate) fn gather_now(options: &Options) -> Result<Facts, Failure> {
         Facts::asked(options, true)
     }
 
-    /// `known`: there is or was such a unit.
+    /// `known`: the unit is known to exist or to have existed.
     fn asked(options: &Options, known: bool) -> Result<Facts, Failure> {
         let mut facts = Facts {
             unit: options.unit.clone(),
@@ -96,7 +94,7 @@ impl Facts {
             other => {
                 let why = other.map_or_else(|e| reason(&e), |(status, _)| status.to_string());
                 say(format!(
-                    "warning: `systemctl show {}`: {why}: it is told without its state",
+                    "warning: `systemctl show {}`: {why}: the alert lacks the state of the unit",
                     options.unit
                 ));
                 return Ok(facts);
@@ -108,8 +106,8 @@ impl Facts {
             properties.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).unwrap_or_default()
         };
         if take("LoadState") == "not-found" && !known {
-            let todo = "name one that `systemctl list-units --all` shows";
-            return Err(Failure::failed(format!("`{}`: there is no such unit: {todo}", options.unit)));
+            let todo = "choose one from `systemctl list-units --all`";
+            return Err(Failure::failed(format!("`{}`: no such unit: {todo}", options.unit)));
         }
         facts.description = Some(take("Description")).filter(|d| *d != facts.unit).unwrap_or_default();
         facts.state = take("ActiveState");
@@ -117,7 +115,7 @@ impl Facts {
         facts.invocation = take("InvocationID");
         facts.restarts = Some(take("NRestarts")).filter(|n| n != "0").unwrap_or_default();
         let status = take("ExecMainStatus").parse::<i32>().ok();
-        // As the kernel counts the ways to end: of itself, by a signal, by one that leaves a core.
+        // The kernel's codes: exited, killed by a signal, killed with a core dump.
         match &*take("ExecMainCode") {
             "1" => facts.status = status,
             "2" | "3" => facts.signal = status.and_then(|s| Signal::try_from(s).ok()).map(signal_name),
@@ -126,7 +124,7 @@ impl Facts {
         Ok(facts)
     }
 
-    /// Whether it failed, as far as anybody can say.
+    /// Returns whether the unit failed, as far as known.
     pub(crate) fn has_failed(&self) -> bool {
         self.monitored
             || self.again.is_some()
@@ -134,7 +132,7 @@ impl Facts {
             || !matches!(&*self.result, "" | "success")
     }
 
-    /// Why, for a person.
+    /// Returns the reason for people.
     pub(crate) fn why(&self) -> String {
         let end = match (&self.status, &self.signal) {
             (Some(status), _) => format!("exited with status {status}"),

@@ -1,8 +1,8 @@
-//! What a unit has said last, and how often it has failed, from the journal.
+//! Reads a unit's last messages and its number of failures from the journal.
 //!
-//! journalctl's export format is read, because it is the one that carries any bytes: in the others, text that is
-//! not UTF-8 becomes a list of numbers, and a long line nothing. Whatever a line holds, what leaves here are
-//! printable characters, and few enough to be read.
+//! It parses journalctl's export format, the only one that preserves any bytes: other formats turn text that
+//! is not UTF-8 into numbers and omit long lines. The result contains only printable characters and has
+//! limited length.
 
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
@@ -15,22 +15,22 @@ use super::child;
 use super::facts::Facts;
 use super::options::Options;
 
-/// How long one look may take.
+/// Time limit for one journalctl.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How much is read at most: of all that was asked for, the newest.
+/// Limit for its output; the newest messages are kept.
 const LONGEST: usize = 4 << 20;
 
-/// How much of a line is told.
+/// Longest message in an alert.
 const LONGEST_LINE: usize = 1000;
 
-/// How long the journal may take until it shows the failure itself; everything before that is there by then.
+/// Time until the journal shows the failure itself; everything before it is in the journal by then.
 const SETTLING: Duration = Duration::from_secs(2);
 
-/// systemd's own name for its message `Failed with result …`.
+/// systemd's message id of `Failed with result …`.
 const FAILURE: &str = "MESSAGE_ID=d9b373ed55a64feb8242e02dbe79a49c";
 
-/// The last lines of the unit's last run, oldest first, each with its time and who said it.
+/// Returns the last messages of the unit's last run, oldest first, with time and sender.
 pub(crate) fn lines(options: &Options, facts: &Facts, count: u32) -> Vec<String> {
     if count == 0 {
         return Vec::new();
@@ -38,16 +38,16 @@ pub(crate) fn lines(options: &Options, facts: &Facts, count: u32) -> Vec<String>
     let until = Instant::now() + SETTLING;
     let mut before = Vec::new();
     loop {
-        // More than are told: some may be of another run.
+        // Request more than needed, because some may belong to another run.
         let entries = match ask(&matches(options, facts), count.saturating_mul(2).saturating_add(50), None) {
             Ok(entries) => of_run(entries, &facts.invocation, count as usize),
             Err(why) => {
-                say(format!("warning: `journalctl`: {why}: it is told without its last lines"));
+                say(format!("warning: `journalctl`: {why}: the alert lacks the last journal lines"));
                 return Vec::new();
             }
         };
-        // What the unit itself said comes another way than what is said of it: both are there once a second look
-        // finds nothing new.
+        // Messages from the unit and about the unit arrive on different paths: both are complete when a
+        // second query finds nothing new.
         let settled = entries.iter().any(|e| e.is_failure) || !facts.has_failed();
         if settled && entries == before || Instant::now() >= until {
             return entries.iter().rev().map(Entry::describe).collect();
@@ -57,7 +57,7 @@ pub(crate) fn lines(options: &Options, facts: &Facts, count: u32) -> Vec<String>
     }
 }
 
-/// How often systemd has noted since then that the unit failed.
+/// Returns how often the unit has failed since that time.
 pub(crate) fn failures(options: &Options, since: SystemTime) -> u64 {
     let mut matches = unit_matches(options);
     matches.push(FAILURE.to_owned());
@@ -66,13 +66,13 @@ pub(crate) fn failures(options: &Options, since: SystemTime) -> u64 {
     match ask(&matches, 100_000, Some(since)) {
         Ok(entries) => entries.len() as u64,
         Err(why) => {
-            say(format!("warning: `journalctl`: {why}: nobody knows how often it has failed"));
+            say(format!("warning: `journalctl`: {why}: the number of failures is unknown"));
             0
         }
     }
 }
 
-/// What the unit said, and what its manager said of it.
+/// Messages from the unit and, from its manager, about the unit.
 fn matches(options: &Options, facts: &Facts) -> Vec<String> {
     let own = if options.user { "_SYSTEMD_USER_UNIT" } else { "_SYSTEMD_UNIT" };
     let mut matches = vec![format!("{own}={}", options.unit), "+".to_owned()];
@@ -88,10 +88,11 @@ fn is_id(invocation: &str) -> bool {
     invocation.len() == 32 && invocation.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// The newest `count` of the entries that are of that run, the newest first.
+/// Returns the newest `count` messages of that run, newest first.
 ///
-/// The journal looks up the run of a line when it gets it. Of a process that is gone by then it knows the unit alone:
-/// such a line is of this run if it came after the manager's first word on the run.
+/// The journal looks up the run of a message when it receives it. For a process that has already ended it
+/// knows only the unit: such a message belongs to this run if it came after the manager's first message about
+/// the run.
 fn of_run(entries: Vec<Entry>, invocation: &str, count: usize) -> Vec<Entry> {
     let first = entries.iter().rposition(|e| e.told_of == invocation);
     let of_run = |at: usize, entry: &Entry| match (&*entry.told_of, &*entry.run) {
@@ -104,7 +105,7 @@ fn of_run(entries: Vec<Entry>, invocation: &str, count: usize) -> Vec<Entry> {
     entries.map(|(_, entry)| entry).take(count).collect()
 }
 
-/// What a manager says of the unit: anybody can write such a field, and only a manager is believed.
+/// Messages of a manager about the unit: anybody can set these fields, so only managers are accepted.
 fn unit_matches(options: &Options) -> Vec<String> {
     match options.user {
         false => vec!["_PID=1".to_owned(), format!("UNIT={}", options.unit)],
@@ -115,7 +116,7 @@ fn unit_matches(options: &Options) -> Vec<String> {
     }
 }
 
-/// The newest first.
+/// Queries the journal, newest message first.
 fn ask(matches: &[String], count: u32, since: Option<String>) -> Result<Vec<Entry>, String> {
     let mut command = Command::new("journalctl");
     command.args(["--quiet", "--no-pager", "--reverse", "--output=export", "--all"]);
@@ -126,14 +127,13 @@ fn ask(matches: &[String], count: u32, since: Option<String>) -> Result<Vec<Entr
     );
     command.args(since).args(matches);
     let (status, output) = child::run(&mut command, b"", LONGEST, PATIENCE).map_err(|e| reason(&e))?;
-    // One that said too much was ended by us.
+    // journalctl was killed because its output was too long.
     if !status.success() && output.len() < LONGEST {
         return Err(status.to_string());
     }
     Ok(entries(&output))
 }
 
-/// One of the journal.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Entry {
     seconds: i64,
@@ -141,9 +141,9 @@ struct Entry {
     pid: String,
     text: String,
     is_failure: bool,
-    /// The run of the unit that said it.
+    /// The run of the unit that sent the message.
     run: String,
-    /// The run that it is about, when a manager said it.
+    /// The run that the message is about, if a manager sent it.
     told_of: String,
 }
 
@@ -154,8 +154,8 @@ impl Entry {
     }
 }
 
-/// Reads the export format: a field is a line `NAME=value`, or `NAME`, a length of eight bytes and that many bytes;
-/// an empty line ends an entry. One that was cut off is left out.
+/// Parses the export format: a field is a line `NAME=value`, or `NAME` followed by a length of eight bytes
+/// and that many bytes; an empty line ends an entry. A truncated entry is dropped.
 fn entries(mut rest: &[u8]) -> Vec<Entry> {
     let (mut entries, mut entry) = (Vec::new(), Entry::default());
     while let Some(end) = rest.iter().position(|&b| b == b'\n') {
@@ -194,8 +194,8 @@ fn entries(mut rest: &[u8]) -> Vec<Entry> {
     entries
 }
 
-/// As a person may see it on any terminal and in any program: one line, nothing that moves the cursor or turns the
-/// direction of text, and not without end.
+/// Makes a text safe for terminals and programs: one line of limited length, without control characters and
+/// characters that change the direction of text.
 pub(crate) fn printable(bytes: &[u8]) -> String {
     let cut = &bytes[..bytes.len().min(LONGEST_LINE * 4)];
     let text = String::from_utf8_lossy(cut);
@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(told(of_run(entries(), &this, 9)), "failed late said starting");
         assert_eq!(told(of_run(entries(), &this, 2)), "failed late");
         assert_eq!(of_run(entries(), "", 9).len(), 6);
-        // A user's manager is a unit too, and has a run of its own.
+        // A user's manager is a unit too, with its own run.
         let by_a_user_manager = vec![entry("failed", &last, &this)];
         assert_eq!(told(of_run(by_a_user_manager, &this, 9)), "failed");
     }

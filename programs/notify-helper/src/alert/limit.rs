@@ -1,62 +1,59 @@
-//! How often people are told of one unit: at once, and then once in an interval.
+//! Limits alerts about one unit: the first is sent at once, then one per interval.
 //!
-//! The memory is an empty file's time in the unit's runtime directory: nothing wears out, a full disk does not
-//! matter, and after a reboot the first failure is told again. Who fails a second time within the interval waits for
-//! its end in this process; while it does, systemd starts no second one, and the journal does the counting.
+//! The state is the modification time of an empty file in the unit's runtime directory: it causes no wear,
+//! works on a full disk, and is forgotten at reboot. After a second failure within the interval, this process
+//! waits for its end. Meanwhile systemd starts no second process, and the journal counts the failures.
 
 use std::fs::{self, File, FileTimes};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Where systemd says the directory is.
+/// systemd's variable for the runtime directory.
 const DIRECTORY: &str = "RUNTIME_DIRECTORY";
 
-/// Of one unit.
 #[derive(Debug)]
 pub(crate) struct Limit {
     stamp: PathBuf,
     interval: Duration,
 }
 
-/// When it may be told.
+/// When to send an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// At once.
     Now,
-    /// Then, because it was told already.
+    /// Later, because an alert was already sent.
     Later {
-        /// How long that is.
+        /// Remaining time.
         left: Duration,
-        /// When it was told.
+        /// Time of the last alert.
         since: SystemTime,
     },
 }
 
 impl Limit {
-    /// Nothing is limited without a directory: a person runs this by hand.
+    /// Returns `None` without a runtime directory: a person runs this by hand.
     pub(crate) fn from_environment(unit: &str, interval: Duration) -> Option<Limit> {
         let directory = std::env::var_os(DIRECTORY).filter(|d| !d.is_empty())?;
         Some(Limit { stamp: Path::new(&directory).join(unit), interval })
     }
 
-    /// Whose turn it is at this time.
+    /// Decides whether to send an alert now.
     pub(crate) fn turn(&self, now: SystemTime) -> Turn {
         let told = fs::symlink_metadata(&self.stamp).and_then(|m| m.modified());
-        // One of the future was written before the clock was set back: it says nothing.
+        // Ignore a time in the future, from before the clock was set back.
         match told.ok().and_then(|since| Some((since, now.duration_since(since).ok()?))) {
             Some((since, age)) if age < self.interval => Turn::Later { left: self.interval - age, since },
             _ => Turn::Now,
         }
     }
 
-    /// From now on it has been told.
+    /// Records an alert.
     pub(crate) fn note(&self, now: SystemTime) -> io::Result<()> {
         let file = File::options().create(true).append(true).open(&self.stamp)?;
         file.set_times(FileTimes::new().set_modified(now))
     }
 
-    /// Where that is noted.
     pub(crate) fn path(&self) -> &Path {
         &self.stamp
     }

@@ -1,8 +1,8 @@
-//! Mails go to the mail system's `sendmail`, which may be set-uid or set-gid to reach its queue: no process that is
-//! locked out of such things can call it.
+//! Sends mail with `sendmail`, which may be set-uid or set-gid to reach its queue, so a hardened process
+//! cannot run it.
 //!
-//! An alert of the machine's own services is therefore made by a process that is locked in, which leaves the mail in
-//! a file, and sent by one of the same user that is not, and that does nothing else.
+//! Therefore, for system services, the hardened alert process writes the mail to a file. A process of the
+//! same user without that hardening sends it and does nothing else.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -13,13 +13,13 @@ use std::process::Command;
 use super::config::Config;
 use super::refusal::{Refusal, run_bounded};
 
-/// More than any mail of ours.
+/// Largest mail.
 const LONGEST: u64 = 4 << 20;
 
-/// Where a mail system puts it when `PATH` does not lead there.
+/// Paths of sendmail, which `PATH` may not contain.
 const PLACES: [&str; 3] = ["sendmail", "/usr/sbin/sendmail", "/usr/lib/sendmail"];
 
-/// Leaves it for `notify-helper mail`: all of it or nothing.
+/// Writes the mail to a file for `notify-helper mail`, atomically.
 pub(crate) fn leave(file: &Path, mail: &str) -> io::Result<()> {
     let mut begun = file.as_os_str().to_owned();
     begun.push("-");
@@ -34,10 +34,10 @@ pub(crate) fn leave(file: &Path, mail: &str) -> io::Result<()> {
     written
 }
 
-/// Its text; afterwards it is gone, so that nothing is sent twice.
+/// Reads and removes the file, so that no mail is sent twice.
 pub(crate) fn take(file: &Path) -> io::Result<Vec<u8>> {
     if !fs::symlink_metadata(file)?.is_file() {
-        return Err(io::Error::other("it is no plain file"));
+        return Err(io::Error::other("not a regular file"));
     }
     let mut mail = Vec::new();
     File::open(file)?.take(LONGEST).read_to_end(&mut mail)?;
@@ -45,12 +45,12 @@ pub(crate) fn take(file: &Path) -> io::Result<Vec<u8>> {
     Ok(mail)
 }
 
-/// Hands it to the mail system.
+/// Passes the mail to the mail system.
 pub(crate) fn send(config: &Config, mail: &[u8]) -> Result<(), Refusal> {
     let mut missing = String::new();
     for place in PLACES {
         let mut command = Command::new(place);
-        // A line with a single dot is not its end.
+        // A line with a single dot does not end the mail.
         command.arg("-i");
         if let Some(from) = &config.mail_from {
             command.args(["-f", from]);

@@ -1,30 +1,31 @@
-//! What people and programs are told: one line, a text, the same as JSON, and as a mail.
+//! Formats an alert as one line, text, JSON and mail.
 //!
-//! Lines of the journal are printable by now (see [`super::journal`]); names of units cannot hold anything special.
+//! Journal lines are already safe to print (see [`super::journal`]); unit names contain no special
+//! characters.
 
 use super::facts::Facts;
 use super::journal::printable;
 
-/// In the words of every delivery.
+/// An alert in all formats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Message {
     /// One line.
     pub summary: String,
-    /// For people.
+    /// Text for people.
     pub text: String,
-    /// For programs.
+    /// JSON for programs.
     pub json: String,
 }
 
 impl Message {
-    /// Puts it into words; `user`: it is a unit of the user's own manager.
+    /// Creates the message; `user` is true for a unit of a user's manager.
     pub(crate) fn compose(facts: &Facts, lines: &[String], user: bool) -> Message {
         let (unit, host, why) = (&facts.unit, &facts.host, printable(facts.why().as_bytes()));
         let summary = match facts.again {
             Some(1) => format!("{unit} failed again on {host}: {why}"),
             Some(times) => format!("{unit} failed {times} more times on {host}: {why}"),
             None if facts.has_failed() => format!("{unit} failed on {host}: {why}"),
-            None => format!("{unit} has not failed on {host}, somebody asked: {why}"),
+            None => format!("{unit} has not failed on {host}, this is a test: {why}"),
         };
         let scope = if user { "--user " } else { "" };
         let by = if facts.invocation.is_empty() {
@@ -53,14 +54,14 @@ impl Message {
             text += &format!("{:<14} {value}\n", format!("{name}:"));
         }
         if !lines.is_empty() {
-            text += "\nIts last lines:\n";
+            text += "\nLast journal lines:\n";
             lines.iter().for_each(|line| text += &format!("  {line}\n"));
         }
         let json = Message::json(facts, &summary, &why, lines, user);
         Message { summary, text, json }
     }
 
-    /// `text` is what several chat systems show as it is.
+    /// Several chat systems show the field `text`.
     fn json(facts: &Facts, summary: &str, why: &str, lines: &[String], user: bool) -> String {
         let number = |n: Option<String>| n.unwrap_or_else(|| "null".to_owned());
         let list: Vec<String> = lines.iter().map(|line| quote(line)).collect();
@@ -88,7 +89,7 @@ impl Message {
         format!("{{{}}}", fields.join(","))
     }
 
-    /// With its head, as a mail system takes it.
+    /// Returns the message as a mail with headers.
     pub(crate) fn mail(&self, from: Option<&str>, to: &[String]) -> String {
         let from = from.map_or(String::new(), |from| format!("From: {from}\n"));
         format!(
@@ -101,7 +102,7 @@ impl Message {
     }
 }
 
-/// A string of JSON.
+/// Quotes a JSON string.
 fn quote(text: &str) -> String {
     let mut made = String::from("\"");
     for letter in text.chars() {
@@ -116,17 +117,17 @@ fn quote(text: &str) -> String {
     made
 }
 
-/// Lines of at most 76 ASCII characters, which every mail system passes on as they are.
+/// Encodes text as quoted-printable, with lines of at most 76 ASCII characters.
 fn quoted_printable(text: &str) -> String {
     let mut made = String::new();
     for line in text.lines() {
         let mut width = 0;
         let bytes = line.as_bytes();
         for (at, &byte) in bytes.iter().enumerate() {
-            // A blank at the end of a line would be lost.
+            // A space at the end of a line would be lost.
             let plain =
                 (b' '..=b'~').contains(&byte) && byte != b'=' && !(byte == b' ' && at + 1 == bytes.len());
-            // What begins with `From ` or is a single dot, some systems change.
+            // Some mail systems change lines that begin with `From ` or consist of a dot.
             let plain = plain && !(at == 0 && (byte == b'.' || byte == b'F'));
             let word = if plain { char::from(byte).to_string() } else { format!("={byte:02X}") };
             if width + word.len() > 75 {

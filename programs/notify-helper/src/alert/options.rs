@@ -1,66 +1,60 @@
-//! The command lines of `alert` and `mail`.
+//! The options of `alert` and `mail`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use base::arguments::describe;
 use base::failure::Failure;
 use base::probe::options::usage;
+use lexopt::Arg::{Long, Value};
 
-/// Longer is no name of a unit.
+/// systemd's limit for unit names.
 const LONGEST: usize = 255;
 
-/// What to alert about, and where everything is.
+/// Options of `alert`.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
-    /// The unit.
     pub unit: String,
-    /// The user's own service manager is asked, not the machine's.
+    /// Whether the unit belongs to the user's own service manager.
     pub user: bool,
-    /// Places of the configuration; the first that exists counts.
+    /// Configuration files; the first that exists is used.
     pub config: Vec<PathBuf>,
-    /// Where a mail is left for `mail`, which may send what a locked-out process may not.
+    /// File for the mail, which `mail` sends later.
     pub leave_mail: Option<PathBuf>,
 }
 
 impl Options {
-    /// Takes everything up to the unit.
-    pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options, Failure> {
+    /// Parses all arguments up to the unit.
+    pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, Failure> {
         let mut options = Options::default();
-        let mut only_unit = false;
         let mut unit = None;
-        while let Some(arg) = args.next() {
-            let shown = arg.to_string_lossy().into_owned();
-            let mut path = || {
-                let value = args.next().filter(|v| !v.is_empty());
-                value.map(PathBuf::from).ok_or_else(|| usage(&format!("`{shown}`"), "no file is named"))
-            };
-            match &*shown {
-                "--" if !only_unit => only_unit = true,
-                "--user" if !only_unit => options.user = true,
-                "--config" if !only_unit => options.config.push(path()?),
-                "--leave-mail" if !only_unit => options.leave_mail = Some(path()?),
-                _ if shown.starts_with('-') && !only_unit => {
-                    return Err(usage(&format!("`{}`", shown.escape_debug()), "no such option of `alert`"));
+        let mut parser = lexopt::Parser::from_args(args);
+        while let Some(argument) = parser.next().map_err(wrong)? {
+            match argument {
+                Long("user") => options.user = true,
+                Long("config") => options.config.push(path(&mut parser, "--config")?),
+                Long("leave-mail") => options.leave_mail = Some(path(&mut parser, "--leave-mail")?),
+                Value(name) if unit.is_none() => unit = Some(name),
+                Value(name) => {
+                    let name = name.to_string_lossy().escape_debug().to_string();
+                    return Err(usage(&format!("`{name}`"), "`alert` takes one unit"));
                 }
-                _ if unit.is_some() => {
-                    return Err(usage(&format!("`{}`", shown.escape_debug()), "`alert` takes one unit"));
-                }
-                _ => unit = Some(arg),
+                other => return Err(wrong(other.unexpected())),
             }
         }
-        let unit = unit.filter(|u| !u.is_empty()).ok_or_else(|| usage("`alert`", "no unit is named"))?;
+        let unit = unit.filter(|u| !u.is_empty()).ok_or_else(|| usage("`alert`", "unit name is missing"))?;
         let shown = unit.to_string_lossy().into_owned();
         if !is_unit(&shown) {
             let cut: String = shown.chars().take(80).flat_map(char::escape_debug).collect();
-            return Err(usage(&format!("`{cut}`"), "it is no name of a unit, such as `ssh.service`"));
+            return Err(usage(&format!("`{cut}`"), "invalid unit name, expected for example `ssh.service`"));
         }
         options.unit = shown;
         Ok(options)
     }
 }
 
-/// What systemd takes for one: nothing that a shell, a header or a path could trip over but the backslash, with
-/// which systemd itself escapes.
+/// Accepts systemd's unit names: none contains characters that are special in a shell, header or path, except
+/// the backslash of systemd's own escapes.
 fn is_unit(name: &str) -> bool {
     let kinds = [
         "service",
@@ -80,32 +74,31 @@ fn is_unit(name: &str) -> bool {
     name.len() <= LONGEST && !first.is_empty() && kinds.contains(&kind) && first.chars().all(fits)
 }
 
-/// The command line of `mail`: where the configuration may be, and where the mail was left.
-pub(crate) fn mail(mut args: impl Iterator<Item = OsString>) -> Result<(Vec<PathBuf>, PathBuf), Failure> {
-    let mut config = Vec::new();
-    while let Some(arg) = args.next() {
-        match (arg.to_str(), args.next().filter(|v| !v.is_empty())) {
-            (Some("--config"), Some(file)) => config.push(file.into()),
-            (Some("--"), Some(file)) | (Some(""), Some(file)) => return one(file, args).map(|f| (config, f)),
-            (_, None) if !arg.is_empty() => return Ok((config, arg.into())),
-            _ => {
-                return Err(usage(
-                    &format!("`{}`", arg.to_string_lossy().escape_debug()),
-                    "no such option of `mail`",
-                ));
+/// Parses the command line of `mail`: the configuration files, and the file that holds the mail.
+pub(crate) fn mail(args: impl Iterator<Item = OsString>) -> Result<(Vec<PathBuf>, PathBuf), Failure> {
+    let (mut config, mut mail) = (Vec::new(), None);
+    let mut parser = lexopt::Parser::from_args(args);
+    while let Some(argument) = parser.next().map_err(wrong)? {
+        match argument {
+            Long("config") => config.push(path(&mut parser, "--config")?),
+            Value(file) if mail.is_none() => mail = Some(file.into()),
+            Value(file) => {
+                let file = file.to_string_lossy().escape_debug().to_string();
+                return Err(usage(&format!("`{file}`"), "`mail` takes one file"));
             }
+            other => return Err(wrong(other.unexpected())),
         }
     }
-    Err(usage("`mail`", "no file is named"))
+    mail.map(|mail| (config, mail)).ok_or_else(|| usage("`mail`", "file name is missing"))
 }
 
-fn one(file: OsString, mut rest: impl Iterator<Item = OsString>) -> Result<PathBuf, Failure> {
-    match rest.next() {
-        Some(more) => {
-            Err(usage(&format!("`{}`", more.to_string_lossy().escape_debug()), "`mail` takes one file"))
-        }
-        None => Ok(file.into()),
-    }
+fn path(parser: &mut lexopt::Parser, option: &str) -> Result<PathBuf, Failure> {
+    let value = parser.value().ok().filter(|value| !value.is_empty());
+    value.map(PathBuf::from).ok_or_else(|| usage(&format!("`{option}`"), "file name is missing"))
+}
+
+fn wrong(error: lexopt::Error) -> Failure {
+    Failure::usage(format!("{}: see `notify-helper --help`", describe(&error)))
 }
 
 #[cfg(test)]

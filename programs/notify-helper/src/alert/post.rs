@@ -1,9 +1,8 @@
-//! JSON to an address: plain http to a number or `localhost` by ourselves, everything else by curl.
+//! Posts JSON to a URL: plain http to an IP address or `localhost` directly, everything else with curl.
 //!
-//! A TLS of our own would be larger than everything else here, and its trust would be ours to keep up to date;
-//! curl's is the distribution's. A resolver of our own would know less of names than the system's, and take as long
-//! as it likes. Nothing of an address is on a command line, where everybody on the machine could
-//! read it, nor in a message: it may be a secret.
+//! A TLS library would be larger than the rest of this program, and its trusted certificates would need
+//! updates; curl uses the distribution's. A resolver would have no time limit. URLs may be secrets, so they
+//! never appear on a command line, which all users can read, nor in a message.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,10 +14,10 @@ use base::probe::port::Port;
 
 use super::refusal::{Refusal, run_bounded};
 
-/// The line that counts is in there, or there is none.
+/// The status line must be within this limit.
 const LONGEST: usize = 16 * 1024;
 
-/// Posts it once.
+/// Posts the JSON once.
 pub(crate) fn post(url: &str, headers: &[String], json: &str, bound: Duration) -> Result<(), Refusal> {
     let rest = url.strip_prefix("http://").unwrap_or_default().split('#').next().unwrap_or_default();
     let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -30,7 +29,7 @@ pub(crate) fn post(url: &str, headers: &[String], json: &str, bound: Duration) -
     }
 }
 
-/// Posts to an address that needs nobody to look it up.
+/// Posts to an address without name resolution.
 fn post_plain(
     (port, host, path): (&Port, &str, &str),
     headers: &[String],
@@ -53,13 +52,13 @@ fn post_plain(
     let status = line.strip_prefix("HTTP/1.").and_then(|l| l.split(' ').nth(1)?.trim().parse::<u16>().ok());
     match status {
         Some(200..=299) => Ok(()),
-        Some(status @ (408 | 425 | 429 | 500..)) => Err(Refusal::ForNow(format!("it answers {status}"))),
-        Some(status) => Err(Refusal::ForGood(format!("it answers {status}"))),
-        None => Err(Refusal::ForNow("no answer of HTTP".to_owned())),
+        Some(status @ (408 | 425 | 429 | 500..)) => Err(Refusal::ForNow(format!("HTTP status {status}"))),
+        Some(status) => Err(Refusal::ForGood(format!("HTTP status {status}"))),
+        None => Err(Refusal::ForNow("not an HTTP response".to_owned())),
     }
 }
 
-/// The first line of the answer that is not in between.
+/// Returns the first status line that is not a 1xx response.
 fn exchange(port: &Port, request: &str, bound: Duration) -> io::Result<String> {
     let until = Instant::now() + bound;
     let left = || match until.saturating_duration_since(Instant::now()) {
@@ -68,7 +67,7 @@ fn exchange(port: &Port, request: &str, bound: Duration) -> io::Result<String> {
     };
     let mut last = io::Error::from(io::ErrorKind::NotFound);
     let mut stream = None;
-    // `localhost` has two, which share the time.
+    // `localhost` has two addresses, which share the time limit.
     for (at, host) in port.hosts.iter().enumerate() {
         match TcpStream::connect_timeout(
             &SocketAddr::new(*host, port.number),
@@ -90,7 +89,7 @@ fn exchange(port: &Port, request: &str, bound: Duration) -> io::Result<String> {
     }
     let mut answer = Vec::new();
     loop {
-        // A `100 Continue` that nobody asked for ends with an empty line.
+        // A `100 Continue` ends with an empty line.
         while answer.starts_with(b"HTTP/1.1 1") {
             let Some(end) = answer.windows(4).position(|w| w == b"\r\n\r\n") else { break };
             answer.drain(..end + 4);
@@ -120,7 +119,7 @@ fn curl(url: &str, headers: &[String], json: &str, bound: Duration) -> Result<()
     }
     config += &format!("data-raw = \"{}\"\n", quoted(json));
     let mut command = Command::new("curl");
-    // The first keeps a person's own settings out.
+    // `--disable` ignores the user's own curlrc.
     command.args(["--disable", "--silent", "--show-error", "--fail", "--globoff", "--output", "/dev/null"]);
     command.args([
         "--proto",
@@ -132,7 +131,9 @@ fn curl(url: &str, headers: &[String], json: &str, bound: Duration) -> Result<()
     ]);
     let given = run_bounded(&mut command, config.as_bytes(), bound + Duration::from_secs(1));
     given.map_err(|refusal| match refusal {
-        Refusal::ForGood(why) => Refusal::ForGood(format!("{why}; https and names need it, install curl")),
+        Refusal::ForGood(why) => {
+            Refusal::ForGood(format!("{why}; https and host names require curl, install it"))
+        }
         other => other,
     })
 }

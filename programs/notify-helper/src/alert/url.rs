@@ -1,19 +1,19 @@
-//! The address that JSON is posted to: it may be a secret.
+//! The URL of a webhook. It may be a secret.
 
-/// Whether it can be posted to.
+/// Checks whether the URL is valid.
 pub(crate) fn check(url: &str) -> Result<(), String> {
     let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
     let host = rest.map_or("", |r| r.split(['/', '?', '#']).next().unwrap_or_default());
     if host.is_empty() || url.len() > 2000 || !url.chars().all(|c| c.is_ascii_graphic()) {
-        return Err("`Webhook` is no address such as http://127.0.0.1:8080/alerts".to_owned());
+        return Err("`Webhook` must be a URL such as http://127.0.0.1:8080/alerts".to_owned());
     }
     if host.contains('@') {
-        return Err("`Webhook` holds a password: use `WebhookHeader=Authorization: …`".to_owned());
+        return Err("`Webhook` contains a password: use `WebhookHeader=Authorization: …`".to_owned());
     }
     Ok(())
 }
 
-/// As much of it as may be told: whose it is, without what follows.
+/// Returns the part of the URL that may appear in messages.
 pub(crate) fn without_path(url: &str) -> &str {
     let begin = url.find("://").map_or(0, |at| at + 3);
     let end = url[begin..].find(['/', '?', '#']).map_or(url.len(), |at| begin + at);

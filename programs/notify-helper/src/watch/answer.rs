@@ -1,15 +1,14 @@
-//! What comes of asking.
+//! Results of probes.
 
-/// What came of asking.
+/// The result of a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// It is so.
+    /// The probe passed.
     Yes,
-    /// It is not, and why.
+    /// The probe failed, for this reason.
     No(String),
 }
 
-/// No, because of this.
 pub(crate) fn no(why: impl Into<String>) -> Answer {
     Answer::No(why.into())
 }

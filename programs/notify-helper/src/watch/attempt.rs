@@ -1,6 +1,6 @@
-//! One asking that takes time, and so must not hold up everything else: it has a descriptor to wait for.
+//! A probe that takes time: it has a file descriptor to poll, so that it does not block the watcher.
 //!
-//! Who asked bounds the time. An attempt that is dropped before it has answered takes its processes along.
+//! The caller limits the time. Dropping an attempt kills its processes.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -20,21 +20,19 @@ use super::http::Exchange;
 use super::inherited::passed_on;
 use super::listener::Service;
 
-/// How asking begins.
+/// The start of a probe.
 #[derive(Debug)]
 pub(crate) enum Begun {
-    /// The answer is there.
+    /// The result is available.
     Answered(Answer),
-    /// It takes a while.
+    /// The probe is still running.
     Waiting(Attempt),
 }
 
-/// A question that has been asked.
+/// A running probe.
 #[derive(Debug)]
 pub(crate) enum Attempt {
-    /// A command that runs.
     Exec(Run),
-    /// A request that is on its way.
     Http(Exchange),
 }
 
@@ -51,11 +49,11 @@ impl Attempt {
     pub(crate) fn exec(command: &str) -> Begun {
         match Run::begin(command) {
             Ok(run) => Begun::Waiting(Attempt::Exec(run)),
-            Err(e) => Begun::Answered(no(format!("it does not start: {}", reason(&e)))),
+            Err(e) => Begun::Answered(no(format!("cannot start: {}", reason(&e)))),
         }
     }
 
-    /// What to wait for.
+    /// Returns the descriptor and events to poll.
     pub(crate) fn source(&self) -> (BorrowedFd<'_>, PollFlags) {
         match self {
             Attempt::Exec(run) => (run.ended.as_fd(), PollFlags::IN),
@@ -63,17 +61,17 @@ impl Attempt {
         }
     }
 
-    /// Goes on after that has come; `None` when there is more to wait for.
+    /// Continues after an event; returns `None` if the probe is still running.
     pub(crate) fn go_on(&mut self, request: Option<&Request>) -> Option<Answer> {
         match (self, request) {
             (Attempt::Exec(run), _) => run.answer(),
             (Attempt::Http(exchange), Some(request)) => exchange.go_on(request),
-            (Attempt::Http(_), None) => Some(no("it was not asked")),
+            (Attempt::Http(_), None) => Some(no("the probe did not run")),
         }
     }
 }
 
-/// A command that runs, in a process group of its own so that all of it can be ended.
+/// A running command in its own process group, so that all of it can be killed.
 #[derive(Debug)]
 pub(crate) struct Run {
     pid: Pid,
@@ -83,7 +81,7 @@ pub(crate) struct Run {
 
 impl Run {
     fn begin(command: &str) -> io::Result<Run> {
-        // Whatever could not be waited for when its time was up has ended by now.
+        // Processes that were killed earlier have ended by now.
         while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
         let words = ["sh", "-c", command];
         let argv = words.map(CString::new).into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -98,7 +96,7 @@ impl Run {
                 | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF
                 | PosixSpawnFlags::POSIX_SPAWN_SETPGROUP,
         )?;
-        // It is asked again and again, and only its exit status is of interest.
+        // Only the exit status matters, and the command runs often.
         let nothing = File::options().read(true).write(true).open("/dev/null")?;
         let mut actions = PosixSpawnFileActions::init()?;
         for fd in 0..3 {
@@ -115,8 +113,8 @@ impl Run {
         self.reaped = true;
         Some(match (status.exit_status(), status.terminating_signal()) {
             (Some(0), _) => Answer::Yes,
-            (Some(status), _) => no(format!("it exits with {status}")),
-            (None, signal) => no(format!("signal {} ended it", signal.unwrap_or_default())),
+            (Some(status), _) => no(format!("exit status {status}")),
+            (None, signal) => no(format!("killed by signal {}", signal.unwrap_or_default())),
         })
     }
 }

@@ -1,10 +1,8 @@
-//! The command's output on its way through the watcher: every byte as it came, in its order, and each line
-//! shown to whoever looks for one.
+//! Copies the command's output through the watcher, unchanged and in order, and passes each line to a probe.
 //!
-//! Where the command's two streams are one, as they are in the journal, they are one pipe here, so that their
-//! lines stay in order. Nothing waits in here: a reader that is slow slows the command down, as it would
-//! without us, and nobody else. When the reader has gone away, what comes is thrown away: the command has to
-//! notice nothing of us.
+//! If both streams of the command are the same, as in the journal, they share one pipe here, so that lines
+//! stay in order. Nothing blocks: a slow reader slows down only the command, as it would without the watcher.
+//! After the reader has closed, output is discarded, so that the command is not affected.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -13,22 +11,19 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
 
-/// How much is read at a time: the least that a pipe which is ready takes without waiting.
+/// Bytes per read: the minimum that a writable pipe accepts without blocking.
 const CHUNK: usize = 4096;
 
-/// How much of a line is looked at.
+/// Longest line that is searched.
 const LONGEST_LINE: usize = 8192;
 
-/// Which of the original streams a pipe leads to.
+/// The destination of a pipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// Standard output.
     Stdout,
-    /// Standard error.
     Stderr,
 }
 
-/// One pipe.
 #[derive(Debug)]
 pub(crate) struct Stream {
     from: std::fs::File,
@@ -40,29 +35,28 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// A pipe's reading end, and where it leads.
+    /// Creates a stream from the read end of a pipe and its destination.
     pub(crate) fn new(from: OwnedFd, target: Target) -> io::Result<Stream> {
         rustix::io::ioctl_fionbio(&from, true)?;
         let from = from.into();
         Ok(Stream { from, target, pending: Vec::new(), line: Vec::new(), ended: false, gone: false })
     }
 
-    /// Another handle of the pipe, for whoever takes over.
+    /// Duplicates the read end for the keeper.
     pub(crate) fn second(&self) -> io::Result<OwnedFd> {
         Ok(self.from.try_clone()?.into())
     }
 
-    /// Which one it is.
     pub(crate) fn target(&self) -> Target {
         self.target
     }
 
-    /// Nobody holds the other end, and everything has been passed on.
+    /// Returns whether all writers have closed the pipe and all output is copied.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended && self.pending.is_empty()
     }
 
-    /// What to wait for.
+    /// Returns the descriptor and events to poll.
     pub(crate) fn source(&self) -> (BorrowedFd<'_>, PollFlags) {
         if self.pending.is_empty() {
             (self.from.as_fd(), PollFlags::IN)
@@ -71,7 +65,7 @@ impl Stream {
         }
     }
 
-    /// Goes on after that has come. With somebody who looks, each line that is complete is shown.
+    /// Continues after an event. With `look`, passes each complete line to it.
     pub(crate) fn go_on(&mut self, look: Option<&mut dyn FnMut(&str)>) {
         if self.pending.is_empty() {
             let mut bytes = [0; CHUNK];
@@ -134,8 +128,8 @@ fn target(target: Target) -> BorrowedFd<'static> {
     }
 }
 
-/// Without waiting. The journal is a socket, and others have a share in it, so that it cannot be switched to
-/// not waiting; a pipe or a terminal takes a chunk when it is ready, and a file always does.
+/// Writes without blocking. The journal's socket is shared, so it cannot be switched to non-blocking mode; a
+/// pipe or terminal accepts a chunk when it is ready, and a file always does.
 fn write(to: Target, bytes: &[u8]) -> Result<usize, Errno> {
     match rustix::net::send(target(to), bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
         Err(Errno::NOTSOCK) => {

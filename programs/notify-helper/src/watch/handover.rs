@@ -1,12 +1,12 @@
-//! From the process that becomes the command to the one that watches it: this program once more, with a
-//! socket as its standard input, over which it gets the descriptors that it needs.
+//! Starts the watcher from the process that becomes the command. The watcher is the same program with a
+//! socket as its standard input, over which it receives descriptors.
 //!
-//! A pidfd is held from before the command is executed, so that the watcher can never take another process for
-//! it. The command is executed only when the watcher has said that it is there.
+//! A pidfd is opened before the command is executed, so that the watcher cannot mistake another process for
+//! it. The command is executed only after the watcher has confirmed its start.
 //!
-//! The watcher leads no terminal's process group and has none of the command's descriptors: Ctrl-C does not
-//! reach it, and a pipe or a lock that the command closes is closed. Of its streams it has standard error, to say
-//! why a start has failed, and standard output only if it copies there.
+//! The watcher is not in a terminal's foreground process group and has none of the command's descriptors:
+//! Ctrl-C does not reach it, and when the command closes a pipe or lock, it is closed. It keeps standard
+//! error, to report why a start failed, and standard output only if it copies to it.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -30,27 +30,27 @@ use rustix::process::PidfdFlags;
 
 use super::copy::{Stream, Target};
 
-/// How long the other side may take to start.
+/// Time limit for the start of the other process.
 const PATIENCE: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
 
-/// The verbs that only we ourselves say.
+/// Internal commands of this program.
 pub(crate) const WATCH: &str = "watch";
-/// The process in between.
+/// The intermediate process.
 pub(crate) const DETACH: &str = "detach";
 /// Copies the output if the watcher dies.
 pub(crate) const KEEP: &str = "keep";
 
-/// What the other side gets.
+/// What the watcher receives.
 #[derive(Debug)]
 pub(crate) struct Handed {
-    /// Readable once the process is gone.
+    /// Readable once the process has ended.
     pub process: OwnedFd,
-    /// The pipes to copy from.
+    /// Pipes to copy from.
     pub streams: Vec<Stream>,
 }
 
-/// Starts the watcher of this process. When it has to read the command's output, this process's streams are
-/// pipes afterwards.
+/// Starts the watcher of this process. If the watcher must read the command's output, this process's output
+/// streams are pipes afterwards.
 pub(crate) fn start_watcher(
     options: &Options,
     words: &[OsString],
@@ -86,7 +86,7 @@ pub(crate) fn start_watcher(
     Ok(())
 }
 
-/// Starts the process that copies on if this one dies.
+/// Starts the process that copies the output if this process dies.
 pub(crate) fn start_keeper(streams: &[Stream]) -> io::Result<()> {
     let process = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
     let ends = streams.iter().map(|s| Ok((s.target(), s.second()?))).collect::<io::Result<Vec<_>>>()?;
@@ -104,7 +104,7 @@ fn same_file(a: impl AsFd, b: impl AsFd) -> bool {
 
 type End<'a> = (Target, std::os::fd::BorrowedFd<'a>);
 
-/// Starts it and sends the descriptors; the letters of the message say what they are.
+/// Starts the process and sends the descriptors; the letters of the message name them.
 fn start(
     mut command: Command,
     process: std::os::fd::BorrowedFd<'_>,
@@ -114,7 +114,7 @@ fn start(
     command.arg0("notify-helper").stdin(Stdio::from(theirs)).stderr(Stdio::inherit());
     command.stdout(if ends.is_empty() { Stdio::null() } else { Stdio::inherit() });
     let child = command.spawn()?;
-    // The other end was given away with this.
+    // Close the other end of the socket.
     drop(command);
     let letter = |target: &Target| if *target == Target::Stdout { b'o' } else { b'e' };
     let letters: Vec<u8> = [b'p'].into_iter().chain(ends.iter().map(|(target, _)| letter(target))).collect();
@@ -126,33 +126,33 @@ fn start(
     Ok((child, ours))
 }
 
-/// Waits until the other side has said that it is there.
+/// Waits until the other process confirms its start.
 fn confirmed(socket: &OwnedFd) -> io::Result<()> {
     poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&PATIENCE))?;
     let mut byte = [0];
     match rustix::net::recv(socket, &mut byte, RecvFlags::DONTWAIT) {
         Ok((1, _)) => Ok(()),
-        _ => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "its process has ended early")),
+        _ => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "its process ended early")),
     }
 }
 
-/// The process in between: starts the rest of the words, in a session of its own, and ends.
+/// The intermediate process: starts the remaining arguments in a new session and exits.
 pub(crate) fn detach(words: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     close_the_rest();
-    let failed = |e: io::Error| Failure::failed(format!("the watcher cannot start: {e}"));
+    let failed = |e: io::Error| Failure::failed(format!("cannot start the watcher: {e}"));
     rustix::process::setsid().map_err(|e| failed(e.into()))?;
     let mut command = Command::new("/proc/self/exe");
     command.arg0("notify-helper").args(words).spawn().map(drop).map_err(failed)
 }
 
-/// The beginning of the process that was started, before it opens anything.
+/// Initializes the new process before it opens anything.
 pub(crate) fn begin() {
     close_the_rest();
-    // Executed through a link, it would be called after it in process lists and in the journal.
+    // It was executed through a link, whose name process lists and the journal would show.
     let _ = rustix::thread::set_name(c"notify-helper");
 }
 
-/// Takes what was handed over, and says so: from then on the other side goes on.
+/// Receives the descriptors and confirms that, so that the other process continues.
 pub(crate) fn take() -> io::Result<Handed> {
     let socket = rustix::stdio::stdin().try_clone_to_owned()?;
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
@@ -177,8 +177,8 @@ pub(crate) fn take() -> io::Result<Handed> {
     Ok(Handed { process, streams })
 }
 
-/// Closes what was inherited beside the standard streams, before anything here is opened: sockets that
-/// systemd passed to the command, locks and pipes of a shell.
+/// Closes all inherited descriptors except the standard streams: sockets that systemd passed to the command,
+/// locks and pipes of a shell.
 fn close_the_rest() {
     let open = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
     let numbers: Vec<i32> = open.filter_map(|e| e.file_name().to_str()?.parse().ok()).collect();

@@ -1,7 +1,7 @@
-//! A client for plain http: one request, and from the answer its status and, if somebody looks at it, its text.
+//! A client for plain http: sends one request, and reads the status and, if required, the body.
 //!
-//! HTTP/1.0 is spoken, because its answers are neither cut into pieces nor followed by another. Addresses are
-//! numbers or `localhost`: looking up a name takes as long as it likes. No redirection is followed.
+//! It uses HTTP/1.0, whose responses are neither chunked nor followed by another. Hosts are IP addresses or
+//! `localhost`, because name resolution has no time limit. Redirects are not followed.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -17,10 +17,10 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with, 
 use super::answer::{Answer, no};
 use super::listener::{self, Service, Socket};
 
-/// More of an answer than this is not looked at.
+/// Limit for a response.
 const LONGEST: usize = 64 * 1024;
 
-/// Where to send it: to the service if the address is one of this machine.
+/// Returns the address; a local address must belong to the service.
 fn address(request: &Request, service: &Service) -> Result<SocketAddr, &'static str> {
     let hosts = &request.port.hosts;
     let host = match listener::tcp(service, hosts, request.port.number) {
@@ -35,7 +35,7 @@ fn address(request: &Request, service: &Service) -> Result<SocketAddr, &'static 
     Ok(SocketAddr::new(host, request.port.number))
 }
 
-/// A request on its way.
+/// A running request.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     stream: File,
@@ -45,7 +45,7 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// Connects, without waiting for it.
+    /// Connects without waiting.
     pub(super) fn begin(request: &Request, service: &Service) -> Result<Exchange, String> {
         let address = address(request, service)?;
         let failed = |e: Errno| reason(&e.into());
@@ -63,7 +63,7 @@ impl Exchange {
         );
         let stream = File::from(socket);
         let mut exchange = Exchange { stream, sent: Some(0), request: text, answer: Vec::new() };
-        // Within one machine it mostly is, and then there is nothing to wait for but the answer.
+        // Local connections usually succeed at once.
         if connected && let Some(Answer::No(why)) = exchange.send(0) {
             return Err(why);
         }
@@ -106,14 +106,14 @@ impl Exchange {
     }
 }
 
-/// What the answer says as far as it has come.
+/// Evaluates the response received so far.
 fn judge(answer: &[u8], ended: bool, request: &Request) -> Option<Answer> {
     let Some(line) = answer.iter().position(|&b| b == b'\n') else {
-        return ended.then(|| no("no answer of HTTP"));
+        return ended.then(|| no("not an HTTP response"));
     };
     let line = String::from_utf8_lossy(&answer[..line]);
     let status = line.strip_prefix("HTTP/").and_then(|l| l.split(' ').nth(1)?.trim().parse::<u16>().ok());
-    let Some(status) = status else { return Some(no("no answer of HTTP")) };
+    let Some(status) = status else { return Some(no("not an HTTP response")) };
     if !(request.status.0..=request.status.1).contains(&status) {
         return Some(no(format!("status {status}")));
     }
@@ -123,11 +123,11 @@ fn judge(answer: &[u8], ended: bool, request: &Request) -> Option<Answer> {
     if regex.is_match(&String::from_utf8_lossy(&answer[begin..])) {
         return Some(Answer::Yes);
     }
-    // Who keeps the connection open has said how long the text is.
+    // A server that keeps the connection open sends Content-Length.
     let head = String::from_utf8_lossy(&answer[..begin]).to_ascii_lowercase();
     let length = head.lines().find_map(|l| l.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
     let whole = ended || length.is_some_and(|length| answer.len() - begin >= length);
-    whole.then(|| no(format!("its text has nothing like {}", regex.as_str())))
+    whole.then(|| no(format!("the body does not match {}", regex.as_str())))
 }
 
 #[cfg(test)]
@@ -143,11 +143,11 @@ mod tests {
         assert_eq!(judge(b"HTTP/1.1 20", false, &request), None);
         assert_eq!(judge(b"HTTP/1.1 204 No Content\r\n", false, &request), Some(Answer::Yes));
         assert_eq!(judge(b"HTTP/1.1 404 Not Found\r\n", false, &request), Some(no("status 404")));
-        assert_eq!(judge(b"SSH-2.0-x\r\n", false, &request), Some(no("no answer of HTTP")));
+        assert_eq!(judge(b"SSH-2.0-x\r\n", false, &request), Some(no("not an HTTP response")));
         request.body = Some(Regex::new("\"ok\"").unwrap());
         assert_eq!(judge(b"HTTP/1.0 200 OK\r\n\r\n{\"ok", false, &request), None);
         assert_eq!(judge(b"HTTP/1.0 200 OK\r\n\r\n{\"ok\"}", false, &request), Some(Answer::Yes));
         let wrong = judge(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nno", false, &request);
-        assert_eq!(wrong, Some(no("its text has nothing like \"ok\"")));
+        assert_eq!(wrong, Some(no("the body does not match \"ok\"")));
     }
 }

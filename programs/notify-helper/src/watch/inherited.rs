@@ -1,12 +1,12 @@
-//! What the command inherits of the environment.
+//! The environment of the command.
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStringExt;
 
-/// What is between the service manager and this process, and none of the command's business.
+/// Variables for this process that the command must not inherit.
 pub(crate) const NOT_PASSED_ON: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
 
-/// Everything of the environment that the command, or a probe's command, may see.
+/// Returns the environment for the command and for probe commands.
 pub(crate) fn passed_on() -> Vec<CString> {
     let passed = std::env::vars_os().filter(|(name, _)| !NOT_PASSED_ON.iter().any(|n| name == n));
     passed

@@ -1,13 +1,14 @@
-//! Whose socket it is: a listener, or a connection, counts only if a process of the service's own cgroup holds it.
+//! Finds the owner of a socket: a listener or a connection counts only if a process of the service's cgroup
+//! holds it.
 //!
-//! Something else may have the port: an instance by hand, another unit, what the last run left behind. The
-//! kernel lists the sockets of a network namespace with their inodes (`/proc/PID/net`), and the descriptors
-//! of a process with the inodes they refer to (`/proc/PID/fd`). The first is read as the main process sees it,
-//! so that a network namespace of its own is the one that is looked at. The second can be read by the same user,
-//! which the watcher is; it is only looked at when somebody listens.
+//! Another program may have the port: an instance started by hand, another unit, or a leftover of the last
+//! run. The kernel lists the sockets of a network namespace with their inodes (`/proc/PID/net`), and the
+//! descriptors of a process with their inodes (`/proc/PID/fd`). The first is read through the main process,
+//! so that its own network namespace is used. The second is readable by the same user, as which the watcher
+//! runs; it is read only if a listener exists.
 //!
-//! A program with file capabilities, or one that has changed its user, hides its descriptors. Then the user that
-//! opened the socket decides.
+//! A program with file capabilities, or one that has changed its user, hides its descriptors. Then the user
+//! that opened the socket counts.
 
 use std::cell::RefCell;
 use std::fs::{self, File};
@@ -19,53 +20,53 @@ use std::time::{Duration, Instant};
 
 use base::processes::{self, own_cgroup};
 
-/// The state of a listening socket in `/proc/net/tcp` (`TCP_LISTEN`).
+/// State of a listening socket in `/proc/net/tcp` (`TCP_LISTEN`).
 const LISTEN: &str = "0A";
 
-/// The state of one that is connected (`TCP_ESTABLISHED`).
+/// State of a connected socket (`TCP_ESTABLISHED`).
 const CONNECTED: &str = "01";
 
-/// How long the same count of sockets means the same sockets: one may have gone when another one came.
+/// How long an unchanged socket count means unchanged sockets: one may have replaced another.
 const TRUSTED: Duration = Duration::from_millis(20);
 
-/// The flag of a listening socket in `/proc/net/unix` (`SO_ACCEPTCON`).
+/// Flag of a listening socket in `/proc/net/unix` (`SO_ACCEPTCON`).
 const ACCEPTS: u32 = 0x10000;
 
-/// Which processes are the service.
+/// The processes of the service.
 #[derive(Debug)]
 pub(crate) struct Service {
     main: i32,
     cgroup: Option<String>,
-    /// On which port nobody listened, how many sockets there were then, and when that was.
+    /// A port without a listener, with the socket count and the time of that check.
     nobody: RefCell<Option<(u16, String, Instant)>>,
 }
 
-/// What was found.
+/// The result of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Socket {
-    /// The service listens, at this address if it is one of the network.
+    /// The service listens, on this address for network sockets.
     Ours(Option<IpAddr>),
-    /// The service listens, but the process that would accept is stopped.
+    /// The service listens, but the process that accepts is stopped.
     Stopped,
-    /// Somebody else listens.
+    /// Another program listens.
     Foreign,
-    /// Nobody listens.
+    /// No process listens.
     Nobody,
 }
 
 impl Socket {
-    /// For a person.
+    /// Returns the reason for people.
     pub(crate) fn why_not(self) -> &'static str {
         match self {
             Socket::Ours(_) => "",
-            Socket::Stopped => "the process that listens is stopped",
-            Socket::Foreign => "a process of another unit listens there",
-            Socket::Nobody => "nobody listens",
+            Socket::Stopped => "the listening process is stopped",
+            Socket::Foreign => "a process of another unit is listening",
+            Socket::Nobody => "no process is listening",
         }
     }
 }
 
-/// A line of the kernel's list.
+/// A line of the kernel's socket list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Entry {
     address: IpAddr,
@@ -74,9 +75,9 @@ struct Entry {
 }
 
 impl Service {
-    /// The service with this main process: everything in its unit's cgroup, which is also that of this process.
-    /// A person's command shares the cgroup with all of their session; it is the main process with everything
-    /// that came from it.
+    /// The service with this main process: all processes in its unit's cgroup, which this process shares. A
+    /// command in a login session shares the cgroup with the whole session; then the service is the main
+    /// process and its descendants.
     pub(crate) fn new(main: i32) -> Service {
         let executed = std::env::var("SYSTEMD_EXEC_PID").is_ok_and(|pid| pid.parse() == Ok(main));
         Service { main, cgroup: if executed { own_cgroup() } else { None }, nobody: RefCell::new(None) }
@@ -87,7 +88,7 @@ impl Service {
             let below = processes::descendants(self.main);
             return below.iter().map(|p| p.pid).chain([self.main]).collect();
         };
-        // The kernel's list of the cgroup is read first, because it is short, and usually that is everybody.
+        // Read the kernel's list of the cgroup first: it is short and usually complete.
         if let Some(path) = line.strip_prefix("0::") {
             let list = fs::read_to_string(format!("/sys/fs/cgroup{path}/cgroup.procs")).unwrap_or_default();
             let pids: Vec<i32> = list.lines().filter_map(|pid| pid.parse().ok()).collect();
@@ -106,7 +107,7 @@ impl Service {
         all.filter_map(|e| e.file_name().to_str()?.parse().ok()).filter(within).collect()
     }
 
-    /// Who of us holds one of these sockets (inode, user).
+    /// Finds the process of the service that holds one of these sockets (inode, user).
     fn holds(&self, sockets: &[(u64, u32)]) -> Holder {
         let names: Vec<String> = sockets.iter().map(|(inode, _)| format!("socket:[{inode}]")).collect();
         let mut found = Holder::Nobody;
@@ -134,7 +135,6 @@ impl Service {
     }
 }
 
-/// How the search for a socket's holder ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holder {
     Running,
@@ -142,9 +142,10 @@ enum Holder {
     Nobody,
 }
 
-/// Whether the service listens on that port, at one of these addresses or, without any, at all.
+/// Searches for a listener of the service on that port, at one of these addresses; without addresses, at any.
 ///
-/// The kernel's list takes it milliseconds on a machine with much memory, whoever is in it, and its counts take nothing.
+/// Reading the kernel's socket list takes milliseconds on a machine with much memory, while reading its
+/// counts takes no time.
 pub(crate) fn tcp(service: &Service, hosts: &[IpAddr], port: u16) -> Socket {
     let (count, now) = (count(service), Instant::now());
     let nobody = service.nobody.take();
@@ -158,7 +159,7 @@ pub(crate) fn tcp(service: &Service, hosts: &[IpAddr], port: u16) -> Socket {
     found
 }
 
-/// How many sockets there are.
+/// Returns the number of sockets.
 fn count(service: &Service) -> String {
     let read = |list| fs::read_to_string(format!("/proc/{}/net/{list}", service.main)).unwrap_or_default();
     read("sockstat") + &read("sockstat6")
@@ -171,7 +172,8 @@ fn look(service: &Service, hosts: &[IpAddr], port: u16) -> Socket {
     find_owner(service, &sockets, entries.first().map(|e| e.address))
 }
 
-/// Whether the service is connected to that port, at one of these addresses or, without any, at all.
+/// Searches for a connection of the service to that port, at one of these addresses; without addresses, at
+/// any.
 pub(crate) fn connected(service: &Service, hosts: &[IpAddr], port: u16) -> Socket {
     let mut entries = entries(service, |lines, into| established(lines, port, into));
     entries.retain(|e| hosts.is_empty() || hosts.contains(&e.address.to_canonical()));
@@ -179,11 +181,11 @@ pub(crate) fn connected(service: &Service, hosts: &[IpAddr], port: u16) -> Socke
     find_owner(service, &sockets, None)
 }
 
-/// What `take` finds in the lists of both families.
+/// Returns what `take` finds in the lists of both address families.
 fn entries(service: &Service, take: impl Fn(BufReader<File>, &mut Vec<Entry>)) -> Vec<Entry> {
     let mut entries = Vec::new();
     for list in ["tcp", "tcp6"] {
-        // A process that has just ended has no list of its own any more.
+        // A process that has just ended has no socket list any more.
         let file = File::open(format!("/proc/{}/net/{list}", service.main))
             .or_else(|_| File::open(format!("/proc/self/net/{list}")));
         if let Ok(file) = file {
@@ -193,7 +195,7 @@ fn entries(service: &Service, take: impl Fn(BufReader<File>, &mut Vec<Entry>)) -
     entries
 }
 
-/// Whether the service listens on the socket at that path, or of that abstract name after an `@`.
+/// Searches for a listener of the service at that path, or with that abstract name after an `@`.
 pub(crate) fn unix(service: &Service, path: &str) -> Socket {
     let file =
         File::open(format!("/proc/{}/net/unix", service.main)).or_else(|_| File::open("/proc/self/net/unix"));
@@ -225,7 +227,7 @@ fn find_owner(service: &Service, sockets: &[(u64, u32)], address: Option<IpAddr>
     }
 }
 
-/// Calls with each line until one is enough. The lists can be long, and memory is for the service.
+/// Calls `take` with each line until it returns true, without loading the whole list into memory.
 fn each_line(mut lines: impl BufRead, mut take: impl FnMut(&str) -> bool) {
     let mut line = Vec::new();
     while lines.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
@@ -251,7 +253,7 @@ fn listening(lines: impl BufRead, port: u16, into: &mut Vec<Entry>) {
     });
 }
 
-/// Sockets that are connected to that port; their entry has the address of the other end.
+/// Collects sockets that are connected to that port, with the address of the other end.
 fn established(lines: impl BufRead, port: u16, into: &mut Vec<Entry>) {
     each_line(lines, |line| {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -262,7 +264,7 @@ fn established(lines: impl BufRead, port: u16, into: &mut Vec<Entry>) {
     });
 }
 
-/// One line; `end` is the column of the address that is wanted, 1 for our own, 2 for the other's.
+/// Parses a line; `end` is the column of the address: 1 for the local end, 2 for the other.
 fn parse_tcp(fields: &[&str], end: usize) -> Option<(Entry, u16)> {
     let (address, port) = fields.get(end)?.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;
@@ -280,20 +282,20 @@ fn parse_tcp(fields: &[&str], end: usize) -> Option<(Entry, u16)> {
     Some((Entry { address, user: fields.get(7)?.parse().ok()?, inode: fields.get(9)?.parse().ok()? }, port))
 }
 
-/// Inode and name of a socket that accepts connections, or that takes datagrams.
+/// Returns inode and name of a socket that accepts connections or receives datagrams.
 fn parse_unix(line: &str) -> Option<(u64, &str)> {
     let mut fields = line.split_ascii_whitespace();
     let flags = u32::from_str_radix(fields.nth(3)?, 16).ok()?;
     let datagram = fields.next()? == "0002";
     let inode = fields.nth(1)?;
-    // The name may contain blanks: it is everything after the inode.
+    // The name may contain blanks: it is the rest of the line after the inode.
     let name = line.split_once(&format!(" {inode} "))?.1;
     (flags & ACCEPTS != 0 || datagram).then_some(())?;
     Some((inode.parse().ok()?, name))
 }
 
-/// Whether who connects to `host` may reach a socket bound to `bound`. `::` takes both families unless the
-/// program forbids it, which cannot be seen from outside.
+/// Returns whether a client of `host` can reach a socket bound to `bound`. `::` accepts both address families
+/// unless the program forbids that, which is not visible from outside.
 fn reaches(bound: IpAddr, host: IpAddr) -> bool {
     let bound = bound.to_canonical();
     match bound {
@@ -303,7 +305,7 @@ fn reaches(bound: IpAddr, host: IpAddr) -> bool {
     }
 }
 
-/// The user of a process that does not show its descriptors.
+/// Returns the user of a process that hides its descriptors.
 fn hidden_user(pid: i32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     status.lines().find_map(|l| l.strip_prefix("Uid:")?.split_ascii_whitespace().nth(1)?.parse().ok())

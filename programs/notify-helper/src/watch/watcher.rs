@@ -1,9 +1,9 @@
-//! The watcher: asks until the command is ready, says so, and goes on asking whether it is well.
+//! The watcher: probes until the command is ready, notifies systemd, and then runs the watchdog probe.
 //!
-//! Everything happens in one loop around one wait, so that nothing delays anything else: an asking that hangs
-//! neither holds up the command's output nor the notice of its end. Signals are blocked, because a stop of the
-//! unit reaches every process of it, and the output that the command still has must pass. The watcher ends when
-//! the command has ended and its output is through, or when it is ready and there is nothing more to watch.
+//! A single loop waits for all events, so that nothing delays anything else: a hanging probe blocks neither
+//! the command's output nor the notice of its end. Signals are blocked, because a stop of the unit signals
+//! all its processes, but remaining output must still be copied. The watcher ends when the command has ended
+//! and its output is copied, or once the command is ready if there is nothing more to watch.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -26,20 +26,22 @@ use super::copy::Stream;
 use super::handover::{self, Handed};
 use super::listener::Service;
 
-/// Between two askings while the command starts: a part of the time that has passed, within these bounds,
-/// so that a quick start is noticed at once and a slow one costs nothing.
+/// Time limit for reading output after the command has ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Bounds of the pause between two probes during the start. The pause is a fraction of the elapsed time, so
+/// that a quick start is noticed at once and a slow one costs little.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(3), Duration::from_secs(1));
-/// The same for commands, which cost more: a twentieth.
+/// The same for commands, which cost more.
 const PAUSE_OF_COMMANDS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
-/// How far ahead of now the manager's limit is kept within the grace; longer than between two notices.
+/// How far ahead the start timeout is extended within the grace period; longer than the time between two
+/// notifications.
 const AHEAD: Duration = Duration::from_secs(30);
 
-/// What the watcher is told about the command.
+/// The task of the watcher.
 #[derive(Debug)]
 pub(crate) struct Task {
-    /// How it is watched.
     pub options: Options,
-    /// Its number.
+    /// ID of the command's process.
     pub pid: i32,
     /// `WatchdogSec=`.
     pub watchdog: Option<Duration>,
@@ -47,14 +49,14 @@ pub(crate) struct Task {
 
 /// Watches until there is nothing more to watch.
 pub(crate) fn watch(task: &Task) -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::failed(format!("the watcher cannot start: {}", reason(&e)));
+    let failed = |e: std::io::Error| Failure::failed(format!("cannot start the watcher: {}", reason(&e)));
     handover::begin();
     let signals = Signals::block(false).map_err(failed)?;
     let Handed { process, streams } = handover::take().map_err(failed)?;
     if !streams.is_empty()
         && let Err(e) = handover::start_keeper(&streams)
     {
-        say(format_args!("warning: nobody copies the output on if the watcher dies: {}", reason(&e)));
+        say(format_args!("warning: output is lost if the watcher dies: {}", reason(&e)));
     }
     let now = Instant::now();
     Watcher {
@@ -63,6 +65,7 @@ pub(crate) fn watch(task: &Task) -> Result<(), Failure> {
         notifier: Notifier::from_environment(),
         signals,
         process: Some(process),
+        ended_at: None,
         streams,
         began: now,
         passed: vec![false; task.options.ready.len()],
@@ -78,9 +81,9 @@ pub(crate) fn watch(task: &Task) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Copies the output from when the watcher has died until nobody writes any more.
+/// Copies the output after the watcher has died, until all writers have closed it.
 pub(crate) fn keep() -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::failed(format!("the keeper cannot start: {}", reason(&e)));
+    let failed = |e: std::io::Error| Failure::failed(format!("cannot start the keeper: {}", reason(&e)));
     handover::begin();
     let _signals = Signals::block(false).map_err(failed)?;
     let Handed { process, mut streams } = handover::take().map_err(failed)?;
@@ -100,21 +103,22 @@ struct Watcher<'t> {
     service: Service,
     notifier: Notifier,
     signals: Signals,
-    /// `None` once it has ended.
+    /// `None` once the process has ended.
     process: Option<OwnedFd>,
+    ended_at: Option<Instant>,
     streams: Vec<Stream>,
     began: Instant,
     passed: Vec<bool>,
     is_ready: bool,
-    /// What the last asking lacked.
+    /// Why the last probe failed.
     why_not: Option<String>,
-    /// What is being asked, and until when.
+    /// The running probe and its deadline.
     attempt: Option<(Attempt, Instant)>,
     ask_at: Instant,
     tell_at: Instant,
-    /// Why the start has failed has been said.
+    /// Whether the reason of a failed start was reported.
     said: bool,
-    /// The last sign of life; dropped, and waited for, when the next one is sent or at the end.
+    /// The last watchdog notification; the next one, or the end, waits for its confirmation.
     unconfirmed: Option<Unconfirmed>,
 }
 
@@ -133,12 +137,12 @@ impl Watcher<'_> {
         }
     }
 
-    /// The health probe, if the unit wants one.
+    /// Returns the watchdog probe, if the unit has a watchdog.
     fn health(&self) -> Option<&Probe> {
         self.task.options.watchdog.as_ref().filter(|_| self.task.watchdog.is_some())
     }
 
-    /// What is asked at present.
+    /// Returns the current probe.
     fn probe(&self) -> Option<&Probe> {
         if self.is_ready { self.health() } else { self.current().map(|at| &self.task.options.ready[at]) }
     }
@@ -154,7 +158,7 @@ impl Watcher<'_> {
         }
     }
 
-    /// Begins to ask, if it is time to.
+    /// Starts a probe if it is time.
     fn ask(&mut self) {
         while self.attempt.is_none() && self.ask_at <= Instant::now() {
             let Some(probe) = self.probe() else { return };
@@ -168,7 +172,7 @@ impl Watcher<'_> {
         }
     }
 
-    /// How long one asking may take: within the watchdog's interval there must be room for it.
+    /// Returns the time limit of a probe, which must fit into the watchdog interval.
     fn bound(&self) -> Duration {
         let bound = self.task.options.timeout;
         if self.is_ready { self.task.watchdog.map_or(bound, |w| bound.min(w / 4)) } else { bound }
@@ -195,7 +199,7 @@ impl Watcher<'_> {
                 let passed = now - self.began;
                 let pause = match self.probe() {
                     Some(Probe::Exec(_)) => (passed / 20).clamp(PAUSE_OF_COMMANDS.0, PAUSE_OF_COMMANDS.1),
-                    // Lines come by themselves.
+                    // Lines arrive without probing.
                     Some(Probe::Log(_)) => PAUSE.1,
                     _ => (passed / 250).clamp(PAUSE.0, PAUSE.1),
                 };
@@ -218,15 +222,15 @@ impl Watcher<'_> {
         match answer {
             Answer::Yes => {
                 let well = if self.why_not.take().is_some() { "\nSTATUS=answers again" } else { "" };
-                // Awake once for it: this process is there until the next one, which is when the last is confirmed.
+                // This wakes up once per notification: the next one waits for the confirmation of the last.
                 self.unconfirmed = self.notifier.begin(&format!("WATCHDOG=1{well}"));
                 self.ask_at = Instant::now() + watchdog / 2;
             }
             Answer::No(why) => {
-                // Whatever came in between may pass before the time is up.
+                // Leave time for delays before the deadline.
                 self.ask_at = Instant::now() + watchdog / 8;
                 if self.why_not.as_ref() != Some(&why) {
-                    let line = format!("not well: {name}: {why}");
+                    let line = format!("unhealthy: {name}: {why}");
                     self.notifier.status(&line);
                     say(format_args!("warning: {line}"));
                     self.why_not = Some(why);
@@ -235,7 +239,7 @@ impl Watcher<'_> {
         }
     }
 
-    /// Says how far the start is, and asks for more time within the grace.
+    /// Reports progress, and extends the start timeout within the grace period.
     fn tell(&mut self) {
         let now = Instant::now();
         if self.is_ready || now < self.tell_at {
@@ -262,7 +266,7 @@ impl Watcher<'_> {
         }
     }
 
-    /// Says once why there is no service; the manager says only that it took too long, or that it ended.
+    /// Reports once why the service is not ready; systemd reports only a timeout or an exit.
     fn explain(&mut self, what: &str) {
         if !self.is_ready && !self.said {
             self.said = true;
@@ -270,7 +274,7 @@ impl Watcher<'_> {
         }
     }
 
-    /// Waits for whatever comes first, and deals with it.
+    /// Waits for the next event and handles it.
     fn wait(&mut self, watching: bool) {
         let mut until = None;
         if watching {
@@ -294,10 +298,10 @@ impl Watcher<'_> {
         let ended = self.process.is_some() && next();
         let answered = self.attempt.is_some() && next();
         let written: Vec<bool> = self.streams.iter().map(|_| next()).collect();
-        // In this order: what the command has said counts, even if it has ended since.
+        // In this order: output of the command counts even if it has ended since.
         self.copy(&written);
-        // The rest of a unit whose main process has ended is told to stop.
-        if ended {
+        // When the main process has ended, systemd stops the rest of the unit.
+        if ended && !self.has_last_words(&written) {
             self.process = None;
             self.attempt = None;
             self.explain("the command ended");
@@ -308,6 +312,13 @@ impl Watcher<'_> {
         if self.attempt.is_some() {
             self.go_on(answered);
         }
+    }
+
+    /// Returns whether the command, which has ended, has left output that may still make it ready. A child that
+    /// inherited the output may never stop writing, so this ends after a while.
+    fn has_last_words(&mut self, written: &[bool]) -> bool {
+        let ended_at = *self.ended_at.get_or_insert_with(Instant::now);
+        !self.is_ready && written.contains(&true) && ended_at.elapsed() < LAST_WORDS
     }
 
     fn go_on(&mut self, answered: bool) {
@@ -352,7 +363,7 @@ impl Watcher<'_> {
     fn read_signals(&mut self) {
         while let Some(arrival) = self.signals.next() {
             if !matches!(arrival.signal, Signal::SIGCHLD | Signal::SIGUSR1 | Signal::SIGUSR2) {
-                self.explain("the command was told to stop");
+                self.explain("the command was stopped");
             }
         }
     }

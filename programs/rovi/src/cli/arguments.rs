@@ -1,16 +1,18 @@
-//! What follows a verb, read by the verb's own table of options.
+//! Parses the arguments of a verb.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use base::arguments::describe;
 use base::failure::Failure;
+use lexopt::Arg::{Long, Short, Value};
 
-use crate::cli::{Flag, Takes, Verb};
+use crate::cli::{Takes, Verb};
 
-/// Options that were given, and the word beside them.
+/// The parsed arguments.
 #[derive(Debug, Default)]
 pub struct Arguments {
-    /// The verb's name.
+    /// Name of the verb.
     pub verb: &'static str,
     /// The service or other word.
     pub word: Option<String>,
@@ -18,73 +20,60 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads them; `None` when help is asked for.
+    /// Parses the arguments; returns `None` if help is requested.
     pub fn parse(verb: &'static Verb, words: &[OsString]) -> Result<Option<Arguments>, Failure> {
-        let mut found = Arguments { verb: verb.name, ..Arguments::default() };
+        let mut arguments = Arguments { verb: verb.name, ..Arguments::default() };
         let see = format!("see `rovi {} --help`", verb.name);
-        let mut words = words.iter();
-        let mut only_words = false;
-        while let Some(word) = words.next() {
-            let Some(text) = word.to_str() else {
-                return Err(Failure::usage(format!("`{}`: not UTF-8: {see}", word.to_string_lossy())));
-            };
-            let mut value = |flag: &'static Flag, own: Option<&str>| match (flag.value, own) {
-                (None, None) => Ok(String::new()),
-                (None, Some(_)) => Err(Failure::usage(format!("`--{}`: takes no value: {see}", flag.long))),
-                (Some(_), Some(own)) => Ok(own.to_owned()),
-                (Some(what), None) => {
-                    let next = words.next().and_then(|w| w.to_str());
-                    next.map(str::to_owned)
-                        .ok_or_else(|| Failure::usage(format!("`{text}`: no {what}: {see}")))
-                }
-            };
-            let unknown = || Failure::usage(format!("`{text}`: no such option: {see}"));
-            if only_words || !text.starts_with('-') || text == "-" {
-                if found.word.is_some() || verb.takes == Takes::Nothing {
-                    return Err(Failure::usage(format!("`{text}`: one word too many: {see}")));
-                }
-                found.word = Some(text.to_owned());
-            } else if text == "--" {
-                only_words = true;
-            } else if matches!(text, "--help" | "-h") {
-                return Ok(None);
-            } else if let Some(long) = text.strip_prefix("--") {
-                let (long, own) = long.split_once('=').map_or((long, None), |(long, own)| (long, Some(own)));
-                let flag = verb.options.iter().find(|flag| flag.long == long).ok_or_else(unknown)?;
-                found.options.insert(flag.long, value(flag, own)?);
-            } else {
-                for (at, letter) in text[1..].char_indices() {
-                    let flag =
-                        verb.options.iter().find(|flag| flag.short == Some(letter)).ok_or_else(unknown)?;
-                    let rest = &text[1 + at + letter.len_utf8()..];
-                    let own = Some(rest).filter(|rest| flag.value.is_some() && !rest.is_empty());
-                    found.options.insert(flag.long, value(flag, own)?);
-                    if flag.value.is_some() {
-                        break;
+        let usage = |error: lexopt::Error| Failure::usage(format!("{}: {see}", describe(&error)));
+        let mut parser = lexopt::Parser::from_args(words);
+        while let Some(argument) = parser.next().map_err(usage)? {
+            let flag = match argument {
+                Short('h') | Long("help") => return Ok(None),
+                Short(letter) => verb.options.iter().find(|flag| flag.short == Some(letter)),
+                Long(name) => verb.options.iter().find(|flag| flag.long == name),
+                Value(word) => {
+                    if arguments.word.is_some() || verb.takes == Takes::Nothing {
+                        return Err(usage(Value(word).unexpected()));
                     }
+                    arguments.word = Some(word.into_string().map_err(|word| usage(word.into()))?);
+                    continue;
                 }
-            }
+            };
+            let Some(flag) = flag else { return Err(usage(argument.unexpected())) };
+            let option = match argument {
+                Short(letter) => format!("-{letter}"),
+                _ => format!("--{}", flag.long),
+            };
+            let value = match flag.value {
+                None => String::new(),
+                Some(what) => {
+                    let missing = |_| Failure::usage(format!("`{option}`: {what} is missing: {see}"));
+                    let value = parser.value().map_err(missing)?;
+                    value.into_string().map_err(|value| usage(value.into()))?
+                }
+            };
+            arguments.options.insert(flag.long, value);
         }
-        match (verb.takes, &found.word) {
+        match (verb.takes, &arguments.word) {
             (Takes::Service, None) => {
-                Err(Failure::usage(format!("no service is named: {see}, and `rovi list`")))
+                Err(Failure::usage(format!("service name is missing: {see}, and `rovi list`")))
             }
             (Takes::Word(what, known), None) => {
-                Err(Failure::usage(format!("no {what}: one of {}: {see}", known.join(", "))))
+                Err(Failure::usage(format!("{what} is missing: expected one of {}: {see}", known.join(", "))))
             }
-            (Takes::Word(what, known), Some(word)) if !known.contains(&word.as_str()) => Err(Failure::usage(
-                format!("`{word}`: no such {what}: the known ones are {}", known.join(", ")),
-            )),
-            _ => Ok(Some(found)),
+            (Takes::Word(what, known), Some(word)) if !known.contains(&word.as_str()) => {
+                Err(Failure::usage(format!("`{word}`: unknown {what}: expected one of {}", known.join(", "))))
+            }
+            _ => Ok(Some(arguments)),
         }
     }
 
-    /// Whether an option was given.
+    /// Returns whether an option was given.
     pub fn has(&self, long: &str) -> bool {
         self.options.contains_key(long)
     }
 
-    /// An option's value.
+    /// Returns the value of an option.
     pub fn value(&self, long: &str) -> Option<&str> {
         self.options.get(long).map(String::as_str)
     }
@@ -116,10 +105,10 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         for (line, why) in [
-            ("-x", "`-x`: no such option"),
+            ("-x", "`-x`: unknown option"),
             ("--follow=1", "takes no value"),
-            ("-n", "`-n`: no "),
-            ("a b", "`b`: one word too many"),
+            ("-n", "`-n`: N is missing"),
+            ("a b", "`b`: unexpected argument"),
         ] {
             let message = parse(line).unwrap_err();
             assert!(message.contains(why) && message.contains("rovi logs --help"), "{line}: {message}");

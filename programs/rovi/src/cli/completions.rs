@@ -1,5 +1,5 @@
-//! `rovi completions`: the little scripts by which a shell asks this program what could come next; the answers come
-//! from the table of verbs and the product's own services.
+//! `rovi completions`: prints completion scripts, which call this program for candidates. These come from the
+//! table of verbs and the product's services.
 
 use std::ffi::OsString;
 
@@ -8,18 +8,18 @@ use base::failure::Failure;
 use crate::cli::arguments::Arguments;
 use crate::cli::{Takes, VERBS, Verb, print, table, verb};
 
-/// The verb.
+/// The verb `completions`.
 pub const VERB: Verb = Verb {
     name: "completions",
     takes: Takes::Word("shell", &["bash", "zsh", "fish"]),
     options: &[],
-    about: "what a shell needs to complete command lines",
-    more: "The packages bring them along; this is for a shell that looks elsewhere.",
+    about: "print the completion script for a shell",
+    more: "The packages install the scripts; use this for a shell with another path.",
     examples: &[("rovi completions bash", "print the script for bash")],
     run,
 };
 
-/// What the scripts call: the words after it are those that have been typed, the last of them perhaps half.
+/// Internal option of the scripts; the typed words follow, the last one possibly incomplete.
 pub const WORDS: &str = "--complete";
 
 fn run(arguments: &Arguments) -> Result<u8, Failure> {
@@ -31,7 +31,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
     .map(|()| 0)
 }
 
-/// Prints every word that could stand in the last one's place.
+/// Prints all candidates for the last word.
 pub fn words(typed: &[OsString]) -> Result<(), Failure> {
     let typed: Vec<String> = typed.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let (last, before) = typed.split_last().map(|(last, before)| (last.as_str(), before)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `rovi doctor`: what is not as it should be, and the command that puts it right.
+//! `rovi doctor`: prints problems and the commands that fix them.
 
 use base::diagnosis::{By, Diagnosis, Finding, Severity};
 use base::failure::{FAILED, Failure};
@@ -10,17 +10,17 @@ use crate::cli::{JSON, Takes, Verb, json, print, table};
 use crate::executor::doctor;
 use crate::executor::systemd::Systemd;
 
-/// The verb.
+/// The verb `doctor`.
 pub const VERB: Verb = Verb {
     name: "doctor",
     takes: Takes::Nothing,
     options: &[JSON],
-    about: "what is not as it should be, and the command that fixes it",
+    about: "find problems, and show the commands that fix them",
     more: "\
-It looks, and changes nothing. Causes come before what comes of them: run the
-commands from top to bottom, and ask again. A note is what somebody may want so.
-The exit status is 1 if there is any problem, and 0 if there are only notes.",
-    examples: &[("rovi doctor", "look at everything"), ("rovi doctor --json", "the same for a program")],
+The command changes nothing. Causes come before their effects: run the commands
+from top to bottom, then check again. A note may be intentional.
+The exit status is 1 if there is a problem, and 0 if there are only notes.",
+    examples: &[("rovi doctor", "check everything"), ("rovi doctor --json", "the same as JSON")],
     run,
 };
 
@@ -45,10 +45,7 @@ fn text(diagnosis: &Diagnosis, screen: Screen) -> String {
         format!("{head}{}: {}\n  {who} {}\n", finding.check, Plain(&finding.what), Plain(&finding.fix))
     };
     match diagnosis.findings.is_empty() {
-        true => {
-            screen.paint(&format!("{}: everything is as it should be", diagnosis.product), Colour::Green)
-                + "\n"
-        }
+        true => screen.paint(&format!("{}: no problems found", diagnosis.product), Colour::Green) + "\n",
         false => diagnosis.findings.iter().map(finding).collect(),
     }
 }

@@ -1,4 +1,4 @@
-//! `rovi fields`: the status fields of the UI bridge that systemd and the kernel know, as JSON lines.
+//! `rovi fields`: prints status fields of the UI bridge as JSON lines.
 
 use std::path::Path;
 
@@ -9,31 +9,36 @@ use crate::cli::{Flag, Takes, Verb, json, outcome, print, status};
 use crate::executor::fields::{self, Fields};
 use crate::executor::systemd::Source;
 
-/// The verb.
+/// The verb `fields`.
 pub const VERB: Verb = Verb {
     name: "fields",
     takes: Takes::Nothing,
     options: &[
-        Flag { short: Some('c'), long: "config", value: Some("FILE"), about: "the UI bridge's YAML; needed" },
+        Flag {
+            short: Some('c'),
+            long: "config",
+            value: Some("FILE"),
+            about: "configuration file of the UI bridge; required",
+        },
         Flag {
             short: Some('w'),
             long: "watch",
             value: None,
-            about: "a line with every change, until Ctrl-C",
+            about: "print a line for every change, until Ctrl-C",
         },
     ],
-    about: "the UI bridge's status fields, as JSON lines",
+    about: "print the UI bridge's status fields as JSON lines",
     more: "\
-Reads streams.status.fields and serves those with `provider: system`: the state
-of a service, and whether a process is there. Others are not looked at.
+Reads streams.status.fields and prints those with `provider: system`: the state
+of a service, or whether a process runs. Other fields are ignored.
 ",
-    examples: &[("rovi fields --config ui.yaml --watch", "a line for every value, and for every change")],
+    examples: &[("rovi fields --config ui.yaml --watch", "print every value, and every change")],
     run,
 };
 
 fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let Some(file) = arguments.value("config") else {
-        return Err(Failure::usage("no file: see `rovi fields --help`"));
+        return Err(Failure::usage("file name is missing: see `rovi fields --help`"));
     };
     let fields = fields::read(Path::new(file))?;
     let follow = arguments.has("watch");

@@ -1,17 +1,18 @@
-//! Help texts, made from the table of verbs; no line is longer than a terminal of 80 columns.
+//! Help texts from the table of verbs, with at most 80 columns.
 
 use crate::cli::{Flag, Takes, VERBS, Verb};
 
 const WIDTH: usize = 80;
 
-/// Every exit status, as man page and help have it.
+/// All exit statuses, as in the man page.
 const STATUSES: &str = "\
-Exit status: 0 done, 1 failed, 2 usage, 3 not permitted, 4 no such service,
-75 refused for now (lock held, other unit down, the guard says no, somebody
-else's request), 78 something to install or correct, 130 interrupted.
+Exit status: 0 success, 1 failure, 2 usage error, 3 permission denied,
+4 unknown service, 75 try again later (lock held, gateway not running, guard
+refuses, another request in progress), 78 something must be installed or
+corrected, 130 interrupted.
 ";
 
-/// Of `rovi` itself.
+/// Returns the help text of `rovi`.
 pub fn all() -> String {
     let mut text =
         "Start, stop and watch this robot's services, without sudo.\n\nusage: rovi VERB [OPTIONS]\n\n"
@@ -19,7 +20,7 @@ pub fn all() -> String {
     for verb in VERBS {
         entry(&mut text, &format!("{}{}", verb.name, operand(verb.takes)), verb.about, 22);
     }
-    text.push_str("\nrovi VERB --help says more of each.\n\nExamples:\n");
+    text.push_str("\nFor details, run rovi VERB --help.\n\nExamples:\n");
     for verb in VERBS {
         if let Some((line, what)) = verb.examples.first() {
             entry(&mut text, line, what, 30);
@@ -27,11 +28,11 @@ pub fn all() -> String {
     }
     text.push('\n');
     text.push_str(STATUSES);
-    text.push_str("NO_COLOR turns colours off. See also: man rovi, man rovi-services.\n");
+    text.push_str("Set NO_COLOR to turn colors off. See also: man rovi, man rovi-services.\n");
     text
 }
 
-/// Of a verb.
+/// Returns the help text of a verb.
 pub fn render(verb: &Verb) -> String {
     let options = if verb.options.is_empty() { "" } else { " [OPTIONS]" };
     let mut text =
@@ -75,7 +76,7 @@ fn sentence(about: &str) -> String {
         .unwrap_or_default()
 }
 
-/// A term and its explanation, the latter from a column on and wrapped.
+/// Appends a term and its explanation, wrapped from a column on.
 fn entry(text: &mut String, term: &str, about: &str, column: usize) {
     let mut line = format!("  {term}");
     if line.chars().count() + 2 > column {

@@ -1,4 +1,4 @@
-//! `rovi list`: what there is; asks nobody but the table.
+//! `rovi list`: prints the services from the table.
 
 use base::failure::Failure;
 use base::plain::Plain;
@@ -6,14 +6,14 @@ use base::plain::Plain;
 use crate::cli::arguments::Arguments;
 use crate::cli::{JSON, Takes, Verb, json, print, table};
 
-/// The verb.
+/// The verb `list`.
 pub const VERB: Verb = Verb {
     name: "list",
     takes: Takes::Nothing,
     options: &[JSON],
-    about: "what can be started, and what it is",
-    more: "--json prints the table of the package, services.json, on one line.",
-    examples: &[("rovi list", "names and descriptions")],
+    about: "list the services",
+    more: "--json prints services.json from the package on one line.",
+    examples: &[("rovi list", "print names and descriptions")],
     run,
 };
 

@@ -1,4 +1,4 @@
-//! `rovi logs`: becomes journalctl, which knows pagers, terminals and every format of the journal.
+//! `rovi logs`: executes journalctl, which supports pagers, terminals and all journal formats.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -9,19 +9,19 @@ use crate::cli::arguments::Arguments;
 use crate::cli::{Flag, Takes, Verb, table};
 use crate::executor::{log, refusal};
 
-/// The verb.
+/// The verb `logs`.
 pub const VERB: Verb = Verb {
     name: "logs",
     takes: Takes::MaybeService,
     options: &[
-        Flag { short: Some('f'), long: "follow", value: None, about: "go on with new lines until Ctrl-C" },
-        Flag { short: Some('n'), long: "lines", value: Some("N"), about: "only the last N lines" },
+        Flag { short: Some('f'), long: "follow", value: None, about: "keep printing new lines until Ctrl-C" },
+        Flag { short: Some('n'), long: "lines", value: Some("N"), about: "print only the last N lines" },
     ],
-    about: "what a stack, or all of them, have logged",
-    more: "It is the system's journal: members of systemd-journal or adm may read it.",
+    about: "show the log of a stack, or of all services",
+    more: "Only members of systemd-journal or adm may read the system's journal.",
     examples: &[
-        ("rovi logs -n 20 nav", "the last 20 lines of nav"),
-        ("rovi logs -f", "everything, as it comes"),
+        ("rovi logs -n 20 nav", "print the last 20 lines of nav"),
+        ("rovi logs -f", "print all new lines as they arrive"),
     ],
     run,
 };
@@ -36,7 +36,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
     command.args(units.iter().map(|unit| format!("--unit={unit}")));
     if let Some(lines) = arguments.value("lines") {
         let number = lines.parse::<u32>().map_err(|_| {
-            Failure::usage(format!("`--lines {lines}`: no number of lines: see `rovi logs --help`"))
+            Failure::usage(format!("`--lines {lines}`: invalid number: see `rovi logs --help`"))
         })?;
         command.arg(format!("--lines={number}"));
     }

@@ -1,4 +1,5 @@
-//! What `start`, `stop`, `restart` and `switch` have in common: they wait, may be interrupted, and say what came of it.
+//! The common part of `start`, `stop`, `restart` and `switch`: they wait, can be interrupted, and print the
+//! result.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -18,10 +19,10 @@ use crate::executor::job::Wait;
 use crate::executor::refusal::Refusal;
 use crate::executor::systemd::Source;
 
-/// What a verb does with a connection.
+/// The action of a verb.
 pub type Act = fn(&mut Control<'_>, Option<&str>, &mut Wait<'_>) -> Result<Done, Refusal>;
 
-/// Runs a verb and tells its end; gives the exit status.
+/// Runs a verb, prints its result and returns the exit status.
 pub fn run(arguments: &Arguments, act: Act) -> Result<u8, Failure> {
     let interrupt = interrupts()?;
     let ended = act_on(arguments, act, &interrupt);
@@ -46,7 +47,8 @@ pub fn run(arguments: &Arguments, act: Act) -> Result<u8, Failure> {
     }
 }
 
-/// SIGINT and SIGTERM, to be read instead of being ended by them: who waits says first that the job goes on.
+/// Blocks SIGINT and SIGTERM and returns a descriptor for them, so that an interrupted command can print that
+/// the job continues.
 pub fn interrupts() -> Result<Source, Failure> {
     let no = |e: io::Error| Failure::failed(format!("signals: {}: try again", reason(&e)));
     let mut signals = SigSet::empty();
@@ -59,7 +61,7 @@ pub fn interrupts() -> Result<Source, Failure> {
 
 fn act_on(arguments: &Arguments, act: Act, interrupt: &Source) -> Result<Done, Refusal> {
     let table = table()?;
-    // Before anything is connected: a mistyped name needs no systemd.
+    // Check the name before connecting: a typo must not require systemd.
     if let Some(name) = &arguments.word {
         crate::executor::refusal::find_service(&table, name)?;
     }

@@ -5,16 +5,16 @@ use crate::executor::control::{Control, Done};
 use crate::executor::job::Wait;
 use crate::executor::refusal::Refusal;
 
-/// The verb.
+/// The verb `restart`.
 pub const VERB: Verb = Verb {
     name: "restart",
     takes: Takes::Service,
     options: &[JSON],
-    about: "stop and start a stack again",
-    more: "What does not run is started. A restart of the gateway, which only an\nadministrator may do, stops the stack that runs, and does not start it again.",
+    about: "stop a stack and start it again",
+    more: "A stopped stack is started. Only an administrator may restart the gateway,\nwhich stops the running stack and does not start it again.",
     examples: &[
-        ("rovi restart nav", "stop nav and start it again"),
-        ("sudo rovi restart gateway", "with changed settings in /etc/rovi"),
+        ("rovi restart nav", "restart nav"),
+        ("sudo rovi restart gateway", "apply changed settings from /etc/rovi"),
     ],
     run: |arguments| outcome::run(arguments, act),
 };

@@ -1,4 +1,4 @@
-//! The terminal, if there is one: colours, a turning sign while something takes time, plain text everywhere else.
+//! Terminal output: colors and a spinner; plain text everywhere else.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -7,39 +7,39 @@ use base::plain::Plain;
 use base::report::State;
 use base::span;
 
-/// How often the sign turns.
+/// Interval of the spinner.
 pub const TURN: Duration = Duration::from_millis(120);
 
 const SIGNS: [char; 4] = ['|', '/', '-', '\\'];
 
-/// One of the two outputs.
+/// Standard output or standard error.
 #[derive(Debug, Clone, Copy)]
 pub struct Screen {
-    /// Somebody looks at it, and it can move its cursor.
+    /// Whether it is a terminal that can move its cursor.
     pub terminal: bool,
     colours: bool,
 }
 
-/// What a colour means.
+/// The meaning of a color.
 #[derive(Debug, Clone, Copy)]
 pub enum Colour {
-    /// It works.
+    /// Working.
     Green,
-    /// It is under way, or worth a look.
+    /// In progress, or worth a look.
     Yellow,
-    /// It is wrong.
+    /// Wrong.
     Red,
-    /// It is not important.
+    /// Unimportant.
     Dim,
 }
 
 impl Screen {
-    /// Standard output.
+    /// Returns standard output.
     pub fn output() -> Screen {
         Screen::new(io::stdout().is_terminal())
     }
 
-    /// Standard error.
+    /// Returns standard error.
     pub fn errors() -> Screen {
         Screen::new(io::stderr().is_terminal())
     }
@@ -47,12 +47,12 @@ impl Screen {
     fn new(terminal: bool) -> Screen {
         let term = std::env::var_os("TERM");
         let terminal = terminal && term.is_some_and(|term| term != "dumb" && !term.is_empty());
-        // https://no-color.org: whatever it says, as long as it says something.
+        // https://no-color.org: any value that is not empty.
         let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Screen { terminal, colours }
     }
 
-    /// A text in a colour, and nothing else of it.
+    /// Colors a text and removes control characters from it.
     pub fn paint(self, text: &str, colour: Colour) -> String {
         let text = Plain(text);
         let code = match colour {
@@ -64,7 +64,7 @@ impl Screen {
         if self.colours { format!("\x1b[{code}m{text}\x1b[m") } else { text.to_string() }
     }
 
-    /// A state, filled up to a width.
+    /// Formats a state with a minimum width.
     pub fn state(self, state: State, width: usize) -> String {
         let colour = match state {
             State::Running => Colour::Green,
@@ -76,7 +76,7 @@ impl Screen {
     }
 }
 
-/// A line on standard error that shows that something is going on; nothing where nobody looks.
+/// A progress line on standard error; nothing if that is not a terminal.
 #[derive(Debug)]
 pub struct Spinner {
     screen: Screen,
@@ -85,17 +85,17 @@ pub struct Spinner {
 }
 
 impl Spinner {
-    /// Not shown before the first turn.
+    /// Creates a spinner, which is invisible before the first turn.
     pub fn new() -> Spinner {
         Spinner { screen: Screen::errors(), begin: Instant::now(), turns: 0 }
     }
 
-    /// How often it is to be turned, if at all.
+    /// Returns the interval, if the spinner is visible.
     pub fn every(&self) -> Option<Duration> {
         self.screen.terminal.then_some(TURN)
     }
 
-    /// Turns it.
+    /// Draws the next state.
     pub fn turn(&mut self, what: &str) {
         let sign = SIGNS[self.turns % SIGNS.len()];
         self.turns += 1;

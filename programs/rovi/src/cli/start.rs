@@ -5,17 +5,14 @@ use crate::executor::control::{Control, Done};
 use crate::executor::job::Wait;
 use crate::executor::refusal::Refusal;
 
-/// The verb.
+/// The verb `start`.
 pub const VERB: Verb = Verb {
     name: "start",
     takes: Takes::Service,
     options: &[JSON],
-    about: "start a stack, and wait until it really runs",
-    more: "What runs already is left as it is. It is refused while the gateway is down or\nanother stack runs: then `rovi switch` is what you want.",
-    examples: &[
-        ("rovi start nav", "start the stack nav"),
-        ("rovi start nav --json", "the same for a program"),
-    ],
+    about: "start a stack, and wait until it runs",
+    more: "A stack that is already running is not restarted. The command fails while the\ngateway is down or another stack runs: use `rovi switch` then.",
+    examples: &[("rovi start nav", "start the stack nav"), ("rovi start nav --json", "the same as JSON")],
     run: |arguments| outcome::run(arguments, act),
 };
 

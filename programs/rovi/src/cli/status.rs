@@ -1,4 +1,4 @@
-//! `rovi status`: what is, once or with every change.
+//! `rovi status`: prints the state once or after every change.
 
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
@@ -15,23 +15,28 @@ use crate::executor::systemd::{Source, Systemd};
 use crate::executor::watch::Watch;
 use crate::executor::{refusal, snapshot};
 
-/// The verb.
+/// The verb `status`.
 pub const VERB: Verb = Verb {
     name: "status",
     takes: Takes::MaybeService,
     options: &[
         JSON,
-        Flag { short: Some('w'), long: "watch", value: None, about: "again with every change, until Ctrl-C" },
+        Flag {
+            short: Some('w'),
+            long: "watch",
+            value: None,
+            about: "print again after every change, until Ctrl-C",
+        },
     ],
-    about: "what runs, since when, and what is wrong",
+    about: "show the state of the services, and warnings",
     more: "\
-With --json each line is one object, as report.schema.json in the sources
-describes it. --watch waits for systemd's own events: it costs nothing while
-nothing happens. The exit status says only whether the state could be told.",
+With --json, each line is one object; report.schema.json in the sources is its
+schema. --watch waits for events from systemd and does not poll. The exit
+status only says whether the state could be read.",
     examples: &[
-        ("rovi status", "everything at a glance"),
-        ("rovi status nav", "all that is known of nav"),
-        ("rovi status --json --watch", "a line for a program at every change"),
+        ("rovi status", "show all services"),
+        ("rovi status nav", "show all details of nav"),
+        ("rovi status --json --watch", "print a line of JSON after every change"),
     ],
     run,
 };
@@ -63,8 +68,8 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Standard output, if it is a pipe: one that nobody reads any more says so without being written to. A terminal that
-/// goes away sends a signal.
+/// Returns standard output if it is a pipe, to detect that its reader has closed it. A closed terminal sends
+/// a signal instead.
 pub(super) fn reader() -> Result<Option<Source>, Failure> {
     let out = io::stdout();
     let pipe = rustix::fs::fstat(&out).is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Fifo);
@@ -72,20 +77,22 @@ pub(super) fn reader() -> Result<Option<Source>, Failure> {
         return Ok(None);
     }
     let source = out.as_fd().try_clone_to_owned().and_then(Source::new);
-    source.map(Some).map_err(|e| Failure::failed(format!("standard output: {}: try again", reason(&e))))
+    source.map(Some).map_err(|e| {
+        Failure::failed(format!("cannot write to cannot write to standard output: {}: try again", reason(&e)))
+    })
 }
 
-/// What has been shown of a watch.
+/// What a watch has printed so far.
 struct Shown {
     json: bool,
     whole: bool,
-    /// On a terminal, to be written over.
+    /// Number of lines on a terminal, to overwrite them.
     lines: usize,
     last: Vec<Service>,
 }
 
 impl Shown {
-    /// The next thing to print: a line for a program, the whole picture on a terminal, what has changed elsewhere.
+    /// Returns the next output: a JSON line, the whole screen on a terminal, or the changes elsewhere.
     fn next(&mut self, status: &Status) -> Result<String, Failure> {
         if self.json {
             return json(status);
@@ -102,12 +109,11 @@ impl Shown {
     }
 }
 
-/// The picture: a line for each service, and below it what a person has to know.
+/// Formats a line for each service, with details for people below it.
 fn text(status: &Status, whole: bool, screen: Screen) -> String {
     part(status, |_| true, whole, screen)
 }
 
-/// What it says of some of the services.
 fn part(status: &Status, of: impl Fn(&Service) -> bool, whole: bool, screen: Screen) -> String {
     let mut lines = Vec::new();
     let width = status.services.iter().map(|s| s.name.chars().count()).max().unwrap_or_default();
@@ -130,12 +136,12 @@ fn part(status: &Status, of: impl Fn(&Service) -> bool, whole: bool, screen: Scr
         if service.restart_pending {
             let unit = &service.unit;
             lines.push(yellow(format!(
-                "restart pending: {}: an upgrade has left it running as it was: when nothing may move, an administrator \
-                 runs `systemctl restart {unit}`",
+                "restart pending: {}: still running the version before the upgrade: when the robot may \
+                 stop, an administrator must run `systemctl restart {unit}`",
                 service.name
             )));
         }
-        // Of what does not run it is news only for who asks about it.
+        // Details of a stopped service matter only if the user asks about it.
         if whole || !matches!(service.state, State::Stopped | State::Missing) {
             lines.extend(service.warnings.iter().map(|warning| yellow(format!("warning: {warning}"))));
         }
@@ -143,7 +149,6 @@ fn part(status: &Status, of: impl Fn(&Service) -> bool, whole: bool, screen: Scr
     lines.into_iter().map(|line| line + "\n").collect()
 }
 
-/// The rest of a service's line.
 fn facts(service: &Service) -> String {
     let mut facts = Vec::new();
     if !matches!(service.state, State::Stopped | State::Missing) {
@@ -151,7 +156,7 @@ fn facts(service: &Service) -> String {
         facts.extend(service.pid.map(|pid| format!("process {pid}")));
         facts.extend(service.memory.map(|bytes| format!("{:.1} MiB", bytes as f64 / 1_048_576.0)));
         facts.extend(service.frame.as_ref().map(|frame| format!("frame {frame}")));
-        facts.extend(service.job.as_ref().map(|job| format!("{job} under way")));
+        facts.extend(service.job.as_ref().map(|job| format!("{job} in progress")));
     }
     facts.extend((service.load == "masked").then(|| "masked".to_owned()));
     let gone = service.expected.iter().filter(|p| !p.running && service.state == State::Running);
@@ -159,7 +164,6 @@ fn facts(service: &Service) -> String {
     if facts.is_empty() { String::new() } else { format!("  {}", facts.join("  ")) }
 }
 
-/// What is shown of a service that somebody asks about.
 fn details(service: &Service) -> Vec<String> {
     let mut lines = vec![format!(
         "  {} ({}), systemd: {} ({})",
@@ -171,13 +175,13 @@ fn details(service: &Service) -> Vec<String> {
     lines
 }
 
-/// A lock that keeps everybody out and is not shown by a state: of a launch by hand, or of a killed one.
+/// Formats a lock that no service state shows: held by a launch by hand, or blocked by a killed one.
 fn locked(lock: &Lock, status: &Status) -> Option<String> {
     let holder = lock.holder.as_ref()?;
     if !lock.left.is_empty() {
         let pids: Vec<String> = lock.left.iter().map(i32::to_string).collect();
         let (service, pids) = (&holder.service, pids.join(" "));
-        return Some(format!("lock: {service} was killed, and has left processes running: {pids}"));
+        return Some(format!("lock: {service} was killed and left processes running: {pids}"));
     }
     let in_unit = !holder.by_hand && status.services.iter().any(|s| s.name == holder.service);
     let Some(true) = lock.held.filter(|_| !in_unit) else { return None };
@@ -185,7 +189,7 @@ fn locked(lock: &Lock, status: &Status) -> Option<String> {
     Some(format!("lock: held by {}{by}, process {}, since {}", holder.service, holder.pid, holder.since))
 }
 
-/// A point in time without the fraction of its second.
+/// Removes the fraction of a second.
 fn short(since: &str) -> String {
     since.split_once('.').map_or_else(|| since.to_owned(), |(whole, _)| format!("{whole}Z"))
 }

@@ -5,14 +5,14 @@ use crate::executor::control::{Control, Done};
 use crate::executor::job::Wait;
 use crate::executor::refusal::Refusal;
 
-/// The verb.
+/// The verb `stop`.
 pub const VERB: Verb = Verb {
     name: "stop",
     takes: Takes::MaybeService,
     options: &[JSON],
-    about: "stop a stack, or the one that runs",
-    more: "It is over when the last process of the stack is gone.",
-    examples: &[("rovi stop", "stop whatever stack runs"), ("rovi stop nav", "stop the stack nav")],
+    about: "stop a stack, or the running stack",
+    more: "The command waits until the last process of the stack has ended.",
+    examples: &[("rovi stop", "stop the running stack"), ("rovi stop nav", "stop the stack nav")],
     run: |arguments| outcome::run(arguments, act),
 };
 

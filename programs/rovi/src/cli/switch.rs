@@ -5,14 +5,14 @@ use crate::executor::control::{Control, Done};
 use crate::executor::job::Wait;
 use crate::executor::refusal::Refusal;
 
-/// The verb.
+/// The verb `switch`.
 pub const VERB: Verb = Verb {
     name: "switch",
     takes: Takes::Service,
     options: &[JSON],
-    about: "stop the stack that runs, then start another",
-    more: "The new one starts when the last process of the old one is gone. If it fails,\nthe old one stays stopped, and that is said: nothing moves by itself.",
-    examples: &[("rovi switch nav", "from whatever runs to nav")],
+    about: "stop the running stack, then start another",
+    more: "The new stack starts when the last process of the old one has ended. If the\nstart fails, the command fails and no stack runs.",
+    examples: &[("rovi switch nav", "stop the running stack, start nav")],
     run: |arguments| outcome::run(arguments, act),
 };
 

@@ -1,5 +1,5 @@
-//! A program whose answer is short and must come soon: its output and status, or that it took too long, in which case
-//! it and what it started are ended.
+//! Runs a program with limits on time and output. After a timeout, the program and its descendants are
+//! killed.
 
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -11,25 +11,25 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-/// As much of the output as anybody reads.
+/// Limit for the output.
 const LONGEST: usize = 1 << 16;
 
-/// What it answered.
+/// The result of a program.
 #[derive(Debug)]
 pub struct Answer {
-    /// None when its time was up.
+    /// Exit status; `None` after a timeout.
     pub status: Option<ExitStatus>,
-    /// What it printed, to either output; the beginning of it.
+    /// Start of its output on both streams.
     pub text: String,
 }
 
-/// Runs it without input.
+/// Runs the program without input.
 pub fn run(mut command: Command, bound: Duration) -> io::Result<Answer> {
     let deadline = Instant::now() + bound;
     let (mut output, input) = io::pipe()?;
     command.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input).process_group(0);
     let mut child = command.spawn()?;
-    // It holds the pipe's other end too.
+    // The command holds the write end of the pipe too.
     drop(command);
     fcntl_setfl(&output, OFlags::NONBLOCK)?;
     let pid = Pid::from_child(&child);
@@ -64,7 +64,7 @@ pub fn run(mut command: Command, bound: Duration) -> io::Result<Answer> {
     Ok(Answer { status, text: String::from_utf8_lossy(&bytes).into_owned() })
 }
 
-/// Takes what is there; false once nobody can write any more.
+/// Reads available output; returns false at its end.
 fn drain(output: &mut io::PipeReader, bytes: &mut Vec<u8>) -> io::Result<bool> {
     let mut part = [0; 4096];
     loop {

@@ -1,7 +1,7 @@
-//! Starting, stopping, restarting and switching: takes a name, gives what really came of it.
+//! Starts, stops, restarts and switches services, and returns the real result.
 //!
-//! What can be known before systemd is asked is looked at first, so that a refusal leaves no failed unit behind. What
-//! decides is what happens: the lock is taken by run_stack, permission is given by polkit.
+//! Everything that can be checked before calling systemd is checked first, so that a refusal leaves no failed
+//! unit. The result still depends on run_stack, which takes the lock, and on polkit, which grants permission.
 
 use base::failure::Failure;
 use base::report::State;
@@ -15,43 +15,48 @@ use crate::executor::systemd::Systemd;
 use crate::executor::unit::Unit;
 use crate::executor::{guard, presence, running, snapshot};
 
-/// Who acts on what.
+/// Controls the services of a table.
 #[derive(Debug)]
 pub struct Control<'t> {
     table: &'t Table,
     systemd: Systemd,
 }
 
-/// What came of it.
+/// A successful result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Done {
-    /// Whether anything was to be done at all.
+    /// Whether anything had to be changed.
     pub changed: bool,
     /// The service, if there was one.
     pub service: Option<String>,
-    /// Its state afterwards, and its main process.
+    /// State afterwards.
     pub state: Option<State>,
-    /// See `state`.
+    /// Main process afterwards.
     pub pid: Option<i32>,
-    /// One line: what is now.
+    /// One line for people.
     pub message: String,
-    /// What else is worth knowing.
+    /// Additional messages.
     pub notes: Vec<String>,
 }
 
 impl<'t> Control<'t> {
-    /// Connects.
+    /// Connects to systemd.
     pub fn new(table: &'t Table) -> Result<Self, Failure> {
         Ok(Control { table, systemd: Systemd::connect()? })
     }
 
-    /// Starts a service, unless it runs.
+    /// Starts a service unless it is running.
     pub fn start(&mut self, name: &str, wait: &mut Wait<'_>) -> Result<Done, Refusal> {
         let service = self.service(name)?;
         let units = self.units()?;
         let unit = unit_of(&units, service);
         if unit.state() == State::Running {
-            return Ok(report_done(service, unit, false, format!("{name} runs already{}", process(unit))));
+            return Ok(report_done(
+                service,
+                unit,
+                false,
+                format!("{name} is already running{}", process(unit)),
+            ));
         }
         refusal::before_start(self.table, service, &units)?;
         let mut notes = running::warnings(self.table, service, &units);
@@ -59,7 +64,7 @@ impl<'t> Control<'t> {
         self.started(service, &ran, &mut notes)
     }
 
-    /// Stops a service, or whatever holds a lock.
+    /// Stops a service, or any service that holds a lock.
     pub fn stop(&mut self, name: Option<&str>, wait: &mut Wait<'_>) -> Result<Done, Refusal> {
         let units = self.units()?;
         let service = match name {
@@ -68,7 +73,7 @@ impl<'t> Control<'t> {
                 Some((service, _)) => service,
                 None => {
                     refusal::held_by_hand(self.table, None)?;
-                    let message = "nothing runs that could be stopped".to_owned();
+                    let message = "no stack is running".to_owned();
                     return Ok(Done {
                         changed: false,
                         service: None,
@@ -86,8 +91,8 @@ impl<'t> Control<'t> {
             State::Missing => return Err(refusal::missing(service).into()),
             state @ (State::Stopped | State::Failed) if unit.job.is_none() => {
                 refusal::held_by_hand(self.table, Some(service))?;
-                let so = if state == State::Failed { "; it has failed before" } else { "" };
-                return Ok(report_done(service, unit, false, format!("{name} is stopped already{so}")));
+                let so = if state == State::Failed { "; it had failed" } else { "" };
+                return Ok(report_done(service, unit, false, format!("{name} is already stopped{so}")));
             }
             _ => {}
         }
@@ -98,7 +103,7 @@ impl<'t> Control<'t> {
         Ok(Done { notes, ..report_done(service, &after, true, message) })
     }
 
-    /// Stops and starts a service; one that does not run is started.
+    /// Restarts a service, or starts it if it is stopped.
     pub fn restart(&mut self, name: &str, wait: &mut Wait<'_>) -> Result<Done, Refusal> {
         let service = self.service(name)?;
         let units = self.units()?;
@@ -114,26 +119,31 @@ impl<'t> Control<'t> {
         let dependents: Vec<&Service> =
             self.table.services.iter().filter(|s| s.only_while.as_deref() == Some(&*unit.name)).collect();
         let went = dependents.into_iter().filter(|s| runs && unit_of(&units, s).state() == State::Running);
-        notes.extend(
-            went.map(|s| format!("{} was stopped with it, and stays so: `rovi start {}`", s.name, s.name)),
-        );
+        notes.extend(went.map(|s| {
+            format!("{} was stopped with it: to start it again, run `rovi start {}`", s.name, s.name)
+        }));
         let ran = self.job("RestartUnit", "fail", service, &format!("restarting {name}"), wait)?;
         self.started(service, &ran, &mut notes)
     }
 
-    /// Stops what runs under the same lock, waits until the last process of it is gone, and starts this one.
+    /// Stops the service with the same lock, waits until its last process has ended, and starts this one.
     pub fn switch(&mut self, name: &str, wait: &mut Wait<'_>) -> Result<Done, Refusal> {
         let service = self.service(name)?;
         let Some(lock) = service.launch.as_ref().and_then(|l| l.lock.clone()) else {
-            let why = "it shares no lock, so nothing makes room for it";
-            return Err(Failure::usage(format!("{name}: {why}: `rovi start {name}`")).into());
+            let why = "it shares no lock with another stack";
+            return Err(Failure::usage(format!("{name}: {why}: use `rovi start {name}`")).into());
         };
         let units = self.units()?;
         let unit = unit_of(&units, service);
         if unit.state() == State::Running {
-            return Ok(report_done(service, unit, false, format!("{name} runs already{}", process(unit))));
+            return Ok(report_done(
+                service,
+                unit,
+                false,
+                format!("{name} is already running{}", process(unit)),
+            ));
         }
-        // Nothing is stopped for something that cannot start.
+        // Do not stop anything for a service that cannot start.
         refusal::installed(service, unit)?;
         refusal::other_unit(service, &units)?;
         refusal::held_by_hand(self.table, Some(service))?;
@@ -145,7 +155,7 @@ impl<'t> Control<'t> {
         let mut notes = Vec::new();
         for (other, unit) in &others {
             let after =
-                self.stopped(other, unit, wait).map_err(|r| r.and(&format!("{name} is not started")))?;
+                self.stopped(other, unit, wait).map_err(|r| r.and(&format!("{name} was not started")))?;
             let (message, more) = stop_told(other, &after);
             notes.push(message);
             notes.extend(more);
@@ -159,11 +169,13 @@ impl<'t> Control<'t> {
         match started {
             Ok(done) => Ok(Done { notes: done.notes.into_iter().chain(more).collect(), ..done }),
             Err(refusal) if stopped.is_empty() => Err(refusal),
-            Err(refusal) => Err(refusal.but(&format!("{} was stopped and stays so", stopped.join(", ")))),
+            Err(refusal) => {
+                Err(refusal.but(&format!("{} was stopped and stays stopped", stopped.join(", "))))
+            }
         }
     }
 
-    /// Stops a unit; nothing of it is left afterwards.
+    /// Stops a unit and checks that no process is left.
     fn stopped(&mut self, service: &Service, before: &Unit, wait: &mut Wait<'_>) -> Result<Unit, Refusal> {
         let name = &service.name;
         let of_unit = |unit: &Unit| match &*unit.cgroup {
@@ -179,30 +191,32 @@ impl<'t> Control<'t> {
         {
             return Err(refusal::job(service, &after, result, "stop").into());
         }
-        // systemd gives up on processes that even SIGKILL does not end. Others may be there already, of the next start.
+        // systemd gives up on processes that survive SIGKILL. Other processes may already belong to the next
+        // start.
         let left = of_unit(before).into_iter().filter(|p| begun.iter().any(|b| b.pid == p.pid));
         let pids: Vec<String> = left.map(|p| p.pid.to_string()).collect();
         if !pids.is_empty() && matches!(after.state(), State::Stopped | State::Failed) {
-            let why = format!("processes {} do not end", pids.join(" "));
+            let why = format!("processes {} did not end", pids.join(" "));
             return Err(
                 Failure::failed(format!("{name}: {why}: see `systemctl status {}`", service.unit)).into()
             );
         }
-        // What left the unit is not stopped with it.
+        // A stop of the unit does not stop processes that have left it.
         let outside = main.map_or_else(Vec::new, |(user, main)| leftovers::find_outside(user, main.started));
         if !outside.is_empty() {
             let pids: Vec<String> = outside.iter().map(i32::to_string).collect();
             let user = service.user.as_deref().unwrap_or("its user");
-            let why = format!("processes {} of {user} have left it and go on", pids.join(" "));
+            let why =
+                format!("processes {} of {user} have left the unit and are still running", pids.join(" "));
             let todo = format!(
-                "an administrator runs `loginctl disable-linger {user}; loginctl terminate-user {user}`"
+                "an administrator must run `loginctl disable-linger {user}; loginctl terminate-user {user}`"
             );
-            return Err(Failure::failed(format!("{name}: its unit is stopped, but {why}: {todo}")).into());
+            return Err(Failure::failed(format!("{name}: the unit is stopped, but {why}: {todo}")).into());
         }
         Ok(after)
     }
 
-    /// What became of a start.
+    /// Returns the result of a start.
     fn started(&mut self, service: &Service, ran: &End, notes: &mut Vec<String>) -> Result<Done, Refusal> {
         let unit = self.unit(service)?;
         let name = &service.name;
@@ -220,7 +234,7 @@ impl<'t> Control<'t> {
                 notes,
                 ..report_done(service, &unit, true, format!("{name} runs{}", process(&unit)))
             }),
-            // It may have failed before.
+            // The failure may be from an earlier run.
             _ if matches!(ran, End::Result { ran: false, .. }) => {
                 Err(Refusal::from(refusal::job(service, &unit, "skipped", "start")).noting(notes))
             }
@@ -229,12 +243,12 @@ impl<'t> Control<'t> {
                 Err(Refusal::from(failure).with_log(&unit).noting(notes))
             }
             state if *ran == End::Unknown => {
-                let why = format!("systemd has forgotten the job, and {name} is {}", state.describe());
-                Err(Failure::failed(format!("{name}: {why}: `rovi status {name}`")).into())
+                let why = format!("systemd dropped the job, and {name} is {}", state.describe());
+                Err(Failure::failed(format!("{name}: {why}: see `rovi status {name}`")).into())
             }
             state => {
                 let message = format!(
-                    "{name} was started, and is {} again: somebody has stopped it, or it has ended",
+                    "{name} was started, but is {} again: another user stopped it, or it ended",
                     state.describe()
                 );
                 Ok(Done { notes, ..report_done(service, &unit, true, message) })
@@ -261,7 +275,7 @@ impl<'t> Control<'t> {
         }
     }
 
-    /// The services that run under a lock, all of it or this one.
+    /// Returns the running services that use a lock, or this one.
     fn running(&self, units: &[Unit], lock: Option<&std::path::Path>) -> Vec<(&'t Service, Unit)> {
         let shares = |service: &&Service| {
             let own = service.launch.as_ref().and_then(|l| l.lock.as_deref());
@@ -287,7 +301,7 @@ impl<'t> Control<'t> {
     }
 }
 
-/// How a stop is told.
+/// Returns the message about a stop.
 fn stop_told(service: &Service, after: &Unit) -> (String, Vec<String>) {
     let name = &service.name;
     match after.state() {
@@ -297,7 +311,7 @@ fn stop_told(service: &Service, after: &Unit) -> (String, Vec<String>) {
             (format!("{name} is stopped"), vec![format!("{how}: {}", snapshot::reason(after))])
         }
         state => (
-            format!("{name} was stopped, and is {} again: somebody has started it", state.describe()),
+            format!("{name} was stopped, but is {} again: another user started it", state.describe()),
             vec![],
         ),
     }

@@ -1,8 +1,7 @@
-//! What is not as it should be on this machine, each with the command that puts it right: takes the table and a
-//! connection, makes a [`Diagnosis`]. Looks, and changes nothing.
+//! Finds problems on this machine and the commands that fix them. This changes nothing.
 //!
-//! Causes come before what comes of them, so that the commands can be run from top to bottom. What a check compares
-//! with is in the table; what this user may not see is no finding.
+//! Causes come before their effects, so that the commands can be run from top to bottom. The expected state
+//! is in the table; objects that this user may not read cause no findings.
 
 mod expectation;
 mod files;
@@ -22,7 +21,7 @@ use base::table::Table;
 use crate::executor::systemd::Systemd;
 use crate::executor::{snapshot, standing};
 
-/// Looks at everything.
+/// Runs all checks.
 pub fn examine(table: &Table, systemd: &mut Systemd) -> Result<Diagnosis, Failure> {
     let units = snapshot::units(table, systemd)?;
     let mut findings = files::shipped(table);
@@ -48,7 +47,8 @@ pub fn examine(table: &Table, systemd: &mut Systemd) -> Result<Diagnosis, Failur
     })
 }
 
-/// How the package is installed anew, with the configuration files that are gone; those that are there stay.
+/// Returns the command that reinstalls the package and restores missing configuration files, but keeps
+/// existing ones.
 fn reinstall(table: &Table) -> String {
     let package = &table.package;
     if is_debian() {
@@ -58,12 +58,12 @@ fn reinstall(table: &Table) -> String {
     }
 }
 
-/// Whether packages are Debian's here. dpkg's own folder is not for others to look into.
+/// Returns whether this is a Debian system. Other users may not read dpkg's own folder.
 fn is_debian() -> bool {
     Path::new("/etc/debian_version").exists()
 }
 
-/// A path or word as a shell reads it back.
+/// Quotes a path or word for a shell.
 fn word(text: impl AsRef<std::ffi::OsStr>) -> String {
     quote(text.as_ref()).to_string_lossy().into_owned()
 }

@@ -1,7 +1,8 @@
-//! The values of status fields, now and as they change: takes [`Field`]s, makes [`FieldLine`]s.
+//! Computes the values of status fields, and follows their changes.
 //!
-//! systemd tells of a service's changes, and the kernel of a process's end. Nobody tells a program without privileges
-//! that a process has begun: while one is missing in a unit that runs, or anywhere, it is looked for once a second.
+//! systemd reports changes of services, and the kernel reports the end of a process. Without privileges,
+//! nothing reports a new process. Therefore this looks once a second for a missing process, as long as its
+//! unit runs or no unit is given.
 
 mod config;
 mod yaml;
@@ -23,24 +24,24 @@ use crate::executor::systemd::{Source, Systemd, Woken};
 use crate::executor::unit::Unit;
 pub use config::{About, Field, read};
 
-/// How often a process that is missing is looked for.
+/// Interval for missing processes.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// A watch over fields.
+/// Follows the values of fields.
 #[derive(Debug)]
 pub struct Fields {
     fields: Vec<Field>,
     units: Vec<String>,
     systemd: Systemd,
     last: Vec<Option<String>>,
-    /// Ends of the processes that are there.
+    /// Descriptors that report the end of a process.
     ends: Vec<Source>,
-    /// Whether one is missing that could begin at any time.
+    /// Whether a missing process may start at any time.
     missing: bool,
 }
 
 impl Fields {
-    /// Begins; changes are told only to who follows.
+    /// Starts; `follow` subscribes to changes.
     pub fn new(fields: Vec<Field>, follow: bool) -> Result<Fields, Failure> {
         let unit = |field: &Field| match &field.about {
             About::Service(unit) | About::Process(_, Some(unit)) => Some(unit.clone()),
@@ -56,7 +57,7 @@ impl Fields {
         Ok(Fields { fields, units, systemd, last, ends: Vec::new(), missing: false })
     }
 
-    /// A line for every field whose value is new.
+    /// Returns a line for every field with a new value.
     pub fn look(&mut self) -> Result<Vec<FieldLine>, Failure> {
         let names: Vec<&str> = self.units.iter().map(String::as_str).collect();
         let units = Unit::read(&mut self.systemd, &names)?;
@@ -86,7 +87,7 @@ impl Fields {
             let Some(pid) = processes::pid(pid) else { continue };
             match pidfd_open(pid, PidfdFlags::empty()).map_err(Into::into).and_then(Source::new) {
                 Ok(source) => self.ends.push(source),
-                // It has ended meanwhile: the next look sees it.
+                // The process has just ended: the next call will see that.
                 Err(e) if e.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) => {
                     self.missing = true
                 }
@@ -99,7 +100,7 @@ impl Fields {
         Ok(lines)
     }
 
-    /// Waits until it may be worth while to look again; false when one of `ends` has something.
+    /// Waits for a change; returns false if one of `ends` is readable.
     pub fn wait(&mut self, ends: &[&Source]) -> Result<bool, Failure> {
         let deadline = self.missing.then(|| Instant::now() + LOOK);
         let sources: Vec<&Source> = ends.iter().copied().chain(&self.ends).collect();
@@ -114,14 +115,14 @@ impl Fields {
         Ok(true)
     }
 
-    /// Whether it was a process that woke us.
+    /// Returns whether a process has ended.
     fn ended(&self) -> bool {
         let mut fds: Vec<PollFd<'_>> = self.ends.iter().map(|end| PollFd::new(end, PollFlags::IN)).collect();
         poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
     }
 }
 
-/// The processes of that name, in a control group or anywhere.
+/// Returns the processes with that name, in a control group or anywhere.
 fn find_processes(name: &str, cgroup: Option<&str>) -> Vec<i32> {
     let processes = match cgroup {
         Some("") => Vec::new(),
@@ -131,7 +132,7 @@ fn find_processes(name: &str, cgroup: Option<&str>) -> Vec<i32> {
     processes.into_iter().filter(|p| p.names.iter().any(|n| n == name)).map(|p| p.pid).collect()
 }
 
-/// systemd's word for a unit's state.
+/// Returns systemd's word for the state of a unit.
 fn word(unit: &Unit) -> &str {
     if unit.state() == State::Missing { "missing" } else { &unit.active }
 }

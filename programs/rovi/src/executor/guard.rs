@@ -1,7 +1,7 @@
-//! The site's own say before something is stopped ("not while moving"): a command from the table, bounded in time.
+//! The site's guard: a command from the table that can refuse a stop, for example while the robot moves.
 //!
-//! It is asked with the permissions of whoever asks for the stop, and only by this executor: it keeps a person from a
-//! mistake, and is no protection against one who wants to.
+//! It runs with the permissions of the caller, and only in this executor. It prevents mistakes, but does not
+//! protect against deliberate misuse.
 
 use std::process::Command;
 
@@ -11,33 +11,33 @@ use base::table::Service;
 
 use crate::executor::ask;
 
-/// What a guard prints is shown up to here.
+/// Limit for the displayed output.
 const LONGEST: usize = 300;
 
-/// Asks the service's guard, if it has one, whether it may be stopped for `verb`.
+/// Runs the guard of the service, if it has one; an error is a refusal of `verb`.
 pub fn ask(service: &Service, verb: &str) -> Result<(), Failure> {
     let Some(guard) = &service.guard else { return Ok(()) };
     let no = |why: &str| {
-        let todo = format!("`systemctl stop {}` stops it all the same", service.unit);
-        Failure::refused(format!("{}: the guard says no: {why}: {todo}", service.name))
+        let todo = format!("to stop it anyway, run `systemctl stop {}`", service.unit);
+        Failure::refused(format!("{}: the guard refuses: {why}: {todo}", service.name))
     };
     let Some((program, arguments)) = guard.command.split_first() else { return Ok(()) };
     let bound = span::parse(&guard.timeout).unwrap_or(std::time::Duration::from_secs(5));
     let mut command = Command::new(program);
     command.args(arguments).env("GUARD_VERB", verb).env("GUARD_SERVICE", &service.name);
     let answer =
-        ask::run(command, bound).map_err(|e| no(&format!("`{program}` cannot be asked ({})", reason(&e))))?;
+        ask::run(command, bound).map_err(|e| no(&format!("cannot run `{program}` ({})", reason(&e))))?;
     match answer.status {
         Some(status) if status.success() => Ok(()),
         Some(status) => match flatten(&answer.text) {
             text if text.is_empty() => Err(no(&format!("`{program}` gave no reason ({status})"))),
             text => Err(no(&text)),
         },
-        None => Err(no(&format!("`{program}` has not answered within {}", span::describe(bound)))),
+        None => Err(no(&format!("`{program}` did not answer within {}", span::describe(bound)))),
     }
 }
 
-/// Its output as one line that a terminal shows as it is.
+/// Formats the output as one line that is safe for terminals.
 fn flatten(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty());
     words
@@ -78,7 +78,8 @@ mod tests {
         assert_eq!(no.status, 75);
         assert_eq!(
             no.message,
-            "nav: the guard says no: it moves [31m stop nav: `systemctl stop x-nav.service` stops it all the same"
+            "nav: the guard refuses: it moves [31m stop nav: to stop it anyway, run `systemctl stop \
+             x-nav.service`"
         );
         assert!(guarded("exit 7", "5s").unwrap_err().message.contains("gave no reason"));
     }
@@ -88,9 +89,9 @@ mod tests {
         let begin = Instant::now();
         let late = guarded("sleep 60", "100ms").unwrap_err();
         assert!(begin.elapsed() < Duration::from_secs(15));
-        assert!(late.status == 75 && late.message.contains("has not answered within 0.1 s"), "{late:?}");
+        assert!(late.status == 75 && late.message.contains("did not answer within 0.1 s"), "{late:?}");
         let gone = Guard { command: vec!["/nowhere/guard".to_owned()], timeout: "5s".to_owned() };
         let gone = ask(&service(Some(gone)), "stop").unwrap_err();
-        assert!(gone.message.contains("cannot be asked (no such file or directory)"), "{gone:?}");
+        assert!(gone.message.contains("cannot run `/nowhere/guard` (no such file or directory)"), "{gone:?}");
     }
 }

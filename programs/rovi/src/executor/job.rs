@@ -1,4 +1,4 @@
-//! One job of systemd's, from the request to its real end.
+//! Runs one systemd job to its real end.
 
 use std::time::{Duration, Instant};
 
@@ -8,48 +8,49 @@ use zbus::zvariant::OwnedObjectPath;
 use crate::executor::message::{Call, Event, MANAGER, PATH, Told, Unanswered};
 use crate::executor::systemd::{Source, Systemd, Woken};
 
-/// How long nothing is heard of a job before systemd is asked whether it is still there: it may have been replaced by a
-/// new systemd, which tells only who subscribes again.
+/// Time without events before checking that the job still exists: a new systemd sends events only to new
+/// subscribers.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// How somebody waits: what they show meanwhile, and what they listen to.
+/// How to wait for a job.
 pub struct Wait<'a> {
-    /// Something is to be read here when they do not want to wait any longer.
+    /// Readable when the caller no longer wants to wait.
     pub interrupt: Option<&'a Source>,
-    /// How often `tick` is called; never, for who shows nothing.
+    /// Interval of `tick`; `None` never calls it.
     pub every: Option<Duration>,
-    /// Called meanwhile, with what is being done.
+    /// Called regularly with the description of the request.
     pub tick: &'a mut dyn FnMut(&str),
 }
 
-/// How a wait for a job ended.
+/// How waiting for a job ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
-    /// systemd says how.
+    /// systemd reported the result.
     Result {
         /// `done`, `failed`, …
         result: String,
-        /// Whether the unit was active or about to be meanwhile: a start is `done` too when a condition was not met.
+        /// Whether the unit was active or activating in between: a start is also `done` if a condition was
+        /// not met.
         ran: bool,
-        /// What was told of the unit until then. Afterwards somebody else's next request may have changed it.
+        /// The state of the unit until then. Later, another request may have changed it.
         told: Told,
     },
-    /// systemd has forgotten the job: the unit's state is all that is known.
+    /// systemd no longer knows the job; only the unit's state is known.
     Unknown,
-    /// Not yet; they wait no longer.
+    /// The caller stopped waiting.
     Interrupted,
 }
 
-/// What is asked of systemd.
+/// A request to systemd.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// `StartUnit`, `StopUnit` or `RestartUnit`.
     pub method: &'a str,
-    /// The unit.
+    /// Unit name.
     pub unit: &'a str,
-    /// `fail`: somebody else's job is not thrown out; `replace`: it is.
+    /// `fail` keeps conflicting jobs, `replace` cancels them.
     pub mode: &'a str,
-    /// What is being done, for people.
+    /// Description for people.
     pub shown: &'a str,
 }
 
@@ -61,7 +62,7 @@ pub fn run(systemd: &mut Systemd, request: Request<'_>, wait: &mut Wait<'_>) -> 
     let answer = systemd.call(Call::new(PATH, MANAGER, request.method, &(request.unit, request.mode))?)?;
     let job: OwnedObjectPath = answer.body().deserialize().map_err(|e| Unanswered::Lost(e.to_string()))?;
     let number = job.as_str().rsplit('/').next().and_then(|n| n.parse::<u32>().ok());
-    let Some(number) = number else { return Err(Unanswered::Lost(format!("`{job}` is no job"))) };
+    let Some(number) = number else { return Err(Unanswered::Lost(format!("`{job}` is not a job"))) };
     let mut ask = Instant::now() + SILENCE;
     let (mut ran, mut last) = (false, Told::default());
     loop {
@@ -97,7 +98,7 @@ pub fn run(systemd: &mut Systemd, request: Request<'_>, wait: &mut Wait<'_>) -> 
     }
 }
 
-/// Its end, if it came while systemd was asked about it.
+/// Returns the job's result if it arrived during the check.
 fn read_end(systemd: &mut Systemd, number: u32) -> Result<Option<String>, Unanswered> {
     loop {
         match systemd.wait(&[], Some(Instant::now()))? {

@@ -1,5 +1,5 @@
-//! The journal, read by journalctl: its files have several formats and compressions, and only systemd's own reader
-//! knows those of the machine it runs on.
+//! Reads the journal with journalctl, the only program that supports all formats and compressions of the
+//! machine's journal.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,10 +11,10 @@ use rustix::fs::{Access, access};
 use crate::executor::unit::Unit;
 use crate::executor::{ask, standing};
 
-/// A journal that takes longer to read is on a card that fails.
+/// Time limit; a slower journal is on a failing card.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The last lines of a run of a unit, or why there are none.
+/// Returns the last lines of a unit's run, or why there are none.
 pub fn last(unit: &Unit, lines: usize) -> Result<Vec<String>, String> {
     let Some(invocation) = &unit.invocation else { return Ok(Vec::new()) };
     if !readable() {
@@ -22,7 +22,7 @@ pub fn last(unit: &Unit, lines: usize) -> Result<Vec<String>, String> {
     }
     let mut command = Command::new("journalctl");
     command.args(["--quiet", "--no-pager", "--output=cat", &format!("--lines={lines}")]);
-    // What the unit's processes said, and what systemd said of it.
+    // Messages of the unit's processes, and of systemd about the unit.
     command.args([
         &format!("_SYSTEMD_INVOCATION_ID={invocation}"),
         "+",
@@ -33,33 +33,33 @@ pub fn last(unit: &Unit, lines: usize) -> Result<Vec<String>, String> {
             Ok(text.lines().map(str::to_owned).collect())
         }
         Ok(ask::Answer { status: None, .. }) => {
-            Err(format!("journalctl has not answered within {} s", PATIENCE.as_secs()))
+            Err(format!("journalctl did not answer within {} s", PATIENCE.as_secs()))
         }
         _ => Err("journalctl cannot read the journal: see `journalctl --verify`".to_owned()),
     }
 }
 
-/// Whether this user may read what system services log.
+/// Returns whether this user may read the log of system services.
 pub fn readable() -> bool {
     let files: Vec<PathBuf> = journals();
-    // Without any there is no one to forbid it: a machine may keep its journal elsewhere.
+    // Without journal files, nothing denies access: the machine may keep its journal elsewhere.
     files.is_empty() || files.iter().any(|file| access(file, Access::READ_OK).is_ok())
 }
 
-/// What to tell who may not.
+/// Returns the message for users without access.
 pub fn hidden(unit: &str) -> String {
     format!(
-        "you may not read what system services log: an administrator runs `journalctl --unit={unit}`, or lets you: \
-         `usermod --append --groups systemd-journal {}`",
+        "you may not read the log of system services: an administrator can run `journalctl --unit={unit}`, \
+         or give you access with `usermod --append --groups systemd-journal {}`",
         standing::user()
     )
 }
 
-/// The system's journals that are written to.
+/// Returns the system's current journal files.
 fn journals() -> Vec<PathBuf> {
     let id = fs::read_to_string("/etc/machine-id").unwrap_or_default();
     let files = ["/var/log/journal", "/run/log/journal"];
-    // Where the folder itself is closed, the file in it cannot even be seen.
+    // If the directory is not accessible, the file in it is not visible.
     files
         .iter()
         .map(|dir| PathBuf::from(dir).join(id.trim()))

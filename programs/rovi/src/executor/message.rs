@@ -1,4 +1,4 @@
-//! What goes to systemd and what comes from it: calls, their answers, and what it tells without being asked.
+//! D-Bus messages: calls, answers and signals of systemd.
 
 use std::collections::BTreeMap;
 
@@ -7,39 +7,39 @@ use zbus::Message;
 use zbus::message::Type;
 use zbus::zvariant::DynamicType;
 
-/// systemd's name on the bus and its object.
+/// systemd's name on the bus.
 pub const NAME: &str = "org.freedesktop.systemd1";
-/// The manager's object.
+/// Object path of the manager.
 pub const PATH: &str = "/org/freedesktop/systemd1";
-/// The manager's interface.
+/// Interface of the manager.
 pub const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 pub(super) const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 pub(super) const BUS: &str = "org.freedesktop.DBus";
 
-/// What systemd tells without being asked.
+/// A signal of systemd.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// Something about a unit has changed.
+    /// A unit has changed.
     Unit {
-        /// Its object path.
+        /// Object path of the unit.
         path: String,
-        /// What was told of it.
+        /// The changed properties.
         told: Told,
     },
-    /// A job is over.
+    /// A job has ended.
     Job {
-        /// Its number.
+        /// Number of the job.
         id: u32,
-        /// Its unit.
+        /// Unit name.
         unit: String,
         /// `done`, `failed`, `canceled`, `timeout`, `dependency`, `skipped`, …
         result: String,
     },
-    /// systemd was reloaded or replaced: anything may be different.
+    /// systemd was reloaded or replaced: everything may have changed.
     Everything,
 }
 
-/// What systemd tells of a unit when it changes: each interface by itself, and so never all of it at once.
+/// The changed properties of a unit; each signal covers only one interface.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Told {
     /// `ActiveState`
@@ -55,7 +55,7 @@ pub struct Told {
 }
 
 impl Told {
-    /// What is known with a later one.
+    /// Merges with later changes.
     pub fn then(self, later: Told) -> Told {
         Told {
             active: later.active.or(self.active),
@@ -79,21 +79,21 @@ impl Told {
     }
 }
 
-/// Why a call has no answer.
+/// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unanswered {
-    /// systemd or the bus says no: name of the error, and its text.
+    /// systemd or the bus returned an error: its name and text.
     Refused(String, String),
-    /// There is no connection any more, or nobody answers.
+    /// The connection is closed, or nobody answers.
     Lost(String),
 }
 
-/// A call that is to be made.
+/// A method call.
 #[derive(Debug)]
 pub struct Call(pub(super) Message);
 
 impl Call {
-    /// Of a method of an interface of one of systemd's objects.
+    /// Creates a call of a method on one of systemd's objects.
     pub fn new<B: serde::Serialize + DynamicType>(
         path: &str,
         interface: &str,
@@ -103,7 +103,7 @@ impl Call {
         Call::to(NAME, path, interface, method, body)
     }
 
-    /// For a property.
+    /// Creates a call that reads a property.
     pub fn property(path: &str, interface: &str, name: &str) -> Result<Call, Unanswered> {
         Call::new(path, PROPERTIES, "Get", &(interface, name))
     }
@@ -167,7 +167,7 @@ pub(super) fn event(message: &Message) -> Option<Event> {
                 body.deserialize().ok()?;
             Some(Event::Job { id, unit: unit.to_owned(), result: result.to_owned() })
         }
-        // True while it reloads: there is nothing to see yet.
+        // True while systemd reloads: wait for the end.
         "Reloading" => (!message.body().deserialize::<bool>().ok()?).then_some(Event::Everything),
         "NameOwnerChanged" => {
             let body = message.body();
@@ -179,7 +179,7 @@ pub(super) fn event(message: &Message) -> Option<Event> {
 }
 
 pub(super) fn lost() -> Unanswered {
-    Unanswered::Lost("the connection to the bus has ended".to_owned())
+    Unanswered::Lost("the connection to the bus was closed".to_owned())
 }
 
 pub(super) fn lower(text: &str) -> String {

@@ -1,7 +1,7 @@
-//! The processes of a unit's control group, and what they are called.
+//! The processes of a unit's control group, and their names.
 //!
-//! A name is compared as a whole, and only with the program's own: the last part of the first argument, and for an
-//! interpreter that of the script or module it runs. What else stands on a command line is anybody's.
+//! A name must match exactly: the last component of the first argument; for an interpreter, also that of the
+//! script or module. Other arguments do not count.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use base::processes;
 use base::report::Process;
 
-/// Where systemd's hierarchy may be: alone, beside others, or in the oldest layout.
+/// Mount points of systemd's hierarchy: unified, hybrid and legacy.
 const ROOTS: [&str; 3] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"];
 
-/// Programs that run another one, by the beginning of their name, and their options that take the next argument.
+/// Interpreters, by the start of their names, with their options that take a value.
 const INTERPRETERS: [(&str, &str); 9] = [
     ("python", "WX"),
     ("bash", "oO"),
@@ -25,7 +25,7 @@ const INTERPRETERS: [(&str, &str); 9] = [
     ("lua", "l"),
 ];
 
-/// The processes of the group and the groups below it, in the order of their numbers.
+/// Returns the processes of a control group and its descendants, sorted by ID.
 pub fn processes(cgroup: &str) -> Vec<Process> {
     let mut pids = Vec::new();
     if let Some(folder) = folder(cgroup) {
@@ -35,17 +35,17 @@ pub fn processes(cgroup: &str) -> Vec<Process> {
     pids.into_iter().filter_map(process).collect()
 }
 
-/// Every process that this user may see.
+/// Returns all visible processes.
 pub fn everywhere() -> Vec<Process> {
     processes::all().into_iter().filter_map(|p| process(p.pid)).collect()
 }
 
-/// Whether one of them has this name.
+/// Returns whether one of the processes has this name.
 pub fn is_there(processes: &[Process], name: &str) -> bool {
     processes.iter().any(|process| process.names.iter().any(|n| n == name))
 }
 
-/// Bytes of memory that are these processes' own, where nobody has counted the unit's.
+/// Returns the memory of the processes themselves, if systemd does not count the unit's memory.
 pub fn memory(processes: &[Process]) -> Option<u64> {
     let own = |process: &Process| {
         let status = fs::read_to_string(format!("/proc/{}/status", process.pid)).ok()?;
@@ -58,11 +58,11 @@ pub fn memory(processes: &[Process]) -> Option<u64> {
     (!all.is_empty()).then(|| all.iter().sum())
 }
 
-/// The names of a process, from its arguments as the kernel shows them.
+/// Returns the names of a process from its command line.
 pub fn names(arguments: &[u8]) -> Vec<String> {
     let mut words = arguments.split(|&b| b == 0);
     let Some(program) = words.next().map(last).filter(|name| !name.is_empty()) else { return Vec::new() };
-    // A login shell begins with a hyphen.
+    // The name of a login shell begins with a hyphen.
     let program = program.trim_start_matches('-').to_owned();
     let versioned = |rest: &str| rest.chars().all(|c| c.is_ascii_digit() || c == '.');
     let interpreter = INTERPRETERS.iter().find(|(name, _)| program.strip_prefix(name).is_some_and(versioned));
@@ -81,7 +81,7 @@ fn folder(cgroup: &str) -> Option<PathBuf> {
 fn collect(folder: &Path, pids: &mut Vec<i32>, depth: u32) {
     let list = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
     pids.extend(list.lines().filter_map(|line| line.parse::<i32>().ok()).filter(|pid| *pid > 0));
-    // Deeper than any unit delegates.
+    // No unit delegates more levels.
     if depth < 16 {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let folders = entries.filter(|e| e.file_type().is_ok_and(|t| t.is_dir()));
@@ -89,13 +89,13 @@ fn collect(folder: &Path, pids: &mut Vec<i32>, depth: u32) {
     }
 }
 
-/// The process, unless it has ended: what has no arguments any more runs no more.
+/// Returns the process unless it has ended: an ended process has no arguments.
 fn process(pid: i32) -> Option<Process> {
     let names = names(&fs::read(format!("/proc/{pid}/cmdline")).ok()?);
     (!names.is_empty()).then_some(Process { pid, names })
 }
 
-/// What an interpreter runs: the first argument that is no option, or the module after `-m` of Python.
+/// Returns what an interpreter runs: the first argument that is not an option, or Python's module after `-m`.
 fn script<'a>(
     mut words: impl Iterator<Item = &'a [u8]>,
     interpreter: &str,
@@ -107,7 +107,7 @@ fn script<'a>(
             None | Some("") => return Some(last(word.as_bytes())).filter(|name| !name.is_empty()),
             Some("-") => return words.next().map(last).filter(|name| !name.is_empty()),
             Some(options) if options.starts_with('-') => {}
-            // Letters in one word: the first that takes a value ends them.
+            // Combined short options: the first one with a value ends them.
             Some(options) => {
                 for (at, letter) in options.char_indices() {
                     let rest = &options[at + letter.len_utf8()..];

@@ -1,5 +1,5 @@
-//! Why something was not done, each reason with the next step: what can be seen before systemd is asked, what systemd
-//! and polkit answer, and how a job ended.
+//! The reasons for refusals, each with the next step: checks before calling systemd, errors of systemd and
+//! polkit, and results of jobs.
 
 use base::failure::{CONFIGURATION, Failure, REFUSED};
 use base::lock::{self, Seen};
@@ -10,26 +10,26 @@ use crate::executor::standing::{self, Standing};
 use crate::executor::unit::Unit;
 use crate::executor::{log, snapshot};
 
-/// The exit status of who was interrupted while waiting.
+/// Exit status after an interrupt.
 pub const INTERRUPTED: u8 = 130;
 
-/// A failure, and what helps to understand it.
+/// A failure with additional information.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// Status and line.
+    /// Exit status and message.
     pub failure: Failure,
-    /// Whether something is otherwise than before all the same.
+    /// Whether anything was changed anyway.
     pub changed: bool,
-    /// The state afterwards, where it was looked at.
+    /// State afterwards, if known.
     pub state: Option<State>,
-    /// What else is worth knowing.
+    /// Additional messages.
     pub notes: Vec<String>,
-    /// The last lines of what failed.
+    /// Last log lines of the failed unit.
     pub log: Vec<String>,
 }
 
 impl Refusal {
-    /// With the last lines of the unit's run.
+    /// Adds the last log lines of the unit.
     pub fn with_log(mut self, unit: &Unit) -> Refusal {
         self.changed = true;
         self.state = Some(unit.state());
@@ -40,19 +40,19 @@ impl Refusal {
         self
     }
 
-    /// With notes.
+    /// Adds messages.
     pub fn noting(mut self, notes: Vec<String>) -> Refusal {
         self.notes.splice(0..0, notes);
         self
     }
 
-    /// With what has been done before it.
+    /// Adds what was done before.
     pub fn but(mut self, what: &str) -> Refusal {
         self.changed = true;
         self.and(what)
     }
 
-    /// With what follows from it.
+    /// Adds what follows.
     pub fn and(mut self, what: &str) -> Refusal {
         self.failure.message = format!("{}; {what}", self.failure.message);
         self
@@ -65,20 +65,20 @@ impl From<Failure> for Refusal {
     }
 }
 
-/// The service of that name.
+/// Returns a service by name.
 pub fn find_service<'t>(table: &'t Table, name: &str) -> Result<&'t Service, Failure> {
     table.service(name).ok_or_else(|| {
         let known: Vec<&str> = table.services.iter().map(|s| s.name.as_str()).collect();
-        Failure::unknown(format!("`{name}`: no such service: the known ones are {}", known.join(", ")))
+        Failure::unknown(format!("`{name}`: unknown service: expected one of {}", known.join(", ")))
     })
 }
 
-/// Everything that a start would fail on.
+/// Checks everything that would make a start fail.
 pub fn before_start(table: &Table, service: &Service, units: &[Unit]) -> Result<(), Refusal> {
     let unit = units.iter().find(|u| u.name == service.unit).cloned().unwrap_or_default();
     installed(service, &unit)?;
     other_unit(service, units)?;
-    // A start that is under way holds the lock itself; one more is the same.
+    // A start in progress holds the lock itself, and a second start joins it.
     if unit.state() == State::Starting {
         return Ok(());
     }
@@ -86,7 +86,7 @@ pub fn before_start(table: &Table, service: &Service, units: &[Unit]) -> Result<
     lock(table, service)
 }
 
-/// The unit can be loaded.
+/// Checks that the unit can be loaded.
 pub fn installed(service: &Service, unit: &Unit) -> Result<(), Failure> {
     match unit.load.as_str() {
         "not-found" => Err(missing(service)),
@@ -99,13 +99,13 @@ pub fn installed(service: &Service, unit: &Unit) -> Result<(), Failure> {
     }
 }
 
-/// There is no such unit.
+/// The error for a missing unit.
 pub fn missing(service: &Service) -> Failure {
     let todo = "reinstall the package that ships it, or run `systemctl daemon-reload` as root";
-    Failure::configuration(format!("{}: `{}` is not on this machine: {todo}", service.name, service.unit))
+    Failure::configuration(format!("{}: `{}` is not installed: {todo}", service.name, service.unit))
 }
 
-/// The unit runs without which this one must not.
+/// Checks that the unit that this service depends on is active.
 pub fn other_unit(service: &Service, units: &[Unit]) -> Result<(), Failure> {
     let Some(other) = &service.only_while else { return Ok(()) };
     let unit = units.iter().find(|u| u.name == *other);
@@ -118,13 +118,14 @@ pub fn other_unit(service: &Service, units: &[Unit]) -> Result<(), Failure> {
         None => "unknown",
     };
     Err(Failure::refused(format!(
-        "{name}: `{other}` is {active}, and {name} runs only while it is active: an administrator starts it with \
-         `systemctl start {other}`",
+        "{name}: `{other}` is {active}, but must be active: an administrator must run `systemctl start \
+         {other}`",
         name = service.name
     )))
 }
 
-/// Nobody has started something outside of systemd that only they can stop: under the lock of this service, or any.
+/// Checks that no launch by hand holds the lock of this service, or any lock: systemd cannot stop such a
+/// launch.
 pub fn held_by_hand(table: &Table, service: Option<&Service>) -> Result<(), Refusal> {
     let lock_of = |s: &Service| s.launch.as_ref().and_then(|l| l.lock.clone());
     let mut paths: Vec<_> = match service {
@@ -143,11 +144,11 @@ pub fn held_by_hand(table: &Table, service: Option<&Service>) -> Result<(), Refu
     Ok(())
 }
 
-/// Nobody has the lock.
+/// Checks that the lock is free.
 pub fn lock(table: &Table, service: &Service) -> Result<(), Refusal> {
     let Some(path) = service.launch.as_ref().and_then(|l| l.lock.as_deref()) else { return Ok(()) };
     match lock::look(table, path) {
-        // Who may not look is told by run_stack.
+        // If this user may not read the lock, run_stack reports the holder.
         Ok(Seen::Free) | Err(_) => Ok(()),
         seen => Err(held(&service.name, &seen).into()),
     }
@@ -155,24 +156,27 @@ pub fn lock(table: &Table, service: &Service) -> Result<(), Refusal> {
 
 fn held(name: &str, seen: &Result<Seen, Failure>) -> Failure {
     let Ok(seen) = seen else { return Failure::refused(format!("{name}: the lock is held: try again")) };
-    let who = seen.describe().unwrap_or_else(|| "somebody a moment ago".to_owned());
+    let who = seen.describe().unwrap_or_else(|| "another process".to_owned());
     let todo = match seen {
         Seen::Left(_, pids) => lock::end_them(pids),
         Seen::Held(Some(holder)) if holder.cgroup.is_some() && holder.service == name => {
             "try again".to_owned()
         }
         Seen::Held(Some(holder)) if holder.cgroup.is_some() => {
-            format!("`rovi switch {name}` stops it first, `rovi stop {}` only stops it", holder.service)
+            format!(
+                "to stop it first, run `rovi switch {name}`; to only stop it, run `rovi stop {}`",
+                holder.service
+            )
         }
         Seen::Held(Some(holder)) => {
-            format!("it was started by hand: end it there with Ctrl-C, or with `kill -INT {}`", holder.pid)
+            format!("it was started by hand: press Ctrl-C in its terminal, or run `kill -INT {}`", holder.pid)
         }
         _ => "try again".to_owned(),
     };
     Failure::refused(format!("{name}: the lock is held by {who}: {todo}"))
 }
 
-/// What systemd or polkit answered to a request.
+/// Explains an error of systemd or polkit.
 pub fn of_call(table: &Table, service: &Service, method: &str, error: &str, text: &str) -> Failure {
     let name = &service.name;
     let verb = method.trim_end_matches("Unit").to_lowercase();
@@ -181,7 +185,7 @@ pub fn of_call(table: &Table, service: &Service, method: &str, error: &str, text
         "NoSuchUnit" | "LoadFailed" => missing(service),
         "UnitMasked" => masked(service),
         "TransactionIsDestructive" | "TransactionJobsConflicting" => Failure::refused(format!(
-            "{name}: somebody else's request is under way and would be thrown out: see `rovi status`, and try again"
+            "{name}: another request is in progress and would be canceled: see `rovi status`, and try again"
         )),
         _ => Failure::failed(format!(
             "{name}: {}: see `systemctl status {}`",
@@ -191,26 +195,26 @@ pub fn of_call(table: &Table, service: &Service, method: &str, error: &str, text
     }
 }
 
-/// How a job ended that was not done.
+/// Explains a job that did not succeed.
 pub fn job(service: &Service, unit: &Unit, result: &str, verb: &str) -> Failure {
     let name = &service.name;
     let see = format!("see `systemctl status {}`", service.unit);
     match result {
         "canceled" => Failure::refused(format!(
-            "{name}: the {verb} was cancelled: somebody else asked for something else: see `rovi status`, and try again"
+            "{name}: the {verb} was canceled by another request: see `rovi status`, and try again"
         )),
-        "timeout" => Failure::failed(format!("{name}: the {verb} took too long, and systemd gave up: {see}")),
-        "dependency" => Failure::failed(format!("{name}: something that it needs did not start: {see}")),
+        "timeout" => Failure::failed(format!("{name}: the {verb} timed out: {see}")),
+        "dependency" => Failure::failed(format!("{name}: a unit that it depends on did not start: {see}")),
         "skipped" => Failure::failed(format!("{name}: a condition of its unit is not met: {see}")),
         "failed" => describe_failure(service, unit, ""),
         other => Failure::failed(format!("{name}: the {verb} ended with `{other}`: {see}")),
     }
 }
 
-/// A unit that has failed. A status that run_stack ended with is passed on, because it means the same here.
+/// Explains a failed unit. An exit status of run_stack is passed on, because it has the same meaning here.
 pub fn describe_failure(service: &Service, unit: &Unit, but: &str) -> Failure {
     let reason = snapshot::reason(unit);
-    // run_stack's own line begins with the name where it is about the service.
+    // run_stack's message may begin with the name of the service.
     let reason = reason.strip_prefix(&format!("{}: ", service.name)).unwrap_or(&reason).to_owned();
     let but = if but.is_empty() { String::new() } else { format!("{but} ") };
     let told = unit.text.as_deref() == Some(&*snapshot::reason(unit));
@@ -224,46 +228,48 @@ pub fn describe_failure(service: &Service, unit: &Unit, but: &str) -> Failure {
     }
 }
 
-/// Whoever waited does so no longer.
+/// The error after an interrupt.
 pub fn interrupted(service: &Service, shown: &str) -> Failure {
     let name = &service.name;
-    let back = if shown.starts_with("stop") { "" } else { ", `rovi stop` takes it back" };
+    let back = if shown.starts_with("stop") { "" } else { "; to cancel it, run `rovi stop`" };
     Failure {
         status: INTERRUPTED,
         message: format!(
-            "{shown}: interrupted: systemd goes on with it: `rovi status {name}` shows what becomes of it{back}"
+            "{shown}: interrupted: systemd still completes the request: see `rovi status {name}`{back}"
         ),
     }
 }
 
 fn masked(service: &Service) -> Failure {
     Failure::configuration(format!(
-        "{}: `{}` is masked: an administrator has forbidden it, and allows it with `systemctl unmask {1}`",
+        "{}: `{}` is masked: an administrator must run `systemctl unmask {1}`",
         service.name, service.unit
     ))
 }
 
 fn not_permitted(table: &Table, service: &Service, verb: &str) -> Failure {
     let name = &service.name;
-    let administrator = format!("an administrator runs `systemctl {verb} {}`", service.unit);
+    let administrator = format!("an administrator must run `systemctl {verb} {}`", service.unit);
     let no = |why: &str, todo: &str| {
         Failure::not_permitted(format!("{name}: you may not {verb} it: {why}: {todo}"))
     };
     let Some(group) = table.operators.as_deref().filter(|_| service.permits.iter().any(|v| v == verb)) else {
-        return no("that is an administrator's to do", &administrator);
+        return no("only administrators may do that", &administrator);
     };
     let user = standing::user();
     match standing::look_up(group) {
         Standing::Stranger => no(
             &format!("{user} is not in the group {group}"),
-            &format!("an administrator runs `usermod --append --groups {group} {user}`, then log in again"),
+            &format!(
+                "an administrator must run `usermod --append --groups {group} {user}`, then log in again"
+            ),
         ),
         Standing::LogInAgain => no(
-            &format!("{user} has become a member of {group} since this login"),
+            &format!("{user} was added to {group} after this login"),
             "log out and log in again; `id` shows the groups of this login",
         ),
         Standing::NoGroup => no(
-            &format!("there is no group {group}"),
+            &format!("the group {group} does not exist"),
             "reinstall the package, or run `systemd-sysusers` as root",
         ),
         Standing::Member => no(

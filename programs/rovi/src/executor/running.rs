@@ -1,4 +1,4 @@
-//! The environment that a service really runs with, as far as others expect something of it.
+//! The environment of running services, as far as other services expect something of it.
 
 use std::fs;
 
@@ -15,11 +15,12 @@ pub enum Variable {
     Is(String),
     /// It is not set.
     Unset,
-    /// Nobody tells this user.
+    /// This user cannot read it.
     Unknown,
 }
 
-/// What a running unit has: from its status line, else from its main process, for who may look there.
+/// Returns a variable of a running unit: from its status text, or from its main process if this user may read
+/// that.
 pub fn variable(unit: &Unit, name: &str) -> Variable {
     let known = |value: Option<String>| value.map_or(Variable::Unset, Variable::Is);
     if let Some(told) = unit.text.as_deref().and_then(|line| effective::read(line, name)) {
@@ -32,7 +33,7 @@ pub fn variable(unit: &Unit, name: &str) -> Variable {
     known(value.map(|v| String::from_utf8_lossy(v).into_owned()))
 }
 
-/// One line for each variable that a running service has otherwise than `service` expects.
+/// Returns a warning for each variable of a running service that differs from what `service` expects.
 pub fn warnings(table: &Table, service: &Service, units: &[Unit]) -> Vec<String> {
     let mut lines = Vec::new();
     for expects in &service.expects {

@@ -1,4 +1,4 @@
-//! The state of a product's services at one moment: takes the table and a connection, makes a [`Status`].
+//! Reads the current state of a product's services.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -14,13 +14,13 @@ use crate::executor::systemd::Systemd;
 use crate::executor::unit::Unit;
 use crate::executor::{log, presence, running, standing};
 
-/// As many lines of a failed run are shown.
+/// Number of log lines for a failed run.
 pub const LINES: usize = 10;
 
-/// What `run_stack` says once it has started something: then its line is no reason for a failure.
+/// Part of run_stack's status text after the launch: such a text does not explain a failure.
 const RUNS: &str = " runs as process ";
 
-/// Everything about all services, or about the one of that name.
+/// Returns the state of all services, or of one.
 pub fn take(table: &Table, systemd: &mut Systemd, only: Option<&str>) -> Result<Status, Unanswered> {
     let units = units(table, systemd)?;
     let pending = fs::read_to_string(pending(table)).unwrap_or_default();
@@ -42,18 +42,18 @@ pub fn take(table: &Table, systemd: &mut Systemd, only: Option<&str>) -> Result<
     })
 }
 
-/// Every unit of the table, in its order.
+/// Returns all units of the table, in its order.
 pub fn units(table: &Table, systemd: &mut Systemd) -> Result<Vec<Unit>, Unanswered> {
     let names: Vec<&str> = table.services.iter().map(|s| s.unit.as_str()).collect();
     Unit::read(systemd, &names)
 }
 
-/// Where an upgrade notes what is still to be restarted.
+/// Returns the file in which an upgrade records units that need a restart.
 pub fn pending(table: &Table) -> PathBuf {
     Path::new("/run").join(&table.product).join("restart-pending")
 }
 
-/// What a lock shows to who may look.
+/// Returns the state of a lock, if this user may read it.
 pub fn lock(table: &Table, path: &Path) -> Lock {
     let made = |held, holder: Option<holder::Holder>, left| Lock {
         path: path.display().to_string(),
@@ -74,19 +74,19 @@ pub fn lock(table: &Table, path: &Path) -> Lock {
     }
 }
 
-/// Why a unit is in the state `failed`.
+/// Returns why a unit is in the state `failed`.
 pub fn reason(unit: &Unit) -> String {
     if let Some(text) = unit.text.as_deref().filter(|text| !text.contains(RUNS)) {
         return text.to_owned();
     }
     match unit.result.as_str() {
-        "exit-code" => format!("it ended with status {}", unit.status),
+        "exit-code" => format!("it exited with status {}", unit.status),
         "signal" => format!("it was killed by signal {}", unit.status),
         "core-dump" => format!("it crashed with signal {}", unit.status),
         "timeout" => "it took too long to start or to stop, and was killed".to_owned(),
-        "watchdog" => "it did not report for longer than its watchdog allows, and was killed".to_owned(),
+        "watchdog" => "it missed its watchdog deadline and was killed".to_owned(),
         "oom-kill" => "the kernel killed it because memory ran out".to_owned(),
-        "resources" => "systemd could not give it what it needs".to_owned(),
+        "resources" => "systemd could not provide the resources it needs".to_owned(),
         "protocol" => "it ended before it was ready".to_owned(),
         "start-limit-hit" => "it was started too often".to_owned(),
         "success" | "" => "it failed".to_owned(),
@@ -133,7 +133,7 @@ fn failure(unit: &Unit) -> report::Failure {
     report::Failure { result, status, reason: reason(unit), log, log_hidden }
 }
 
-/// What the session file says, for who may read it.
+/// Returns the content of the session file, if this user may read it.
 fn session(service: &Service, unit: &Unit) -> Option<String> {
     let session = service.launch.as_ref()?.session.as_ref()?;
     let home = standing::home(std::fs::metadata(format!("/proc/{}", unit.pid?)).ok()?.uid())?;

@@ -1,52 +1,52 @@
-//! What this user is to the group that may operate services: the reason behind a refusal of polkit's, which gives none.
+//! The user's membership in a group, which explains a refusal by polkit.
 
 use std::fs;
 
 use rustix::process::{getegid, geteuid, getgroups};
 
-/// A user and the group.
+/// Membership of a user in a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// The group is not there.
+    /// The group does not exist.
     NoGroup,
-    /// This process has it.
+    /// This process has the group.
     Member,
-    /// The user has been added since the login.
+    /// The user was added after the login.
     LogInAgain,
-    /// Neither.
+    /// The user is not a member.
     Stranger,
 }
 
-/// This user's name, or number.
+/// Returns the name of this user, or the ID.
 pub fn user() -> String {
     let uid = geteuid().as_raw();
     entry("/etc/passwd", |fields| (number(fields.get(2)) == Some(uid)).then(|| fields[0].to_owned()))
         .unwrap_or_else(|| uid.to_string())
 }
 
-/// The home directory of a user.
+/// Returns the home directory of a user.
 pub fn home(uid: u32) -> Option<String> {
     entry("/etc/passwd", |fields| {
         (number(fields.get(2)) == Some(uid)).then(|| fields.get(5).map(|home| (*home).to_owned()))?
     })
 }
 
-/// The number of a user.
+/// Returns the ID of a user.
 pub fn uid(user: &str) -> Option<u32> {
     entry("/etc/passwd", |fields| (fields[0] == user).then(|| number(fields.get(2)))?)
 }
 
-/// The number of a group.
+/// Returns the ID of a group.
 pub fn gid(group: &str) -> Option<u32> {
     entry("/etc/group", |fields| (fields[0] == group).then(|| number(fields.get(2)))?)
 }
 
-/// Whether nothing is refused to this process.
+/// Returns whether this process runs as root.
 pub fn is_root() -> bool {
     geteuid().is_root()
 }
 
-/// What this process's user is to the group. Only files are read: this program is static and asks no directory service.
+/// Returns this user's membership. It reads only files: a static program cannot use NSS.
 pub fn look_up(group: &str) -> Standing {
     let user = user();
     let found = entry("/etc/group", |fields| {
@@ -67,7 +67,7 @@ fn number(field: Option<&&str>) -> Option<u32> {
     field?.parse().ok()
 }
 
-/// What is found in the first entry that has it.
+/// Returns the first result of `find` in a file.
 fn entry<T>(file: &str, find: impl Fn(&[&str]) -> Option<T>) -> Option<T> {
     let text = fs::read_to_string(file).ok()?;
     text.lines().find_map(|line| find(&line.split(':').collect::<Vec<_>>()))

@@ -1,7 +1,6 @@
-//! The connection to systemd's manager on the system bus: calls, several at once, and events, together with whatever
-//! else the caller waits for.
+//! The connection to systemd on the system bus: calls, and signals together with other descriptors.
 //!
-//! Everything happens on the caller's thread, in the order of the messages; nothing is ever asked again and again.
+//! Everything runs on the caller's thread in the order of the messages, without polling.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -20,40 +19,40 @@ use crate::executor::message::{
     BUS, Call, Changed, Event, MANAGER, NAME, PATH, PROPERTIES, Unanswered, answer, event, lost, lower,
 };
 
-/// Where the system's bus is unless somebody says otherwise.
+/// Default path of the system bus.
 const SOCKET: &str = "/run/dbus/system_bus_socket";
 
-/// Longer than polkit and a busy manager take together; what is not answered by then hangs.
+/// Time limit for a call, longer than polkit and a busy systemd need.
 const PATIENCE: Duration = Duration::from_secs(25);
 
-/// A connection. Dropping it ends every subscription.
+/// A connection. Dropping it ends all subscriptions.
 #[derive(Debug)]
 pub struct Systemd {
     connection: Connection,
     inbox: MessageStream,
     events: VecDeque<Event>,
-    /// What was last told of each object, as a hash: whoever looks at a unit that is not loaded makes systemd load it,
-    /// and tell everybody what they know.
+    /// Hashes of the last properties of each object: reading an unloaded unit makes systemd load it and send
+    /// unchanged properties to all subscribers.
     told: BTreeMap<String, u64>,
 }
 
-/// Something else to wait for: there is something to be read, or the other side is gone.
+/// Another descriptor to wait for: readable or closed.
 #[derive(Debug)]
 pub struct Source(Async<OwnedFd>);
 
-/// Why a wait is over.
+/// Why a wait ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Woken {
-    /// systemd has told something.
+    /// systemd sent a signal.
     Event(Event),
-    /// One of the other sources has something; they say which.
+    /// One of the other descriptors is ready.
     Other,
-    /// The time is up.
+    /// The deadline has passed.
     Late,
 }
 
 impl Source {
-    /// The descriptor's own flags stay as they are. It must be one that can be waited for, which a file is not.
+    /// Keeps the flags of the descriptor. It must support polling, which a regular file does not.
     pub fn new(fd: OwnedFd) -> io::Result<Source> {
         Async::new_nonblocking(fd).map(Source)
     }
@@ -66,12 +65,12 @@ impl AsFd for Source {
 }
 
 impl Systemd {
-    /// Connects to the system's bus.
+    /// Connects to the system bus.
     pub fn connect() -> Result<Systemd, Failure> {
         let elsewhere = std::env::var_os("DBUS_SYSTEM_BUS_ADDRESS").is_some();
         if !elsewhere && !Path::new("/run/systemd/system").is_dir() {
             let todo = "run this on the machine itself, not in a container or chroot";
-            return Err(Failure::failed(format!("systemd: it does not run here: {todo}")));
+            return Err(Failure::failed(format!("systemd: not running: {todo}")));
         }
         let connected = async { builder()?.internal_executor(false).build().await };
         let late = async {
@@ -94,7 +93,7 @@ impl Systemd {
         self.calls(vec![call]).pop().unwrap_or_else(|| Err(lost()))
     }
 
-    /// Makes several calls at once, and gives the answers in their order.
+    /// Makes several calls at once and returns the answers in order.
     pub fn calls(&mut self, calls: Vec<Call>) -> Vec<Result<Message, Unanswered>> {
         let mut answers: Vec<Option<Result<Message, Unanswered>>> = calls.iter().map(|_| None).collect();
         let mut events = Vec::new();
@@ -129,7 +128,7 @@ impl Systemd {
         answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(missing.clone()))).collect()
     }
 
-    /// Asks to be told when one of these units changes, by their object paths, or systemd is reloaded or replaced.
+    /// Subscribes to changes of these units, by object path, and to reloads of systemd.
     pub fn follow_units(&mut self, paths: &[String]) -> Result<(), Unanswered> {
         let mut rules: Vec<String> = paths
             .iter()
@@ -148,7 +147,7 @@ impl Systemd {
         self.follow(&rules)
     }
 
-    /// Asks to be told about the ends of jobs.
+    /// Subscribes to the ends of jobs.
     pub fn follow_jobs(&mut self) -> Result<(), Unanswered> {
         self.follow(&[format!(
             "type='signal',sender='{NAME}',path='{PATH}',interface='{MANAGER}',member='JobRemoved'"
@@ -164,7 +163,7 @@ impl Systemd {
         self.subscribe()
     }
 
-    /// systemd tells nobody anything unless somebody has subscribed; to be said again to a new one.
+    /// systemd sends signals only after a `Subscribe` call, which a new systemd needs again.
     pub fn subscribe(&mut self) -> Result<(), Unanswered> {
         match self.call(Call::new(PATH, MANAGER, "Subscribe", &())?) {
             Err(Unanswered::Refused(name, _)) if name == "org.freedesktop.systemd1.AlreadySubscribed" => {
@@ -174,7 +173,7 @@ impl Systemd {
         }
     }
 
-    /// Waits for the next event, for one of the other sources, or until the deadline.
+    /// Waits for the next signal, another descriptor, or the deadline.
     pub fn wait(&mut self, others: &[&Source], deadline: Option<Instant>) -> Result<Woken, Unanswered> {
         loop {
             if let Some(event) = self.events.pop_front() {
@@ -184,7 +183,7 @@ impl Systemd {
             let message = async { Ok(Next::Message(inbox.next().await)) };
             let source = async {
                 let mut ready = others.iter().map(|source| Box::pin(source.0.readable())).collect::<Vec<_>>();
-                // The reason does not matter: whoever waits for it looks.
+                // The reason does not matter: the caller checks the descriptor.
                 std::future::poll_fn(|context| {
                     let any = ready.iter_mut().any(|ready| ready.poll(context).is_ready());
                     if any { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
@@ -199,7 +198,7 @@ impl Systemd {
                 }
                 Ok(Next::Late)
             };
-            // In this order: what is here already comes before a deadline that has passed.
+            // In this order: available messages come before an expired deadline.
             match block_on(message.or(source).or(drive(connection)).or(late))? {
                 Next::Message(Some(Ok(message))) => self.hear(&message),
                 Next::Message(_) => return Err(lost()),
@@ -209,8 +208,8 @@ impl Systemd {
         }
     }
 
-    /// Forgets what has been told so far: whoever looks at everything afresh knows it. Whether systemd was reloaded or
-    /// replaced.
+    /// Forgets the last properties, because the caller reads everything again. Returns whether systemd was
+    /// reloaded or replaced.
     pub fn forget(&mut self) -> Result<bool, Unanswered> {
         let mut renewed = false;
         while let Woken::Event(event) = self.wait(&[], Some(Instant::now()))? {
@@ -219,13 +218,13 @@ impl Systemd {
         Ok(renewed)
     }
 
-    /// Keeps what a message tells, unless it tells nothing new.
+    /// Stores a message unless it contains nothing new.
     fn hear(&mut self, message: &Message) {
         let Some(event) = event(message) else { return };
         if let Event::Unit { path, .. } = &event {
             let mut hasher = DefaultHasher::new();
             message.body().data().bytes().hash(&mut hasher);
-            // A unit has several interfaces, and each one is told of by itself.
+            // A unit has several interfaces, each with its own signals.
             let interface =
                 message.body().deserialize::<Changed<'_>>().map(|(interface, ..)| interface.to_owned());
             let object = format!("{path} {}", interface.unwrap_or_default());
@@ -237,8 +236,8 @@ impl Systemd {
     }
 }
 
-/// Nothing is spawned for a connection: who waits drives it. zbus would open the socket in a thread of its own, which
-/// then stays and wakes up twice a second.
+/// No executor thread: the waiting caller drives the connection. zbus's own thread would wake up twice a
+/// second.
 fn builder() -> zbus::Result<connection::Builder<'static>> {
     let address = std::env::var("DBUS_SYSTEM_BUS_ADDRESS").unwrap_or_else(|_| format!("unix:path={SOCKET}"));
     let path = address.strip_prefix("unix:path=").filter(|path| !path.contains([',', ';', '%']));
@@ -248,14 +247,13 @@ fn builder() -> zbus::Result<connection::Builder<'static>> {
     }
 }
 
-/// What a wait ended with.
 enum Next {
     Message(Option<zbus::Result<Message>>),
     Other,
     Late,
 }
 
-/// Moves messages between socket and inbox for as long as somebody waits.
+/// Moves messages between socket and inbox while a caller waits.
 async fn drive<T>(connection: &Connection) -> Result<T, Unanswered> {
     loop {
         connection.executor().tick().await;

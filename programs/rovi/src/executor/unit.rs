@@ -1,5 +1,5 @@
-//! One unit at one moment, as systemd has it. Takes names, makes [`Unit`]s; one call for all of them, and then one
-//! bundle of calls for what only those have that are not merely stopped.
+//! Reads the state of units from systemd: one call for all units, then more calls at once for those that are
+//! not simply stopped.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,13 @@ use crate::executor::systemd::Systemd;
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
 const SERVICE: &str = "org.freedesktop.systemd1.Service";
 
-/// systemd's way to say that it has no number.
+/// systemd's value for an unknown number.
 const NONE: u64 = u64::MAX;
 
-/// What systemd says of a unit.
+/// The state of a unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unit {
-    /// Its name.
+    /// Unit name.
     pub name: String,
     /// `LoadState`
     pub load: String,
@@ -27,32 +27,32 @@ pub struct Unit {
     pub active: String,
     /// `SubState`
     pub sub: String,
-    /// Kind of the job that is queued or runs.
+    /// Type of the queued or running job.
     pub job: Option<String>,
-    /// Microseconds since 1970 of the latest change of the state.
+    /// Time of the last state change in microseconds since 1970.
     pub since: Option<u64>,
     /// `MainPID`
     pub pid: Option<i32>,
-    /// Bytes, where systemd counts them.
+    /// Memory in bytes, if systemd counts it.
     pub memory: Option<u64>,
-    /// Path below the root of the control groups.
+    /// Path of the control group.
     pub cgroup: String,
-    /// `Result` of the latest run.
+    /// `Result` of the last run.
     pub result: String,
-    /// `ExecMainStatus` of the latest run: an exit status or the number of a signal.
+    /// `ExecMainStatus` of the last run: an exit status or a signal number.
     pub status: i32,
-    /// What the service says of itself.
+    /// Status text of the service.
     pub text: Option<String>,
-    /// Names this run of the unit in the journal.
+    /// Invocation ID of this run.
     pub invocation: Option<String>,
 }
 
-/// A row of `ListUnitsByNames`: name, description, load, active and sub state, followed unit, path, job number, job type,
-/// job path.
+/// A row of `ListUnitsByNames`: name, description, load, active and sub state, followed unit, path, job id,
+/// job type, job path.
 type Row = (String, String, String, String, String, String, OwnedObjectPath, u32, String, OwnedObjectPath);
 
 impl Unit {
-    /// These units, in this order. systemd gives all states in one answer, so they belong together.
+    /// Reads these units, in this order. One answer contains all states, so they are consistent.
     pub fn read(systemd: &mut Systemd, names: &[&str]) -> Result<Vec<Unit>, Unanswered> {
         let answer = systemd.call(Call::new(PATH, MANAGER, "ListUnitsByNames", &(names,))?)?;
         let rows: Vec<Row> = answer.body().deserialize().map_err(|e| unexpected(&e))?;
@@ -87,7 +87,7 @@ impl Unit {
                     let value = answer.body().deserialize::<OwnedValue>().map_err(|e| unexpected(&e))?;
                     units[at].set(property, value);
                 }
-                // It is no service, or it was unloaded meanwhile.
+                // Not a service, or unloaded meanwhile.
                 Err(Unanswered::Refused(..)) => {}
                 Err(lost) => return Err(lost),
             }
@@ -95,16 +95,16 @@ impl Unit {
         Ok(units)
     }
 
-    /// Its state in the words of the status model.
+    /// Returns the state in the words of the status model.
     pub fn state(&self) -> State {
         match State::parse(&self.load, &self.active) {
-            // systemd has accepted to stop it, and is only waiting for its turn, or for what has to stop before.
+            // systemd has queued a stop, which waits for its turn or for other units.
             State::Running if self.job.as_deref() == Some("stop") => State::Stopping,
             state => state,
         }
     }
 
-    /// As it was told to be, where it was.
+    /// Applies the changed properties.
     pub fn as_told(mut self, told: &Told) -> Unit {
         self.result = told.result.clone().unwrap_or(self.result);
         self.status = told.status.unwrap_or(self.status);
@@ -113,10 +113,10 @@ impl Unit {
         self
     }
 
-    /// What is to be asked about it: little where nothing runs and nothing went wrong.
+    /// Returns the properties to read: only a few for a unit that is stopped without failure.
     fn wanted(&self) -> &'static [(&'static str, &'static str)] {
         match self.state() {
-            // systemd unloads what is stopped, and forgets since when it is.
+            // systemd unloads stopped units and forgets the time of the stop.
             State::Missing | State::Stopped => &[],
             State::Failed => &[
                 (UNIT, "StateChangeTimestamp"),
@@ -156,7 +156,7 @@ impl Unit {
     }
 }
 
-/// As the journal writes it; there is none before the first run.
+/// Formats an invocation ID; empty before the first run.
 fn hex(bytes: &[u8]) -> Option<String> {
     (bytes.len() == 16).then(|| bytes.iter().map(|b| format!("{b:02x}")).collect())
 }

@@ -1,5 +1,4 @@
-//! Changes as they come: systemd's own events, and those of the files that say what runs outside of it. Between them
-//! nothing happens, and no time passes in here.
+//! Follows changes: events of systemd, and of the files that show launches outside systemd. It does not poll.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -15,7 +14,7 @@ use crate::executor::message::{Event, Unanswered};
 use crate::executor::snapshot;
 use crate::executor::systemd::{Source, Systemd, Woken};
 
-/// A watch over the services of a table.
+/// Follows the services of a table.
 #[derive(Debug)]
 pub struct Watch<'t> {
     table: &'t Table,
@@ -23,11 +22,11 @@ pub struct Watch<'t> {
     files: Option<Source>,
     only: Option<String>,
     last: Option<Status>,
-    /// systemd was reloaded or exchanged since the last look.
+    /// systemd was reloaded or replaced since the last call.
     renewed: bool,
 }
 
-/// What the bus answers for a systemd that is not there, or goes before it has answered.
+/// Errors of the bus while systemd is being replaced.
 const AWAY: [&str; 3] = [
     "org.freedesktop.DBus.Error.NoReply",
     "org.freedesktop.DBus.Error.ServiceUnknown",
@@ -35,10 +34,10 @@ const AWAY: [&str; 3] = [
 ];
 
 impl<'t> Watch<'t> {
-    /// Begins to watch everything, or the service of that name.
+    /// Starts to follow all services, or one.
     pub fn new(table: &'t Table, only: Option<&str>) -> Result<Self, Failure> {
         let mut systemd = Systemd::connect()?;
-        // All of them: what a service warns of depends on others.
+        // All units, because the warnings of a service depend on others.
         let paths: Vec<String> = table.services.iter().map(|s| unit_path(&s.unit)).collect();
         systemd.follow_units(&paths)?;
         let files = files(table).map_err(|e| {
@@ -48,7 +47,7 @@ impl<'t> Watch<'t> {
         Ok(Watch { table, systemd, files, only: only.map(str::to_owned), last: None, renewed: false })
     }
 
-    /// The state now, and after that the next one that differs; `None` when one of `ends` has something.
+    /// Returns the current state, and then the next different one; `None` if one of `ends` is ready.
     pub fn next(&mut self, ends: &[&Source]) -> Result<Option<&Status>, Failure> {
         let mut wait = self.last.is_some();
         loop {
@@ -58,7 +57,7 @@ impl<'t> Watch<'t> {
             wait = true;
             self.drain();
             let now = match self.look() {
-                // It is being exchanged, and tells when it is back.
+                // systemd is being replaced and will send a signal when it is back.
                 Err(Unanswered::Refused(name, _)) if AWAY.contains(&name.as_str()) => continue,
                 other => other?,
             };
@@ -75,7 +74,7 @@ impl<'t> Watch<'t> {
         snapshot::take(self.table, &mut self.systemd, self.only.as_deref())
     }
 
-    /// Waits; false when it is over.
+    /// Waits; returns false at the end.
     fn changed(&mut self, ends: &[&Source]) -> Result<bool, Failure> {
         let mut others = ends.to_vec();
         others.extend(&self.files);
@@ -91,7 +90,7 @@ impl<'t> Watch<'t> {
         }
     }
 
-    /// Whether the files had anything to say.
+    /// Returns whether the files have changed.
     fn drain(&self) -> bool {
         let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
         let Some(files) = &self.files else { return false };
@@ -104,7 +103,7 @@ impl<'t> Watch<'t> {
     }
 }
 
-/// Whether anybody would want to know. Memory is always another one.
+/// Returns whether a difference matters; the memory always differs.
 fn differ(last: &Status, now: &Status) -> bool {
     let without_memory = |status: &Status| {
         let mut status = status.clone();
@@ -114,7 +113,7 @@ fn differ(last: &Status, now: &Status) -> bool {
     without_memory(last) != without_memory(now)
 }
 
-/// The folders of locks and of what an upgrade notes; none where there is none.
+/// Watches the directories of locks and of the restart records, if they exist.
 fn files(table: &Table) -> io::Result<Option<Source>> {
     let locks = table.launchable().filter_map(|(_, launch)| launch.lock.clone());
     let pending = snapshot::pending(table);

@@ -70,7 +70,7 @@ fn help_fits_a_terminal_and_shows_examples() {
     }
     let (status, help, _) = say(&program, &["--help"]);
     assert!(
-        status == 0 && help.contains("\nExamples:\n  rovi ") && help.contains("\nExit status: 0 done"),
+        status == 0 && help.contains("\nExamples:\n  rovi ") && help.contains("\nExit status: 0 success"),
         "{help}"
     );
     assert!(help.lines().all(|l| l.chars().count() <= 80), "{help}");
@@ -80,19 +80,19 @@ fn help_fits_a_terminal_and_shows_examples() {
 fn what_is_wrong_with_a_command_line_is_one_line_and_status_2() {
     let program = program("rovi-usage");
     for (args, why) in [
-        (&[][..], "no verb: see `rovi --help`"),
-        (&["fly"], "`fly`: no such verb: the known ones are list, status, "),
-        (&["--fly"], "`--fly`: no such verb"),
-        (&["start"], "no service is named: see `rovi start --help`, and `rovi list`"),
-        (&["start", "one", "two"], "`two`: one word too many: see `rovi start --help`"),
-        (&["list", "one"], "`one`: one word too many"),
-        (&["start", "--fast", "one"], "`--fast`: no such option"),
+        (&[][..], "verb is missing: see `rovi --help`"),
+        (&["fly"], "`fly`: unknown verb: expected one of list, status, "),
+        (&["--fly"], "`--fly`: unknown verb"),
+        (&["start"], "service name is missing: see `rovi start --help`, and `rovi list`"),
+        (&["start", "one", "two"], "`two`: unexpected argument: see `rovi start --help`"),
+        (&["list", "one"], "`one`: unexpected argument"),
+        (&["start", "--fast", "one"], "`--fast`: unknown option"),
         (&["start", "--json=1", "one"], "`--json`: takes no value"),
-        (&["status", "-x"], "`-x`: no such option"),
-        (&["logs", "--lines"], "`--lines`: no N"),
-        (&["logs", "-n", "-1"], "`--lines -1`: no number of lines"),
-        (&["completions"], "no shell: one of bash, zsh, fish"),
-        (&["completions", "tcsh"], "`tcsh`: no such shell: the known ones are bash, zsh, fish"),
+        (&["status", "-x"], "`-x`: unknown option"),
+        (&["logs", "--lines"], "`--lines`: N is missing"),
+        (&["logs", "-n", "-1"], "`--lines -1`: invalid number"),
+        (&["completions"], "shell is missing: expected one of bash, zsh, fish"),
+        (&["completions", "tcsh"], "`tcsh`: unknown shell: expected one of bash, zsh, fish"),
     ] {
         let (status, out, err) = say(&program, args);
         assert_eq!((status, &*out, err.lines().count()), (2, "", 1), "{args:?}: {err}");
@@ -103,7 +103,7 @@ fn what_is_wrong_with_a_command_line_is_one_line_and_status_2() {
     let huge = "x".repeat(100_000);
     for name in ["../one", "", "one\ntwo", &huge] {
         let (status, _, err) = say(&program, &["start", name]);
-        assert_eq!((status, err.trim_end().ends_with("the known ones are one, two")), (4, true), "{err}");
+        assert_eq!((status, err.trim_end().ends_with("expected one of one, two")), (4, true), "{err}");
     }
 }
 

@@ -21,7 +21,7 @@ fn r17_a_guard_is_asked_before_a_stop_and_its_output_is_the_reason() -> Result<(
             let refused = outcome(op, &format!("rovi {line}"));
             assert_eq!(refused.exit, 75, "{refused:?}");
             assert!(
-                refused.message.contains(&format!("the guard says no: it moves ({asked})")),
+                refused.message.contains(&format!("the guard refuses: it moves ({asked})")),
                 "{refused:?}"
             );
             assert!(refused.message.contains("`systemctl stop rovi-nav.service`"), "{refused:?}");
@@ -34,7 +34,7 @@ fn r17_a_guard_is_asked_before_a_stop_and_its_output_is_the_reason() -> Result<(
 
         // A guard that hangs counts as a refusal and is killed with its children.
         robot.put("/opt/guard", 0o755, "#!/bin/sh\nsleep 987\n");
-        let late = op.run("rovi stop nav").exits(75).says("has not answered within 0.3 s");
+        let late = op.run("rovi stop nav").exits(75).says("did not answer within 0.3 s");
         assert!(late.took < SOON, "{late}");
         robot.run("! pgrep -f '^sleep 987'").ok();
         robot.run("rm /opt/guard").ok();

@@ -37,7 +37,7 @@ fn what_waits_to_be_stopped_runs_no_more() -> Result<()> {
         op.run("rovi start camera")
             .exits(75)
             .says("`rovi-gateway.service` is stopping, and camera runs only");
-        robot.run("rovi start gateway").exits(75).says("gateway: somebody else's request is under way");
+        robot.run("rovi start gateway").exits(75).says("gateway: another request is in progress");
 
         robot.run("systemctl kill --signal=KILL rovi-nav").ok();
         robot.wait_for("the gateway's end", SOON, || service(op, "gateway").state == State::Stopped);
@@ -76,7 +76,7 @@ fn who_has_the_lock_is_named_and_left_alone() -> Result<()> {
         robot.run(&format!("kill -KILL {}", holder.pid)).ok();
         let refused = outcome(op, "rovi start nav");
         assert!(refused.exit == 75 && refused.message.contains("has left processes running"), "{refused:?}");
-        op.run("rovi status").ok().says("lock: camera was killed, and has left processes running: ");
+        op.run("rovi status").ok().says("lock: camera was killed and left processes running: ");
         let left: Vec<String> = status(op).locks.remove(0).left.iter().map(i32::to_string).collect();
         assert!(refused.message.ends_with(&format!("`kill -INT {}`", left.join(" "))), "{refused:?}");
         robot.run(&format!("kill -INT {}", left.join(" "))).ok();
@@ -90,7 +90,7 @@ fn who_may_not_is_told_why_and_what_to_do() -> Result<()> {
     on_every_suite(|robot| {
         robot.add_user("other", &[]);
         let op = &mut robot.login_session("op");
-        op.run("rovi restart gateway").exits(3).says("an administrator's to do");
+        op.run("rovi restart gateway").exits(3).says("only administrators may do that");
         op.run("rovi stop gateway").exits(3).says("`systemctl stop rovi-gateway.service`");
         let other = &mut robot.login_session("other");
         other
@@ -103,7 +103,7 @@ fn who_may_not_is_told_why_and_what_to_do() -> Result<()> {
         let again = other.run("rovi start nav");
         match robot.suite() {
             testbed::Suite::Bookworm => drop(again.ok()),
-            _ => drop(again.exits(3).says("since this login").says("log in again")),
+            _ => drop(again.exits(3).says("after this login").says("log in again")),
         }
         robot.login_session("other").run("rovi start nav").ok();
         // An administrator's own rule takes precedence.
@@ -126,7 +126,7 @@ fn names_units_and_command_lines_that_are_wrong() -> Result<()> {
         for verb in ["start", "stop", "restart", "switch", "status", "logs"] {
             op.run(&format!("rovi {verb} ../nav"))
                 .exits(4)
-                .says("the known ones are gateway, teleop, mapping, localization, nav, camera");
+                .says("expected one of gateway, teleop, mapping, localization, nav, camera");
         }
         op.run("rovi switch gateway").exits(2).says("`rovi start gateway`");
         robot.run("systemctl mask --runtime rovi-nav").ok();
@@ -136,7 +136,7 @@ fn names_units_and_command_lines_that_are_wrong() -> Result<()> {
         robot.run("mv /usr/lib/systemd/system/rovi-nav.service /root && systemctl daemon-reload").ok();
         start(robot, op, "camera");
         for verb in ["start", "stop", "switch"] {
-            op.run(&format!("rovi {verb} nav")).exits(78).says("`rovi-nav.service` is not on this machine");
+            op.run(&format!("rovi {verb} nav")).exits(78).says("`rovi-nav.service` is not installed");
         }
         // Nothing is stopped for a stack that cannot start.
         assert_eq!(state(robot, "rovi-camera"), "active");
@@ -177,9 +177,9 @@ fn a_launch_that_fails_says_its_own_reason_and_a_switch_to_it_leaves_things_stop
             "{failed:?}"
         );
         assert!(failed.message.contains("install ROS 2 jazzy"), "{failed:?}");
-        assert!(failed.message.ends_with("; camera was stopped and stays so"), "{failed:?}");
+        assert!(failed.message.ends_with("; camera was stopped and stays stopped"), "{failed:?}");
         assert!(
-            failed.notes.iter().any(|n| n.contains("you may not read what system services log")),
+            failed.notes.iter().any(|n| n.contains("you may not read the log of system services")),
             "{failed:?}"
         );
         assert_eq!(state(robot, "rovi-camera"), "inactive");
@@ -193,14 +193,14 @@ fn a_launch_that_fails_says_its_own_reason_and_a_switch_to_it_leaves_things_stop
         drop_in(robot, "[Service]\nExecStart=\nExecStart=sleep 1000\nTimeoutStartSec=100ms\n");
         op.run("rovi start nav").exits(1).says("took too long");
         drop_in(robot, "[Unit]\nJobRunningTimeoutSec=200ms\n[Service]\nExecStart=\nExecStart=sleep 1000\n");
-        op.run("rovi start nav").exits(1).says("nav: the start took too long, and systemd gave up");
+        op.run("rovi start nav").exits(1).says("nav: the start timed out");
         robot.run("systemctl stop rovi-nav").ok();
         drop_in(robot, "[Unit]\nConditionPathExists=/nowhere\n");
         op.run("rovi start nav").exits(1).says("a condition of its unit is not met");
         drop_in(robot, "[Unit]\nRequires=broken.service\nAfter=broken.service\n");
         robot.put("/etc/systemd/system/broken.service", 0o644, "[Service]\nType=oneshot\nExecStart=false\n");
         robot.run("systemctl daemon-reload").ok();
-        op.run("rovi start nav").exits(1).says("something that it needs did not start");
+        op.run("rovi start nav").exits(1).says("a unit that it depends on did not start");
         // Without these changes, it starts.
         drop_in(robot, "");
         op.run("rovi start nav").ok();

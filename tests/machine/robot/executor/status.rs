@@ -72,9 +72,9 @@ fn r05_a_failure_shows_its_reason_and_the_last_log_lines() -> Result<()> {
 fn r15_a_gateway_that_runs_with_something_else_is_told_with_the_command_that_helps() -> Result<()> {
     on_every_suite(|robot| {
         let op = &mut robot.login_session("op");
-        let warning = "`rovi-gateway.service` runs with ROVI_ODOM_INTEGRATOR_PUBLISH_TF=0: teleop expects \
-                       ROVI_ODOM_INTEGRATOR_PUBLISH_TF=1: an administrator sets it in `/etc/rovi/.env.robot` and runs \
-                       `systemctl restart rovi-gateway.service`";
+        let warning = "`rovi-gateway.service` runs with ROVI_ODOM_INTEGRATOR_PUBLISH_TF=0, but teleop \
+         expects ROVI_ODOM_INTEGRATOR_PUBLISH_TF=1: an administrator must set it in `/etc/rovi/.env.robot` \
+          and run `systemctl restart rovi-gateway.service`";
         let warns = |text: &str| text.contains(warning);
         // For a stack that is not running, the warning only appears on request.
         assert!(!warns(&op.run("rovi status").ok().stdout));

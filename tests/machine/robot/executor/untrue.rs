@@ -20,7 +20,7 @@ fn a_forged_record_commands_nothing_and_holds_up_nothing() -> Result<()> {
             let shown = op.run("rovi status").ok();
             assert!(!shown.stdout.contains("lock:") && !shown.stdout.contains("kill"), "{shown}");
             assert_eq!(status(op).locks[0].held, Some(false));
-            op.run("rovi stop").ok().says("nothing runs that could be stopped");
+            op.run("rovi stop").ok().says("no stack is running");
             robot.run("run_stack --busy").exits(1);
             start(robot, op, "nav");
             forge(robot, victim, cgroup);
@@ -32,7 +32,7 @@ fn a_forged_record_commands_nothing_and_holds_up_nothing() -> Result<()> {
         op.run("(exec 9<>/run/rovi/stack.lock; flock 9; exec sleep 601) & until pgrep -f 'sleep 601'; do :; done").ok();
         for victim in [&root, &gateway] {
             forge(robot, victim, "");
-            let refused = op.run("rovi start nav").exits(75).says("a program that left no record");
+            let refused = op.run("rovi start nav").exits(75).says("an unknown program");
             assert!(!refused.stdout.contains("kill"), "{refused}");
             assert_eq!((status(op).locks[0].held, &status(op).locks[0].holder), (Some(true), &None));
         }

@@ -10,7 +10,7 @@ use crate::life::{alive, family, of, on_every_suite, state};
 fn start_stop_restart_and_switch_do_what_they_say_and_say_what_they_did() -> Result<()> {
     on_every_suite(|robot| {
         let op = &mut robot.login_session("op");
-        op.run("rovi list").ok().says("nav           ROVI stack: drive to a goal by itself\n");
+        op.run("rovi list").ok().says("nav           ROVI stack: drive to a goal autonomously\n");
         start(robot, op, "nav");
         assert_eq!(state(robot, "rovi-nav"), "active");
         let nav = family(robot, &of("nav"));
@@ -18,7 +18,7 @@ fn start_stop_restart_and_switch_do_what_they_say_and_say_what_they_did() -> Res
         // Starting a running stack succeeds without effect.
         let again = outcome(op, "rovi start nav");
         assert!(
-            again.exit == 0 && !again.changed && again.message.starts_with("nav runs already"),
+            again.exit == 0 && !again.changed && again.message.starts_with("nav is already running"),
             "{again:?}"
         );
         assert_eq!(alive(robot, &nav), 3);
@@ -32,7 +32,7 @@ fn start_stop_restart_and_switch_do_what_they_say_and_say_what_they_did() -> Res
         assert!(teleop.iter().all(|p| !p.clash), "{teleop:?}");
         assert_eq!(
             outcome(op, "rovi switch teleop").message,
-            format!("teleop runs already (process {})", switched.pid.unwrap())
+            format!("teleop is already running (process {})", switched.pid.unwrap())
         );
 
         let restarted = outcome(op, "rovi restart teleop");
@@ -41,8 +41,8 @@ fn start_stop_restart_and_switch_do_what_they_say_and_say_what_they_did() -> Res
 
         op.run("rovi stop teleop").ok().says("teleop is stopped\n");
         assert_eq!(state(robot, "rovi-teleop"), "inactive");
-        op.run("rovi stop teleop").ok().says("teleop is stopped already\n");
-        op.run("rovi stop").ok().says("nothing runs that could be stopped\n");
+        op.run("rovi stop teleop").ok().says("teleop is already stopped\n");
+        op.run("rovi stop").ok().says("no stack is running\n");
         // Without a name, the command applies to the running stack; a switch without one is a start.
         op.run("rovi switch camera").ok().says("camera runs (process ");
         // If Python is interrupted while it starts, it fails, and so would the stack.

@@ -19,7 +19,9 @@ fn a_terminal_shows_that_something_goes_on_and_ctrl_c_leaves_it_going() -> Resul
         let (status, screen) = op.finish(SOON);
         assert_eq!(status, 130, "{screen}");
         assert!(
-            screen.contains("starting nav: interrupted: systemd goes on with it: `rovi status nav`"),
+            screen.contains(
+                "starting nav: interrupted: systemd still completes the request: see `rovi status nav`"
+            ),
             "{screen}"
         );
         assert_eq!(service(other, "nav").state, State::Starting);
@@ -62,7 +64,7 @@ fn two_starts_at_once_are_one_and_a_stop_takes_both_back() -> Result<()> {
         two.run("rovi stop").ok().says("nav is stopped");
         let (status, screen) = one.finish(SOON);
         assert!(
-            status == 75 && screen.contains("nav: the start was cancelled: somebody else"),
+            status == 75 && screen.contains("nav: the start was canceled by another request"),
             "{status} {screen}"
         );
         assert_eq!(state(robot, "rovi-nav"), "inactive");
@@ -85,7 +87,10 @@ fn a_stop_that_takes_its_time_is_waited_for_and_told() -> Result<()> {
         robot.wait_for_unit("rovi-nav.service", "deactivating", SOON);
         op.interrupt();
         let (status, screen) = op.finish(SOON);
-        assert!(status == 130 && screen.trim_end().ends_with("; camera is not started"), "{status} {screen}");
+        assert!(
+            status == 130 && screen.trim_end().ends_with("; camera was not started"),
+            "{status} {screen}"
+        );
         robot.wait_for_unit("rovi-nav.service", "failed", SOON);
         assert_eq!(state(robot, "rovi-camera"), "inactive");
 

@@ -16,7 +16,7 @@ fn a_full_disk_is_a_clear_failure_and_passes() -> Result<()> {
             .run(&format!("mount -t tmpfs -o size=4k,nr_inodes=3,uid=rovi,gid=rovi,mode=750 tmpfs {HOME}"))
             .ok();
         robot.run(&format!("head -c 4096 /dev/zero >{HOME}/full")).ok();
-        fails_with(robot, "no space left on device", "make room on its file system");
+        fails_with(robot, "no space left on device", "free space on its file system");
         robot.run(&format!("umount {HOME}")).ok();
         works(robot);
 
@@ -26,7 +26,7 @@ fn a_full_disk_is_a_clear_failure_and_passes() -> Result<()> {
             ))
             .ok();
         robot.run(&format!("head -c 4096 /dev/zero >{RUN}/full")).ok();
-        fails_with(robot, "no space left on device", "make room on its file system");
+        fails_with(robot, "no space left on device", "free space on its file system");
         robot.run(&format!("rm {RUN}/full")).ok();
         works(robot);
         robot.run(&format!("umount {RUN}")).ok();
@@ -37,7 +37,7 @@ fn a_full_disk_is_a_clear_failure_and_passes() -> Result<()> {
 #[test]
 fn a_read_only_file_system_is_a_clear_failure_and_passes() -> Result<()> {
     on_every_suite(|robot| {
-        for (place, todo) in [(HOME, "this user must be able to write there"), (RUN, "must be writable")] {
+        for (place, todo) in [(HOME, "give this user write access"), (RUN, "writable")] {
             robot.run(&format!("mount --bind {place} {place} && mount -o remount,bind,ro {place}")).ok();
             fails_with(robot, "read-only file system", todo);
             robot.run(&format!("umount {place}")).ok();

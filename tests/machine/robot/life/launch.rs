@@ -30,7 +30,7 @@ fn r11_r13_r14_each_launch_has_exactly_its_arguments() -> Result<()> {
 #[test]
 fn r11_an_unknown_stack_is_refused_with_the_known_ones() -> Result<()> {
     on_every_suite(|robot| {
-        let known = "the known ones are gateway, teleop, mapping, localization, nav, camera";
+        let known = "expected one of gateway, teleop, mapping, localization, nav, camera";
         robot.run_as("op", "run_stack view").exits(2).says(known);
     })
 }

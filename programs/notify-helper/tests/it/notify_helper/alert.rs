@@ -196,7 +196,7 @@ fn a_unit_that_keeps_failing_is_told_once_and_then_counted() {
     // The stand-in for the journal knows of no matches: every entry counts.
     let (status, said) = place.alert();
     assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
-    assert!(status == 0 && said.contains("has failed again: it is counted, and told in "), "{said}");
+    assert!(status == 0 && said.contains("failed again: the next alert is sent in "), "{said}");
     let told = place.read("told");
     let told: Vec<&str> = told.lines().collect();
     assert!(told.len() == 2 && told[0].starts_with("0 ") && told[1].starts_with("6 "), "{told:?}");
@@ -216,7 +216,7 @@ fn a_memory_that_cannot_be_kept_stops_no_alert() {
     let (status, said) = outcome(helper.env("RUNTIME_DIRECTORY", "/proc/self"));
     assert_eq!((status, place.read("told")), (0, "\n".to_owned()));
     assert!(
-        said.starts_with(&format!("error: `/proc/self/{UNIT}`: ")) && said.contains("make room there"),
+        said.starts_with(&format!("error: `/proc/self/{UNIT}`: ")) && said.contains("free space there"),
         "{said}"
     );
 }
@@ -235,11 +235,11 @@ fn who_does_not_answer_is_tried_and_holds_up_nobody() {
     let (status, said) = place.alert();
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     for line in [
-        format!("error: `{UNIT}`: not everybody was told: see above"),
-        "error: command: it ended with exit status: 3: nobody is told this way".to_owned(),
-        format!("error: http://127.0.0.1:{refuses}: it answers 404: nobody is told this way"),
-        format!("error: http://127.0.0.1:{hangs}: no answer in time: nobody is told this way"),
-        "error: mail: it took too long and was ended: nobody is told this way".to_owned(),
+        format!("error: `{UNIT}`: some alerts were not delivered: see above"),
+        "error: command: ended with exit status: 3: alert not delivered".to_owned(),
+        format!("error: http://127.0.0.1:{refuses}: HTTP status 404: alert not delivered"),
+        format!("error: http://127.0.0.1:{hangs}: no answer in time: alert not delivered"),
+        "error: mail: timed out and was killed: alert not delivered".to_owned(),
     ] {
         assert!(said.lines().any(|l| l == line), "{line}: {said}");
     }
@@ -273,7 +273,7 @@ fn https_goes_through_curl_and_no_secret_is_on_a_command_line() {
     let (status, said) = place.alert();
     assert_eq!(status, 1);
     assert!(
-        said.contains("curl: (60) no\nerror: https://hooks.example.org: it ended with exit status: 60: "),
+        said.contains("curl: (60) no\nerror: https://hooks.example.org: ended with exit status: 60: "),
         "{said}"
     );
 }
@@ -288,8 +288,8 @@ fn what_is_missing_is_said() {
     for part in [
         "warning: `systemctl show a@b\\x2dc:d.service`: no such file or directory: ",
         "warning: `journalctl`: no such file or directory: ",
-        "install a mail system, such as msmtp-mta: nobody is told this way",
-        "`curl`: no such file or directory; https and names need it, install curl: ",
+        "install a mail system, such as msmtp-mta: alert not delivered",
+        "`curl`: no such file or directory; https and host names require curl, install it: ",
     ] {
         // A mail system of this machine would be found where it belongs.
         let skip = part.contains("mail system") && std::path::Path::new("/usr/sbin/sendmail").exists();
@@ -302,7 +302,14 @@ fn a_configuration_that_is_wrong_is_followed_as_far_as_it_goes() {
     let place = place("config", "MailTo=-oX\nGarbage\nCommand=echo >>told\n\u{1}\u{2}=\u{3}\n");
     let (status, said) = place.alert();
     assert_eq!((status, place.read("told")), (78, "\n".to_owned()));
-    assert!(said.starts_with("error: `alert.conf` line 1: `MailTo` holds what is no plain address such as ana@example.org: correct it\nerror: `alert.conf` line 2: it is no `Key=value`: correct it\nerror: `alert.conf` line 4: "), "{said}");
+    assert!(
+        said.starts_with(
+            "error: `alert.conf`, line 1: `MailTo` contains an invalid address, expected for example \
+             ana@example.org: correct it\nerror: `alert.conf`, line 2: expected `Key=value`: correct it\n\
+             error: `alert.conf`, line 4: "
+        ),
+        "{said}"
+    );
     // None at all is a choice; one that cannot be read is not.
     fs::remove_file(place.dir.join("alert.conf")).unwrap();
     fs::remove_file(place.dir.join("run").join(UNIT)).unwrap();
@@ -319,7 +326,7 @@ fn a_configuration_that_is_wrong_is_followed_as_far_as_it_goes() {
     let (status, said) = place.alert();
     assert!(
         status == 78
-            && said.starts_with("error: `alert.conf`: is a directory: nobody but the journal is told"),
+            && said.starts_with("error: `alert.conf`: is a directory: alerts go only to the journal"),
         "{said}"
     );
 }
@@ -329,12 +336,13 @@ fn a_unit_that_there_is_not_and_an_alert_about_an_alert() {
     let place = place("unit", "Command=echo >>told\n");
     fs::write(place.dir.join("show"), "LoadState=not-found\nActiveState=inactive\n").unwrap();
     let (status, said) = place.alert();
-    let todo = "name one that `systemctl list-units --all` shows";
-    assert_eq!((status, said), (1, format!("error: `{UNIT}`: there is no such unit: {todo}\n")));
+    let todo = "choose one from `systemctl list-units --all`";
+    assert_eq!((status, said), (1, format!("error: `{UNIT}`: no such unit: {todo}\n")));
     for own in ["rovi-alert@x.service.service", "rovi-alert-mail@x.service.service"] {
         let (status, said) = outcome(&mut place.helper(&["alert", "--config", "alert.conf", "--", own]));
         assert!(
-            status == 0 && said.starts_with(&format!("warning: `{own}`: it is an alert itself")),
+            status == 0
+                && said.starts_with(&format!("warning: `{own}`: no alert is sent about an alert unit")),
             "{said}"
         );
     }
@@ -366,7 +374,10 @@ fn a_mail_that_was_left_is_sent_once() {
     assert_eq!((status, said.lines().count()), (1, 2), "{said}");
     std::os::unix::fs::symlink("/etc/passwd", place.dir.join("run/mail")).unwrap();
     let (status, said) = outcome(&mut place.helper(&["mail", "--config", "alert.conf", "--", "run/mail"]));
-    assert_eq!((status, &*said), (1, "error: mail: `run/mail`: it is no plain file: see who left it\n"));
+    assert_eq!(
+        (status, &*said),
+        (1, "error: mail: `run/mail`: not a regular file: see the log of the alert unit\n")
+    );
 }
 
 /// A stop is not held up by anybody who does not answer.

@@ -113,7 +113,7 @@ fn a_command_that_does_not_exist() {
         let (status, _, stderr) = Running { child }.outcome();
         let expected = "error: `no-such-program`: no such file or directory: install it or correct the command\n\
                         error: the command ended before it was ready: waiting for file /nowhere, 0 s";
-        assert_eq!((status, stderr.split(": it does").next().unwrap().trim_end()), (78, expected));
+        assert_eq!((status, stderr.split(": does not").next().unwrap().trim_end()), (78, expected));
     }
 }
 
@@ -121,15 +121,12 @@ fn a_command_that_does_not_exist() {
 fn a_wrong_command_line_is_refused() {
     let place = place("usage");
     place.manager.confirm();
-    let http = "it is no address such as http://127.0.0.1:8080/health";
-    let tls = "TLS is not spoken: probe a plain http address, or use exec:curl";
-    let known = "tcp:[HOST:]PORT, connected:[HOST:]PORT, unix:PATH, http:URL, file:PATH, log:REGEX, exec:COMMAND are known";
+    let http = "expected a URL such as http://127.0.0.1:8080/health";
+    let tls = "https is not supported: use a plain http URL, or exec:curl";
+    let known = "expected tcp:[HOST:]PORT, connected:[HOST:]PORT, unix:PATH, http:URL, file:PATH, log:REGEX or exec:COMMAND";
     for (options, message) in [
-        (&[][..], "`run`: `--ready` is missing".to_owned()),
-        (
-            &["--ready", "tcp:0"],
-            "`--ready tcp:0`: it is no port, with or without an address before it".into(),
-        ),
+        (&[][..], "`run`: expected at least one `--ready`".to_owned()),
+        (&["--ready", "tcp:0"], "`--ready tcp:0`: expected PORT or HOST:PORT".into()),
         (&["--ready", "udp:1"], format!("`--ready udp:1`: {known}")),
         (&["--ready", "file:"], format!("`--ready file:`: {known}")),
         (&["--ready", "https://localhost"], format!("`--ready https://localhost`: {tls}")),
@@ -137,22 +134,25 @@ fn a_wrong_command_line_is_refused() {
         (&["--ready", "http:8080"], format!("`--ready http:8080`: {http}")),
         (
             &["--ready", "http://robot/"],
-            "`--ready http://robot/`: its host must be a numeric address or localhost".into(),
+            "`--ready http://robot/`: the host must be an IP address or localhost".into(),
         ),
-        (&["--watchdog", "log:x"], "`--watchdog log:x`: a line of output tells of the start only".into()),
+        (
+            &["--watchdog", "log:x"],
+            "`--watchdog log:x`: a `log:` probe only detects the start: use another probe".into(),
+        ),
         (
             &["--ready", "file:/", "--grace", "x"],
-            "`--grace x`: it is no span of time, such as `90` or `1min 30s`".into(),
+            "`--grace x`: expected a time span such as `90` or `1min 30s`".into(),
         ),
         (
             &["--ready", "file:/", "--http-body", "x"],
-            "`--http-body x`: it belongs to an `http:` probe before it".into(),
+            "`--http-body x`: expected an `http:` probe before it".into(),
         ),
         (
             &["--ready", "http://[::1]/", "--http-status", "9"],
-            "`--http-status 9`: it is no status such as `404` or `200-399`".into(),
+            "`--http-status 9`: expected a status such as `404` or `200-399`".into(),
         ),
-        (&["--when"], "`--when`: no such option of `run`".into()),
+        (&["--when"], "`--when`: unknown option of `run`".into()),
     ] {
         let (status, stdout, stderr) = place.run(options, &["true"]).outcome();
         assert_eq!(

@@ -25,7 +25,7 @@ fn a_command_that_ends_early_ends_the_watch() {
     assert_eq!(status, 7);
     assert_eq!(
         stderr,
-        "error: the command ended before it was ready: waiting for port 1, 0 s: nobody listens\n"
+        "error: the command ended before it was ready: waiting for port 1, 0 s: no process is listening\n"
     );
     assert!(began.elapsed() < Duration::from_secs(5));
     assert!(watchers_of(pid).is_empty());
@@ -83,7 +83,7 @@ fn a_stop_during_the_start_says_what_was_missing() {
     let lines: Vec<&str> = stderr.lines().collect();
     assert_eq!(lines.len(), 1, "{stderr}");
     assert!(
-        lines[0].ends_with("before it was ready: waiting for 127.0.0.1:1, 0 s: nobody listens"),
+        lines[0].ends_with("before it was ready: waiting for 127.0.0.1:1, 0 s: no process is listening"),
         "{stderr}"
     );
 }

@@ -15,7 +15,9 @@ fn a_line_makes_it_ready() {
         &["--ready", "log:^listening on .*[0-9]$"],
         &["sh", "-c", "echo listening; sleep .3; printf 'listening on '; sleep .1; echo 80; exec sleep 60"],
     );
-    assert!(place.manager.told().starts_with("STATUS=waiting for a line of output like ^listening on "));
+    assert!(
+        place.manager.told().starts_with("STATUS=waiting for an output line that matches ^listening on ")
+    );
     assert!(place.manager.wait_for("READY=1").starts_with("READY=1\nSTATUS=ready after "));
     running.kill(Signal::TERM);
     assert_eq!(running.outcome(), (143, "listening\nlistening on 80\n".to_owned(), String::new()));
@@ -29,6 +31,27 @@ fn two_streams_stay_two() {
     place.manager.wait_for("READY=1");
     running.kill(Signal::TERM);
     assert_eq!(running.outcome(), (143, "out\n".to_owned(), "up\n".to_owned()));
+}
+
+/// The command may end before the watcher has read all of its output.
+#[test]
+fn the_last_line_counts_although_the_command_has_ended() {
+    let place = place("last");
+    let go = place.path("go");
+    let program = format!(
+        "import os, time\nwhile not os.path.exists({go:?}): time.sleep(0.01)\n\
+         os.write(1, b'x\\n' * 30000 + b'up\\n')"
+    );
+    let running = place.run(&["--ready", "log:^up"], &["python3", "-c", &program]);
+    let pid = running.pid();
+    place.manager.wait_for("STATUS=waiting");
+    let watcher = processes::pid(super::watchers_of(pid)[0]).unwrap();
+    kill_process(watcher, Signal::STOP).unwrap();
+    fs::write(&go, "").unwrap();
+    wait_until("the command has ended", || processes::process(pid).is_none_or(|p| p.zombie));
+    kill_process(watcher, Signal::CONT).unwrap();
+    assert!(place.manager.wait_for("READY=1").starts_with("READY=1\nSTATUS=ready after "));
+    assert_eq!(running.outcome(), (0, "x\n".repeat(30000) + "up\n", String::new()));
 }
 
 /// As in the journal: both streams are one, and its lines stay in their order.

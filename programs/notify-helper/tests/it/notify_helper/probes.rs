@@ -30,7 +30,7 @@ fn tcp() {
             &format!("s = socket({family}); s.bind(('{bind}', {port}))\nwhile not os.path.exists('go'): sleep(.01)\ns.listen(); sleep(60)"),
         );
         let name = if host.is_empty() { format!("port {port}") } else { format!("{host}{port}") };
-        assert_eq!(place.manager.told(), format!("STATUS=waiting for {name}, 0 s: nobody listens"));
+        assert_eq!(place.manager.told(), format!("STATUS=waiting for {name}, 0 s: no process is listening"));
         // Bound is not listening.
         ready_once_let_go(&place);
         drop(running);
@@ -60,7 +60,7 @@ fn connected() {
             &["--ready", &probe],
             &format!("s = socket()\nwhile not os.path.exists('go'): sleep(.01)\ns.connect(('127.0.0.1', {port})); sleep(60)"),
         );
-        let told = format!("STATUS=waiting for a connection to {host}{port}, 0 s: it is not connected");
+        let told = format!("STATUS=waiting for a connection to {host}{port}, 0 s: not connected");
         assert_eq!(place.manager.told(), told);
         ready_once_let_go(&place);
         drop(running);
@@ -81,7 +81,7 @@ fn a_foreign_listener_does_not_count() {
     ] {
         let running = place.run(&["--ready", &probe], &["sleep", "60"]);
         let status = place.manager.told();
-        assert!(status.ends_with(", 0 s: a process of another unit listens there"), "{status}");
+        assert!(status.ends_with(", 0 s: a process of another unit is listening"), "{status}");
         not_ready(&place);
         drop(running);
     }
@@ -97,7 +97,7 @@ fn another_address_does_not_count() {
         &format!("s = socket(); s.bind(('127.0.0.2', {port})); s.listen(); open('up', 'w'); sleep(60)"),
     );
     super::wait_until("it listens", || place.path("up").exists());
-    assert!(place.manager.wait_for("STATUS=").ends_with("nobody listens"));
+    assert!(place.manager.wait_for("STATUS=").ends_with("no process is listening"));
     not_ready(&place);
 }
 
@@ -143,12 +143,12 @@ fn http() {
     for (options, answer, passes) in [
         (&[][..], ok, ""),
         (&["--http-body", "\"up\": *true"], ok, ""),
-        (&["--http-body", "down"], ok, "its text has nothing like down"),
+        (&["--http-body", "down"], ok, "the body does not match down"),
         (&[], gone, "status 404"),
         (&["--http-status", "404"], gone, ""),
         (&["--http-status", "400-404"], gone, ""),
-        (&[], "b'220 smtp\\r\\n'", "no answer of HTTP"),
-        (&[], "b''", "no answer of HTTP"),
+        (&[], "b'220 smtp\\r\\n'", "not an HTTP response"),
+        (&[], "b''", "not an HTTP response"),
     ] {
         let port = free_port();
         let probe = format!("http://127.0.0.1:{port}{health}");
@@ -184,7 +184,7 @@ fn file() {
         &["--ready", "file:up"],
         &["sh", "-c", "while [ ! -e go ]; do sleep .02; done; : >up; exec sleep 60"],
     );
-    assert_eq!(place.manager.told(), "STATUS=waiting for file up, 0 s: it does not exist");
+    assert_eq!(place.manager.told(), "STATUS=waiting for file up, 0 s: does not exist");
     std::fs::write(place.path("go"), "").unwrap();
     place.manager.wait_for("READY=1");
     drop(running);
@@ -195,7 +195,7 @@ fn exec() {
     let place = place("exec");
     let running = place.run(&["--ready", "exec:env >seen; echo noise; test -e up"], &["sleep", "60"]);
     assert_eq!(place.manager.told(), "STATUS=waiting for command env >seen; echo noise; test -e up, 0 s");
-    while !place.manager.wait_for("STATUS=").ends_with(": it exits with 1") {}
+    while !place.manager.wait_for("STATUS=").ends_with(": exit status 1") {}
     std::fs::write(place.path("up"), "").unwrap();
     place.manager.wait_for("READY=1");
     assert!(!place.read("seen").contains("NOTIFY_SOCKET"), "{}", place.read("seen"));

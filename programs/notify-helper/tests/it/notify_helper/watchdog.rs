@@ -28,13 +28,13 @@ fn it_is_fed_while_the_probe_passes() {
     let took = began.elapsed();
     assert!((Duration::from_millis(900)..Duration::from_millis(2000)).contains(&took), "{took:?}");
     fs::remove_file(place.path("well")).unwrap();
-    assert_eq!(place.manager.wait_for("STATUS="), "STATUS=not well: file well: it does not exist");
+    assert_eq!(place.manager.wait_for("STATUS="), "STATUS=unhealthy: file well: does not exist");
     assert_eq!(place.manager.told_within(Duration::from_millis(600)), [""; 0]);
     fs::write(place.path("well"), "").unwrap();
     assert_eq!(place.manager.told(), "WATCHDOG=1\nSTATUS=answers again");
     running.kill(Signal::KILL);
     let (_, _, stderr) = running.outcome();
-    assert_eq!(stderr, "warning: not well: file well: it does not exist\n");
+    assert_eq!(stderr, "warning: unhealthy: file well: does not exist\n");
 }
 
 /// A probe that hangs is one that fails.
@@ -56,15 +56,15 @@ sleep(60)"
     assert_eq!(place.manager.told(), "WATCHDOG=1");
     fs::write(place.path("hang"), "").unwrap();
     // The one that was being waited for may still pass.
-    let line = format!("STATUS=not well: http://127.0.0.1:{port}: no answer within 0.1 s");
+    let line = format!("STATUS=unhealthy: http://127.0.0.1:{port}: no answer within 0.1 s");
     assert_eq!(place.manager.wait_for("STATUS="), line);
     assert_eq!(place.manager.told_within(Duration::from_millis(500)), [""; 0]);
     drop(running);
     let exec = ["--ready", "file:/", "--watchdog", "exec:sleep 60"];
     let _running = watched(&place, 400, &exec, &["sleep", "60"]);
     assert_eq!(
-        place.manager.wait_for("STATUS=not well: command"),
-        "STATUS=not well: command sleep 60: no answer within 0.1 s"
+        place.manager.wait_for("STATUS=unhealthy: command"),
+        "STATUS=unhealthy: command sleep 60: no answer within 0.1 s"
     );
 }
 
@@ -82,7 +82,7 @@ fn a_stopped_listener_does_not_feed_it() {
     assert_eq!(place.manager.told(), "WATCHDOG=1");
     running.kill(Signal::STOP);
     let status = place.manager.wait_for("STATUS=");
-    assert_eq!(status, format!("STATUS=not well: port {port}: the process that listens is stopped"));
+    assert_eq!(status, format!("STATUS=unhealthy: port {port}: the listening process is stopped"));
     running.kill(Signal::CONT);
     assert_eq!(place.manager.wait_for("WATCHDOG=1"), "WATCHDOG=1\nSTATUS=answers again");
 }

@@ -1,4 +1,4 @@
-//! What running services were started with, against what others expect of it and what their file says by now.
+//! Compares the environment of running services with their files and with what other services expect.
 
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
@@ -13,10 +13,10 @@ use crate::executor::doctor::setup::assign;
 use crate::executor::running::{Variable, variable};
 use crate::executor::unit::Unit;
 
-/// Somebody's expectation of a variable.
+/// A service and the value it expects.
 type Expectation<'t> = (&'t Service, &'t str);
 
-/// One finding for each variable that is not what it should be.
+/// Returns a finding for each variable with an unexpected value.
 pub(super) fn differences(table: &Table, units: &[Unit]) -> Vec<Finding> {
     let all = || table.services.iter().flat_map(|s| s.expects.iter().map(move |e| (s, e)));
     let names: BTreeSet<(&str, &str)> = all()
@@ -55,12 +55,12 @@ fn one(
     let file = other.launch.as_ref()?.env_file.as_deref()?;
     let restart = format!("systemctl restart {unit}");
     let with = |value: Option<&str>| value.map_or(format!("without {name}"), |v| format!("with {name}={v}"));
-    // What is wrong with the file itself is found elsewhere, and comes first.
+    // Another check reports errors in the file itself.
     let says = value_in(file, name)?;
     if says.as_deref() != has {
         let what = format!(
-            "`{unit}` runs {}, and `{}` has been changed since: it is read at the start, which also stops what runs \
-             only while `{unit}` does",
+            "`{unit}` runs {}, but `{}` has changed since it started: a restart reads the file, and also \
+             stops all units that run only while `{unit}` runs",
             with(has),
             file.display()
         );
@@ -72,18 +72,18 @@ fn one(
     };
     let disappointed = expected.iter().find(|(s, value)| runs(s) && Some(*value) != has);
     let (who, value) = match disappointed {
-        Some((service, value)) => (format!("{} runs and expects {name}={value}", service.name), *value),
+        Some((service, value)) => (format!("{} is running and expects {name}={value}", service.name), *value),
         None if expected.iter().any(|(_, value)| Some(*value) == has) => return None,
         None => {
             let shipped = table.env_files.iter().find(|f| f.path == file)?.environment.get(name)?;
-            (format!("no service expects that; as shipped it is {name}={shipped}"), shipped.as_str())
+            (format!("no service expects that, and the package sets {name}={shipped}"), shipped.as_str())
         }
     };
     let what = format!("`{unit}` runs {}: {who}", with(has));
     Some(Finding::problem("expectation", unit, what, format!("{} && {restart}", assign(file, name, value))))
 }
 
-/// What the file sets, if it can be read and says what it seems to.
+/// Returns the value in the file, if the file is readable and has no errors.
 fn value_in(file: &Path, name: &str) -> Option<Option<String>> {
     let content = bounded::read(file, bounded::ENVIRONMENT)
         .ok()

@@ -1,4 +1,4 @@
-//! Files: those that work only as they are shipped, environment files, locks.
+//! Checks files of the package, environment files and locks.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
@@ -12,35 +12,35 @@ use base::{bounded, cksum, env_file};
 use crate::executor::doctor::{reinstall, word};
 use crate::executor::standing;
 
-/// Where polkit's rules are.
+/// Directory of polkit rules.
 const RULES: &str = "/usr/share/polkit-1/";
 
-/// Where the description of directories and locks is.
+/// Directory of the tmpfiles.d configuration.
 const TMPFILES: &str = "/usr/lib/tmpfiles.d/";
 
-/// What is otherwise than shipped, or gone.
+/// Finds files that are changed or missing.
 pub(super) fn shipped(table: &Table) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in &table.files {
         let what = match bounded::read(&file.path, file.size) {
             Ok(bytes) if bytes.len() as u64 == file.size && cksum::compute(&bytes) == file.cksum => continue,
-            Ok(_) => "is not as the package ships it",
-            Err(e) if e.kind() == io::ErrorKind::FileTooLarge => "is not as the package ships it",
-            Err(e) if e.kind() == io::ErrorKind::NotFound => "is gone",
+            Ok(_) => "differs from the package",
+            Err(e) if e.kind() == io::ErrorKind::FileTooLarge => "differs from the package",
+            Err(e) if e.kind() == io::ErrorKind::NotFound => "is missing",
             Err(_) => continue,
         };
         let path = file.path.display().to_string();
         let (check, then) = if file.path.starts_with(RULES) {
-            ("rule", "operators may do less than they should, or more")
+            ("rule", "operators may have too few or too many permissions")
         } else {
-            ("files", "nobody can say what the services do")
+            ("files", "services may not work as expected")
         };
         findings.push(Finding::problem(check, &path, format!("`{path}` {what}: {then}"), reinstall(table)));
     }
     findings
 }
 
-/// The environment files of the services.
+/// Checks the environment files of the services.
 pub(super) fn environment(table: &Table) -> Vec<Finding> {
     let used: BTreeSet<&Path> = table.launchable().filter_map(|(_, l)| l.env_file.as_deref()).collect();
     used.into_iter().flat_map(|path| one(table, path)).collect()
@@ -51,23 +51,21 @@ fn one(table: &Table, path: &Path) -> Vec<Finding> {
     let bytes = match bounded::read(path, bounded::ENVIRONMENT) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            let what = format!("`{shown}` is gone, and without it no service starts");
+            let what = format!("`{shown}` is missing, and no service starts without it");
             return vec![Finding::problem("env-file", &shown, what, reinstall(table))];
         }
         Err(_) => return Vec::new(),
     };
     let fault = |(line, why): (usize, &str)| {
-        let what = format!(
-            "`{shown}`, line {line}: {why}: systemd ignores it, so make it a comment and write it anew"
-        );
+        let what = format!("`{shown}`, line {line}: {why}: comment the line out and write it again");
         let fix = format!("sed --in-place '{line}s/^/# /' {}", word(path));
         Finding::problem("env-file", &shown, what, fix)
     };
-    // One at a time: a quote that is not closed hides what follows it.
+    // Report one error at a time: an unclosed quote hides the lines after it.
     env_file::faults(&bytes).into_iter().take(1).map(fault).collect()
 }
 
-/// The lock files and their directory.
+/// Checks the lock files and their directory.
 pub(super) fn locks(table: &Table) -> Vec<Finding> {
     let tmpfiles = table.files.iter().find(|f| f.path.starts_with(TMPFILES));
     let make = match tmpfiles {
@@ -81,16 +79,16 @@ pub(super) fn locks(table: &Table) -> Vec<Finding> {
         let shown = folder.display();
         let (what, fix) = match fs::symlink_metadata(folder) {
             Ok(m) if !m.is_dir() => {
-                (format!("`{shown}` is no directory"), format!("rm {} && {make}", word(folder)))
+                (format!("`{shown}` is not a directory"), format!("rm {} && {make}", word(folder)))
             }
             Ok(m) if m.uid() != 0 || m.mode() & 0o022 != 0 => (
                 format!(
-                    "others than root may write in `{shown}`, and so replace a lock while somebody holds it"
+                    "users other than root can write to `{shown}`, and could replace a lock while it is held"
                 ),
                 make.clone(),
             ),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                (format!("`{shown}` is gone, and nothing can be started"), make.clone())
+                (format!("`{shown}` is missing, and no stack can start"), make.clone())
             }
             _ => continue,
         };
@@ -108,12 +106,12 @@ fn lock_file(lock: &LockFile, make: &str) -> Option<Finding> {
     let metadata = match fs::symlink_metadata(&lock.path) {
         Ok(metadata) => metadata,
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            return found(format!("`{shown}` is gone: who is not root cannot take it"), make.to_owned());
+            return found(format!("`{shown}` is missing, and only root can create it"), make.to_owned());
         }
         Err(_) => return None,
     };
     if !metadata.is_file() {
-        let what = format!("`{shown}` is no regular file, and nothing can be started");
+        let what = format!("`{shown}` is not a regular file, and no stack can start");
         return found(what, format!("rm --recursive {} && {make}", word(&lock.path)));
     }
     let owned = standing::uid(&lock.user).is_none_or(|uid| uid == metadata.uid())
@@ -122,7 +120,7 @@ fn lock_file(lock: &LockFile, make: &str) -> Option<Finding> {
         return None;
     }
     let what = format!(
-        "`{shown}` must belong to {} and the group {} with mode 0660, or not everybody takes it who should",
+        "`{shown}` must have owner {}, group {} and mode 0660, or some users cannot take the lock",
         lock.user, lock.group
     );
     found(what, make.to_owned())

@@ -1,4 +1,4 @@
-//! The machine below the services: polkit, room on file systems, the clock.
+//! Checks the machine: polkit, disk space, clock.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,40 +17,40 @@ use crate::executor::standing;
 use crate::executor::systemd::Systemd;
 use crate::executor::unit::Unit;
 
-/// A file system has room when this share of it is free, or this much.
+/// A file system has enough space if this share is free, or this much.
 const SHARE: u64 = 20;
 const ENOUGH: u64 = 512 << 20;
 
-/// Where the journal is, on the card or in memory.
+/// The journal on disk or in memory.
 const JOURNALS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
 
-/// What systemd's time service touches whenever it knows the time.
+/// systemd-timesyncd updates this file whenever it knows the time.
 const LAST_KNOWN: &str = "/var/lib/systemd/timesync/clock";
 
-/// A clock that is behind by less is not worth a word.
+/// Ignore a clock that is behind by less.
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// polkit's version, if it is one of those that count; or that it does not answer.
+/// Returns polkit's version if it is known to matter, or an error if polkit does not answer.
 pub(super) fn polkit(systemd: &mut Systemd) -> Result<Result<Option<u32>, Finding>, Failure> {
     let name = "org.freedesktop.PolicyKit1";
     let path = "/org/freedesktop/PolicyKit1/Authority";
     match property(systemd, name, path, &format!("{name}.Authority"), "BackendVersion")? {
         Some(version) => {
             let version = String::try_from(version).unwrap_or_default();
-            // 0.105 was followed by 121.
+            // Version 121 followed 0.105.
             Ok(Ok(version.split('.').next().and_then(|number| number.parse().ok())))
         }
         None => {
             let unit = "polkit.service";
             let load = Unit::read(systemd, &[unit])?.pop().unwrap_or_default().load;
             let fix = if load == "masked" { "unmask" } else { "restart" };
-            let what = "polkit does not answer, so nobody but root may operate the services";
+            let what = "polkit does not answer, so only root can control the services";
             Ok(Err(Finding::problem("polkit", unit, what, format!("systemctl {fix} {unit}"))))
         }
     }
 }
 
-/// File systems that are full, or nearly.
+/// Finds file systems that are almost full.
 pub(super) fn disk(table: &Table) -> Vec<Finding> {
     let users: BTreeSet<&str> = table.services.iter().filter_map(|s| s.user.as_deref()).collect();
     let homes = users
@@ -68,7 +68,7 @@ pub(super) fn disk(table: &Table) -> Vec<Finding> {
         let little = size > 0 && free < ENOUGH && free < size / SHARE;
         let mebibytes = |bytes: u64| bytes >> 20;
         let what = format!(
-            "the file system of `{path}` is full: {} MiB of {} MiB are free, and what cannot be written is lost",
+            "the file system of `{path}` is almost full: {} MiB of {} MiB are free, and new data may be lost",
             mebibytes(free),
             mebibytes(size)
         );
@@ -77,7 +77,7 @@ pub(super) fn disk(table: &Table) -> Vec<Finding> {
     places.into_iter().filter_map(finding).collect()
 }
 
-/// A clock that is wrong, or that nobody sets.
+/// Finds a wrong clock, or one that is not synchronized.
 pub(super) fn clock(table: &Table, systemd: &mut Systemd) -> Result<Option<Finding>, Failure> {
     let now = SystemTime::now();
     let made = moment::day(&table.date).map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
@@ -86,7 +86,7 @@ pub(super) fn clock(table: &Table, systemd: &mut Systemd) -> Result<Option<Findi
     if let Some(earliest) = behind {
         let seconds = earliest.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
         let what = format!(
-            "the clock says {}, and it was later than that already on {}: what is logged gets the wrong time",
+            "the clock says {}, but it must be later than {}: log entries get the wrong time",
             moment::now(),
             moment::precise(u64::try_from(seconds).unwrap_or_default()).split('T').next().unwrap_or_default()
         );
@@ -103,17 +103,17 @@ pub(super) fn clock(table: &Table, systemd: &mut Systemd) -> Result<Option<Findi
             true => "apt-get install --yes systemd-timesyncd",
             false => "dnf --assumeyes install chrony",
         };
-        let what = "nothing on this machine sets the clock from the network";
+        let what = "no time synchronization service is installed";
         return Ok(Some(Finding::problem("clock", "clock", what, fix).note()));
     }
     if ask("NTP")? == Some(false) {
-        let what = "the clock is not set from the network, although there is a service that can";
+        let what = "time synchronization is installed, but disabled";
         return Ok(Some(Finding::problem("clock", "clock", what, "timedatectl set-ntp true").note()));
     }
     Ok(None)
 }
 
-/// A property of somebody else on the bus; nothing where nobody answers.
+/// Returns a property of another service on the bus, or nothing if it does not answer.
 fn property(
     systemd: &mut Systemd,
     name: &str,
@@ -123,7 +123,7 @@ fn property(
 ) -> Result<Option<OwnedValue>, Failure> {
     match systemd.call(Call::to(name, path, PROPERTIES, "Get", &(interface, property))?) {
         Ok(answer) => Ok(answer.body().deserialize::<OwnedValue>().ok()),
-        // One that hangs is as good as none; whether the bus itself is gone is seen by whoever asks systemd next.
+        // Treat a hanging service like a missing one; the next call to systemd reports a broken bus.
         Err(_) => Ok(None),
     }
 }

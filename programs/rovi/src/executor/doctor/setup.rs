@@ -1,4 +1,4 @@
-//! Setup scripts, as the environment file names them.
+//! Checks the setup scripts at the paths from the environment file.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -11,12 +11,12 @@ use base::{bounded, env_file};
 
 use crate::executor::doctor::word;
 
-/// Scripts that are not there, and variables without which nobody knows where they are.
+/// Finds missing scripts, and unset variables in their paths.
 pub(super) fn scripts(table: &Table) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut seen = BTreeSet::new();
     for (_, launch) in table.launchable() {
-        // Without its file nothing can be said.
+        // Without its file, the paths are unknown.
         let Some(environment) = environment(launch) else { continue };
         for script in launch.setup.iter().filter(|s| seen.insert((launch.env_file.clone(), s.path.clone()))) {
             findings.extend(one(table, launch, script, &environment));
@@ -33,8 +33,11 @@ fn one(table: &Table, launch: &Launch, script: &Setup, environment: &Environment
         Err(name) => {
             let file = launch.env_file.as_deref()?;
             let shipped = table.env_files.iter().find(|f| f.path == file)?.environment.get(&name)?;
-            let what =
-                format!("`{}` does not set {name}, which says where `{}` is", file.display(), script.path);
+            let what = format!(
+                "`{}` does not set {name}, which is part of the path `{}`",
+                file.display(),
+                script.path
+            );
             return Some(Finding::problem("env-file", file.display(), what, assign(file, &name, shipped)));
         }
     };
@@ -45,9 +48,9 @@ fn one(table: &Table, launch: &Launch, script: &Setup, environment: &Environment
             let hint = environment.expand_shown(&script.hint);
             let shown = path.to_string_lossy();
             let fix = script.fix.as_ref().map(|fix| environment.expand_shown(fix));
-            // A sentence where the catalog has no command.
+            // If the catalog has no command, print the hint as a comment.
             let fix = fix.unwrap_or_else(|| format!("# {hint}"));
-            Some(Finding::problem("setup", &shown, format!("`{shown}` is not there: {hint}"), fix))
+            Some(Finding::problem("setup", &shown, format!("`{shown}` is missing: {hint}"), fix))
         }
     }
 }
@@ -56,7 +59,7 @@ fn environment(launch: &Launch) -> Option<Environment> {
     let mut environment = Environment::default();
     launch.environment.iter().for_each(|(name, value)| environment.set(name, value));
     if let Some(file) = &launch.env_file {
-        // What is wrong with the file itself is found elsewhere, and comes first.
+        // Another check reports errors in the file itself.
         bounded::read(file, bounded::ENVIRONMENT)
             .ok()
             .filter(|content| env_file::faults(content).is_empty())?;
@@ -65,7 +68,7 @@ fn environment(launch: &Launch) -> Option<Environment> {
     Some(environment)
 }
 
-/// The command that gives a variable a value in an environment file.
+/// Returns the command that sets a variable in an environment file.
 pub(super) fn assign(file: &Path, name: &str, value: &str) -> String {
     let line = format!("{name}={}", word(value));
     let there = bounded::read(file, bounded::ENVIRONMENT).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Units: whether systemd has them as they are shipped, and whether those run that should.
+//! Checks that units are as shipped, and that services with `boot` run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,15 +18,15 @@ use crate::executor::unit::Unit;
 
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
 
-/// Where administrators' own units and changes are.
+/// Directories of administrators' units and drop-ins.
 const SITES: [&str; 2] = ["/etc/", "/run/"];
 
-/// The files behind the units.
+/// Checks the files of the units.
 pub(super) fn files(table: &Table, units: &[Unit], systemd: &mut Systemd) -> Result<Vec<Finding>, Failure> {
     let mut findings = Vec::new();
     for (service, unit) in table.services.iter().zip(units) {
         let found = one(table, service, unit, systemd)?;
-        // Reading a file anew is the same for all.
+        // One daemon-reload fixes all units.
         let known = |f: &Finding| findings.iter().any(|own: &Finding| own.fix == RELOAD && f.fix == RELOAD);
         findings.extend(found.into_iter().filter(|f| !known(f)).collect::<Vec<_>>());
     }
@@ -47,46 +47,46 @@ fn one(
     let text = |value: Option<OwnedValue>| value.and_then(|v| String::try_from(v).ok()).unwrap_or_default();
     let (state, fragment) = (text(state), text(fragment));
     if unit.load == "not-found" {
-        let what = format!("systemd does not know `{name}`, so {} cannot be started", service.name);
+        let what = format!("`{name}` is not installed, so {} cannot start", service.name);
         return Ok(vec![Finding::problem("unit", name, what, reinstall(table))]);
     }
     if unit.load == "masked" || state.starts_with("masked") {
         let runtime = if state == "masked-runtime" { " --runtime" } else { "" };
-        let what = format!("`{name}` is masked: somebody has forbidden that {} is started", service.name);
+        let what = format!("`{name}` is masked, so {} cannot start", service.name);
         return Ok(vec![Finding::problem("unit", name, what, format!("systemctl unmask{runtime} {name}"))]);
     }
     let mut findings = Vec::new();
     if stale.and_then(|v| bool::try_from(v).ok()).unwrap_or_default() {
-        let what = format!("the files of `{name}` have been changed, and systemd has not read them since");
+        let what = format!("the files of `{name}` have changed, and systemd has not reloaded them");
         findings.push(Finding::problem("unit", name, what, RELOAD));
     }
     let revert = format!("systemctl revert {name}");
     if shipped.is_some_and(|path| !fragment.is_empty() && !same(path, Path::new(&fragment))) {
-        let what = format!("`{fragment}` replaces `{name}` as a whole: no upgrade changes it any more");
+        let what = format!("`{fragment}` replaces all of `{name}`, so upgrades have no effect on it");
         findings.push(Finding::problem("override", name, what, revert.clone()));
     }
     let drop_ins = drop_ins.and_then(|v| Vec::<String>::try_from(v).ok()).unwrap_or_default();
     let own = format!("/{name}.d/");
     let is_own = |path: &&String| path.contains(&own) && SITES.iter().any(|site| path.starts_with(site));
     if let Some(path) = drop_ins.iter().find(is_own) {
-        let what = format!("`{path}` changes `{name}`, as it was meant or not");
+        let what = format!("`{path}` changes `{name}`, which may be intentional");
         findings.push(Finding::problem("drop-in", name, what, revert).note());
     }
     if service.boot && state == "disabled" {
-        let what = format!("`{name}` is disabled: {} will not run after a boot", service.name);
+        let what = format!("`{name}` is disabled: {} will not start at boot", service.name);
         findings.push(Finding::problem("boot", name, what, format!("systemctl enable {name}")));
     }
     Ok(findings)
 }
 
-/// What an upgrade has left to be restarted.
+/// Finds services that need a restart after an upgrade.
 pub(super) fn pending(table: &Table) -> Vec<Finding> {
     let list = fs::read_to_string(snapshot::pending(table)).unwrap_or_default();
     let services = table.services.iter().filter(|s| list.lines().any(|line| line == s.unit));
     let finding = |s: &Service| {
         let what = format!(
-            "an upgrade has left `{}` running as it was, because a restart would have stopped something: restart it \
-             when nothing may move",
+            "`{}` still runs the version before the upgrade, because a restart would have stopped another \
+             service: restart it when the robot may stop",
             s.unit
         );
         Finding::problem("restart", &s.unit, what, format!("systemctl restart {}", word(&s.unit)))
@@ -94,7 +94,7 @@ pub(super) fn pending(table: &Table) -> Vec<Finding> {
     services.map(finding).collect()
 }
 
-/// Services that start at boot and do not run.
+/// Finds services that should have started at boot.
 pub(super) fn boot(table: &Table, units: &[Unit]) -> Vec<Finding> {
     let finding = |(service, unit): (&Service, &Unit)| {
         let name = &service.unit;
@@ -106,7 +106,7 @@ pub(super) fn boot(table: &Table, units: &[Unit]) -> Vec<Finding> {
                 Some(Finding::problem("boot", name, what, format!("systemctl restart {name}")))
             }
             State::Stopped => {
-                let what = format!("`{name}` is stopped, and should run from boot on");
+                let what = format!("`{name}` is stopped, but should run from boot on");
                 Some(Finding::problem("boot", name, what, format!("systemctl start {name}")))
             }
             _ => None,
@@ -130,7 +130,7 @@ fn properties(systemd: &mut Systemd, unit: &str) -> Result<[Option<OwnedValue>; 
     Ok(values)
 }
 
-/// Two paths of one file: `/lib` is a link on most machines.
+/// Compares two paths; `/lib` is a symlink on most machines.
 fn same(one: &Path, other: &Path) -> bool {
     let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
     real(one) == real(other)

@@ -1,5 +1,4 @@
-//! The UI bridge's configuration, as far as it is about fields that this program serves: takes the file, makes
-//! [`Field`]s. What belongs to other providers is not looked at.
+//! Reads the UI bridge's configuration and returns the fields of this provider.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,27 +8,27 @@ use base::failure::{Failure, reason};
 
 use crate::executor::fields::yaml::{Node, Value, Wrong};
 
-/// More than anybody writes by hand.
+/// Limit for the file size.
 const LARGEST: u64 = 1 << 20;
 
-/// The one provider whose fields are served.
+/// The provider of this program.
 const PROVIDER: &str = "system";
 
-/// A field.
+/// A status field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
-    /// Its name.
+    /// Name of the field.
     pub name: String,
-    /// What its value is about.
+    /// Subject of the field.
     pub about: About,
 }
 
-/// What a value is about.
+/// The subject of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {
     /// The state of this unit.
     Service(String),
-    /// Whether a process of this name is there: in the unit, or anywhere.
+    /// Whether a process with this name runs, in the unit or anywhere.
     Process(String, Option<String>),
 }
 
@@ -40,13 +39,13 @@ pub fn read(path: &Path) -> Result<Vec<Field>, Failure> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
-        .map_err(|e| no(reason(&e), "give the UI bridge's configuration"))?;
+        .map_err(|e| no(reason(&e), "use the UI bridge's configuration file"))?;
     if bytes.len() as u64 > LARGEST {
-        return Err(no("it has more than 1 MiB".to_owned(), "give the UI bridge's configuration"));
+        return Err(no("larger than 1 MiB".to_owned(), "use the UI bridge's configuration file"));
     }
     let text = std::str::from_utf8(&bytes).map_err(|e| {
         let line = 1 + bytes[..e.valid_up_to()].iter().filter(|b| **b == b'\n').count();
-        no(format!("line {line}: not UTF-8"), "write it again as UTF-8")
+        no(format!("line {line}: not UTF-8"), "save it as UTF-8")
     })?;
     let wrong = |(line, why): Wrong| no(format!("line {line}: {}", one_line(&why)), "correct it");
     let root = Node::read(text).map_err(wrong)?;
@@ -58,28 +57,28 @@ fn fields(root: &Node) -> Result<Vec<Field>, Wrong> {
     let mut path = String::new();
     for key in ["streams", "status", "fields"] {
         path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-        node = node.get(key).ok_or_else(|| (node.line, format!("there is no `{path}`")))?;
+        node = node.get(key).ok_or_else(|| (node.line, format!("`{path}` is missing")))?;
     }
     let items = match &node.value {
         Value::List(items) => items,
         Value::Nothing => return Ok(Vec::new()),
-        _ => return Err((node.line, format!("`{path}` is no list"))),
+        _ => return Err((node.line, format!("`{path}` is not a list"))),
     };
     let mut fields: Vec<Field> = Vec::new();
     for item in items {
         let Some(field) = field(item)? else { continue };
         if fields.iter().any(|f| f.name == field.name) {
-            return Err((item.line, format!("the field `{}` is there twice", field.name)));
+            return Err((item.line, format!("duplicate field `{}`", field.name)));
         }
         fields.push(field);
     }
     Ok(fields)
 }
 
-/// A field of ours.
+/// Parses a field; returns `None` for other providers.
 fn field(item: &Node) -> Result<Option<Field>, Wrong> {
     if !matches!(item.value, Value::Map(_)) {
-        return Err((item.line, "a field is a map: `provider:`, `type:` and so on".to_owned()));
+        return Err((item.line, "a field must be a map with `provider:`, `type:` and so on".to_owned()));
     }
     if text(item, "provider")?.as_deref() != Some(PROVIDER) {
         return Ok(None);
@@ -89,7 +88,7 @@ fn field(item: &Node) -> Result<Option<Field>, Wrong> {
         Some(name) => Some(name),
         None => text(item, "id")?,
     };
-    let missing = |key: &str| (item.line, format!("a field of this type needs `{key}:`"));
+    let missing = |key: &str| (item.line, format!("a field of this type requires `{key}:`"));
     let about = match text(item, "type")?.as_deref() {
         Some("service") => {
             let service = service.or_else(|| name.clone()).ok_or_else(|| missing("service"))?;
@@ -99,13 +98,15 @@ fn field(item: &Node) -> Result<Option<Field>, Wrong> {
             let process = process.ok_or_else(|| missing("process"))?;
             if process.contains('/') {
                 let why =
-                    format!("`{process}` is a path: write the last part of it, which is the process's name");
+                    format!("`{process}` is a path: write only its last component, the name of the process");
                 return Err((item.line, why));
             }
             About::Process(process, service.map(|service| unit(item, &service)).transpose()?)
         }
-        Some(other) => return Err((item.line, format!("type `{other}` is neither `service` nor `process`"))),
-        None => return Err((item.line, "there is no `type:`: it is `service` or `process`".to_owned())),
+        Some(other) => {
+            return Err((item.line, format!("unknown type `{other}`, expected `service` or `process`")));
+        }
+        None => return Err((item.line, "`type:` is missing, expected `service` or `process`".to_owned())),
     };
     let name = name.unwrap_or_else(|| match &about {
         About::Service(unit) => unit.trim_end_matches(".service").to_owned(),
@@ -114,13 +115,13 @@ fn field(item: &Node) -> Result<Option<Field>, Wrong> {
     Ok(Some(Field { name, about }))
 }
 
-/// The unit of a service that is written without its suffix.
+/// Returns the unit for a service name without suffix.
 fn unit(item: &Node, service: &str) -> Result<String, Wrong> {
     let plain = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
     let name = service.strip_suffix(".service").unwrap_or(service);
     if name.is_empty() || name.len() > 240 || !name.chars().all(plain) {
         let line = item.get("service").map_or(item.line, |node| node.line);
-        return Err((line, format!("`{service}` is no name of a service")));
+        return Err((line, format!("`{service}` is not a service name")));
     }
     Ok(format!("{name}.service"))
 }
@@ -129,11 +130,11 @@ fn text(item: &Node, key: &str) -> Result<Option<String>, Wrong> {
     match item.get(key) {
         None | Some(Node { value: Value::Nothing, .. }) => Ok(None),
         Some(Node { value: Value::Text(text), .. }) => Ok(Some(text.clone())),
-        Some(node) => Err((node.line, format!("`{key}` is no text"))),
+        Some(node) => Err((node.line, format!("`{key}` is not text"))),
     }
 }
 
-/// A text from a file, as a terminal shows it in one line.
+/// Makes a text safe for one line on a terminal.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
@@ -171,30 +172,30 @@ mod tests {
     #[test]
     fn what_is_wrong_has_its_line() {
         for (item, line, why) in [
-            ("x", 4, "a field is a map"),
-            ("{provider: system}", 4, "no `type:`"),
-            ("{provider: system, type: float}", 4, "type `float`"),
-            ("{provider: system, type: service}", 4, "needs `service:`"),
-            ("{provider: system, type: process}", 4, "needs `process:`"),
+            ("x", 4, "a field must be a map"),
+            ("{provider: system}", 4, "`type:` is missing"),
+            ("{provider: system, type: float}", 4, "unknown type `float`"),
+            ("{provider: system, type: service}", 4, "requires `service:`"),
+            ("{provider: system, type: process}", 4, "requires `process:`"),
             ("{provider: system, type: process, process: /bin/x}", 4, "is a path"),
-            ("{provider: system, type: service,\n         service: ../x}", 5, "no name of a service"),
-            ("{provider: system, type: service, service: [x]}", 4, "`service` is no text"),
-            ("{provider: [system]}", 4, "`provider` is no text"),
+            ("{provider: system, type: service,\n         service: ../x}", 5, "is not a service name"),
+            ("{provider: system, type: service, service: [x]}", 4, "`service` is not text"),
+            ("{provider: [system]}", 4, "`provider` is not text"),
             (
                 "{provider: system, type: service, service: a}\n      - {provider: system, type: service, service: a}",
                 5,
-                "twice",
+                "duplicate field",
             ),
         ] {
             let (at, message) = parse_list(&format!("      - {item}\n")).unwrap_err();
             assert!(at == line && message.contains(why), "{item}: {at} {message}");
         }
         let at = |text: &str| fields(&Node::read(text).unwrap()).unwrap_err();
-        assert_eq!(at(""), (1, "there is no `streams`".to_owned()));
-        assert_eq!(at("streams:\n  status: {}\n"), (2, "there is no `streams.status.fields`".to_owned()));
+        assert_eq!(at(""), (1, "`streams` is missing".to_owned()));
+        assert_eq!(at("streams:\n  status: {}\n"), (2, "`streams.status.fields` is missing".to_owned()));
         assert_eq!(
             at("streams:\n  status:\n    fields: x\n"),
-            (3, "`streams.status.fields` is no list".to_owned())
+            (3, "`streams.status.fields` is not a list".to_owned())
         );
     }
 }

@@ -1,41 +1,39 @@
-//! A YAML file as a tree in which every value knows its line: takes text, makes a [`Node`]. Everything in it is text; a
-//! person's file is small, and one that is not is refused.
+//! Parses YAML into a tree in which every value has a line number. All scalars are text; large files are
+//! rejected.
 
 use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
-/// What a file of a person's has at most: values, and how deep they lie.
+/// Limits on the number of values and the nesting depth.
 const VALUES: usize = 100_000;
 const DEPTH: usize = 64;
 
-/// A value and where it begins.
+/// A value with its line.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
-    /// Its line, from 1 on.
+    /// Line number from 1.
     pub(super) line: usize,
-    /// What it is.
     pub(super) value: Value,
 }
 
-/// What a value is.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
-    /// Nothing: `~`, `null`, or no text at all.
+    /// Null: `~`, `null` or no text.
     Nothing,
-    /// Text, or what a reader may take for a number or a switch.
+    /// Text, including numbers and Booleans.
     Text(String),
-    /// In their order.
+    /// In order.
     List(Vec<Node>),
-    /// In their order.
+    /// In order.
     Map(Vec<(String, Node)>),
 }
 
-/// A line and what is wrong there.
+/// A line number and an error.
 pub(super) type Wrong = (usize, String);
 
 impl Node {
-    /// Reads the first document.
+    /// Parses the first document.
     pub(super) fn read(text: &str) -> Result<Node, Wrong> {
         let mut builder = Builder::default();
         for event in Parser::new_from_str(text) {
@@ -48,13 +46,13 @@ impl Node {
         Ok(builder.root.unwrap_or(Node { line: 1, value: Value::Nothing }))
     }
 
-    /// The value under a key.
+    /// Returns the value of a key.
     pub(super) fn get(&self, key: &str) -> Option<&Node> {
         let Value::Map(entries) = &self.value else { return None };
         entries.iter().find(|(name, _)| name == key).map(|(_, node)| node)
     }
 
-    /// How many values it consists of.
+    /// Returns the number of values in this tree.
     fn count(&self) -> usize {
         1 + match &self.value {
             Value::List(items) => items.iter().map(Node::count).sum(),
@@ -67,7 +65,7 @@ impl Node {
 #[derive(Default)]
 struct Builder {
     root: Option<Node>,
-    /// Lists and maps that are not closed, each with its anchor and the key that waits for its value.
+    /// Open lists and maps, each with its anchor and the key that waits for a value.
     open: Vec<(Node, usize, Option<String>)>,
     anchors: BTreeMap<usize, Node>,
     values: usize,
@@ -90,12 +88,12 @@ impl Builder {
             },
             Event::Alias(anchor) => match self.anchors.get(&anchor) {
                 Some(node) => {
-                    // What is written once may be repeated without end.
+                    // Aliases can repeat a value without limit.
                     self.values += node.count();
                     let node = Node { line, ..node.clone() };
                     self.add(node, 0)
                 }
-                None => Err((line, "an alias stands inside of what it names".to_owned())),
+                None => Err((line, "an alias is inside the value that it refers to".to_owned())),
             },
             _ => Ok(()),
         }
@@ -103,17 +101,17 @@ impl Builder {
 
     fn begin(&mut self, value: Value, anchor: usize, line: usize) -> Result<(), Wrong> {
         if self.open.len() == DEPTH {
-            return Err((line, format!("lies more than {DEPTH} levels deep")));
+            return Err((line, format!("is nested more than {DEPTH} levels deep")));
         }
         self.open.push((Node { line, value }, anchor, None));
         Ok(())
     }
 
-    /// Puts a value into what is open.
+    /// Adds a value to the innermost open list or map.
     fn add(&mut self, node: Node, anchor: usize) -> Result<(), Wrong> {
         self.values += 1;
         if self.values > VALUES {
-            return Err((node.line, format!("there are more than {VALUES} values")));
+            return Err((node.line, format!("more than {VALUES} values")));
         }
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
@@ -126,7 +124,7 @@ impl Builder {
             (Value::List(items), _) => items.push(node),
             (Value::Map(entries), Some(name)) => {
                 if entries.iter().any(|(own, _)| *own == name) {
-                    return Err((node.line, format!("`{name}` is there twice")));
+                    return Err((node.line, format!("duplicate key `{name}`")));
                 }
                 entries.push((name, node));
             }
@@ -141,7 +139,7 @@ impl Builder {
     }
 }
 
-/// A map with the entries of those that it names under `<<`; its own win.
+/// Merges the maps under `<<` into a map; its own entries take precedence.
 fn merged(mut node: Node) -> Node {
     if let Value::Map(entries) = &mut node.value
         && let Some(at) = entries.iter().position(|(name, _)| name == "<<")

@@ -93,13 +93,13 @@ fn scripts_that_fail() {
     let place = with_scripts("failing", &[("1.bash", "true"), ("2.bash", "ok() { true; }; (exit 3)")]);
     let home = place.path("home").to_str().unwrap().to_owned();
     let script = place.path("2.bash").to_str().unwrap().to_owned();
-    let failing = format!("`{script}`: sourcing it exited with status 3: do this in {home}");
+    let failing = format!("`{script}`: setup script exited with status 3: do this in {home}");
     outcome(&mut command(&place)).is_error(78, &failing);
     place.write("2.bash", "exit 0");
-    let leaving = format!("`{script}`: sourcing it exited with status 0: do this in {home}");
+    let leaving = format!("`{script}`: setup script exited with status 0: do this in {home}");
     outcome(&mut command(&place)).is_error(78, &leaving);
     place.write("2.bash", "kill -KILL $$");
-    let killed = format!("`{script}`: sourcing it was killed by SIGKILL: do this in {home}");
+    let killed = format!("`{script}`: setup script was killed by SIGKILL: do this in {home}");
     outcome(&mut command(&place)).is_error(78, &killed);
     fs::remove_file(&script).unwrap();
     let missing = format!("`{script}`: no such file or directory: do this in {home}");
@@ -113,8 +113,9 @@ fn a_script_that_exports_more_than_the_kernel_passes_on() {
     let script = "for i in $(seq 30); do export \"BIG_$i=$(head -c 100000 /dev/zero | tr '\\0' x)\"; done";
     let place = with_scripts("large", &[("1.bash", script)]);
     let outcome = outcome(&mut command(&place));
-    let why = "the environment after it is larger than what the kernel passes on to a program";
-    let told = format!("error: `{}`: {why}: export less in it", place.path("1.bash").display());
+    let why = "the resulting environment is larger than the kernel allows";
+    let told =
+        format!("error: `{}`: {why}: export fewer or shorter variables", place.path("1.bash").display());
     assert_eq!((outcome.status.code(), outcome.stderr.lines().last()), (Some(78), Some(&*told)));
     assert!(!outcome.stderr.contains("coreutils"), "{}", outcome.stderr);
 }
@@ -136,14 +137,14 @@ fn the_environment_file_by_hand() {
     let won = outcome(command(&place).env("DOMAIN", "5").env("SAME", "1"));
     assert_eq!(
         won.stderr,
-        format!("note: DOMAIN: from `{file}`, not as set here: `--keep-env` keeps yours\n")
+        format!("note: DOMAIN: `{file}` overrides your environment: to keep your values, use `--keep-env`\n")
     );
     let values = ["DOMAIN", "SEEN", "QUOTED"].map(|n| text(&place, n).unwrap());
     assert_eq!(values, ["0", "0", "a $HOME"]);
 
     let mut keeping = place.command(&["--keep-env", "a"]);
     let kept = outcome(keeping.stdout(fs::File::create(place.path("out")).unwrap()).env("DOMAIN", "5"));
-    assert_eq!(kept.stderr, format!("note: DOMAIN: kept as set here, `{file}` has other values\n"));
+    assert_eq!(kept.stderr, format!("note: DOMAIN: kept from your environment, `{file}` has other values\n"));
     assert_eq!(["DOMAIN", "SEEN", "SAME"].map(|n| text(&place, n).unwrap()), ["5", "5", "1"]);
 }
 
@@ -189,7 +190,8 @@ fn an_environment_file_without_an_end_is_an_error() {
     outcome(&mut command(&place)).is_error(
         78,
         &format!(
-            "`{}`: it has more than 1048576 bytes: reinstall the package that ships it, or restore it from a backup",
+            "`{}`: larger than 1048576 \
+             bytes: reinstall the package that ships it, or restore it from a backup",
             file.display()
         ),
     );

@@ -74,7 +74,7 @@ fn standard_streams_are_the_launchs() {
 #[test]
 fn a_command_that_cannot_be_started() {
     let place = place("no_command", &[("a", json!({ "launch": { "argv": ["no-such-command", "x"] } }))]);
-    let todo = "install it, or see with `--print` which PATH it is looked for in";
+    let todo = "install it, or check the PATH that `--print` shows";
     place.run(&["a"]).is_error(78, &format!("`no-such-command`: no such file or directory: {todo}"));
     assert_eq!(place.read("run/lock"), "");
     let file = place.write("no-such-command", "not executable");
@@ -86,9 +86,9 @@ fn a_command_that_cannot_be_started() {
 #[test]
 fn the_command_line() {
     let place = place("usage", &[("nav", json!({})), ("gateway", json!({}))]);
-    place.run(&["fly"]).is_error(2, "`fly`: no such service: the known ones are nav, gateway");
-    place.run(&[]).is_error(2, "no service is named: see `run_stack --list` and `run_stack --help`");
-    place.run(&["--fast", "nav"]).is_error(2, "`--fast`: no such option: see `run_stack --help`");
+    place.run(&["fly"]).is_error(2, "`fly`: unknown service: expected one of nav, gateway");
+    place.run(&[]).is_error(2, "service name is missing: see `run_stack --list` and `run_stack --help`");
+    place.run(&["--fast", "nav"]).is_error(2, "`--fast`: unknown option: see `run_stack --help`");
     assert_eq!(place.run(&["--list"]).stdout, "nav      Demo nav\ngateway  Demo gateway\n");
     let version = format!("run_stack {} (demo-services 1.2.3)\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(place.run(&["--version"]).stdout, version);
@@ -101,7 +101,7 @@ fn a_table_that_is_missing_or_foreign() {
     let place = place("table", &[]);
     let table = place.path("lib/services.json");
     place.write("lib/services.json", r#"{"schema":2,"product":"","package":"","version":"","services":[]}"#);
-    let todo = "this program reads 1: programs and table must come from one package";
+    let todo = "but this program requires 1: install programs and table from the same package";
     place.run(&["a"]).is_error(78, &format!("`{}`: schema 2, {todo}", table.display()));
     fs::remove_file(&table).unwrap();
     let missing = place.run(&["a"]);
@@ -113,11 +113,10 @@ fn a_table_that_is_missing_or_foreign() {
 #[test]
 fn a_missing_directory() {
     let place = place("directory", &[("a", json!({ "launch": { "directory": "${HOME}/ws" } }))]);
-    let (directory, todo) = (place.path("home/ws"), "make it, or correct the path where it is configured");
-    let what =
-        format!("`{}`: no such file or directory: it is the working directory: {todo}", directory.display());
+    let (directory, todo) = (place.path("home/ws"), "create it, or correct the path in the configuration");
+    let what = format!("working directory `{}`: no such file or directory: {todo}", directory.display());
     place.run(&["a"]).is_error(78, &what);
-    let what = "`${HOME}/ws`: HOME is not set: set it in the environment file, or in the shell";
+    let what = "`${HOME}/ws`: HOME is not set: set it in the environment file or in the shell";
     outcome(place.command(&["a"]).env_remove("HOME")).is_error(78, what);
 }
 

@@ -62,7 +62,7 @@ fn a_holder_that_is_no_run_stack() {
     let mut command = place.program("flock");
     command.args([place.lock().as_str(), "python3"]).arg(place.path("tree.py")).arg(&place.root);
     let running = place.start(&mut command, &["launch"]);
-    let message = format!("`{}`: held by a program that left no record: stop it first", place.lock());
+    let message = format!("`{}`: held by an unknown program: stop it first", place.lock());
     place.run(&["b"]).is_error(75, &message);
     place.end(0);
     running.outcome();
@@ -145,12 +145,12 @@ fn a_forged_record_is_not_believed() {
     let running = place.start(&mut command, &["launch"]);
     let started = processes::process(running.pid()).unwrap().started;
     let own = format!("service=a\npid={}\nsince=2026\nstarted={started}\ngroup=1\ncgroup=\n", running.pid());
-    let told = format!("`{}`: held by a program that left no record: stop it first", place.lock());
+    let told = format!("`{}`: held by an unknown program: stop it first", place.lock());
     for record in records.iter().chain([&own]) {
         place.write("run/lock", record);
         place.run(&["b"]).is_error(75, &told);
         let busy = place.run(&["--busy"]).stdout;
-        assert_eq!(busy, format!("{}: a program that left no record\n", place.lock()), "{record}");
+        assert_eq!(busy, format!("{}: an unknown program\n", place.lock()), "{record}");
     }
     place.end(0);
     running.outcome();
@@ -170,7 +170,7 @@ fn words_of_a_record_are_not_shown() {
         ("since=", "since=\x1b[2J"),
     ] {
         place.write("run/lock", &record.replace(true_one, forged));
-        let told = format!("`{}`: held by a program that left no record: stop it first", place.lock());
+        let told = format!("`{}`: held by an unknown program: stop it first", place.lock());
         place.run(&["b"]).is_error(75, &told);
     }
     place.write("run/lock", &record);
@@ -189,8 +189,8 @@ fn a_shared_lock_is_held() {
     let running = place.start(&mut command, &["launch"]);
     let busy = place.run(&["--busy"]);
     busy.is_success();
-    assert_eq!(busy.stdout, format!("{}: a program that left no record\n", place.lock()));
-    let told = format!("`{}`: held by a program that left no record: stop it first", place.lock());
+    assert_eq!(busy.stdout, format!("{}: an unknown program\n", place.lock()));
+    let told = format!("`{}`: held by an unknown program: stop it first", place.lock());
     place.run(&["b"]).is_error(75, &told);
     place.end(0);
     running.outcome();
@@ -201,7 +201,7 @@ fn a_shared_lock_is_held() {
 #[test]
 fn a_pipe_or_directory_is_no_lock_file() {
     let place = pair("pipe", &[]);
-    let told = format!("`{}`: it is no regular file: remove what is there while nothing runs", place.lock());
+    let told = format!("`{}`: not a regular file: remove it while no service is running", place.lock());
     outcome(place.program("mkfifo").arg(place.lock())).is_success();
     place.run(&["b"]).is_error(78, &told);
     place.run(&["--busy"]).is_error(78, &told);
@@ -263,7 +263,7 @@ fn nothing_is_busy_before_anything_was_installed() {
     assert_eq!((calm.status.code(), calm.stdout.as_str(), calm.stderr.as_str()), (Some(1), "", ""));
     fs::remove_dir(place.path("run")).unwrap();
     assert_eq!(place.run(&["--busy"]).status.code(), Some(1));
-    let todo = "make its directory with `systemd-tmpfiles --create` as root";
+    let todo = "create its directory: run `systemd-tmpfiles --create` as root";
     place.run(&["b"]).is_error(78, &format!("`{}`: no such file or directory: {todo}", place.lock()));
 }
 
@@ -291,7 +291,7 @@ fn no_permission() {
             .arg(place.path("lib/run_stack"))
             .arg("b");
     }
-    let todo = format!("run it as the unit's user, or as a member of the group that owns `{directory}`");
+    let todo = format!("run this as the unit's user, or as a member of the group that owns `{directory}`");
     outcome(&mut command).is_error(78, &format!("`{}`: permission denied: {todo}", place.lock()));
 }
 
@@ -304,10 +304,10 @@ fn read_only_and_full_file_systems() {
         outcome(command.args(["sh", "-c", &script]).arg(place.path("lib/run_stack")).current_dir(&place.root))
     };
     let (lock, directory) = (place.lock(), place.path("run"));
-    let todo = format!("the file system of `{}` must be writable", directory.display());
+    let todo = format!("make the file system of `{}` writable", directory.display());
     on("ro", "").is_error(78, &format!("`{lock}`: read-only file system: {todo}"));
     let fill = "{ dd if=/dev/zero of=run/fill bs=4096 count=1 2>/dev/null || :; };";
-    let why = "cannot write who holds the lock: no space left on device: make room on its file system";
+    let why = "cannot write the lock record: no space left on device: free space on its file system";
     on("size=4k", fill).is_error(1, &format!("`{lock}`: {why}"));
     place.run(&["b"]).is_success();
 }

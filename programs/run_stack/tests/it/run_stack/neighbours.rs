@@ -34,8 +34,8 @@ fn refused_unless_active() {
     for state in ["inactive", "activating", "deactivating", "failed"] {
         bus.set(UNIT, "ActiveState", Property::Text(state));
         let message = format!(
-            "a: `demo-gateway.service` is {state}, and a runs only while it is active: \
-             an administrator starts it with `systemctl start demo-gateway.service`"
+            "a: `demo-gateway.service` is {state}, but must be active: an administrator must run \
+             `systemctl start demo-gateway.service`"
         );
         outcome(&mut asking(&place, &bus)).is_error(75, &message);
     }
@@ -51,11 +51,10 @@ fn refused_unless_active() {
 fn nobody_to_ask() {
     let (place, bus) = guarded("only_while_unknown");
     let todo = "see `systemctl status dbus.service`";
-    let unknown = format!("`demo-gateway.service`: cannot ask systemd about it: unknown unit: {todo}");
+    let unknown = format!("`demo-gateway.service`: cannot query systemd: unknown unit: {todo}");
     outcome(&mut asking(&place, &bus)).is_error(75, &unknown);
     let mut command = asking(&place, &bus);
-    let gone =
-        format!("`demo-gateway.service`: cannot ask systemd about it: no such file or directory: {todo}");
+    let gone = format!("`demo-gateway.service`: cannot query systemd: no such file or directory: {todo}");
     outcome(command.env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent")).is_error(75, &gone);
 }
 
@@ -69,8 +68,8 @@ fn without_systemd() {
         let script = format!("mount -t tmpfs none /run/systemd 2>/dev/null; exec \"$0\" {args}");
         outcome(place.in_own_mounts().args(["sh", "-c", &script]).arg(place.path("lib/run_stack")))
     };
-    let message = "a: it runs only while `demo-gateway.service` is active, and systemd does not run here: \
-                   on a developer's machine, `--no-systemd` starts it all the same";
+    let message = "a: runs only while `demo-gateway.service` is active, but systemd is not running: on a \
+                   developer's machine, use `--no-systemd`";
     hidden("a").is_error(75, message);
     hidden("--no-systemd a").is_success();
 
@@ -78,7 +77,7 @@ fn without_systemd() {
     bus.set(UNIT, "MainPID", Property::Number(0));
     let mut command = place.command(&["--no-systemd", "a"]);
     command.env("DBUS_SYSTEM_BUS_ADDRESS", bus.address());
-    outcome(&mut command).is_error(2, "`--no-systemd`: systemd runs here: leave the option out");
+    outcome(&mut command).is_error(2, "`--no-systemd`: systemd is running: omit the option");
 }
 
 /// By hand nothing propagates the stop: run_stack follows the unit's main process itself.
@@ -105,10 +104,10 @@ fn a_differing_environment_is_a_warning() {
     bus.set(UNIT, "MainPID", Property::Number(gateway.pid() as u32));
     let warned = outcome(&mut asking(&place, &bus));
     let todo =
-        "an administrator sets it in `/etc/demo/.env` and runs `systemctl restart demo-gateway.service`";
+        "an administrator must set it in `/etc/demo/.env` and run `systemctl restart demo-gateway.service`";
     let expected = format!(
-        "warning: `demo-gateway.service` runs with TF=1: a expects TF=0: {todo}\n\
-         warning: `demo-gateway.service` runs without X: a expects X=1: {todo}\n"
+        "warning: `demo-gateway.service` runs with TF=1, but a expects TF=0: {todo}\n\
+         warning: `demo-gateway.service` runs without X, but a expects X=1: {todo}\n"
     );
     assert_eq!((warned.status.code(), warned.stderr), (Some(0), expected));
 }

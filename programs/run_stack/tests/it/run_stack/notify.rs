@@ -22,7 +22,7 @@ fn ready_comes_after_the_start_and_status_tells_the_rest() {
     let launch = place.pid("launch").unwrap();
     assert_eq!(socket.told(), format!("READY=1\nSTATUS=a runs as process {launch}"));
     place.write("launch.end", "3");
-    let rest = "the launch exited with status 3, 1 of its processes are still to end";
+    let rest = "the launch exited with status 3, waiting for 1 of its processes to end";
     assert_eq!(socket.told(), format!("STOPPING=1\nSTATUS={rest}"));
     place.end(0);
     assert_eq!(running.outcome().status.code(), Some(3));

@@ -52,7 +52,7 @@ fn the_next_one_clears_what_a_killed_one_left() {
 #[test]
 fn home_is_needed() {
     let place = with_session("session_home");
-    let todo = "HOME is not set, so nothing says where it belongs: set HOME, or User= in the unit";
+    let todo = "HOME is not set: set HOME, or User= in the unit";
     outcome(place.command(&["a"]).env_remove("HOME"))
         .is_error(78, &format!("`.demo/session/current`: {todo}"));
 }
@@ -66,7 +66,7 @@ fn the_disk_is_full() {
                    ls \"$HOME/.demo/session\"; rm -f \"$HOME/fill\"; \"$0\" a; exit $s";
     place.end(0);
     let outcome = outcome(place.in_own_mounts().args(["sh", "-c", mounted]).arg(place.path("lib/run_stack")));
-    let why = "cannot write the session file: no space left on device: make room on its file system";
+    let why = "cannot write the session file: no space left on device: free space on its file system";
     outcome.is_error(1, &format!("`{}`: {why}", place.path(FILE).display()));
     assert_eq!((outcome.stdout.as_str(), place.pid("launch").is_some()), ("", true));
     assert_eq!(place.read("run/lock"), "");

@@ -1,5 +1,5 @@
-# Stands in for /opt/ros/jazzy/setup.bash. Like the real one it must be sourced by bash, is not fit for `set
-# -u` (it reads a variable that is usually not set), and puts itself in front of what is there already.
+# Stand-in for /opt/ros/jazzy/setup.bash. Like the real one, it requires bash, does not work with `set -u` (it reads a
+# variable that is usually unset), and prepends its paths to existing ones.
 if [ -n "$AMENT_TRACE_SETUP_FILES" ]; then
     echo ". \"${BASH_SOURCE[0]}\""
 fi

@@ -7,15 +7,15 @@
 
 ROVI_ENV=robot
 
-# The one place that says where the workspace is.
+# The workspace. Change its path only here.
 ROVI_ROS_WS_DIR=/opt/rovi/ros_ws
 ROS_DISTRO=jazzy
 
-# The robot's graph: every machine that takes part in it has this number.
+# All machines in the robot's ROS graph must have the same number.
 ROS_DOMAIN_ID=0
 RMW_IMPLEMENTATION=rmw_cyclonedds_cpp
 
-# Who publishes odom -> base_link. 0: the EKF of mapping, localization and nav. 1: the odometry
-# itself, for teleop alone. Read when the gateway starts: after a change, `sudo systemctl restart
-# rovi-gateway`.
+# The publisher of odom -> base_link. 0: the EKF of mapping, localization and nav. 1: the odometry
+# itself, for teleop only. The gateway reads this at its start: after a change, run `sudo systemctl
+# restart rovi-gateway`.
 ROVI_ODOM_INTEGRATOR_PUBLISH_TF=0

@@ -1,14 +1,14 @@
-"""KohakuRiver's first runner on this machine. Part of kohakuriver-services; an upgrade keeps your changes."""
+"""Configuration of the first KohakuRiver runner. Part of kohakuriver-services; upgrades keep your changes."""
 from kohakuengine import Config
 
 RUNNER_BIND_IP: str = "0.0.0.0"
 RUNNER_PORT: int = 8001
-# Where the host is reached.
+# Address of the host.
 HOST_ADDRESS: str = "127.0.0.1"
 HOST_PORT: int = 8000
-# Seen under the same path by every node.
+# Must have the same path on every node.
 SHARED_DIR: str = "/mnt/cluster-share"
-# Its own: not that of another runner.
+# Must be unique for each runner.
 LOCAL_TEMP_DIR: str = "/var/lib/kohakuriver-runner/1"
 
 

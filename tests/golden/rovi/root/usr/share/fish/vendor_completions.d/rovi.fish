@@ -1,4 +1,4 @@
-# Completion of rovi in fish: the program itself knows what could come next.
+# fish completion for rovi: the program itself prints the candidates.
 function __rovi
     set -l typed (commandline --tokenize --cut-at-cursor --current-process)
     set -l last (commandline --current-token --cut-at-cursor)
