@@ -10,7 +10,7 @@ use crate::archive::{Archive, MIRROR_VARIABLE};
 use crate::suite::Suite;
 use crate::{cache, host};
 
-/// Turns mmdebstrap's tree into that of a machine that has booted before.
+/// Makes mmdebstrap's tree look like a machine that has booted before.
 const FINISH: &str = include_str!("root/finish.sh");
 
 /// Not used on test machines, and a third of a root.

@@ -27,8 +27,8 @@ use super::card::start::Start;
 use super::card::volume::Volume;
 use super::check;
 
-/// From power-on to the last answer. An idle host needs a tenth of it; a busy one, or a board that is
-/// emulated with its card slot, several times as much.
+/// Time limit from power-on to the last answer. An idle host needs a tenth of it. A busy host, or a board
+/// that is emulated with its card slot, needs several times as much.
 const BOUND: Duration = Duration::from_secs(600);
 
 /// First version of systemd that takes units from the kernel command line.

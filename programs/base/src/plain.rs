@@ -76,7 +76,7 @@ pub fn deceives(character: char) -> bool {
 }
 
 /// Formats an object as one line of JSON with exact values and without dangerous characters: JSON itself
-/// escapes only those below the space.
+/// escapes only the control characters below the space.
 pub fn json(object: &impl Serialize) -> serde_json::Result<String> {
     let line = serde_json::to_string(object)?;
     let mut out = String::with_capacity(line.len());

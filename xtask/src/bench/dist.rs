@@ -1,5 +1,5 @@
 //! Measures `dist` on a clean clone with empty caches, and after a change of one value of a catalog. It
-//! replaces nothing, so the other side is the promised time.
+//! replaces no other tool, so it is compared with the promised times.
 
 use std::fs;
 use std::path::Path;

@@ -83,7 +83,7 @@ pub struct Service {
     pub restart: String,
     /// `RestartSec=`.
     pub restart_sec: Option<String>,
-    /// Whether starts are not counted, because only people start it.
+    /// Whether systemd counts no starts, because only people start the service.
     pub uncounted: bool,
     /// `StartLimit…=`: name and value.
     pub start_limit: Vec<(String, String)>,

@@ -101,7 +101,7 @@ fn it_holds_nothing_open_that_is_the_commands() {
     helper.stdout(std::process::Stdio::null());
     let mut running = super::Running { child: shell.spawn().unwrap() };
     place.manager.wait_for("STATUS=");
-    // The end of the pipe comes although command and watcher live.
+    // The reader sees the end of the pipe while the command and the watcher still run.
     let mut rest = String::new();
     std::io::Read::read_to_string(&mut running.child.stdout.take().unwrap(), &mut rest).unwrap();
     let watcher = running.watchers()[0];

@@ -162,7 +162,8 @@ fn the_environment_file_under_systemd() {
     outcome(&mut command(&place)).is_error(78, &format!("`{file}`: no such file or directory: {todo}"));
 }
 
-/// What the unit sets itself is there by hand too; the environment file wins over it, and a person may keep theirs.
+/// A launch by hand has the variables that the unit sets. The environment file overrides them, unless `--keep-env`
+/// keeps those of the caller.
 #[test]
 fn variables_of_the_service_are_set_by_hand_as_in_the_unit() {
     let files = place("own_environment", &[]);
