@@ -201,7 +201,7 @@ fn an_alert_that_fails_is_in_the_journal_and_alerts_nobody() -> Result<()> {
         let mark = robot.mark();
         crash(&robot, "demo-web");
         for line in [
-            "error: `alert.conf` line 5: `Nonsense` is unknown",
+            "error: `alert.conf`, line 5: unknown key `Nonsense`",
             "error: http://127.0.0.1:9: connection refused: alert not delivered",
             "demo-alert@demo-web.service.service: Failed with result",
             "error: mail: timed out and was killed: alert not delivered",

@@ -86,7 +86,7 @@ fn changed(machine: &mut Machine) -> Result<()> {
     machine.put(FILE, 0o644, machine.read(FILE).unwrap().replace("Würstelstand", "other"));
     apply(machine).ok().says("[wlan]: no saved password for this network: write it");
     assert!(machine.read(ERRORS).unwrap().contains("no saved password for this network: write it\r\n"));
-    assert!(machine.read("/run/issue.d/50-first-boot.issue").unwrap().contains("1 lines of custom.toml"));
+    assert!(machine.read("/run/issue.d/50-first-boot.issue").unwrap().contains("not applied: 1."));
     let text = machine.read(FILE).unwrap();
     let (others, wlan) = text.split_once("[wlan]\r\n").unwrap();
     let wlan = wlan.replacen("\"*\"", "\"battery staple\"", 1);

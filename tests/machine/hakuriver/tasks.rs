@@ -12,7 +12,7 @@ fn h7_h8_a_task_is_its_users_and_bounded_and_gets_at_nothing_else() -> Result<()
     on_every_suite(|suite| {
         let machine = Machine::on(suite).install(package("hakuriver", "deb")).user("op", &[]).boot()?;
         let as_owner = |script: &str| machine.run_as("hakuriver", script);
-        as_owner(&format!("{TASK} run a -- true")).fails().says("`hakuriver-tasks.service` does not run");
+        as_owner(&format!("{TASK} run a -- true")).fails().says("`hakuriver-tasks.service` is not running");
         machine.run(&format!("systemctl start {TASKS}")).ok();
 
         // A name, a description, limits, the right user, and the task's own exit.
@@ -73,7 +73,7 @@ fn h7_h8_a_task_is_its_users_and_bounded_and_gets_at_nothing_else() -> Result<()
             let failed = as_owner(&format!("{TASK} {words}")).exits(2);
             assert_eq!(failed.stderr.lines().count(), 1, "{words}: {}", failed.stderr);
         }
-        as_owner(&format!("{TASK} stop nobody")).exits(1).says("error: task `nobody`: is not there");
+        as_owner(&format!("{TASK} stop nobody")).exits(1).says("error: task `nobody`: not running");
         for reach in [
             "systemctl start hakuriver-host",
             "systemctl stop hakuriver-tasks",
@@ -113,7 +113,7 @@ fn h7_h8_a_task_is_its_users_and_bounded_and_gets_at_nothing_else() -> Result<()
         assert_eq!(machine.run(rights).text(), "");
 
         // Only its user and root have tasks here; root's belong to that user, too.
-        machine.run_as("op", &format!("{TASK} list")).exits(1).says("error: tasks of op");
+        machine.run_as("op", &format!("{TASK} list")).exits(1).says("error: user `op`: has no task manager");
         machine.run_as("op", &format!("{manager} list-units")).fails();
         machine.run(&format!("{TASK} run d -- id -un")).ok().says("hakuriver\n");
         // A task gains no privileges, whoever starts it.

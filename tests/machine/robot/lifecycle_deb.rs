@@ -273,7 +273,7 @@ fn b20_what_runs_by_hand_ends_before_the_package_goes() -> Result<()> {
         by_hand(&robot, "nav");
         robot.run("pkill -KILL -f '^/usr/libexec/rovi/run_stack nav'").ok();
         for verb in ["remove", "purge"] {
-            robot.run(&format!("dpkg --{verb} rovi-services")).fails().says("has to end first").says("nav");
+            robot.run(&format!("dpkg --{verb} rovi-services")).fails().says("must end first").says("nav");
             assert_eq!(gateway(&robot), "active enabled");
             robot.run("systemctl start rovi-camera").fails();
         }

@@ -147,7 +147,7 @@ fn b25_what_runs_by_hand_ends_before_the_package_goes_and_no_power_stays() -> Re
         robot.run(&format!("systemctl start {GATEWAY}")).ok();
         by_hand(&robot, "nav");
         robot.run("pkill -KILL -f '^/usr/libexec/rovi/run_stack nav'").ok();
-        robot.run("rpm -e rovi-services").fails().says("has to end first");
+        robot.run("rpm -e rovi-services").fails().says("must end first");
         robot.run("kill -INT -- $(run_stack --busy | sed -n 's/.*has left processes running: //p')").ok();
         robot.wait_for("the end of the nodes", 5 * SECOND, || !robot.run("run_stack --busy").success());
         // It is still completely installed, and enabled as before.

@@ -43,7 +43,7 @@ fn next_catalog() -> String {
             "[[release]]\nversion = \"0.2.0\"\ndate = \"2026-12-20\"\nchanges = [\"Next.\"]\n\n[[release]]\n",
         ),
         ("description = \"ROVI ", "description = \"Next ROVI "),
-        ("The one place that says", "Here is the one place that says"),
+        ("The workspace. Change", "Here is the one place for the workspace. Change"),
         ("{ value = \"77\"", "{ value = \"78\""),
         ("boot = true\n", "boot = true\ndirectives.Install.Alias = \"rovi-main.service\"\n"),
         (

@@ -4,12 +4,18 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use lexopt::Arg::{Long, Short, Value};
 use regex_lite::Regex;
 
 use super::Probe;
 use super::line::one_line;
+use crate::arguments::describe;
 use crate::failure::Failure;
 use crate::span;
+
+/// The options of `run`; each takes a value.
+const KNOWN: [&str; 7] =
+    ["--ready", "--watchdog", "--grace", "--interval", "--timeout", "--http-status", "--http-body"];
 
 /// Default of `--timeout`.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,27 +41,22 @@ impl Options {
         let mut options =
             Options { ready: Vec::new(), watchdog: None, grace: None, interval: None, timeout: TIMEOUT };
         let mut words = Vec::new();
+        while words.last().is_none_or(|word| word != "--") {
+            words.push(args.next().ok_or_else(|| usage("`run`", "expected `--` and a command"))?);
+        }
+        let unknown = |word: &str| usage(&format!("`{word}`"), "unknown option of `run`");
         let mut last = "";
-        loop {
-            let arg = args.next().ok_or_else(|| usage("`run`", "expected `--` and a command"))?;
-            words.push(arg.clone());
-            if arg == "--" {
-                break;
-            }
-            const KNOWN: [&str; 7] = [
-                "--ready",
-                "--watchdog",
-                "--grace",
-                "--interval",
-                "--timeout",
-                "--http-status",
-                "--http-body",
-            ];
-            let Some(option) = KNOWN.into_iter().find(|known| arg == *known) else {
-                return Err(usage(&format!("`{}`", arg.to_string_lossy()), "unknown option of `run`"));
+        let mut parser = lexopt::Parser::from_args(&words[..words.len() - 1]);
+        while let Some(argument) = parser.next().map_err(|e| usage("`run`", &describe(&e)))? {
+            let option = match argument {
+                Long(name) => {
+                    let known = KNOWN.into_iter().find(|known| known[2..] == *name);
+                    known.ok_or_else(|| unknown(&format!("--{name}")))?
+                }
+                Short(letter) => return Err(unknown(&format!("-{letter}"))),
+                Value(word) => return Err(unknown(&word.to_string_lossy())),
             };
-            let value = args.next().unwrap_or_default();
-            words.push(value.clone());
+            let value = parser.value().unwrap_or_default();
             let text = value.to_string_lossy();
             let wrong = |why: &str| usage(&format!("`{option} {text}`"), why);
             if value.to_str().is_none() {
