@@ -154,7 +154,7 @@ fn b13_a_stack_that_runs_by_hand_holds_the_gateway_too() -> Result<()> {
         let robot = ready(suite)?;
         let before = pid(&robot, GATEWAY);
         by_hand(&robot, "nav");
-        dpkg(&robot, next("deb")).ok().says("is not restarted");
+        dpkg(&robot, next("deb")).ok().says("did not restart rovi-gateway.service");
         assert_eq!(pid(&robot, GATEWAY), before);
         assert_eq!(robot.read(PENDING).unwrap(), format!("{GATEWAY}\n"));
         let launch = ros::processes(&robot).into_iter().find(|p| p.argv.contains(&"stack:=nav".to_owned()));
@@ -162,7 +162,7 @@ fn b13_a_stack_that_runs_by_hand_holds_the_gateway_too() -> Result<()> {
         assert_eq!((launch.signals.len(), launch.status), (0, None));
         // After a kill, its nodes remain and still move the robot.
         robot.run("pkill -KILL -f '^/usr/libexec/rovi/run_stack nav'").ok();
-        dpkg(&robot, package("deb")).ok().says("is not restarted");
+        dpkg(&robot, package("deb")).ok().says("did not restart rovi-gateway.service");
         assert_eq!(pid(&robot, GATEWAY), before);
         Ok(())
     })

@@ -99,7 +99,7 @@ fn two_hundred_requests_of_ten_clients_get_true_answers_and_never_two_stacks() -
                             .is_some_and(|pid| launched(other, pid) || began(&entries, other, *begin, *end));
                     assert!(known || pid.is_none(), "nobody was {other}: {request:?}");
                 }
-                (75, _) if outcome.message.contains("cancelled") => {
+                (75, _) if outcome.message.contains("canceled") => {
                     // systemd does not log a job that another one replaces, nor the end of that one if the
                     // stack has ended by itself meanwhile. polkit was asked about it.
                     let about = begin - SLACK..=end + DELAY;

@@ -38,7 +38,7 @@ fn r17_a_guard_is_asked_before_a_stop_and_its_output_is_the_reason() -> Result<(
         assert!(late.took < SOON, "{late}");
         robot.run("! pgrep -f '^sleep 987'").ok();
         robot.run("rm /opt/guard").ok();
-        op.run("rovi stop nav").exits(75).says("cannot be asked");
+        op.run("rovi stop nav").exits(75).says("cannot run `/opt/guard`");
         assert_eq!(state(robot, "rovi-nav"), "active");
 
         robot.put("/opt/guard", 0o755, "#!/bin/sh\nexit 0\n");

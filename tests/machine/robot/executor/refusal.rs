@@ -34,9 +34,7 @@ fn what_waits_to_be_stopped_runs_no_more() -> Result<()> {
         let gateway = service(op, "gateway");
         assert_eq!((&*gateway.active, gateway.job.as_deref()), ("deactivating", Some("stop")));
         assert_eq!(gateway.state, State::Stopping);
-        op.run("rovi start camera")
-            .exits(75)
-            .says("`rovi-gateway.service` is stopping, and camera runs only");
+        op.run("rovi start camera").exits(75).says("`rovi-gateway.service` is stopping, but must be active");
         robot.run("rovi start gateway").exits(75).says("gateway: another request is in progress");
 
         robot.run("systemctl kill --signal=KILL rovi-nav").ok();
@@ -189,7 +187,7 @@ fn a_launch_that_fails_says_its_own_reason_and_a_switch_to_it_leaves_things_stop
 
         // It starts and ends at once, or it cannot even be started.
         drop_in(robot, "[Service]\nExecStart=\nExecStart=/bin/sh -c 'exit 7'\n");
-        op.run("rovi start nav").exits(1).says("it ended");
+        op.run("rovi start nav").exits(1).says("it exited with status 7");
         drop_in(robot, "[Service]\nExecStart=\nExecStart=sleep 1000\nTimeoutStartSec=100ms\n");
         op.run("rovi start nav").exits(1).says("took too long");
         drop_in(robot, "[Unit]\nJobRunningTimeoutSec=200ms\n[Service]\nExecStart=\nExecStart=sleep 1000\n");

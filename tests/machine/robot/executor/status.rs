@@ -90,12 +90,14 @@ fn r15_a_gateway_that_runs_with_something_else_is_told_with_the_command_that_hel
         assert!(service(op, "teleop").warnings.is_empty());
         assert!(
             service(op, "nav").warnings[0]
-                .contains("runs with ROVI_ODOM_INTEGRATOR_PUBLISH_TF=1: nav expects")
+                .contains("runs with ROVI_ODOM_INTEGRATOR_PUBLISH_TF=1, but nav expects")
         );
         // A setup script has the final say on the environment of the launch.
         robot.run("echo unset ROVI_ODOM_INTEGRATOR_PUBLISH_TF >>/opt/ros/jazzy/setup.bash").ok();
         robot.run("systemctl restart rovi-gateway.service").ok();
-        assert!(service(op, "nav").warnings[0].contains("runs without ROVI_ODOM_INTEGRATOR_PUBLISH_TF: nav"));
+        assert!(
+            service(op, "nav").warnings[0].contains("runs without ROVI_ODOM_INTEGRATOR_PUBLISH_TF, but nav")
+        );
     })
 }
 
@@ -162,7 +164,8 @@ fn what_a_service_says_is_text_to_a_terminal_and_exact_to_a_program() -> Result<
             robot,
             "bash -c 'NOTIFY_SOCKET=/run/systemd/notify systemd-notify --status=\"$(cat /var/tmp/hostile)\"; sleep 999'",
         );
-        join(robot, "bash -c '(cat /var/tmp/hostile; echo) | systemd-cat; sleep 999'");
+        // journald asks for the unit of the process that opened the stream, so that process stays.
+        join(robot, "systemd-cat bash -c 'cat /var/tmp/hostile; echo; sleep 999'");
         robot.run(&format!("cp --remove-destination /var/tmp/hostile {session}")).ok();
         robot.wait_for("what it says", SOON, || all().services[4].status_text.as_deref() == Some(HOSTILE));
         let nav = all().services.remove(4);

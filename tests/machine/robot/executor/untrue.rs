@@ -58,7 +58,7 @@ fn what_has_left_its_unit_is_not_called_stopped() -> Result<()> {
         robot.wait_for_unit(&format!("user@{uid}.service"), "active", SOON);
         start(robot, op, "nav");
         let left = leave(robot);
-        let told = op.run("rovi stop").exits(1).says("nav: its unit is stopped, but processes ");
+        let told = op.run("rovi stop").exits(1).says("nav: the unit is stopped, but processes ");
         told.says(&format!(" {left} ")).says("`loginctl disable-linger rovi; loginctl terminate-user rovi`");
         robot.run(&format!("kill {left}")).ok();
 
