@@ -165,7 +165,7 @@ fn what_a_service_says_is_text_to_a_terminal_and_exact_to_a_program() -> Result<
             "bash -c 'NOTIFY_SOCKET=/run/systemd/notify systemd-notify --status=\"$(cat /var/tmp/hostile)\"; sleep 999'",
         );
         // journald asks for the unit of the process that opened the stream, so that process stays.
-        join(robot, "systemd-cat bash -c 'cat /var/tmp/hostile; echo; sleep 999'");
+        join(robot, "bash -c '(cat /var/tmp/hostile; echo; sleep 999) | systemd-cat'");
         robot.run(&format!("cp --remove-destination /var/tmp/hostile {session}")).ok();
         robot.wait_for("what it says", SOON, || all().services[4].status_text.as_deref() == Some(HOSTILE));
         let nav = all().services.remove(4);
