@@ -72,7 +72,7 @@ fn prepare(workspace: &Workspace, plan: &Plan) -> Result<Vec<Vec<Program>>> {
     thread::scope(|scope| {
         let packagers: Vec<_> =
             plan.formats.iter().map(|format| scope.spawn(|| pack::packager(*format).path())).collect();
-        let programs = program::build_all(workspace, &plan.targets);
+        let programs = program::build(workspace, &plan.targets);
         for packager in packagers {
             packager.join().map_err(|_| anyhow!("a thread that installs a packager panicked"))??;
         }

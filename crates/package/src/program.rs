@@ -18,15 +18,9 @@ pub struct Program {
     pub bytes: Vec<u8>,
 }
 
-/// Builds every program of the workspace for a target.
-pub fn build(workspace: &Workspace, target: Target) -> Result<Vec<Program>> {
-    let mut programs = build_all(workspace, &[target])?;
-    programs.pop().context("one target gives one set of programs")
-}
-
 /// Builds every program of the workspace for each target, in parallel. It always builds all programs together, because
 /// the features that one program enables can change the code of a dependency in the others.
-pub fn build_all(workspace: &Workspace, targets: &[Target]) -> Result<Vec<Vec<Program>>> {
+pub fn build(workspace: &Workspace, targets: &[Target]) -> Result<Vec<Vec<Program>>> {
     let sh = Shell::new()?;
     sh.change_dir(workspace.path(""));
     for target in targets {

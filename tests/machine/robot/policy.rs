@@ -1,4 +1,4 @@
-//! Permissions: the polkit rule and its environment, tested by users who have few permissions and try more.
+//! Tests the polkit rule as users who have few permissions and try to do more.
 
 mod audit;
 mod channels;

@@ -80,7 +80,7 @@ impl Place {
     fn new(workspace: &Workspace) -> Result<Place> {
         let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
         let target = Target::parse(&triple).map_err(|why| anyhow!("{triple}: {why}"))?;
-        let programs = program::build(workspace, target)?;
+        let programs = program::build(workspace, &[target])?.concat();
         let library = workspace.target_dir().join("bench-sdnotify");
         if !library.join("sdnotify").is_dir() {
             let mut pip = Command::new("pip3");

@@ -100,7 +100,7 @@ impl Place {
     fn new(workspace: &Workspace) -> Result<Place> {
         let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
         let target = Target::parse(&triple).map_err(|why| anyhow!("{triple}: {why}"))?;
-        let programs = program::build(workspace, target)?;
+        let programs = program::build(workspace, &[target])?.concat();
         let folder = workspace.target_dir().join(format!("bench-{}", std::process::id()));
         let folder = if folder.is_absolute() { folder } else { std::env::current_dir()?.join(folder) };
         fs::create_dir_all(&folder)?;

@@ -25,7 +25,7 @@ pub(super) fn architecture(tree: &Tree) -> Result<String> {
     let status = status(tree)?;
     let dpkg = paragraphs(&status).find(|paragraph| paragraph.field("Package") == Some("dpkg"));
     let architecture = dpkg.and_then(|dpkg| dpkg.field("Architecture"));
-    Ok(architecture.context("dpkg is not installed in it, so packages cannot be installed")?.to_owned())
+    Ok(architecture.context("the image has no dpkg, so packages cannot be installed")?.to_owned())
 }
 
 impl Needs {

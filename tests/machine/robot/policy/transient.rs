@@ -141,7 +141,7 @@ pub(crate) fn keeps_no_power(robot: &Machine) {
         robot.run_as("op", &format!("systemctl --no-ask-password {verb} rovi-nav")).fails();
     }
     every_way(robot, "op", "nav", true);
-    // Another unit takes the name: it does not belong to the package, and operators have no rights on it.
+    // Another unit takes the name. It does not belong to the package, so operators have no permissions for it.
     let own = "/etc/systemd/system/rovi-nav.service";
     robot.put(own, 0o644, "[Service]\nExecStart=sleep infinity\n");
     robot.run("systemctl daemon-reload").ok();
