@@ -1,5 +1,5 @@
-//! `first-boot`, black box: what it says of files that people write, and how a card's partition table grows.
-//! `UPDATE=1` rewrites the expected texts of `tests/cases/custom-*`.
+//! Tests the `first-boot` binary: its messages about `custom.toml` files, and how it grows a partition table. `UPDATE=1`
+//! rewrites the expected texts of `tests/cases/custom-*`.
 
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -28,7 +28,7 @@ fn exits(output: &Output, status: i32) -> String {
     both(output)
 }
 
-/// Each directory holds a file as a person could write it, and everything that is said about it.
+/// Each directory holds a file as a user could write it, and all messages about it.
 #[test]
 fn every_bad_line_is_named_and_costs_no_other() {
     let mut cases: Vec<_> =
@@ -74,7 +74,7 @@ fn files_that_no_editor_of_this_system_writes() {
     assert_eq!(check(&[0xff, 0xfe, 0], 78), none);
     let long = "the file: longer than 65536 bytes: nothing was read: replace it with the right file\n";
     assert_eq!(check(&[b'#'; 65_537], 78), long);
-    // The worst that fits: a fault in every line, and lists without an end.
+    // The worst cases that fit: a fault in every line, and endless lists.
     let worst = "a = [\n".repeat(10_900);
     assert_eq!(check(worst.as_bytes(), 78).lines().count(), 10_900);
     fs::remove_file(&file).unwrap();
@@ -85,7 +85,7 @@ fn files_that_no_editor_of_this_system_writes() {
 /// The password in the generated files.
 const SECRET: &str = "S3CRET";
 
-/// Whatever the bytes are, what is overwritten keeps its length, and a second reading finds nothing more.
+/// For any bytes, masking keeps the length, and masking again changes nothing.
 #[track_caller]
 fn assert_masked(bytes: &[u8]) -> Vec<u8> {
     settings::read(bytes);
@@ -101,7 +101,7 @@ fn assert_no_secret(text: &str) {
     assert!(!masked.contains(SECRET), "{masked:?} of {text:?}");
 }
 
-/// What a first reading once left for a second one, or for whoever finds the card.
+/// Inputs in which a first pass once left secrets on the card.
 #[test]
 fn no_password_stays_where_a_line_cannot_be_read() {
     for text in [
@@ -195,7 +195,7 @@ fn what_is_no_command_line_is_refused() {
     assert!(ok(&mut first_boot(&["--version"])).starts_with("first-boot "));
 }
 
-/// An image with a table as ours have it, on a card of 64 MiB.
+/// Creates an image with the partition table of our images, on a 64 MiB card.
 const TABLE: &str = "printf 'label: dos\\nlabel-id: 0x524f5649\\nstart=8192, size=8192, type=c\\nstart=16384, size=8192, type=83\\n' |
     sfdisk --quiet card";
 
@@ -226,11 +226,11 @@ fn a_partition_grows_to_the_cards_end_whenever_it_is_killed() {
     }
     assert_eq!(ok(&mut grow()), "");
     assert_eq!(table(), new);
-    // Whatever moment it ends at, the table is one of the two.
+    // Whenever it is killed, the table is either the old or the new one.
     for delay in (0..20).map(|i| Duration::from_micros(i * 100)) {
         fs::OpenOptions::new().write(true).open(&card).unwrap().write_all_at(&old, 0).unwrap();
         let mut child = grow().stdout(std::process::Stdio::null()).spawn().unwrap();
-        // The moment is the matter here.
+        // The time of the kill is what varies here.
         std::thread::sleep(delay);
         let _ = child.kill();
         child.wait().unwrap();

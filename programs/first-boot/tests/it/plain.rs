@@ -8,7 +8,7 @@ use support::scratch::scratch;
 #[test]
 fn no_error_is_more_than_text_on_a_line() {
     refuses(env!("CARGO_BIN_EXE_first-boot"), &[HOSTILE]);
-    // What is wrong with a file, as `first-boot check` lists it, and the one that is written beside it.
+    // The list of faults that `first-boot check` prints.
     let dir = scratch("plain");
     let list = dir.join("custom.toml");
     fs::write(&list, format!("config_version = 1\n[{}]\n", HOSTILE.replace("\r\n", ""))).unwrap();

@@ -1,4 +1,4 @@
-//! `notify-helper` from outside: the binary, a manager's socket, real listeners.
+//! Tests the `notify-helper` binary with a manager's socket and real listeners.
 //!
 //! Needs python3 and sh.
 
@@ -19,7 +19,7 @@ use support::event::wait_until;
 use support::manager::Manager;
 use support::scratch::{Scratch, scratch};
 
-/// A directory, a manager's socket in it, and what was started.
+/// A directory with a manager's socket.
 struct Place {
     dir: Scratch,
     manager: Manager,
@@ -40,7 +40,7 @@ impl Place {
         std::fs::read_to_string(self.path(below)).unwrap_or_default()
     }
 
-    /// `notify-helper run OPTIONS -- COMMAND`, as systemd would start it, in a process group of its own.
+    /// Prepares `notify-helper run OPTIONS -- COMMAND` as systemd would start it, in its own process group.
     fn helper(&self, options: &[&str], command: &[&str]) -> Command {
         let mut helper = Command::new(env!("CARGO_BIN_EXE_notify-helper"));
         helper.arg("run").args(options).arg("--").args(command);
@@ -54,7 +54,7 @@ impl Place {
         Running { child: self.helper(options, command).spawn().unwrap() }
     }
 
-    /// A python program as the command; `sleep` and everything of `socket` are at hand.
+    /// Runs a Python program as the command; `sleep` and everything in `socket` are imported.
     fn python(&self, options: &[&str], program: &str) -> Running {
         let program =
             format!("import os, sys, time\nfrom socket import *\nfrom time import sleep\n{program}");
@@ -62,7 +62,7 @@ impl Place {
     }
 }
 
-/// A started command; dropping it kills its group.
+/// A started command. Dropping it kills its process group.
 struct Running {
     child: Child,
 }
@@ -76,7 +76,7 @@ impl Running {
         let _ = kill_process(processes::pid(self.pid()).unwrap(), signal);
     }
 
-    /// Waits for the end: status as a shell has it, and what it said.
+    /// Waits for the end; returns the status as a shell reports it, and the output.
     fn outcome(mut self) -> (i32, String, String) {
         let mut streams = [String::new(), String::new()];
         std::io::Read::read_to_string(&mut self.child.stdout.take().unwrap(), &mut streams[0]).unwrap();
@@ -87,7 +87,7 @@ impl Running {
         (code.unwrap(), stdout, stderr)
     }
 
-    /// The processes that watch this command, the watcher first.
+    /// Returns the processes that watch this command, the watcher first.
     fn watchers(&self) -> Vec<i32> {
         watchers_of(self.pid())
     }
@@ -110,13 +110,13 @@ fn watchers_of(pid: i32) -> Vec<i32> {
     let all = processes::all();
     let watcher = all.iter().find(|p| !p.zombie && words(p.pid).starts_with(begin.as_bytes()));
     let Some(watcher) = watcher.map(|p| p.pid) else { return Vec::new() };
-    // By its words, because a probe's own process is below the watcher too, for as long as it asks.
+    // Compare the arguments, because a running probe command is a child of the watcher too.
     let keeps = |pid: i32| words(pid).starts_with(b"notify-helper\0keep\0");
     let below = all.iter().filter(|p| p.parent == watcher && !p.zombie && keeps(p.pid)).map(|p| p.pid);
     [watcher].into_iter().chain(below).collect()
 }
 
-/// A port that nobody has.
+/// Returns an unused port.
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,4 +1,4 @@
-//! `rovi` from outside, where no systemd is needed: its command line, its help, its page, its completions.
+//! Tests the parts of `rovi` that need no systemd: command line, help, manual page and completions.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -11,16 +11,16 @@ use serde_json::{Value, json};
 use support::command::{ok, root, run, sh};
 use support::scratch::{Scratch, scratch};
 
-/// A copy of the program, and the folder that it lies in.
+/// The program in a directory of its own.
 struct Program {
     path: PathBuf,
     _dir: Scratch,
 }
 
-/// The program beside a table of its own.
+/// Creates a directory with the program and a table.
 fn program(test: &str) -> Program {
     let dir = scratch(test);
-    // Not a copy: another test's child could still hold it open for writing, and then it cannot be run.
+    // A copy could fail to run: another test's child may still hold it open for writing.
     fs::hard_link(env!("CARGO_BIN_EXE_rovi"), dir.join("rovi")).unwrap();
     let service =
         |name: &str| json!({ "name": name, "unit": format!("demo-{name}.service"), "description": name });
@@ -32,7 +32,7 @@ fn program(test: &str) -> Program {
     Program { path: dir.join("rovi"), _dir: dir }
 }
 
-/// Exit status, standard output, standard error.
+/// Runs the program; returns its exit status, standard output and standard error.
 fn say(program: &Program, args: &[&str]) -> (i32, String, String) {
     let output =
         run(Command::new(&program.path).args(args).env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere/bus"));
@@ -40,7 +40,7 @@ fn say(program: &Program, args: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-/// The verbs, as the help names them.
+/// Returns the verbs that the help lists.
 fn verbs(program: &Program) -> Vec<String> {
     let (_, help, _) = say(program, &["--help"]);
     let lines = help.lines().skip_while(|l| !l.starts_with("usage")).skip(2).take_while(|l| !l.is_empty());
@@ -61,7 +61,7 @@ fn help_fits_a_terminal_and_shows_examples() {
             "{help}"
         );
         assert!(help.lines().all(|l| l.chars().count() <= 80), "{help}");
-        // The page says it as well, with every option.
+        // The manual page has the verb too, with every option.
         assert!(page.contains(&format!(".It Cm {verb}\n")), "rovi.1 lacks {verb}");
         for option in help.split_whitespace().filter_map(|w| w.trim_end_matches(',').strip_prefix("--")) {
             let option = option.trim_end_matches(['`', '.']);
@@ -155,7 +155,7 @@ fn every_shell_completes() {
         ok(Command::new("fish").current_dir(dir).args(["--no-config", "-c", fish])),
         "start\nstatus\none\n--watch\n"
     );
-    // compadd works only where somebody types: what it would be given is looked at.
+    // compadd works only in an interactive shell, so check its arguments instead.
     let zsh = "path=(. $path); compadd() { print -- ${@:2} }; words=(rovi start o); CURRENT=3; . ./zsh; \
                words=(rovi start ''); CURRENT=3; _rovi";
     assert_eq!(

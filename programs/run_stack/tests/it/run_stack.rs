@@ -1,5 +1,4 @@
-//! `run_stack` from outside: the binary beside a table of its own, and payloads that write down what happens
-//! to them.
+//! Tests the `run_stack` binary beside a table of its own. The launched programs record what happens to them.
 //!
 //! Needs bash, python3, setsid, setpriv, unshare and flock (util-linux).
 
@@ -27,19 +26,19 @@ use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use support::event::wait_until;
 
-/// A directory of a test's own, with the program and its table in it.
+/// A test's own directory with the program and its table.
 struct Place {
     root: PathBuf,
 }
 
-/// Makes the place of that test, with these launches: name and what is special about it.
+/// Creates a test's directory. Each launch has a name and the fields that differ from the default.
 fn place(test: &str, launches: &[(&str, Value)]) -> Place {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("run_stack").join(test);
     let _ = fs::remove_dir_all(&root);
     for directory in ["lib", "run", "home"] {
         fs::create_dir_all(root.join(directory)).unwrap();
     }
-    // Not a copy: another test's child may hold it open for writing at the moment when it is to be run.
+    // A copy could fail to run: another test's child may still hold it open for writing.
     fs::hard_link(env!("CARGO_BIN_EXE_run_stack"), root.join("lib/run_stack")).unwrap();
     fs::write(root.join("tree.py"), include_str!("run_stack/tree.py")).unwrap();
     let place = Place { root };
@@ -89,7 +88,7 @@ impl Place {
         fs::read_to_string(self.path(below)).unwrap_or_default()
     }
 
-    /// A launch of processes that write down the signals they get; see `tree.py` for the names.
+    /// Launches processes that record their signals; `tree.py` explains their names.
     fn tree(&self, names: &[&str]) -> Value {
         let script = self.path("tree.py").to_string_lossy().into_owned();
         let root = self.root.to_string_lossy().into_owned();
@@ -97,8 +96,7 @@ impl Place {
         json!(fixed.into_iter().chain(names.iter().map(|n| n.to_string())).collect::<Vec<_>>())
     }
 
-    /// Any program in our environment: home and lock are the place's, and nothing else of the tester's gets
-    /// in.
+    /// Prepares a program whose home and lock are in this directory, without the rest of the caller's environment.
     fn program(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.path("home"));
@@ -112,7 +110,7 @@ impl Place {
         command
     }
 
-    /// As systemd starts it; this process is the manager.
+    /// Starts the program as systemd does; this process acts as the manager.
     fn command_of_unit(&self, args: &[&str]) -> Command {
         let mut command = self.program("sh");
         command
@@ -126,7 +124,7 @@ impl Place {
         outcome(&mut self.command(args))
     }
 
-    /// Starts and waits until each named process of the tree is there.
+    /// Starts the program and waits until each named process of the tree runs.
     fn start(&self, command: &mut Command, names: &[&str]) -> Running {
         let running = Running { child: Some(command.spawn().unwrap()) };
         for name in names {
@@ -139,12 +137,12 @@ impl Place {
         self.read(&format!("{name}.pid")).trim().parse().ok()
     }
 
-    /// The signals that the process of that name has got.
+    /// Returns the signals that a process received.
     fn signals(&self, name: &str) -> String {
         self.read(&format!("{name}.signals")).replace('\n', " ").trim().to_owned()
     }
 
-    /// Lets every process of the tree end, the launch with this status.
+    /// Lets every process of the tree end; the launch ends with this status.
     fn end(&self, status: u8) {
         self.write("end.new", &status.to_string());
         fs::rename(self.path("end.new"), self.path("end")).unwrap();
@@ -155,7 +153,7 @@ impl Place {
     }
 }
 
-/// What a finished program leaves.
+/// The status and output of a finished program.
 #[derive(Debug)]
 struct Outcome {
     status: ExitStatus,
@@ -164,7 +162,7 @@ struct Outcome {
 }
 
 impl Outcome {
-    /// Exit status, standard error: what a refusal consists of.
+    /// Checks the exit status and the error message.
     #[track_caller]
     fn is_error(&self, status: i32, message: &str) {
         assert_eq!(
@@ -183,7 +181,7 @@ fn outcome(command: &mut Command) -> Outcome {
     Running { child: Some(command.spawn().unwrap()) }.outcome()
 }
 
-/// A started program; dropping it kills whatever it still has running.
+/// A started program. Dropping it kills its remaining processes.
 struct Running {
     child: Option<Child>,
 }
@@ -201,12 +199,12 @@ impl Running {
         self.child.as_mut().unwrap().try_wait().unwrap().is_some()
     }
 
-    /// Waits for the end.
+    /// Waits until the program has ended.
     fn outcome(mut self) -> Outcome {
         wait_until("it ends", || self.has_ended());
         let mut child = self.child.take().unwrap();
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        // What is left behind on purpose may hold these open: what is there now is all that is asked for.
+        // Processes that a test leaves behind may hold the pipes open, so read only the present content.
         for (stream, into) in [
             (child.stdout.take().map(std::os::fd::OwnedFd::from), &mut stdout),
             (child.stderr.take().map(std::os::fd::OwnedFd::from), &mut stderr),

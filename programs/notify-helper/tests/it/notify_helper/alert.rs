@@ -1,5 +1,5 @@
-//! `notify-helper alert` from outside: stand-ins for what it asks and for the mail system, real receivers for the
-//! rest. The real systemd, journal and mail system are in `tests/machine/alert/main.rs`.
+//! Tests `notify-helper alert` with stand-ins for systemd, the journal and the mail system, and with real receivers.
+//! `tests/machine/alert/main.rs` uses the real systemd, journal and mail system.
 
 mod receiver;
 
@@ -14,7 +14,7 @@ use receiver::receiver;
 
 const UNIT: &str = "a@b\\x2dc:d.service";
 
-/// A directory with stand-ins on the PATH, a configuration, and a place for the memory of alerts.
+/// A directory with stand-ins on the `PATH`, a configuration, and a state directory for earlier alerts.
 struct Place {
     dir: Scratch,
 }
@@ -39,7 +39,7 @@ impl Place {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// What the journal has, newest first, in its export format; the failure itself comes before everything else.
+    /// Sets the journal's entries, newest first, in the export format. The failure itself comes first.
     fn journal(&self, lines: &[&[u8]]) {
         let mut bytes = b"__REALTIME_TIMESTAMP=1795169823000000\nSYSLOG_IDENTIFIER=systemd\n_PID=1\nMESSAGE=Failed with result\nMESSAGE_ID=d9b373ed55a64feb8242e02dbe79a49c\n\n".to_vec();
         for line in lines {
@@ -59,7 +59,7 @@ impl Place {
         helper
     }
 
-    /// Status and complaints.
+    /// Returns the exit status and standard error.
     fn alert(&self) -> (i32, String) {
         outcome(&mut self.helper(&["alert", "--config", "alert.conf", "--", UNIT]))
     }
@@ -125,14 +125,15 @@ fn everybody_is_told_everything() {
         assert!(mail.contains(part) && place.read("text").contains(part), "{mail}");
     }
     let asked = place.read("asked");
-    // What the unit said, of any run, because the journal does not always know of which; what was said of it, of this.
+    // Messages of the unit may be from any run, because the journal does not always record the run. Messages about the unit
+    // are from this run.
     let of_this = "INVOCATION_ID=0123456789abcdef0123456789abcdef";
     let words = format!("_SYSTEMD_UNIT={UNIT} + _PID=1 UNIT={UNIT} {of_this}\n");
     assert!(asked.contains(&words), "{asked}");
     assert!(asked.lines().next().unwrap().ends_with(&format!("-- {UNIT}")), "{asked}");
 }
 
-/// What systemd said of the failure itself goes before what the unit is now.
+/// The values that systemd passed about the failure win over the present state of the unit.
 #[test]
 fn the_failure_is_told_and_not_what_came_after() {
     let place = place("monitor", "Command=printf %s \"$ALERT_SUMMARY\" >told\n");
@@ -183,17 +184,17 @@ fn whatever_a_line_holds_is_told_as_text() {
     );
 }
 
-/// A crash loop: one message, then the count; nobody else is started while that is waited for.
+/// A crash loop causes one message and then a count. No other alert process starts while the first one waits.
 #[test]
 fn a_unit_that_keeps_failing_is_told_once_and_then_counted() {
     let place = place("limit", "Interval=2s\nCommand=echo \"$ALERT_AGAIN $ALERT_SUMMARY\" >>told\n");
     let began = Instant::now();
     assert_eq!(place.alert(), (0, summary()));
-    // Each message of systemd that it failed is one: there are three of them.
+    // Each message of systemd about a failure counts once: there are three.
     let one = fs::read(place.dir.join("journal")).unwrap();
     fs::write(place.dir.join("journal"), one.repeat(3).as_slice()).unwrap();
     fs::remove_file(place.dir.join("asked")).unwrap();
-    // The stand-in for the journal knows of no matches: every entry counts.
+    // The stand-in for the journal ignores matches, so every entry counts.
     let (status, said) = place.alert();
     assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
     assert!(status == 0 && said.contains("failed again: the next alert is sent in "), "{said}");
@@ -208,7 +209,7 @@ fn a_unit_that_keeps_failing_is_told_once_and_then_counted() {
     );
 }
 
-/// Nothing can be noted: it is told all the same, and said.
+/// If the time of the alert cannot be saved, the alert is delivered anyway and the problem is reported.
 #[test]
 fn a_memory_that_cannot_be_kept_stops_no_alert() {
     let place = place("full", "Command=echo >>told\n");
@@ -291,7 +292,7 @@ fn what_is_missing_is_said() {
         "install a mail system, such as msmtp-mta: alert not delivered",
         "`curl`: no such file or directory; https and host names require curl, install it: ",
     ] {
-        // A mail system of this machine would be found where it belongs.
+        // A mail system of this host would be found in its usual place.
         let skip = part.contains("mail system") && std::path::Path::new("/usr/sbin/sendmail").exists();
         assert!(skip || said.contains(part), "{part}: {said}");
     }
@@ -310,7 +311,7 @@ fn a_configuration_that_is_wrong_is_followed_as_far_as_it_goes() {
         ),
         "{said}"
     );
-    // None at all is a choice; one that cannot be read is not.
+    // A missing configuration is valid; an unreadable one is an error.
     fs::remove_file(place.dir.join("alert.conf")).unwrap();
     fs::remove_file(place.dir.join("run").join(UNIT)).unwrap();
     assert_eq!(place.alert(), (0, summary()));
@@ -353,7 +354,7 @@ fn a_unit_that_there_is_not_and_an_alert_about_an_alert() {
     assert_eq!(place.read("told"), "");
 }
 
-/// The mail that a process which may not send it has left.
+/// Sends the mail from a file that the confined process wrote.
 #[test]
 fn a_mail_that_was_left_is_sent_once() {
     let place = place("left", "MailTo=a@b\nTries=1\n");
@@ -380,7 +381,7 @@ fn a_mail_that_was_left_is_sent_once() {
     );
 }
 
-/// A stop is not held up by anybody who does not answer.
+/// A receiver that does not answer does not delay a stop.
 #[test]
 fn it_ends_when_it_is_told_to() {
     let (hangs, _web) = receiver(&[""]);

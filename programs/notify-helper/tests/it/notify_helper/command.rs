@@ -1,4 +1,4 @@
-//! The command is what it would be without us: its status, its signals, its environment, its group.
+//! notify-helper does not change the command's exit status, signals, environment or process group.
 
 use std::process::Command;
 
@@ -55,7 +55,7 @@ fn its_environment_is_its_own() {
     }
 }
 
-/// Through a shell that becomes it, as its parent.
+/// Runs it through a parent shell that is replaced by it.
 fn as_systemd(helper: &mut Command) -> std::process::Child {
     let mut shell = Command::new("sh");
     shell
@@ -67,7 +67,7 @@ fn as_systemd(helper: &mut Command) -> std::process::Child {
     shell.stderr(std::process::Stdio::piped()).spawn().unwrap()
 }
 
-/// systemd starts services with SIGPIPE ignored and a shell does not; neither is changed.
+/// systemd starts services with SIGPIPE ignored, and a shell does not. notify-helper changes neither.
 #[test]
 fn sigpipe_is_as_it_was() {
     let place = place("sigpipe");
@@ -81,7 +81,7 @@ fn sigpipe_is_as_it_was() {
     assert!(ignored(as_systemd(helper.env("PATH", "/usr/bin:/bin"))));
 }
 
-/// In a shell there is nobody to tell.
+/// In a shell there is no service manager to notify.
 #[test]
 fn without_a_manager_it_is_only_run() {
     let place = place("shell");

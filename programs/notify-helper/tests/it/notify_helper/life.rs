@@ -1,4 +1,4 @@
-//! The watcher's own life: it is there as long as it is needed, and is nobody's burden.
+//! The watcher runs as long as it is needed, and uses few resources.
 
 use std::fs;
 use std::os::unix::net::UnixListener;
@@ -31,7 +31,7 @@ fn a_command_that_ends_early_ends_the_watch() {
     assert!(watchers_of(pid).is_empty());
 }
 
-/// When there is nothing more to watch there is no watcher, and no process beside the command.
+/// When there is nothing left to watch, the watcher ends and only the command runs.
 #[test]
 fn it_ends_when_the_command_is_ready() {
     let place = place("ready_gone");
@@ -41,7 +41,7 @@ fn it_ends_when_the_command_is_ready() {
     assert!(processes::descendants(running.pid()).is_empty());
 }
 
-/// A program that waits for all of its children must not wait for us.
+/// A command that waits for all its children must not wait for the watcher.
 #[test]
 fn the_command_has_no_child_that_it_did_not_start() {
     let place = place("children");
@@ -51,7 +51,7 @@ fn the_command_has_no_child_that_it_did_not_start() {
     assert_eq!(running.outcome().1, "none\n");
 }
 
-/// Ctrl-C reaches the group of the terminal, and a stop of the unit every process of it.
+/// Ctrl-C reaches the foreground process group, and a stop of the unit reaches every process of the unit.
 #[test]
 fn signals_that_are_meant_for_the_command_do_not_end_it() {
     let place = place("group");
@@ -69,7 +69,7 @@ fn signals_that_are_meant_for_the_command_do_not_end_it() {
     place.manager.wait_for("READY=1");
 }
 
-/// The manager says only that it took too long; what was waited for is in the journal as well.
+/// The manager reports only a timeout. The journal also has the probe that did not pass.
 #[test]
 fn a_stop_during_the_start_says_what_was_missing() {
     let place = place("stop");
@@ -88,12 +88,12 @@ fn a_stop_during_the_start_says_what_was_missing() {
     );
 }
 
-/// Of what the command has open, the watcher has standard error.
+/// Of the command's descriptors, the watcher keeps only standard error.
 #[test]
 fn it_holds_nothing_open_that_is_the_commands() {
     let place = place("open");
     let mut helper = place.helper(&["--ready", "file:no"], &["sh", "-c", "exec 1>&- 8>&-; exec sleep 60"]);
-    // A descriptor that systemd or a shell passed on.
+    // A descriptor that systemd or a shell passed to the command.
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "exec 8>lock; exec \"$0\" \"$@\""]).arg(helper.get_program()).args(helper.get_args());
     shell.env("NOTIFY_SOCKET", place.path("n")).current_dir(&*place.dir).stdout(std::process::Stdio::piped());
@@ -109,7 +109,7 @@ fn it_holds_nothing_open_that_is_the_commands() {
         let fds = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
         fds.filter_map(|fd| Some(fs::read_link(fd.path()).ok()?.to_string_lossy().into_owned())).collect()
     };
-    // A pipe is there for as long as the manager takes to confirm a message.
+    // A pipe exists until the manager confirms a message.
     place.manager.confirm();
     let pipe = |fd: &String| fd.starts_with("pipe:");
     wait_until("it has no pipe", || !open(watcher).iter().any(pipe));
@@ -117,7 +117,7 @@ fn it_holds_nothing_open_that_is_the_commands() {
     assert!(!fds.iter().any(|fd| fd.ends_with("/lock")), "{fds:?}");
 }
 
-/// A socket that systemd passes is the command's: in its hands it counts, and the watcher does not have it.
+/// A socket from systemd belongs to the command: it counts for probes, and the watcher does not hold it.
 #[test]
 fn a_passed_socket_stays_the_commands() {
     let place = place("passed");
@@ -130,7 +130,7 @@ fn a_passed_socket_stays_the_commands() {
     place.manager.wait_for("READY=1");
 }
 
-/// Small, and asleep.
+/// The watcher is small and sleeps.
 #[test]
 fn it_costs_little() {
     let place = place("cost");
@@ -147,7 +147,7 @@ fn it_costs_little() {
                 line.trim().trim_end_matches(" kB").parse().unwrap()
             };
             eprintln!("{probe}: VmRSS {} kB", field("VmRSS:"));
-            // This one is not the program that is shipped: not optimised, and with all of its symbols.
+            // The test binary is not optimized and has all its symbols.
             assert!(field("RssAnon:") < 256, "{status}");
         }
         running.kill(Signal::KILL);

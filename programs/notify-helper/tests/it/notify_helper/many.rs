@@ -1,10 +1,10 @@
-//! No notification is lost, although each sender is gone at once.
+//! No notification is lost, although each sender exits at once.
 
 use std::time::Instant;
 
 use super::place;
 
-/// `NOTIFICATIONS=10000` is what is promised; it takes a minute.
+/// The promise holds for `NOTIFICATIONS=10000`, which takes a minute.
 #[test]
 fn send_and_exit_loses_none() {
     let count = std::env::var("NOTIFICATIONS").map_or(200, |n| n.parse().unwrap());
@@ -14,7 +14,7 @@ fn send_and_exit_loses_none() {
         let running = place.run(&["--ready", "file:/"], &["sleep", "60"]);
         let message = place.manager.next().0;
         assert!(message.starts_with("READY=1\n"), "{round}: {message}");
-        // Only its sender's life tells the manager whose message it is: it waits until it is confirmed.
+        // The manager attributes a message only while its sender runs, so the sender waits for the confirmation.
         let (barrier, fd) = place.manager.next();
         assert_eq!(barrier, "BARRIER=1", "{round}");
         if round < 20 {

@@ -1,4 +1,4 @@
-//! Output that is looked through arrives as it was written.
+//! Output that the watcher reads arrives unchanged.
 
 use std::fs;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn a_line_makes_it_ready() {
     assert_eq!(running.outcome(), (143, "listening\nlistening on 80\n".to_owned(), String::new()));
 }
 
-/// Standard error counts as well, and each stream arrives where it would have.
+/// Standard error counts too, and each stream arrives at its own destination.
 #[test]
 fn two_streams_stay_two() {
     let place = place("two");
@@ -54,7 +54,7 @@ fn the_last_line_counts_although_the_command_has_ended() {
     assert_eq!(running.outcome(), (0, "x\n".repeat(30000) + "up\n", String::new()));
 }
 
-/// As in the journal: both streams are one, and its lines stay in their order.
+/// If both streams are the same, as in the journal, their lines stay in order.
 #[test]
 fn one_stream_stays_in_order_and_whole() {
     let place = place("order");
@@ -80,7 +80,7 @@ fn one_stream_stays_in_order_and_whole() {
             })
         };
         let mut child = helper.spawn().unwrap();
-        // Or this end would keep the socket open.
+        // Otherwise this end would keep the socket open.
         drop(helper);
         let pid = child.id() as i32;
         if file {
@@ -99,7 +99,7 @@ fn one_stream_stays_in_order_and_whole() {
     }
 }
 
-/// Whoever watches dies: the command goes on, and what it says still arrives.
+/// If the watcher dies, the command continues and its output still arrives.
 #[test]
 fn no_death_beside_it_stops_its_output() {
     let place = place("death");
@@ -124,7 +124,7 @@ fn no_death_beside_it_stops_its_output() {
     }
 }
 
-/// A reader that goes away is no reason for the command to notice something.
+/// The command does not notice when the reader closes the output.
 #[test]
 fn a_reader_that_goes_away() {
     let place = place("reader");
@@ -138,7 +138,7 @@ fn a_reader_that_goes_away() {
     assert_eq!(running.child.wait().unwrap().code(), Some(5));
 }
 
-/// A reader that stops reading stops the output, as it would without us, and nothing else.
+/// A reader that stops reading blocks the output, as without notify-helper, but nothing else.
 #[test]
 fn a_reader_that_is_slow_holds_up_nothing_else() {
     let place = place("slow");

@@ -1,4 +1,4 @@
-//! Every probe: passing, not passing, hanging.
+//! Tests every probe: passing, failing and hanging.
 
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Place, free_port, place};
 
-/// It is not for a while, whatever it says meanwhile.
+/// Checks that the service is not ready for a while, whatever it prints.
 #[track_caller]
 fn not_ready(place: &Place) {
     let told = place.manager.told_within(Duration::from_millis(400));
@@ -31,13 +31,13 @@ fn tcp() {
         );
         let name = if host.is_empty() { format!("port {port}") } else { format!("{host}{port}") };
         assert_eq!(place.manager.told(), format!("STATUS=waiting for {name}, 0 s: no process is listening"));
-        // Bound is not listening.
+        // A bound socket does not listen yet.
         ready_once_let_go(&place);
         drop(running);
     }
 }
 
-/// Not ready before the service may go on, and then soon.
+/// Checks that the service becomes ready only after the test lets it continue, and then soon.
 #[track_caller]
 fn ready_once_let_go(place: &Place) {
     not_ready(place);
@@ -46,13 +46,13 @@ fn ready_once_let_go(place: &Place) {
     std::fs::remove_file(place.path("go")).unwrap();
 }
 
-/// A client is ready when it has its server.
+/// A client is ready when it is connected to its server.
 #[test]
 fn connected() {
     let place = place("connected");
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = server.local_addr().unwrap().port();
-    // Somebody else's connection is none of the service's.
+    // A connection of another process does not count.
     let _other = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     for host in ["", "127.0.0.1:", "localhost:"] {
         let probe = format!("connected:{host}{port}");
@@ -67,7 +67,7 @@ fn connected() {
     }
 }
 
-/// Who listens must be of the service, or what was left of the last run would make the next one ready.
+/// The listener must belong to the service. Otherwise a process left from the last run would make the next run ready.
 #[test]
 fn a_foreign_listener_does_not_count() {
     let place = place("foreign");
@@ -107,7 +107,7 @@ fn unix() {
     let path = place.path("a b").display().to_string();
     for (probe, bind) in [
         (format!("unix:{path}"), format!("'{path}'")),
-        // Named by the path it is reached by, bound by another.
+        // The probe names the path that clients use; the server bound another one.
         (format!("unix:{path}"), "'a b'".to_owned()),
         ("unix:@nh-test".to_owned(), "'\\0nh-test'".to_owned()),
     ] {
@@ -125,7 +125,7 @@ fn unix() {
     }
 }
 
-/// A server that answers what it is told to.
+/// A server that sends given answers.
 fn server(port: u16, answer: &str) -> String {
     format!(
         "s = socket(); s.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1); s.bind(('127.0.0.1', {port})); s.listen()
@@ -203,7 +203,7 @@ fn exec() {
     assert_eq!(running.outcome(), (143, String::new(), String::new()));
 }
 
-/// A command that hangs is a no, and all that it started is ended.
+/// A probe command that hangs fails, and all its processes are ended.
 #[test]
 fn exec_that_hangs_is_a_no() {
     let place = place("exec_hangs");
@@ -214,7 +214,7 @@ fn exec_that_hangs_is_a_no() {
     super::wait_until("it is gone", || base::processes::process(pid).is_none_or(|p| p.zombie));
 }
 
-/// Of several, each must have passed.
+/// With several probes, each must have passed.
 #[test]
 fn several() {
     let place = place("several");

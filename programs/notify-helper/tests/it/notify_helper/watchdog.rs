@@ -1,4 +1,4 @@
-//! Alive only while the health probe passes.
+//! A service counts as alive only while its health probe passes.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use super::{Place, Running, free_port, place};
 
-/// The unit has `WatchdogSec=` of that many milliseconds.
+/// Runs a command in a unit with this `WatchdogSec=`, in milliseconds.
 fn watched(place: &Place, milliseconds: u64, options: &[&str], command: &[&str]) -> Running {
     let mut helper = place.helper(options, command);
     helper.env("WATCHDOG_USEC", (milliseconds * 1000).to_string());
@@ -24,7 +24,7 @@ fn it_is_fed_while_the_probe_passes() {
     for _ in 0..5 {
         assert_eq!(place.manager.told(), "WATCHDOG=1");
     }
-    // Every half of the interval, and never later than the whole.
+    // The notifications come every half interval, and never later than the whole interval.
     let took = began.elapsed();
     assert!((Duration::from_millis(900)..Duration::from_millis(2000)).contains(&took), "{took:?}");
     fs::remove_file(place.path("well")).unwrap();
@@ -37,7 +37,7 @@ fn it_is_fed_while_the_probe_passes() {
     assert_eq!(stderr, "warning: unhealthy: file well: does not exist\n");
 }
 
-/// A probe that hangs is one that fails.
+/// A probe that hangs fails.
 #[test]
 fn a_hanging_probe_does_not_feed_it() {
     let place = place("starved");
@@ -55,7 +55,7 @@ sleep(60)"
     place.manager.wait_for("READY=1");
     assert_eq!(place.manager.told(), "WATCHDOG=1");
     fs::write(place.path("hang"), "").unwrap();
-    // The one that was being waited for may still pass.
+    // The probe that was already running may still pass.
     let line = format!("STATUS=unhealthy: http://127.0.0.1:{port}: no answer within 0.1 s");
     assert_eq!(place.manager.wait_for("STATUS="), line);
     assert_eq!(place.manager.told_within(Duration::from_millis(500)), [""; 0]);
@@ -68,7 +68,7 @@ sleep(60)"
     );
 }
 
-/// A stopped process still listens, and still has its connections accepted by the kernel.
+/// A stopped process still listens, and the kernel still accepts connections for it.
 #[test]
 fn a_stopped_listener_does_not_feed_it() {
     let place = place("stopped");
@@ -87,7 +87,7 @@ fn a_stopped_listener_does_not_feed_it() {
     assert_eq!(place.manager.wait_for("WATCHDOG=1"), "WATCHDOG=1\nSTATUS=answers again");
 }
 
-/// Nothing may be believed to be watched that is not.
+/// A warning appears if `--watchdog` has no effect.
 #[test]
 fn a_unit_without_a_watchdog_is_warned_of() {
     let place = place("unwatched");
@@ -105,7 +105,7 @@ fn a_unit_without_a_watchdog_is_warned_of() {
     }
 }
 
-/// One look at a port is one time awake.
+/// Each check of a port wakes the watcher once.
 #[test]
 fn an_idle_watcher_wakes_once_an_interval() {
     let place = place("wakes");

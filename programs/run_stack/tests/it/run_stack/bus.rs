@@ -1,5 +1,4 @@
-//! As much of a system bus as run_stack asks: a socket that speaks D-Bus, with a systemd whose units a test
-//! describes.
+//! A minimal system bus for run_stack: a socket that speaks D-Bus for a systemd whose units a test describes.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -7,17 +6,17 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-/// (unit as the object path names it, property) → value.
+/// Maps a unit, as named in the object path, and a property to a value.
 type Properties = Arc<Mutex<BTreeMap<(String, String), Property>>>;
 
-/// A property's value.
+/// The value of a property.
 #[derive(Clone, Copy)]
 pub(super) enum Property {
     Text(&'static str),
     Number(u32),
 }
 
-/// A bus; it ends with the test.
+/// A bus that ends with the test.
 pub(super) struct Bus {
     path: PathBuf,
     properties: Properties,
@@ -37,12 +36,12 @@ impl Bus {
         Bus { path: path.to_owned(), properties }
     }
 
-    /// What `DBUS_SYSTEM_BUS_ADDRESS` has to be.
+    /// Returns the value for `DBUS_SYSTEM_BUS_ADDRESS`.
     pub(super) fn address(&self) -> String {
         format!("unix:path={}", self.path.display())
     }
 
-    /// `label` is the unit's name as an object path has it.
+    /// Sets a property; `label` is the unit's name as written in an object path.
     pub(super) fn set(&self, label: &str, property: &str, value: Property) {
         self.properties.lock().unwrap().insert((label.to_owned(), property.to_owned()), value);
     }
@@ -69,7 +68,7 @@ fn serve(mut stream: UnixStream, properties: &Properties) -> Option<()> {
         let mut rest = vec![0; fields.next_multiple_of(8) + body];
         stream.read_exact(&mut rest).ok()?;
         let text = String::from_utf8_lossy(&rest).into_owned();
-        // A signal that nobody asked for comes first, as a real bus sends one after Hello.
+        // An unrequested signal comes first: a real bus sends one after Hello.
         let mut answer = message(4, 0, b"");
         match text.split_once("/unit/") {
             None => answer.extend(message(2, serial, b"\x05\0\0\0:1.99\0")),
@@ -101,7 +100,7 @@ fn serve(mut stream: UnixStream, properties: &Properties) -> Option<()> {
     }
 }
 
-/// A message whose only header field is the serial it answers.
+/// Builds a message whose only header field is the serial number that it answers.
 fn message(kind: u8, answers: u32, body: &[u8]) -> Vec<u8> {
     let mut made = vec![b'l', kind, 0, 1];
     made.extend(u32::try_from(body.len()).unwrap().to_le_bytes());

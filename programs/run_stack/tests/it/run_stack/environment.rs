@@ -1,4 +1,4 @@
-//! The environment file and the setup scripts, as they are and as they fail.
+//! Tests the environment file and the setup scripts, including their failures.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Place, outcome, place};
 
-/// A place whose launch prints its environment, with these setup scripts and an environment file.
+/// Creates a directory with setup scripts and an environment file; its launch prints its environment.
 fn with_scripts(test: &str, scripts: &[(&str, &str)]) -> Place {
     let files = place(test, &[]);
     let setup: Vec<Value> = scripts
@@ -25,7 +25,7 @@ fn with_scripts(test: &str, scripts: &[(&str, &str)]) -> Place {
     place
 }
 
-/// The value that the launch got.
+/// Returns the value of a variable in the launch.
 fn value(place: &Place, name: &str) -> Option<Vec<u8>> {
     let env = fs::read(place.path("out")).unwrap();
     let prefix = format!("{name}=").into_bytes();
@@ -42,8 +42,7 @@ fn command(place: &Place) -> std::process::Command {
     command
 }
 
-/// What ordinary setup scripts do: print, look at their arguments, use unset variables, rely on the one
-/// before.
+/// Ordinary setup scripts print, read their arguments, use unset variables, and rely on earlier scripts.
 #[test]
 fn scripts_are_sourced_in_order_and_may_be_ordinary() {
     let first =
@@ -68,7 +67,7 @@ fn scripts_are_sourced_in_order_and_may_be_ordinary() {
     assert!(value(&place, "BASH_FUNC_f%%").is_some());
 }
 
-/// The settings of a developer's shell do not change how the scripts are read.
+/// A developer's shell settings do not affect the scripts.
 #[test]
 fn exported_shell_options_stay_outside() {
     let place = with_scripts("shellopts", &[("1.bash", "export X=\"$UNSET\"")]);
@@ -78,7 +77,7 @@ fn exported_shell_options_stay_outside() {
     assert_eq!(text(&place, "BASH_ENV"), Some(broken.to_str().unwrap().to_owned()));
 }
 
-/// Something that a script starts and leaves running does not hold up the launch.
+/// A process that a script leaves running does not delay the launch.
 #[test]
 fn a_script_that_leaves_something_running() {
     let place = with_scripts("leaves", &[("1.bash", "sleep 1000 & export LEFT=$!")]);
@@ -107,7 +106,7 @@ fn scripts_that_fail() {
     assert!(place.read("out").is_empty() && place.read("run/lock").is_empty());
 }
 
-/// What no program can be started with is not the fault of the one that is started next.
+/// An environment that is too large for any program is reported as such, not as a fault of the next program.
 #[test]
 fn a_script_that_exports_more_than_the_kernel_passes_on() {
     let script = "for i in $(seq 30); do export \"BIG_$i=$(head -c 100000 /dev/zero | tr '\\0' x)\"; done";
@@ -128,7 +127,7 @@ fn a_variable_that_is_not_set() {
     place.run(&["a"]).is_error(78, message);
 }
 
-/// By hand the file's values win, as they do in the unit, and it says so; `--keep-env` turns that round.
+/// In a launch by hand, the file's values win, as in the unit, and a message says so. `--keep-env` reverses this.
 #[test]
 fn the_environment_file_by_hand() {
     let place = with_scripts("env_file", &[("1.bash", "export SEEN=$DOMAIN")]);
@@ -148,7 +147,7 @@ fn the_environment_file_by_hand() {
     assert_eq!(["DOMAIN", "SEEN", "SAME"].map(|n| text(&place, n).unwrap()), ["5", "5", "1"]);
 }
 
-/// systemd has read it already, and may have been told more than the file says.
+/// systemd has already read the file, and its own settings may add to it.
 #[test]
 fn the_environment_file_under_systemd() {
     let place = with_scripts("env_unit", &[]);
@@ -181,7 +180,7 @@ fn variables_of_the_service_are_set_by_hand_as_in_the_unit() {
     assert_eq!(text(&place, "OWN").as_deref(), Some("mine"));
 }
 
-/// systemd reads none of that either; whoever may write the file is not the one who starts it.
+/// systemd does not read these either. The user who may write the file is not the user who starts the service.
 #[test]
 fn an_environment_file_without_an_end_is_an_error() {
     let place = with_scripts("env-endless", &[]);

@@ -1,4 +1,4 @@
-//! What is started, what is said about it, and what becomes of its exit status.
+//! Tests the launched command, the messages about it, and its exit status.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{killed_by, outcome, place};
 
-/// Writes its arguments and directory to files in the current directory.
+/// A script that writes its arguments and directory to files in the current directory.
 const RECORDER: &str = "printf '%s\\0' \"$@\" >args; pwd >pwd; env -0 >env";
 
 #[test]
@@ -45,7 +45,7 @@ fn exit_status_is_passed_on() {
     }
 }
 
-/// A shell shows the same for us as for the launch, and systemd counts the same as clean.
+/// A shell reports the same status for run_stack as for the launch, and systemd treats both alike.
 #[test]
 fn a_signal_is_passed_on() {
     for (name, number) in [("INT", 2), ("ABRT", 6), ("KILL", 9), ("SEGV", 11), ("TERM", 15)] {
@@ -56,7 +56,7 @@ fn a_signal_is_passed_on() {
     }
 }
 
-/// Rust's runtime ignores SIGPIPE, so that nothing can end by it: the shell's number for it has to do.
+/// Rust's runtime ignores SIGPIPE, so run_stack cannot end by it and returns the shell's number instead.
 #[test]
 fn a_signal_that_cannot_be_passed_on() {
     let place = place("sigpipe", &[("a", json!({ "launch": { "argv": ["sh", "-c", "kill -PIPE $$"] } }))]);
@@ -120,7 +120,7 @@ fn a_missing_directory() {
     outcome(place.command(&["a"]).env_remove("HOME")).is_error(78, what);
 }
 
-/// The whole of what `--print` says, and that it does nothing else.
+/// Tests the whole output of `--print`, and that it does nothing else.
 #[test]
 fn print_shows_everything_and_starts_nothing() {
     let place = place("print", &[]);

@@ -1,4 +1,4 @@
-//! One launch at a time, whoever starts it and however its predecessor ended.
+//! Only one launch runs at a time, whichever user starts it and however the previous launch ended.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -69,7 +69,7 @@ fn a_holder_that_is_no_run_stack() {
     place.run(&["b"]).is_success();
 }
 
-/// The launch is gone, the lock stays until the daemon that it left has ended too.
+/// After the launch has ended, the lock stays until the daemon that it started has ended too.
 #[test]
 fn the_last_descendant_frees_the_lock() {
     let place = pair("descendant", &["-daemon"]);
@@ -77,7 +77,7 @@ fn the_last_descendant_frees_the_lock() {
     place.write("launch.end", "4");
     wait_until("the launch has ended", || !is_alive(place.pid("launch").unwrap()));
     assert_eq!(place.run(&["b"]).status.code(), Some(75));
-    // It is told to end, but what counts is that it has.
+    // The daemon was asked to end, but it must have ended.
     wait_until("the daemon is told", || place.signals("daemon") == "SIGINT");
     assert!(!running.has_ended() && !place.flock());
     place.write("daemon.end", "");
@@ -85,8 +85,8 @@ fn the_last_descendant_frees_the_lock() {
     assert!(place.flock());
 }
 
-/// The kernel frees the lock of a killed run_stack at once. What keeps a second launch from starting beside
-/// the first one's processes is the record, which only an orderly end clears: the next one looks for them.
+/// The kernel frees the lock of a killed run_stack at once. Only an orderly end clears the record, so the next launch
+/// finds the record, looks for the remaining processes, and refuses to start beside them.
 #[test]
 fn a_killed_holder_leaves_processes() {
     let place = pair("killed", &["-daemon"]);
@@ -114,8 +114,8 @@ fn a_killed_holder_leaves_processes() {
     assert_eq!(place.run(&["--busy"]).status.code(), Some(1));
 }
 
-/// Whoever may take the lock may write anything into its file. What the kernel does not confirm is nobody's: neither does
-/// it keep anybody out, nor is anybody told to end it.
+/// Users who may take the lock may write anything into its file. A record that the kernel does not confirm neither blocks
+/// a launch nor leads to advice to end a process.
 #[test]
 fn a_forged_record_is_not_believed() {
     let place = pair("forged", &[]);
@@ -139,7 +139,7 @@ fn a_forged_record_is_not_believed() {
         assert_eq!((busy.status.code(), busy.stdout.as_str()), (Some(1), ""), "{record}");
         place.run(&["b"]).is_success();
     }
-    // The same in a file that somebody holds: the lock is theirs, and nothing else is true.
+    // The same records in a file that another process holds: only the lock itself is believed.
     let mut command = place.program("flock");
     command.args([place.lock().as_str(), "python3"]).arg(place.path("tree.py")).arg(&place.root);
     let running = place.start(&mut command, &["launch"]);
@@ -156,7 +156,7 @@ fn a_forged_record_is_not_believed() {
     running.outcome();
 }
 
-/// A record says a name and a time, and nothing that a person could take for more.
+/// Messages quote only a service name and a time from a record.
 #[test]
 fn words_of_a_record_are_not_shown() {
     let place = pair("words", &[]);
@@ -179,7 +179,7 @@ fn words_of_a_record_are_not_shown() {
     running.outcome().is_success();
 }
 
-/// Nobody can take it while others share it.
+/// The lock cannot be taken while other processes share it.
 #[test]
 fn a_shared_lock_is_held() {
     let place = pair("shared", &[]);
@@ -197,7 +197,7 @@ fn a_shared_lock_is_held() {
     assert_eq!(place.run(&["--busy"]).status.code(), Some(1));
 }
 
-/// A pipe can be locked, and keeps no record.
+/// A pipe can be locked, but it cannot hold a record.
 #[test]
 fn a_pipe_or_directory_is_no_lock_file() {
     let place = pair("pipe", &[]);
@@ -211,7 +211,7 @@ fn a_pipe_or_directory_is_no_lock_file() {
     assert_eq!(place.run(&["b"]).status.code(), Some(78));
 }
 
-/// Many at once: one wins, and each of the others names it.
+/// Of many simultaneous launches, one succeeds and each of the others names it.
 #[test]
 fn a_crowd() {
     let place = pair("crowd", &[]);
@@ -236,7 +236,7 @@ fn a_crowd() {
     winner.outcome().is_success();
 }
 
-/// `--busy` shares the lock for a moment to look: nobody loses by that.
+/// `--busy` shares the lock for a moment, and no launch fails because of that.
 #[test]
 fn looking_disturbs_nobody() {
     let place = pair("looking", &[]);
@@ -267,7 +267,7 @@ fn nothing_is_busy_before_anything_was_installed() {
     place.run(&["b"]).is_error(78, &format!("`{}`: no such file or directory: {todo}", place.lock()));
 }
 
-/// The first one makes the file, and the next may be another user of the group with another umask.
+/// The first launch creates the file. The next may be started by another user of the group, with another umask.
 #[test]
 fn the_file_is_for_the_group() {
     let place = pair("mode", &[]);
@@ -312,7 +312,7 @@ fn read_only_and_full_file_systems() {
     place.run(&["b"]).is_success();
 }
 
-/// A lock file that is a link could make a privileged user write somewhere else.
+/// A symlink as lock file could make a privileged user write to another file.
 #[test]
 fn a_link_is_no_lock_file() {
     let place = pair("link", &[]);
@@ -322,7 +322,7 @@ fn a_link_is_no_lock_file() {
     assert_eq!(place.read("precious"), "content");
 }
 
-/// A service without a lock runs beside all others, itself included.
+/// A service without a lock runs beside all others, and beside itself.
 #[test]
 fn a_service_without_a_lock() {
     let place = place("unlocked", &[("g", json!({ "launch": { "lock": null } })), ("a", json!({}))]);

@@ -1,4 +1,4 @@
-//! The unit that must be active, and the one that should have been started with the right environment.
+//! Tests the unit that must be active, and the unit whose environment a service expects.
 
 use std::process::{Command, Stdio};
 
@@ -58,12 +58,12 @@ fn nobody_to_ask() {
     outcome(command.env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent")).is_error(75, &gone);
 }
 
-/// A developer's machine without systemd: refused, unless the person says that they know.
+/// On a machine without systemd, a launch is refused unless the caller uses `--no-systemd`.
 #[test]
 fn without_systemd() {
     let (place, bus) = guarded("no_systemd");
     place.end(0);
-    // Where systemd runs, it is hidden from this test.
+    // Hides systemd from this test.
     let hidden = |args: &str| {
         let script = format!("mount -t tmpfs none /run/systemd 2>/dev/null; exec \"$0\" {args}");
         outcome(place.in_own_mounts().args(["sh", "-c", &script]).arg(place.path("lib/run_stack")))
@@ -80,7 +80,7 @@ fn without_systemd() {
     outcome(&mut command).is_error(2, "`--no-systemd`: systemd is running: omit the option");
 }
 
-/// By hand nothing propagates the stop: run_stack follows the unit's main process itself.
+/// Outside a unit nothing propagates the stop, so `run_stack` follows the unit's main process.
 #[test]
 fn by_hand_it_stops_with_the_unit() {
     let (place, bus) = guarded("follows");

@@ -1,4 +1,4 @@
-//! What the service manager is told, on a real socket, and that it can rely on it.
+//! Tests the notifications to the service manager on a real socket, and that none is lost.
 
 use std::os::unix::net::UnixDatagram;
 
@@ -28,7 +28,7 @@ fn ready_comes_after_the_start_and_status_tells_the_rest() {
     assert_eq!(running.outcome().status.code(), Some(3));
 }
 
-/// A sender that is gone when the manager looks is nobody's: so a refusal waits until its message was read.
+/// The manager cannot attribute a message whose sender has ended, so a refusal waits until its message was read.
 #[test]
 fn a_refusal_is_told_before_the_end() {
     let place = place("notify_refusal", &[("a", json!({ "launch": { "argv": ["no-such"] } }))]);
@@ -43,7 +43,7 @@ fn a_refusal_is_told_before_the_end() {
     assert_eq!(running.outcome().status.code(), Some(78));
 }
 
-/// A manager that hangs delays, but does not stop, what was asked for.
+/// A manager that hangs delays the request but does not prevent it.
 #[test]
 fn no_confirmation() {
     let place = place("notify_silent", &[("a", json!({ "launch": { "argv": ["true"] } }))]);

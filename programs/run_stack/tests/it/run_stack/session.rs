@@ -1,4 +1,4 @@
-//! The session file: there while the launch runs, gone on every way out, and never half of it.
+//! The session file exists while the launch runs, is removed on every exit, and is never incomplete.
 
 use std::fs;
 
@@ -34,7 +34,7 @@ fn it_goes_when_the_launch_is_killed() {
     assert!(!place.path(FILE).exists());
 }
 
-/// A killed run_stack cannot clear it: the next one does, even if it then fails before the launch.
+/// A killed run_stack cannot remove the file. The next one does, even if it fails before the launch.
 #[test]
 fn the_next_one_clears_what_a_killed_one_left() {
     let place = with_session("session_stale");
@@ -57,7 +57,7 @@ fn home_is_needed() {
         .is_error(78, &format!("`.demo/session/current`: {todo}"));
 }
 
-/// The launch does not start without it, nothing of it stays, and with room it works again.
+/// On a full disk the launch does not start and no part of the file remains. With free space it works again.
 #[test]
 fn the_disk_is_full() {
     let place = with_session("session_full");
@@ -73,8 +73,7 @@ fn the_disk_is_full() {
 }
 
 impl Place {
-    /// A program that may mount what it likes, unseen by everybody else; `unshare` is in the package
-    /// util-linux.
+    /// Prepares a program in its own mount namespace; `unshare` is in the package util-linux.
     pub(super) fn in_own_mounts(&self) -> std::process::Command {
         let mut command = self.program("unshare");
         if rustix::process::geteuid().is_root() {

@@ -1,5 +1,4 @@
-//! Each launched process sees a stop signal exactly once, whoever sends it, and a stop always comes to an
-//! end.
+//! Each launched process receives a stop signal exactly once, whichever process sends it, and every stop ends.
 
 use std::fs::File;
 use std::io::Write;
@@ -11,10 +10,10 @@ use serde_json::json;
 
 use super::{Place, Running, is_alive, kill, killed_by, place, wait_until};
 
-/// Signals this close together are one request.
+/// Signals within this time count as one request.
 const ONE_REQUEST: Duration = Duration::from_millis(200);
 
-/// In the group, out of the group, and a daemon.
+/// Processes in the group, outside of it, and a daemon.
 const NAMES: [&str; 4] = ["launch", "node", "outsider", "daemon"];
 
 fn tree(test: &str) -> Place {
@@ -23,9 +22,8 @@ fn tree(test: &str) -> Place {
     place(test, &[("a", json!({ "launch": { "argv": argv } }))])
 }
 
-/// Waits until run_stack has dealt with everything that was sent before, and so have the processes: a
-/// `SIGUSR1` goes through it to the launch, and then each process gets a `SIGUSR2`, which Python handles
-/// after a `SIGINT`.
+/// Waits until run_stack and its processes have handled all earlier signals. run_stack forwards a `SIGUSR1` to the
+/// launch, and then each process gets a `SIGUSR2`, which Python handles after a `SIGINT`.
 fn settle(place: &Place, running: &Running) {
     by_another(place, running, "USR1");
     wait_until("the launch has SIGUSR1", || place.signals("launch").contains("SIGUSR1"));
@@ -35,7 +33,7 @@ fn settle(place: &Place, running: &Running) {
     }
 }
 
-/// A signal to run_stack alone, from a process that did not start it.
+/// Sends a signal to run_stack alone, from a process that did not start it.
 fn by_another(place: &Place, running: &Running, signal: &str) {
     let kill = format!("kill -{signal} {}", running.pid());
     assert!(place.program("sh").args(["-c", &kill]).status().unwrap().success());
@@ -76,7 +74,7 @@ fn term_and_hangup_mean_the_clean_way() {
     }
 }
 
-/// This process is the manager, and does what systemd does: it signals every process of the unit.
+/// This process acts as the manager and signals every process of the unit, as systemd does.
 #[test]
 fn the_manager_stops_the_unit() {
     let place = tree("manager");
@@ -88,7 +86,7 @@ fn the_manager_stops_the_unit() {
     assert_eq!(running.outcome().status.code(), Some(0));
 }
 
-/// Somebody else than the manager signals the main process of a unit.
+/// A process other than the manager signals the main process of a unit.
 #[test]
 fn an_admin_kills_the_main_process_of_a_unit() {
     let place = tree("unit_kill");
@@ -99,7 +97,7 @@ fn an_admin_kills_the_main_process_of_a_unit() {
     running.outcome();
 }
 
-/// A real terminal, whose Ctrl-C the kernel gives to the foreground process group.
+/// On a real terminal, the kernel sends Ctrl-C to the foreground process group.
 #[test]
 fn ctrl_c_in_a_terminal() {
     let place = tree("ctrl_c");
@@ -111,7 +109,7 @@ fn ctrl_c_in_a_terminal() {
     assert_eq!(running.outcome().status.code(), Some(0));
 }
 
-/// The connection is lost: the kernel tells the leader of the session alone, and that is run_stack here.
+/// When the connection is lost, the kernel signals only the session leader, here run_stack.
 #[test]
 fn the_terminal_goes_away() {
     let place = tree("hangup");
@@ -136,14 +134,14 @@ fn nohup_is_respected() {
     running.outcome();
 }
 
-/// The second request is stronger, the third ends everything.
+/// The second request sends a stronger signal, and the third kills all processes.
 #[test]
 fn whoever_asks_again_means_it() {
     let place = tree("again");
     let running = place.start(&mut place.command(&["a"]), &NAMES);
     running.kill(Signal::INT);
     wait_until("all saw SIGINT", || NAMES.iter().all(|n| place.signals(n) == "SIGINT"));
-    // Two signals within this time are one request, so the time itself is what has to pass.
+    // Two signals within this time are one request, so this test must wait for time to pass.
     std::thread::sleep(ONE_REQUEST);
     running.kill(Signal::INT);
     wait_until("all saw SIGTERM", || NAMES.iter().all(|n| place.signals(n) == "SIGINT SIGTERM"));
@@ -154,7 +152,7 @@ fn whoever_asks_again_means_it() {
     assert_eq!(pids.map(is_alive), [false; 4]);
 }
 
-/// Some senders signal a process and then its group.
+/// Some programs signal a process and then its group.
 #[test]
 fn signals_close_together_are_one_request() {
     let place = tree("together");
@@ -166,7 +164,7 @@ fn signals_close_together_are_one_request() {
     running.outcome();
 }
 
-/// A shell starts a script's background jobs with SIGINT ignored; a launch must hear it all the same.
+/// A shell starts background jobs of a script with SIGINT ignored. A launch must receive it anyway.
 #[test]
 fn a_background_job_of_a_script() {
     let place = tree("background");
@@ -180,7 +178,7 @@ fn a_background_job_of_a_script() {
     assert_eq!(running.outcome().status.code(), Some(0));
 }
 
-/// Nobody told the nodes when the launch was killed: they are stopped, and with SIGINT, which comes first.
+/// When the launch is killed, its nodes get no signal. run_stack stops them, beginning with SIGINT.
 #[test]
 fn a_killed_launch_leaves_nobody() {
     let place = tree("killed_launch");
@@ -191,14 +189,14 @@ fn a_killed_launch_leaves_nobody() {
     }
     place.write("node.end", "");
     place.write("outsider.end", "");
-    // The daemon does not end on SIGINT; stronger words follow.
+    // The daemon ignores SIGINT; stronger signals follow.
     let outcome = running.outcome();
     assert_eq!(killed_by(outcome.status), Some(9));
     assert_eq!(place.signals("daemon"), "SIGINT SIGTERM");
     assert!(!is_alive(place.pid("daemon").unwrap()));
 }
 
-/// A warning to a terminal that has gone, or into a pipe that nobody reads, fails; supervision goes on.
+/// Writing a warning fails on a closed terminal or a pipe without a reader. Supervision continues.
 #[test]
 fn nobody_has_to_read_its_warnings() {
     let place = tree("unread");
@@ -213,7 +211,7 @@ fn nobody_has_to_read_its_warnings() {
     assert_eq!(place.read("run/lock"), "", "an orderly end empties the lock");
 }
 
-/// The shell that sources setup scripts is told to stop like a launch, and nothing is launched after it.
+/// The shell that sources setup scripts is stopped like a launch, and nothing is launched afterwards.
 #[test]
 fn a_stop_during_setup() {
     let place = place("stop_in_setup", &[]);
@@ -229,7 +227,7 @@ fn a_stop_during_setup() {
     assert_eq!((place.pid("launch"), place.read("run/lock").as_str()), (None, ""));
 }
 
-/// The program in a session and on a terminal of its own, and what is typed there.
+/// Runs the program in its own session on its own terminal, and types there.
 fn in_terminal(place: &Place, args: &[&str]) -> (File, std::process::Command) {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();

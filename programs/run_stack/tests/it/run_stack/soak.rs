@@ -1,4 +1,4 @@
-//! Many clients that start, stop and kill: never two launches at once, nothing stale afterwards.
+//! Many clients start, stop and kill launches. Two launches never run at once, and nothing stale remains.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::{Place, Running, kill, place};
 
-/// The observer is a second lock, which every process of a launch inherits and so holds until all of them are gone.
-/// One of them leaves the family, one is slow to stop.
+/// A second lock observes the launches: every process of a launch inherits it and holds it until the process ends. One
+/// process leaves the process tree, and one is slow to stop.
 const LAUNCH: &str = "exec 9>alone; flock -n 9 || echo clash >>clashes; echo run >>runs\n\
                       (setsid sleep 0.15 &); sleep 0.1 & sleep 0.05; wait";
 
@@ -32,13 +32,13 @@ fn never_two_at_once() {
     });
     assert_eq!(place.read("clashes"), "");
     assert!(place.read("runs").lines().count() > 5, "{}", place.read("runs"));
-    // Whoever was killed last has left something; it ends by itself, and then everything is as if new.
+    // The last kill may have left processes. They end by themselves, and then the next launch starts normally.
     super::wait_until("it is calm", || place.run(&["--busy"]).status.code() == Some(1));
     place.run(&["a"]);
     assert_eq!((place.read("run/lock").as_str(), fs::read_dir(place.path("home")).unwrap().count()), ("", 0));
 }
 
-/// The same seed does the same things, although not to the same effect.
+/// The same seed performs the same actions, although their effects can differ.
 fn client(place: &Place, seed: u64, end: Instant) {
     let mut state = seed;
     let mut random = |below: u64| {
@@ -48,7 +48,7 @@ fn client(place: &Place, seed: u64, end: Instant) {
     while Instant::now() < end {
         let mut running =
             Running { child: Some(place.command(&[["a", "b"][random(2) as usize]]).spawn().unwrap()) };
-        // Not a wait for anything: the moment of the deed is part of what is random.
+        // This does not wait for an event: the time of the action is random too.
         std::thread::sleep(Duration::from_millis(random(120)));
         if !running.has_ended() {
             let pid = running.pid();

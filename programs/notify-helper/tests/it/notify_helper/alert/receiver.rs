@@ -1,11 +1,11 @@
-//! A web server of one connection after the other, which answers what it is told to.
+//! A web server that handles one connection at a time and sends given answers.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// A web server that answers as it is told, and gives what it was sent; nothing as an answer means never.
+/// Starts a web server that sends the given answers and returns the requests. An empty answer means that it never answers.
 pub(super) fn receiver(answers: &'static [&'static str]) -> (u16, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -30,7 +30,7 @@ pub(super) fn receiver(answers: &'static [&'static str]) -> (u16, JoinHandle<Vec
             }
             got.push(String::from_utf8(request).unwrap());
             if answer.is_empty() {
-                // Until the other side has had enough.
+                // Wait until the client gives up.
                 let _ = stream.read(&mut [0; 16]);
             } else {
                 stream.write_all(answer.as_bytes()).unwrap();
