@@ -1,6 +1,5 @@
-//! Proves the test machine itself: everything that scenarios rest on, black-box, on both suites where they
-//! could differ. The two ignored tests are played by others, in processes of their own, because they end
-//! badly.
+//! Tests the test machine itself: everything that scenarios rely on, on both suites where they could differ. Other tests
+//! run the ignored ones in processes of their own, because these fail on purpose.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -31,7 +30,7 @@ fn boots_and_is_healthy(suite: Suite, systemd: u32) -> Result<()> {
     assert_eq!(robot.run("systemctl list-jobs --no-legend --plain").ok().text(), "");
     assert!(robot.console().contains("Reached target"), "{}", robot.console());
 
-    // polkit answers, and knows who may do what.
+    // polkit answers and applies its rules.
     let authority = "busctl call org.freedesktop.PolicyKit1 /org/freedesktop/PolicyKit1/Authority";
     robot.run(&format!("{authority} org.freedesktop.PolicyKit1.Authority EnumerateActions s ''")).ok();
     robot.run("systemctl restart systemd-tmpfiles-clean.timer").ok();
@@ -41,7 +40,7 @@ fn boots_and_is_healthy(suite: Suite, systemd: u32) -> Result<()> {
         .says("authentication required");
     assert_eq!(robot.run_as("op", "id -nG; echo $HOME; pwd").ok().text(), "op rovi-ops\n/home/op\n/");
 
-    // No way out.
+    // The machine has no network.
     robot.run("ip -oneline link").ok();
     assert_eq!(robot.run("ip -oneline link | wc -l").ok().text(), "1");
     Ok(())
@@ -62,7 +61,7 @@ fn a_login_is_a_session_with_a_terminal() -> Result<()> {
             .says("running");
         terminal.run("(exit 7)").exits(7);
 
-        // Ctrl-C reaches everything in the foreground: the script and its child.
+        // Ctrl-C reaches every foreground process: the script and its child.
         terminal.type_line("sh -c 'trap \"echo heard; exit 5\" INT; echo go; sleep 1000'");
         terminal.wait_for("go", 5 * SECOND);
         robot.wait_for("sleep", 5 * SECOND, || robot.run("pgrep -x sleep").success());
@@ -125,7 +124,7 @@ fn files_go_in_and_out() -> Result<()> {
     robot.put_file(env::current_exe()?, "/tmp/me");
     assert_eq!(robot.read_bytes("/tmp/me"), Some(fs::read(env::current_exe()?)?));
 
-    // A link leads to where it leads on the machine, and a file replaces a link instead of following it.
+    // A symlink is resolved inside the machine, and writing a file replaces a symlink instead of following it.
     robot.run("ln -s /etc/hostname /run/link; ln -s /dev/null /run/mask").ok();
     assert_eq!(robot.read("/run/link").as_deref(), Some("robot\n"));
     robot.put("/run/mask", 0o644, "unmasked");
@@ -162,7 +161,7 @@ fn packages_are_installed() -> Result<()> {
     let again = robot.install(&fits).ok();
     assert!(again.took < 2 * SECOND, "{again}");
 
-    // And where no systemd runs.
+    // The same without a running systemd.
     let stage = Machine::on(Suite::Trixie).stage()?;
     stage.put_file(&fits, "/fits.deb")?;
     stage.run("test ! -d /run/systemd/system && dpkg -i /fits.deb").ok();
@@ -177,11 +176,11 @@ fn commands_end() -> Result<()> {
         robot.script("echo begun; sleep 1000").user("op").within(SECOND / 2).run().exits(124).says("begun");
     assert!(late.took < 2 * SECOND, "{late}");
     robot.wait_for("end of the sleep", SECOND, || !robot.run("pgrep -x sleep").success());
-    // A process that stays does not hold the command.
+    // A remaining background process does not delay the command.
     let quick = robot.run("sleep 1000 & echo done").ok().says("done");
     assert!(quick.took < SECOND, "{quick}");
     assert_eq!(robot.run("kill -KILL $$").status, 128 + 9);
-    // Output that no pipe holds, and words that no shell touches.
+    // Output larger than a pipe, and words that no shell expands.
     assert_eq!(
         robot
             .run("head -c 3000000 /dev/zero | tr '\\0' x; echo problem >&2")
@@ -248,7 +247,7 @@ fn three_at_once() -> Result<()> {
         machines.map(|machine| machine.join().expect("no panic").expect("it boots"))
     });
     eprintln!("three at once: {:.2} s", begin.elapsed().as_secs_f64());
-    // And one machine serves several threads.
+    // Several threads can use one machine.
     thread::scope(|scope| {
         for machine in machines.iter().flat_map(|machine| [machine; 3]) {
             scope.spawn(|| machine.run("systemctl is-system-running --wait").ok().took);
@@ -347,7 +346,7 @@ fn the_stand_in_for_ros_sees_what_ros_would() -> Result<()> {
         robot.wait_for("end", 10 * SECOND, || ros::processes(&robot).iter().all(|one| one.status.is_some()))
     };
 
-    // Ctrl-C reaches everything in the terminal's foreground, once, from the kernel.
+    // The kernel sends Ctrl-C once to every process in the terminal's foreground.
     let mut terminal = robot.login_session("op");
     terminal.type_line(&format!("bash -c '{launch}'"));
     up(3);
@@ -358,7 +357,7 @@ fn the_stand_in_for_ros_sees_what_ros_would() -> Result<()> {
         assert_eq!(process.status, Some(0), "{process:?}");
     }
 
-    // `systemctl stop` reaches everything in the unit, once, from systemd.
+    // With `systemctl stop`, systemd signals every process in the unit once.
     let unit =
         ["systemd-run", "--unit=nav", "--property=KillSignal=SIGINT", "--uid=op", "bash", "-c", launch];
     robot.command(&unit).run().ok();
@@ -375,7 +374,7 @@ fn the_stand_in_for_ros_sees_what_ros_would() -> Result<()> {
         "{all:?}"
     );
 
-    // A SIGINT for the launch alone does not reach the nodes; five seconds later they are terminated.
+    // A SIGINT to the launch alone does not reach the nodes. They are terminated five seconds later.
     robot.command(&unit).run().ok();
     up(9);
     robot.run(&format!("kill -INT {}", ros::processes(&robot)[6].pid)).ok();
@@ -383,7 +382,7 @@ fn the_stand_in_for_ros_sees_what_ros_would() -> Result<()> {
     let all = ros::processes(&robot);
     assert!(all[7..].iter().all(|node| node.count("SIGINT") == 0 && node.count("SIGTERM") == 1), "{all:?}");
 
-    // It refuses when it is told to.
+    // It fails if the test asks for it.
     robot.put(ros::MANNERS, 0o644, r#"{"exit": 3}"#);
     robot.run("source /opt/ros/jazzy/setup.bash; ros2 launch a b").exits(3);
     robot
@@ -393,20 +392,20 @@ fn the_stand_in_for_ros_sees_what_ros_would() -> Result<()> {
     Ok(())
 }
 
-/// An ignored test, in a process of its own.
+/// Runs an ignored test in its own process.
 fn play(test: &str) -> Command {
     let mut command = Command::new(env::current_exe().expect("a test is a program"));
     command.args(["--exact", test, "--ignored", "--nocapture"]).env("RUST_BACKTRACE", "0");
     command
 }
 
-/// What there is of a machine on this host: processes, mounts, cgroups, files.
+/// Lists the traces of a machine on this host: processes, mounts, cgroups and files.
 fn traces(name: &str) -> Vec<String> {
     let mut traces = Vec::new();
     for process in fs::read_dir("/proc").expect("/proc is mounted").flatten() {
         for file in ["cgroup", "cmdline", "environ", "mountinfo"] {
             let path = process.path().join(file);
-            // Our own environment and arguments do not name it, and threads share our mounts.
+            // This process's environment and arguments do not name it, and threads share its mounts.
             if fs::read(&path).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(name)) {
                 traces.push(path.display().to_string());
             }

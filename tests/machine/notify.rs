@@ -1,4 +1,4 @@
-//! `notify-helper run` under a real systemd, of both suites: units as a person would write them.
+//! Tests `notify-helper run` under the real systemd of both suites, in units as users would write them.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use testbed::{Machine, Result, Suite, at_once};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The program as it is shipped: static, for any distribution of this processor.
+/// Returns the program as packages contain it: static, for any distribution on this processor.
 fn helper() -> &'static PathBuf {
     static HELPER: OnceLock<PathBuf> = OnceLock::new();
     HELPER.get_or_init(|| {
@@ -33,7 +33,7 @@ fn boot(suite: Suite) -> Result<Machine> {
     Ok(robot)
 }
 
-/// A program that listens after a while: `server DELAY KIND WHERE`.
+/// A program that listens after a delay: `server DELAY KIND WHERE`.
 const SERVER: &str = "\
 #!/usr/bin/python3
 import os, signal, socket, sys, time
@@ -59,7 +59,7 @@ elif kind == 'http':
 signal.pause()
 ";
 
-/// A unit that runs the server under `notify-helper run OPTIONS`.
+/// Writes a unit that runs the server under `notify-helper run OPTIONS`.
 fn unit(robot: &Machine, name: &str, settings: &str, options: &str, server: &str) {
     let text = format!(
         "[Service]\nType=notify\nNotifyAccess=all\nTimeoutStopSec=10\n{settings}\n\
@@ -80,7 +80,7 @@ fn show(robot: &Machine, unit: &str, property: &str) -> String {
 
 #[test]
 fn every_probe_makes_a_unit_active_when_it_is_ready() -> Result<()> {
-    // As strict as the product's own units, and with another user than root's.
+    // As strict as a product's own units, and not as root.
     let strict = "User=op\nProtectProc=invisible\nProtectSystem=strict\nNoNewPrivileges=yes\nRuntimeDirectory=%N\n\
                   CapabilityBoundingSet=\nRestrictAddressFamilies=AF_UNIX AF_INET AF_INET6\n\
                   SystemCallFilter=@system-service\nSystemCallErrorNumber=EPERM\nRestrictNamespaces=yes";
@@ -123,7 +123,7 @@ fn every_probe_makes_a_unit_active_when_it_is_ready() -> Result<()> {
             robot.run(&format!("systemctl stop {name}")).ok();
             assert_eq!(show(&robot, name, "Result"), "success", "{suite} {name}");
         }
-        // Unchanged and in order, also on the way through the watcher.
+        // The output is unchanged and in order, also through the watcher.
         let lines = robot.run("journalctl --unit=log --output=cat _TRANSPORT=stdout").ok();
         assert!(lines.text().contains("starting\nit is up"), "{}", lines.text());
         Ok(())
@@ -188,7 +188,7 @@ fn a_hung_service_is_restarted() -> Result<()> {
             let settings = "WatchdogSec=2\nRestart=on-failure\nRestartSec=0\nWatchdogSignal=KILL";
             unit(&robot, name, settings, &format!("--ready {probe} --watchdog {probe}"), server);
             robot.run(&format!("systemctl start {name}")).ok();
-            // Well for longer than the watchdog's interval.
+            // Healthy for longer than the watchdog's interval.
             std::thread::sleep(5 * SECOND);
             assert_eq!(show(&robot, name, "NRestarts"), "0", "{suite} {name}");
             let main = show(&robot, name, "MainPID");
@@ -225,7 +225,7 @@ fn a_slow_start_has_its_grace_and_no_more() -> Result<()> {
     })
 }
 
-/// The sender is gone when systemd looks whose message it was: the barrier is what makes it wait.
+/// Without the barrier, the sender would end before systemd identifies it.
 #[test]
 fn send_and_exit_loses_none() -> Result<()> {
     let count: u32 = std::env::var("NOTIFICATIONS").map_or(100, |n| n.parse().unwrap());
@@ -255,7 +255,7 @@ fn the_watcher_is_small() -> Result<()> {
     let robot = boot(Suite::Trixie)?;
     unit(&robot, "small", "WatchdogSec=2", "--ready log:starting --watchdog exec:true", "0 file /dev/null");
     robot.run("systemctl start small").ok();
-    // Through a few probes, so that everything it needs is there.
+    // Wait for a few probes, so that everything it needs is loaded.
     std::thread::sleep(3 * SECOND);
     let sizes = robot
         .run("for p in $(pgrep -x notify-helper); do awk '/^VmRSS/ {print $2}' /proc/$p/status; done")

@@ -1,4 +1,5 @@
-//! `on-failure = "alert"` on booted machines of both suites: an installed package, a real mail system, real receivers.
+//! Tests `on-failure = "alert"` on booted machines of both suites, with an installed package, a real mail system and real
+//! receivers.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ Webhook=http://127.0.0.1:8080/secret
 Command=cat >$RUNTIME_DIRECTORY/command.$$
 ";
 
-/// The product's package, as anybody would make it.
+/// Returns the product's package.
 fn package() -> &'static Path {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
     &BUILT
@@ -24,7 +25,7 @@ fn package() -> &'static Path {
         [0]
 }
 
-/// With the receivers running, and msmtp as the mail system: set-gid, and its settings closed to everybody else.
+/// Boots a machine with running receivers and msmtp as its mail system: set-gid, with settings that only its group can read.
 fn boot(suite: Suite, config: &str) -> Result<Machine> {
     let packages = ["msmtp-mta", "dbus-user-session", "python3-jeepney", "libpam-systemd"];
     let robot = Machine::on(suite).with(&packages).install(package()).user("op", &[]).boot()?;
@@ -32,7 +33,7 @@ fn boot(suite: Suite, config: &str) -> Result<Machine> {
     robot.put("/usr/local/bin/receivers", 0o755, include_str!("receivers.py"));
     robot.put("/etc/msmtprc", 0o640, "account default\nhost 127.0.0.1\nport 2525\nfrom robot@example.org\n");
     robot.run("chgrp msmtp /etc/msmtprc /usr/bin/msmtp && chmod g+s /usr/bin/msmtp").ok();
-    // Closed to everybody but root, as one with a secret in it is.
+    // Only root can read it, because it contains a secret.
     robot.put("/etc/demo/alert.conf", 0o600, config);
     robot
         .run("mkdir /run/got && systemd-run --quiet --unit=receivers /usr/local/bin/receivers /run/got")
@@ -50,13 +51,13 @@ fn show(robot: &Machine, unit: &str, property: &str) -> String {
         .to_owned()
 }
 
-/// How many messages of each kind there are.
+/// Returns the number of messages of each kind.
 fn counts(robot: &Machine) -> [usize; 3] {
     let all = robot.run("ls /run/got /run/demo-alert").stdout;
     ["mail-", "web-", "command."].map(|kind| all.lines().filter(|l| l.starts_with(kind)).count())
 }
 
-/// It may be gone before its start is done.
+/// Crashes a unit, which may have ended before its start is done.
 fn crash(robot: &Machine, unit: &str) {
     robot.run(&format!("systemctl start {unit} || true")).ok();
 }
@@ -76,7 +77,7 @@ fn a_failure_reaches_mail_web_and_command() -> Result<()> {
         let mark = robot.mark();
         fail_and_wait(&robot, [1, 1, 1]);
         let invocation = show(&robot, "demo-web", "InvocationID");
-        // A container's own number of its boot is hidden from a process that is locked in as this one is.
+        // A container's boot ID is hidden from a process that is confined like this one.
         let boot = "systemd-run --quiet --pipe -p ProtectProc=invisible cat /proc/sys/kernel/random/boot_id";
         let boot = robot.run(boot).ok().text().replace('-', "");
         let mail = robot.read("/run/got/mail-0").unwrap();
@@ -108,12 +109,12 @@ fn a_failure_reaches_mail_web_and_command() -> Result<()> {
         ] {
             assert!(web.contains(part), "{suite}: {part}: {web}");
         }
-        // Whose processes these were, and what it left.
+        // The user of these processes, and the files that are left.
         robot.run("stat -c %U /run/demo-alert/command.*").ok().says("demo-alert");
         robot.wait_for_journal(&mark, subject, 10 * SECOND);
         let gone = "systemctl list-units --all --plain --no-legend 'demo-alert*' | grep -v inactive";
         robot.wait_for("they have ended", 10 * SECOND, || robot.run(gone).text().is_empty());
-        // A signal is told as one, and a unit that has not failed as that.
+        // The message names a signal as such, and says if a unit has not failed.
         robot
             .run("rm /run/demo-alert/demo-web.service; systemctl start demo-alert@dbus.service.service")
             .ok();
@@ -126,7 +127,7 @@ fn a_failure_reaches_mail_web_and_command() -> Result<()> {
     })
 }
 
-/// systemd takes names of 255 characters, and the alert's own adds some to the unit's.
+/// systemd accepts names of 255 characters, and the alert unit's name is longer than the failed unit's name.
 #[test]
 fn a_unit_with_a_long_name_is_told_of() -> Result<()> {
     at_once(Suite::STABLE, |suite| {
@@ -139,7 +140,7 @@ fn a_unit_with_a_long_name_is_told_of() -> Result<()> {
             crash(&robot, &unit);
             robot.wait_for("everybody is told", 30 * SECOND, || counts(&robot) == [told; 3]);
             let mail = robot.run(&format!("cat /run/got/mail-{}", told - 1)).ok();
-            // A header has lines of its own length.
+            // Mail headers have their own line limit.
             assert!(mail.stdout.replace("\n ", " ").contains(&unit), "{suite}: {mail}");
         }
         Ok(())
@@ -156,15 +157,15 @@ fn a_hundred_crashes_are_two_messages() -> Result<()> {
         robot.script(&format!("for i in $(seq 100); do {loops} done")).within(60 * SECOND).run().ok();
         eprintln!("{suite}: 100 crashes in {:.1} s", began.elapsed().as_secs_f64());
         robot.wait_for("the first is told", 20 * SECOND, || counts(&robot) == [1, 1, 1]);
-        // One process waits for the end of the interval, and no job does.
+        // One process waits for the end of the interval; no job waits.
         let alert = "demo-alert@demo-web.service.service";
         robot.wait_for_unit(alert, "active", 10 * SECOND);
         assert_eq!(robot.run("systemctl list-jobs --no-legend").ok().text(), "", "{suite}");
-        // It is nothing that anybody has to wait for.
+        // A stop ends the waiting alert at once.
         let stopped = robot.run(&format!("systemctl stop {alert}")).ok();
         assert!(stopped.took < 3 * SECOND, "{suite}: {:?}", stopped.took);
         assert_eq!(counts(&robot), [1, 1, 1], "{suite}");
-        // At the interval's end it is told how often.
+        // At the end of the interval, a message has the number of failures.
         robot.put("/etc/demo/alert.conf", 0o600, format!("{CONFIG}Interval=15s\n"));
         robot.run("rm /run/demo-alert/demo-web.service").ok();
         fail_and_wait(&robot, [2, 2, 2]);
@@ -174,7 +175,7 @@ fn a_hundred_crashes_are_two_messages() -> Result<()> {
             .run("cat /run/got/mail-2")
             .ok()
             .says("Subject: demo-web.service failed 10 more times on robot: ");
-        // What systemd starts again by itself has failed when it does so no more.
+        // A unit with `Restart=` has failed once systemd stops restarting it.
         crash(&robot, "demo-again");
         robot.wait_for("it is told", 30 * SECOND, || counts(&robot)[0] == 4);
         robot
@@ -186,14 +187,14 @@ fn a_hundred_crashes_are_two_messages() -> Result<()> {
     })
 }
 
-/// Deliveries that fail are in the journal, and an alert about them would have no end.
+/// Failed deliveries are logged in the journal. An alert about them would never end.
 #[test]
 fn an_alert_that_fails_is_in_the_journal_and_alerts_nobody() -> Result<()> {
     at_once(Suite::STABLE, |suite| {
         let config =
             "MailTo=ana@example.org\nWebhook=http://127.0.0.1:9/secret\nTries=1\nTimeout=2\nNonsense=1\n";
         let robot = boot(suite, config)?;
-        // As an administrator might, for every service there is.
+        // An administrator might configure alerts for every service.
         let every = "[Unit]\nOnFailure=demo-alert@%n.service\n";
         robot.put("/etc/systemd/system/service.d/every.conf", 0o644, every);
         robot.put("/usr/local/sbin/sendmail", 0o755, "#!/bin/sh\nsleep 600\n");
@@ -218,11 +219,11 @@ fn an_alert_that_fails_is_in_the_journal_and_alerts_nobody() -> Result<()> {
                 .is_empty()
         });
         let journal = robot.journal_since(&mark);
-        // systemd loads names without end because of that drop-in, but nothing is started about what was the second.
+        // Because of that drop-in, systemd loads ever longer names, but it starts no alert about the second one.
         let started = journal.matches("Started demo-alert").count();
         assert!((3..=6).contains(&started), "{suite}: {started}: {journal}");
         assert!(!journal.contains("Started demo-alert@demo-alert@demo-alert"), "{suite}: {journal}");
-        // One that hangs holds up neither the service nor a stop.
+        // A hanging alert delays neither the service nor a stop.
         robot.run("rm -f /run/demo-alert/*; systemctl reset-failed").ok();
         robot.put("/etc/demo/alert.conf", 0o600, "MailTo=ana@example.org\nTimeout=1min\n");
         crash(&robot, "demo-web");
@@ -232,7 +233,7 @@ fn an_alert_that_fails_is_in_the_journal_and_alerts_nobody() -> Result<()> {
             let stopped = robot.run(&format!("systemctl stop {unit}")).ok();
             assert!(stopped.took < 3 * SECOND, "{suite} {unit}: {:?}", stopped.took);
         }
-        // Without the file only the journal is told; that is no fault.
+        // Without the file, only the journal has the alert. This is not an error.
         robot.run("rm -f /run/demo-alert/* /etc/demo/alert.conf; systemctl reset-failed").ok();
         let mark = robot.mark();
         crash(&robot, "demo-web");
@@ -243,7 +244,7 @@ fn an_alert_that_fails_is_in_the_journal_and_alerts_nobody() -> Result<()> {
     })
 }
 
-/// In a session: the user's own file, desktop and mail.
+/// In a login session, the user's own file, desktop and mail are used.
 #[test]
 fn a_user_is_told_of_their_own_services() -> Result<()> {
     at_once(Suite::STABLE, |suite| {
