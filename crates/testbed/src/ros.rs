@@ -9,7 +9,7 @@ use crate::machine::Machine;
 
 const ROS2: &str = include_str!("../ros/opt/ros/jazzy/bin/ros2");
 
-/// File with its behavior: `{"nodes": [...], "exit": 3, "deaf": true}`, all optional. Without it, two nodes
+/// File with its behavior: `{"nodes": [...], "exit": 3, "deaf": true, "slow": 0.5}`, all optional. Without it, two nodes
 /// obey signals. See `ros2` for details.
 pub const MANNERS: &str = "/etc/ros-stand-in.json";
 

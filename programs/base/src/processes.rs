@@ -52,6 +52,11 @@ pub fn all() -> Vec<Process> {
     entries.filter_map(|e| process(e.file_name().to_str()?.parse().ok()?)).collect()
 }
 
+/// Returns the children of `parent`.
+pub fn children(parent: i32) -> Vec<Process> {
+    all().into_iter().filter(|p| p.parent == parent).collect()
+}
+
 /// Returns all descendants of `ancestor`, without zombies.
 pub fn descendants(ancestor: i32) -> Vec<Process> {
     let all = all();

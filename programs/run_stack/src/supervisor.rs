@@ -5,6 +5,9 @@
 //! - The first request sends SIGINT to every descendant, the second SIGTERM, the third SIGKILL.
 //! - By hand, a stop that takes longer than [`PATIENCE`] goes on to the next signal. Under systemd,
 //!   `TimeoutStopSec=` applies instead, and systemd sends the signals.
+//! - A launch that is just starting its nodes may start one more before it handles the signal. For
+//!   [`LATECOMERS`], processes that the launch itself starts get the signal too. Otherwise a launch program
+//!   would wait for such a node for seconds, which can move the robot meanwhile.
 //! - When the launch has ended, remaining descendants have [`FAREWELL`] to end, and then get the same three
 //!   signals.
 
@@ -28,6 +31,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
 /// Time between the signals to descendants without a launch.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
+/// Time in which a stopping launch may still start processes that do not know about the stop.
+pub(crate) const LATECOMERS: Duration = Duration::from_secs(1);
+/// Time until the first look for such processes; the time doubles with each look.
+const FIRST_LOOK: Duration = Duration::from_millis(25);
 /// Signals within this time count as one request: some senders signal a process and then its group.
 pub(crate) const ONE_REQUEST: Duration = Duration::from_millis(200);
 
@@ -62,6 +69,18 @@ struct Next {
     at: Instant,
 }
 
+/// The search for processes that a stopping launch still starts.
+#[derive(Debug)]
+struct Latecomers {
+    signal: Signal,
+    /// The children of the launch that need no signal.
+    told: Vec<(i32, u64)>,
+    /// The next look, and the time from it to the one after.
+    at: Instant,
+    pause: Duration,
+    until: Instant,
+}
+
 /// A unit whose main process ends the launch when it ends.
 #[derive(Debug)]
 pub(crate) struct Guard {
@@ -82,6 +101,7 @@ pub(crate) struct Supervisor {
     last_request: Option<Instant>,
     asked: Option<Signal>,
     next: Option<Next>,
+    latecomers: Option<Latecomers>,
 }
 
 impl Supervisor {
@@ -110,6 +130,7 @@ impl Supervisor {
             last_request,
             asked,
             next: None,
+            latecomers: None,
         })
     }
 
@@ -194,6 +215,7 @@ impl Supervisor {
             }
             self.sleep();
             self.read_signals();
+            self.tell_latecomers();
             if self.next.is_some_and(|next| next.at <= Instant::now()) {
                 self.escalate();
             }
@@ -202,8 +224,9 @@ impl Supervisor {
 
     /// Sleeps until a signal arrives, the guard ends, or the next signal is due.
     fn sleep(&mut self) {
-        let timeout = self.next.map(|next| {
-            let left = next.at.saturating_duration_since(Instant::now());
+        let due = [self.next.map(|n| n.at), self.latecomers.as_ref().map(|l| l.at)];
+        let timeout = due.into_iter().flatten().min().map(|at| {
+            let left = at.saturating_duration_since(Instant::now());
             Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() }
         });
         let signals = self.signals.as_fd();
@@ -251,6 +274,7 @@ impl Supervisor {
         if reached == Reach::Everyone {
             // Every process got the signal from systemd, whose time limit applies.
             self.asked = self.asked.or(Some(signal));
+            self.watch_for_latecomers(signal);
             return;
         }
         if self.last_request.replace(now).is_some_and(|last| now - last < ONE_REQUEST) {
@@ -275,11 +299,41 @@ impl Supervisor {
     fn ask(&mut self, because: Signal, signal: Signal, whom: impl Fn(&Process) -> bool) {
         self.asked = self.asked.or(Some(because));
         send(signal, whom);
+        self.watch_for_latecomers(signal);
         let patience = if self.main.is_some() { PATIENCE } else { GRACE };
         // Under systemd, its own time limit follows a stop.
         if self.manager.is_none() || self.main.is_none() {
             self.plan(signal, patience);
         }
+    }
+
+    /// Begins to look for processes that the launch starts from now on.
+    fn watch_for_latecomers(&mut self, signal: Signal) {
+        let now = Instant::now();
+        let told = self.children_of_the_launch().map(|p| (p.pid, p.started)).collect();
+        let (at, until) = (now + FIRST_LOOK, now + LATECOMERS);
+        self.latecomers = Some(Latecomers { signal, told, at, pause: FIRST_LOOK * 2, until });
+    }
+
+    fn tell_latecomers(&mut self) {
+        let now = Instant::now();
+        let Some(mut latecomers) = self.latecomers.take_if(|l| l.at <= now) else { return };
+        for process in self.children_of_the_launch() {
+            if !latecomers.told.contains(&(process.pid, process.started)) {
+                latecomers.told.push((process.pid, process.started));
+                kill(process.pid, latecomers.signal);
+            }
+        }
+        if self.main.is_some() && latecomers.at < latecomers.until {
+            latecomers.at = now + latecomers.pause;
+            latecomers.pause *= 2;
+            self.latecomers = Some(latecomers);
+        }
+    }
+
+    fn children_of_the_launch(&self) -> impl Iterator<Item = Process> + use<> {
+        let all = self.main.map_or(Vec::new(), processes::children);
+        all.into_iter().filter(|p| !p.zombie)
     }
 
     fn escalate(&mut self) {
@@ -299,8 +353,7 @@ impl Supervisor {
 }
 
 /// Sends the signal once to each descendant. Repeats until no new process appears, as systemd does with a
-/// cgroup, because processes may start meanwhile. Also sends `SIGCONT`, as systemd does: a stopped process
-/// does not handle other signals.
+/// cgroup, because processes may start meanwhile.
 fn send(signal: Signal, whom: impl Fn(&Process) -> bool) {
     let mut told: Vec<(i32, u64)> = Vec::new();
     // At least two rounds: a process whose parent ended during the first round was not yet our descendant.
@@ -312,14 +365,19 @@ fn send(signal: Signal, whom: impl Fn(&Process) -> bool) {
             }
             told.push((process.pid, process.started));
             new = true;
-            if let Some(pid) = processes::pid(process.pid) {
-                let _ = rustix::process::kill_process(pid, raw(signal));
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::CONT);
-            }
+            kill(process.pid, signal);
         }
         if !new && look > 0 {
             break;
         }
+    }
+}
+
+/// Also sends `SIGCONT`, as systemd does: a stopped process does not handle other signals.
+fn kill(pid: i32, signal: Signal) {
+    if let Some(pid) = processes::pid(pid) {
+        let _ = rustix::process::kill_process(pid, raw(signal));
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::CONT);
     }
 }
 

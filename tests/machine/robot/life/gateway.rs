@@ -1,9 +1,9 @@
 //! No stack runs without the gateway, and none starts by itself when it is back.
 
 use support::robot::SECOND;
-use testbed::{Machine, Result};
+use testbed::{Machine, Result, ros};
 
-use super::{SOON, STACKS, family, gone, has_failed, of, on_every_suite, property, start, state, up};
+use super::{SOON, STACKS, alive, family, gone, has_failed, of, on_every_suite, property, start, state, up};
 
 const GATEWAY: &str = "gateway.launch.py";
 
@@ -59,6 +59,32 @@ fn r04_stacks_stop_when_the_gateway_is_killed() -> Result<()> {
         // A clean exit is an end too: the launch gives up by itself.
         robot.run("systemctl start rovi-gateway").ok();
         goes_down_with_it(robot, "kill -INT $FAMILY", "inactive");
+    })
+}
+
+/// A launch that is about to start its nodes when it is interrupted starts them afterwards. They end too.
+#[test]
+fn r04_a_stack_that_is_just_starting_stops_with_the_gateway() -> Result<()> {
+    on_every_suite(|robot| {
+        robot.put(ros::MANNERS, 0o644, "{\"slow\": 0.3}");
+        let main = "kill -KILL $(systemctl show --value --property=MainPID rovi-gateway)";
+        let ends = [main, "systemctl stop rovi-gateway", "systemctl stop rovi-nav"];
+        for end in ends {
+            robot.run("systemctl reset-failed; systemctl start rovi-gateway").ok();
+            robot.run_as("op", "systemctl start rovi-nav").ok();
+            let launch = robot.wait_for("the launch", SOON, || {
+                family(robot, &of("nav"))
+                    .first()
+                    .filter(|p| alive(robot, &[(*p).clone()]) == 1)
+                    .map(|p| p.pid)
+            });
+            robot.run(end).ok();
+            robot.wait_for(&format!("end of the stack after `{end}`"), 2 * SECOND, || {
+                state(robot, "rovi-nav") == "inactive"
+            });
+            let nav = family(robot, &of("nav"));
+            assert_eq!((nav[0].pid, alive(robot, &nav)), (launch, 0), "after `{end}`");
+        }
     })
 }
 

@@ -74,6 +74,51 @@ fn term_and_hangup_mean_the_clean_way() {
     }
 }
 
+/// A launch that is interrupted while it starts its nodes may start one more before it handles the signal. That node
+/// must not keep the launch alive, whoever stops the launch.
+#[test]
+fn a_node_that_starts_after_the_stop_is_told() {
+    let late = |test: &str| {
+        let argv = place(test, &[]).tree(&["node", "~late", "~~later"]);
+        place(test, &[("a", json!({ "launch": { "argv": argv } }))])
+    };
+    let each_was_told_once = |place: &Place, running: Running| {
+        for name in ["launch", "node", "late", "later"] {
+            wait_until(&format!("{name} is told"), || place.signals(name).contains("SIGINT"));
+        }
+        place.end(0);
+        running.outcome();
+        for name in ["launch", "node", "late", "later"] {
+            assert_eq!(place.signals(name), "SIGINT", "{name}");
+        }
+    };
+    let place = late("late_by_hand");
+    let running = place.start(&mut place.command(&["a"]), &["node", "launch"]);
+    running.kill(Signal::INT);
+    each_was_told_once(&place, running);
+
+    let place = late("late_in_a_unit");
+    let running = place.start(&mut place.command_of_unit(&["a"]), &["node", "launch"]);
+    running.kill(Signal::INT);
+    ["launch", "node"].iter().for_each(|name| place.send(name, Signal::INT));
+    each_was_told_once(&place, running);
+}
+
+/// Processes that the nodes start in order to shut down are left alone, as Ctrl-C in a terminal leaves them.
+#[test]
+fn a_node_that_cleans_up_is_left_alone() {
+    let argv = place("clean_up", &[]).tree(&["node", "cleaner!helper"]);
+    let place = place("clean_up", &[("a", json!({ "launch": { "argv": argv } }))]);
+    let running = place.start(&mut place.command(&["a"]), &["node", "cleaner", "launch"]);
+    running.kill(Signal::INT);
+    wait_until("the helper runs", || place.pid("helper").is_some());
+    // Longer than run_stack looks for processes that start late.
+    std::thread::sleep(Duration::from_millis(1800));
+    place.end(0);
+    running.outcome();
+    assert_eq!((place.signals("cleaner").as_str(), place.signals("helper").as_str()), ("SIGINT", ""));
+}
+
 /// This process acts as the manager and signals every process of the unit, as systemd does.
 #[test]
 fn the_manager_stops_the_unit() {
