@@ -13,11 +13,11 @@
 //! `debian/archive/fetch.rs` limits downloads. `disk/ext4/read.rs`, `trial/card/volume.rs` and `disk/tree/tar.rs` limit
 //! the content of file systems and tar archives.
 
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
-use structured_zstd::decoding::{FrameDecoder, StreamingDecoder};
+use zstd::Decoder;
 
 /// Limit for a package's control archive: its scripts and the checksums of its files.
 pub const CONTROL: u64 = 64 << 20;
@@ -56,10 +56,10 @@ pub fn gzip<R: Read>(packed: R, most: u64) -> Bounded<MultiGzDecoder<R>> {
 }
 
 /// Decompresses zstd up to a limit.
-pub fn zstd<R: Read>(packed: R, most: u64) -> io::Result<Bounded<StreamingDecoder<R, FrameDecoder>>> {
-    let mut decoder = FrameDecoder::new();
-    decoder.set_max_window_size(DICTIONARY).map_err(io::Error::other)?;
-    Ok(bound(StreamingDecoder::new_with_decoder(packed, decoder), most))
+pub fn zstd<R: Read>(packed: R, most: u64) -> io::Result<Bounded<Decoder<'static, BufReader<R>>>> {
+    let mut decoder = Decoder::new(packed)?;
+    decoder.window_log_max(DICTIONARY.ilog2())?;
+    Ok(bound(decoder, most))
 }
 
 impl<R: Read> Read for Bounded<R> {
@@ -94,8 +94,7 @@ mod tests {
         let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packer.write_all(&zeros).expect("gzip");
         let packed_gz = packer.finish().expect("gzip");
-        let level = structured_zstd::encoding::CompressionLevel::from_level(1);
-        let packed_zst = structured_zstd::encoding::compress_to_vec(zeros.as_slice(), level);
+        let packed_zst = ::zstd::encode_all(zeros.as_slice(), 1).expect("zstd");
         let open = |most: u64| -> [Box<dyn Read + '_>; 3] {
             [
                 Box::new(xz(packed_xz.as_slice(), most)),

@@ -12,7 +12,6 @@ use common::parallel::processors;
 use common::unpack::{self, IMAGE};
 use lzma_rust2::{XzOptions, XzWriterMt};
 use sha2::{Digest, Sha256};
-use structured_zstd::encoding::{CompressionLevel, compress_to_vec};
 
 use crate::layout::{Draft, HOLE, put, read};
 
@@ -36,7 +35,7 @@ pub fn write_xz(file: &Path, out: &Path) -> Result<()> {
 /// Compresses a file with zstd.
 pub fn write_zst(file: &Path, out: &Path) -> Result<()> {
     write_packed(file, out, |input, output| {
-        in_pieces(input, output, |piece| compress_to_vec(piece, CompressionLevel::from_level(ZSTD_LEVEL)))
+        in_pieces(input, output, |piece| zstd::bulk::compress(piece, ZSTD_LEVEL))
     })
 }
 
@@ -119,7 +118,7 @@ fn write_packed(
 fn in_pieces(
     input: &mut impl Read,
     output: &mut impl Write,
-    pack: impl Fn(&[u8]) -> Vec<u8> + Sync,
+    pack: impl Fn(&[u8]) -> io::Result<Vec<u8>> + Sync,
 ) -> io::Result<()> {
     let mut pieces = vec![Vec::new(); processors()];
     loop {
@@ -127,11 +126,12 @@ fn in_pieces(
             piece.clear();
             input.take(PIECE).read_to_end(piece)?;
         }
-        let packed: Vec<Vec<u8>> = std::thread::scope(|scope| {
+        let packed: io::Result<Vec<Vec<u8>>> = std::thread::scope(|scope| {
             let full = pieces.iter().filter(|piece| !piece.is_empty());
             let threads: Vec<_> = full.map(|piece| scope.spawn(|| pack(piece))).collect();
             threads.into_iter().map(|thread| thread.join().expect("packing does not panic")).collect()
         });
+        let packed = packed?;
         packed.iter().try_for_each(|piece| output.write_all(piece))?;
         if packed.len() < pieces.len() {
             return Ok(());
