@@ -52,9 +52,13 @@ fn packages(dist: &Path, name: &str, versions: &[&str]) {
     let (deb, rpm) = templates();
     let mut listed = Vec::new();
     for version in versions {
-        let deb = debian::deb::with_fields(deb, &[("Package: ", name), ("Version: ", version)]).unwrap();
-        let head = [rpm::Entry::text(rpm::NAME, name), rpm::Entry::text(rpm::VERSION, version)];
-        let rpm = rpm::with_head(rpm, &head).unwrap();
+        let deb =
+            debian::deb::with_control(deb, &[("Package: ", name), ("Version: ", version)], &[]).unwrap();
+        let mut changed = rpm::Rpm::parse(rpm).unwrap();
+        changed.set(rpm::Entry::text(rpm::NAME, name));
+        changed.set(rpm::Entry::text(rpm::VERSION, version));
+        let size = rpm::Size { packed: changed.payload.len() as u64, unpacked: changed.unpacked().unwrap() };
+        let rpm = [&changed.write_head(size), changed.payload].concat();
         for (file, format, processor, bytes) in [
             (format!("{name}_{version}_all.deb"), "deb", "all", deb),
             (format!("{name}-{version}-1.noarch.rpm"), "rpm", "noarch", rpm),

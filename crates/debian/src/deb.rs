@@ -1,44 +1,42 @@
-//! Reads and completes .deb files. It adds the `md5sums` that cargo-deb 3.0 leaves out; `dpkg --verify` and
-//! `debsums` use them to find a damaged card.
+//! Reads .deb files, and rewrites their control archive.
 
 use std::io::{Read, Write};
 
 use anyhow::{Context, Result, bail, ensure};
-use common::checksum::hex;
 use common::unpack;
 use lzma_rust2::{XzOptions, XzWriter};
-use md5::{Digest, Md5};
 
-const MAGIC: &[u8] = b"!<arch>\n";
+/// The first bytes of a .deb.
+pub const MAGIC: &[u8] = b"!<arch>\n";
 const HEAD: usize = 60;
-const SUMS: &str = "md5sums";
 
-/// Returns the package with `md5sums` and this architecture, because cargo-deb cannot write `all`.
-pub fn complete(deb: &[u8], architecture: &str) -> Result<Vec<u8>> {
-    with_fields(deb, &[("Architecture: ", architecture)])
-}
-
-/// Returns the package with these fields of the control file replaced (`"Version: "`), and with new
-/// `md5sums`.
-pub fn with_fields(deb: &[u8], fields: &[(&str, &str)]) -> Result<Vec<u8>> {
-    let members = members(deb).context("cargo-deb did not write an ar archive")?;
-    let find = |name: &str| {
-        members.iter().find(|m| m.name == name).with_context(|| format!("cargo-deb did not write {name}"))
-    };
-    let sums = sums(&unxz(find("data.tar.xz")?.bytes, unpack::FILES)?)?;
-    let control = unxz(find("control.tar.xz")?.bytes, unpack::CONTROL)?;
-    let control = xz(&with_control(&control, sums.as_bytes(), fields)?)?;
+/// Returns the package with these fields of the control file replaced (`"Version: "`), and with these files in its
+/// control archive, which replace files of the same name.
+pub fn with_control(deb: &[u8], fields: &[(&str, &str)], files: &[(&str, &[u8])]) -> Result<Vec<u8>> {
     let mut out = MAGIC.to_vec();
-    for member in &members {
-        let bytes = if member.name == "control.tar.xz" { &control } else { member.bytes };
-        out.extend_from_slice(&member.head[..48]);
-        out.extend_from_slice(format!("{:<10}`\n", bytes.len()).as_bytes());
-        out.extend_from_slice(bytes);
-        if bytes.len() % 2 == 1 {
-            out.push(b'\n');
+    for member in members(deb)? {
+        match member.name.starts_with("control.tar") {
+            true => {
+                let tar = rewrite(&unpack_control(&member)?, fields, files)?;
+                let packed = xz(&tar)?;
+                out.extend(member.rename("control.tar.xz", packed.len() as u64));
+                append(&mut out, &packed);
+            }
+            false => {
+                out.extend_from_slice(member.head);
+                append(&mut out, member.bytes);
+            }
         }
     }
     Ok(out)
+}
+
+/// Members begin at even offsets.
+fn append(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(bytes);
+    if bytes.len() % 2 == 1 {
+        out.push(b'\n');
+    }
 }
 
 /// Returns the control file of a package.
@@ -52,16 +50,7 @@ pub fn control_file(deb: &[u8], name: &str) -> Result<Option<Vec<u8>>> {
     let members = members(deb).context("not a .deb")?;
     let archive =
         members.iter().find(|m| m.name.starts_with("control.tar")).context("no control.tar in it")?;
-    let tar = match archive.name {
-        "control.tar.xz" => unxz(archive.bytes, unpack::CONTROL)?,
-        "control.tar.gz" => {
-            let mut out = Vec::new();
-            unpack::gzip(archive.bytes, unpack::CONTROL).read_to_end(&mut out)?;
-            out
-        }
-        "control.tar" => archive.bytes.to_vec(),
-        other => bail!("unsupported compression of its `{other}`: use xz or gzip"),
-    };
+    let tar = unpack_control(archive)?;
     for entry in tar::Archive::new(tar.as_slice()).entries()? {
         let mut entry = entry?;
         if entry.path()?.file_name().is_some_and(|file| file == name) {
@@ -74,12 +63,20 @@ pub fn control_file(deb: &[u8], name: &str) -> Result<Option<Vec<u8>>> {
 }
 
 /// A member of a package's ar archive.
+#[derive(Debug)]
 pub struct Member<'a> {
     /// Name of the member.
     pub name: &'a str,
     head: &'a [u8],
     /// Content of the member.
     pub bytes: &'a [u8],
+}
+
+impl Member<'_> {
+    /// Returns the header of a member with another name and size, and with the date and owner of this one.
+    pub fn rename(&self, name: &str, size: u64) -> Vec<u8> {
+        [format!("{name:<16}").as_bytes(), &self.head[16..48], format!("{size:<10}`\n").as_bytes()].concat()
+    }
 }
 
 /// Returns the members of a package's ar archive.
@@ -96,25 +93,19 @@ pub fn members(deb: &[u8]) -> Result<Vec<Member<'_>>> {
     Ok(members)
 }
 
-/// Returns `md5sum` lines for every file of a data archive.
-fn sums(tar: &[u8]) -> Result<String> {
-    let mut sums = String::new();
-    for entry in tar::Archive::new(tar).entries()? {
-        let mut entry = entry?;
-        if entry.header().entry_type().is_file() {
-            let path = entry.path()?.to_string_lossy().trim_start_matches("./").to_owned();
-            let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes)?;
-            let sum = hex(&Md5::digest(&bytes));
-            sums.push_str(&format!("{sum}  {path}\n"));
-        }
-    }
-    Ok(sums)
+fn unpack_control(member: &Member<'_>) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    match member.name {
+        "control.tar.xz" => unpack::xz(member.bytes, unpack::CONTROL).read_to_end(&mut out)?,
+        "control.tar.gz" => unpack::gzip(member.bytes, unpack::CONTROL).read_to_end(&mut out)?,
+        "control.tar" => member.bytes.take(unpack::CONTROL).read_to_end(&mut out)?,
+        other => bail!("unsupported compression of its `{other}`: use xz or gzip"),
+    };
+    Ok(out)
 }
 
-/// Returns the control archive with new checksums and changed fields. New files get the date and owner of the
-/// first one.
-fn with_control(tar: &[u8], sums: &[u8], fields: &[(&str, &str)]) -> Result<Vec<u8>> {
+/// Returns the control archive with changed fields and new files, which get the date and owner of the first one.
+fn rewrite(tar: &[u8], fields: &[(&str, &str)], files: &[(&str, &[u8])]) -> Result<Vec<u8>> {
     let mut builder = tar::Builder::new(Vec::new());
     let mut model = None;
     for entry in tar::Archive::new(tar).entries()? {
@@ -126,10 +117,11 @@ fn with_control(tar: &[u8], sums: &[u8], fields: &[(&str, &str)]) -> Result<Vec<
         let mut content = Vec::new();
         entry.read_to_end(&mut content)?;
         let path = header.path()?.into_owned();
-        if path.file_name().is_some_and(|name| name == SUMS) {
+        let is = |file: &str| path.file_name().is_some_and(|name| name == file);
+        if files.iter().any(|(name, _)| is(name)) {
             continue;
         }
-        if path.file_name().is_some_and(|name| name == "control") {
+        if is("control") {
             for (field, value) in fields {
                 content = replaced(&content, field, value);
             }
@@ -139,11 +131,13 @@ fn with_control(tar: &[u8], sums: &[u8], fields: &[(&str, &str)]) -> Result<Vec<
         builder.append(&header, content.as_slice())?;
     }
     let mut header = model.context("the control archive is empty")?;
-    header.set_path(format!("./{SUMS}"))?;
-    header.set_mode(0o644);
-    header.set_size(sums.len() as u64);
-    header.set_cksum();
-    builder.append(&header, sums)?;
+    for (name, content) in files {
+        header.set_path(format!("./{name}"))?;
+        header.set_mode(0o644);
+        header.set_size(content.len() as u64);
+        header.set_cksum();
+        builder.append(&header, *content)?;
+    }
     Ok(builder.into_inner()?)
 }
 
@@ -164,12 +158,6 @@ fn replaced(control: &[u8], field: &str, value: &str) -> Vec<u8> {
         }
     }
     out
-}
-
-fn unxz(bytes: &[u8], most: u64) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
-    unpack::xz(bytes, most).read_to_end(&mut out)?;
-    Ok(out)
 }
 
 fn xz(bytes: &[u8]) -> Result<Vec<u8>> {

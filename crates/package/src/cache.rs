@@ -1,42 +1,63 @@
-//! A cache of finished packages: takes a key of all inputs of a package, and returns the package's bytes. It packs only
-//! if no earlier run kept them, because compression takes most of the time of a build.
+//! A cache of finished packages: takes a key of all inputs of a package, and returns the package's file. It packs only
+//! if no earlier run kept it, because compression takes most of the time of a build.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
-use common::checksum::sha256;
+use common::checksum::{sha256, sha256_file};
 use workspace::output;
 
 /// How long an unused package is kept.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Returns the package for a key from `folder`, or makes it and keeps it there.
+/// A kept package.
+#[derive(Debug)]
+pub(crate) struct Packed {
+    /// Its file.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its SHA-256.
+    pub sha256: String,
+}
+
+/// Returns the package for a key from `folder`, or lets `make` write it and keeps it there.
 pub(crate) fn find_or_make(
     folder: &Path,
     key: &str,
-    make: impl FnOnce() -> Result<Vec<u8>>,
-) -> Result<Vec<u8>> {
-    let file = folder.join(sha256(key.as_bytes()));
-    if let Some(bytes) = read_kept(&file) {
-        return Ok(bytes);
+    make: impl FnOnce(&Path) -> Result<()>,
+) -> Result<Packed> {
+    let path = folder.join(sha256(key.as_bytes()));
+    let sum = path.with_extension("sha256");
+    if let Some(packed) = find(&path, &sum) {
+        return Ok(packed);
     }
-    let bytes = make()?;
     fs::create_dir_all(folder).with_context(|| format!("`{}`: cannot be created", folder.display()))?;
     remove_old(folder)?;
-    output::replace(&file, &[sha256(&bytes).as_bytes(), &bytes].concat())?;
-    Ok(bytes)
+    let draft = path.with_extension(format!("{}.new", std::process::id()));
+    let made = make(&draft).and_then(|()| {
+        output::replace(&sum, sha256_file(&draft)?.as_bytes())?;
+        Ok(fs::rename(&draft, &path)?)
+    });
+    if let Err(error) = made {
+        let _ = fs::remove_file(&draft);
+        return Err(error);
+    }
+    find(&path, &sum).with_context(|| format!("`{}`: changed while it was packed: try again", path.display()))
 }
 
-/// Reads a kept package, which follows its own checksum in the file. Returns `None` if the checksum does not match,
-/// because a power loss can leave a truncated file.
-fn read_kept(file: &Path) -> Option<Vec<u8>> {
-    let mut bytes = fs::read(file).ok()?;
-    let sum = bytes.drain(..64.min(bytes.len())).collect::<Vec<_>>();
-    // The file's time is the time of its last use.
-    let used = File::options().write(true).open(file).and_then(|file| file.set_modified(SystemTime::now()));
-    (used.is_ok() && sum == sha256(&bytes).as_bytes()).then_some(bytes)
+/// Returns a kept package if it has the checksum that was kept with it, because a power loss can leave a truncated file.
+fn find(path: &Path, sum: &Path) -> Option<Packed> {
+    let sha256 = sha256_file(path).ok()?;
+    let size = fs::metadata(path).ok()?.len();
+    let is_whole = fs::read_to_string(sum).ok()? == sha256;
+    // A file's time is the time of its last use.
+    for file in [path, sum] {
+        File::options().write(true).open(file).and_then(|file| file.set_modified(SystemTime::now())).ok()?;
+    }
+    is_whole.then(|| Packed { path: path.to_owned(), size, sha256 })
 }
 
 fn remove_old(folder: &Path) -> Result<()> {

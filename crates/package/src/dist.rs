@@ -16,6 +16,9 @@ use crate::pack::{self, Format, Package};
 use crate::program::{self, Program};
 use crate::sbom::{self, Crates};
 
+/// Size of the files of a package that has several parts to compress.
+const LARGE: u64 = 48 << 20;
+
 /// The packages to make: every product for every target in every format.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -53,7 +56,7 @@ pub fn dist(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     fs::create_dir_all(&plan.dist)
         .with_context(|| format!("`{}`: cannot be created", plan.dist.display()))?;
     let _turn = workspace.turn()?;
-    let programs = prepare(workspace, plan)?;
+    let programs = program::build(workspace, &plan.targets)?;
     let mut packages = Vec::new();
     for (target, programs) in plan.targets.iter().zip(&programs) {
         let crates = Crates::list(workspace, *target)?;
@@ -64,20 +67,6 @@ pub fn dist(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
     packages.sort();
     write_manifest(&plan.dist, &packages)?;
     Ok(packages.iter().map(|p| plan.dist.join(&p.file)).collect())
-}
-
-/// Builds the programs for every target and installs missing packagers at the same time. On a new machine each takes a
-/// minute, and neither uses all processors.
-fn prepare(workspace: &Workspace, plan: &Plan) -> Result<Vec<Vec<Program>>> {
-    thread::scope(|scope| {
-        let packagers: Vec<_> =
-            plan.formats.iter().map(|format| scope.spawn(|| pack::packager(*format).path())).collect();
-        let programs = program::build(workspace, &plan.targets);
-        for packager in packagers {
-            packager.join().map_err(|_| anyhow!("a thread that installs a packager panicked"))??;
-        }
-        programs
-    })
 }
 
 /// Makes the products' Debian packages for a processor, named as Debian does, in a separate folder below `target/`.
@@ -98,7 +87,8 @@ pub fn make_debs(workspace: &Workspace, architecture: &str, products: &[Product]
     products.iter().map(|p| find(p).with_context(|| format!("{}: was not packed", p.package))).collect()
 }
 
-/// Makes the packages of one product for one processor, in parallel.
+/// Makes the packages of one product for one processor; small ones in parallel. A large one uses all processors alone,
+/// and two would need twice the memory.
 fn make_packages(
     workspace: &Workspace,
     plan: &Plan,
@@ -108,22 +98,20 @@ fn make_packages(
     crates: &Crates,
 ) -> Result<Vec<Package>> {
     let dir = pack::stage_dir(&workspace.target_dir(), product, target);
-    let stage = pack::stage(product, &extras(workspace)?, programs, &dir)?;
+    let contents = pack::collect(product, &extras(workspace)?, programs, &dir)?;
     eprintln!("packing {} {} for {target}", product.package, product.release().version);
+    let make = |format: Format| {
+        let package = pack::pack(product, target, format, &contents, &plan.dist)?;
+        let bill = plan.dist.join(format!("{}.cdx.json", package.file));
+        output::replace(&bill, sbom::bill(product, &package, crates).as_bytes())?;
+        Ok(package)
+    };
+    if contents.size() > LARGE {
+        return plan.formats.iter().map(|format| make(*format)).collect();
+    }
     thread::scope(|scope| {
-        let stage = &stage;
-        let jobs: Vec<_> = plan
-            .formats
-            .iter()
-            .map(|format| {
-                scope.spawn(move || {
-                    let package = pack::pack(product, target, *format, stage, &plan.dist)?;
-                    let bill = plan.dist.join(format!("{}.cdx.json", package.file));
-                    output::replace(&bill, sbom::bill(product, &package, crates).as_bytes())?;
-                    Ok(package)
-                })
-            })
-            .collect();
+        let make = &make;
+        let jobs: Vec<_> = plan.formats.iter().map(|format| scope.spawn(move || make(*format))).collect();
         jobs.into_iter().map(|job| job.join().map_err(|_| anyhow!("a packaging thread panicked"))?).collect()
     })
 }

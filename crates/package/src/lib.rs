@@ -3,7 +3,9 @@
 
 pub mod cache;
 pub mod collision;
+pub(crate) mod deb;
 pub mod dist;
+pub mod entry;
 pub mod extra;
 pub mod manifest;
 pub mod pack;

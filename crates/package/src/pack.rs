@@ -1,29 +1,28 @@
-//! Native packages: takes a [`Product`] and its programs for one [`Target`], and makes [`Package`]s. cargo-deb and
-//! cargo-generate-rpm only write the archives; every script and every field comes from this crate.
+//! Native packages: takes a [`Product`] and its programs for one [`Target`], and makes [`Package`]s.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use catalog::model::Product;
-use common::checksum::sha256;
-use debian::deb;
+use common::parallel::processors;
 use serde::{Deserialize, Serialize};
 use workspace::output;
 use workspace::target::Target;
-use workspace::tool::{self, Tool};
-use xshell::{Shell, cmd};
 
+use crate::entry::Entry;
 use crate::extra::Extra;
 use crate::program::Program;
 use crate::render::render;
 use crate::stage::{Stage, compress};
 use crate::tree::Tree;
-use crate::{cache, manifest, rpm};
+use crate::{cache, deb, manifest, rpm};
 
-/// Part of the cache key. Increment it with every change to this file, `debian::deb` or `rpm` that changes the bytes of
-/// a package.
-const RECIPE: u32 = 1;
+/// Part of the cache key. Increment it with every change to this file, `deb` or `rpm` that changes the bytes of a
+/// package, and with every new version of the libraries that write archives.
+const RECIPE: u32 = 2;
+
+/// The largest total size of the files of a package. Both formats have fields of 32 bits.
+const LARGEST: u64 = 4_000_000_000;
 
 /// A package format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
@@ -58,45 +57,104 @@ pub struct Package {
     pub sha256: String,
 }
 
-/// Writes the files of a product and its programs to a stage, which serves every format.
-pub fn stage(product: &Product, extras: &[Extra], programs: &[Program], dir: &Path) -> Result<Stage> {
+/// What a package is made of.
+#[derive(Debug, Clone)]
+pub struct Contents {
+    stage: Stage,
+    /// The scripts, and the files that only one format has.
+    tree: Tree,
+    /// What every format installs, in the order of the paths.
+    entries: Vec<Entry>,
+}
+
+/// Collects the files of a product and its programs, in a form that serves every format.
+pub fn collect(product: &Product, extras: &[Extra], programs: &[Program], dir: &Path) -> Result<Contents> {
     let mut tree = compress(render(product, extras))?;
     for program in programs.iter().filter(|p| product.programs.contains(&p.name)) {
         tree.add(format!("root{}/{}", product.program_dir, program.name), 0o755, program.bytes.clone());
     }
-    stage_tree(product, tree, dir)
+    collect_tree(product, tree, dir)
 }
 
-/// Writes a tree that is already rendered and compressed to a stage, with the packagers' manifest.
-pub fn stage_tree(product: &Product, mut tree: Tree, dir: &Path) -> Result<Stage> {
+/// Collects a tree that is already rendered and compressed. `dir` is for what cargo-deb reads.
+pub fn collect_tree(product: &Product, mut tree: Tree, dir: &Path) -> Result<Contents> {
     let manifest = manifest::manifest(product, &tree);
-    tree.add("Cargo.toml".to_owned(), 0o644, manifest);
-    tree.add("nothing.rs".to_owned(), 0o644, "");
-    Stage::write(&tree, epoch(product)?, dir)
+    let (mut installed, mut rest) = (Vec::new(), Tree::default());
+    for (path, file) in std::mem::take(&mut tree.0) {
+        match path.strip_prefix("root") {
+            Some(path) => installed.push(Entry::bytes(path.to_owned(), file.bytes, file.mode)),
+            None => rest.add(path, file.mode, file.bytes),
+        }
+    }
+    let mut control = rest.clone();
+    control.0.retain(|path, _| path.starts_with("deb/"));
+    control.add("Cargo.toml".to_owned(), 0o644, manifest);
+    control.add("nothing.rs".to_owned(), 0o644, "");
+    let stage = Stage::write(&control, epoch(product)?, dir)?;
+    Ok(Contents { stage, tree: rest, entries: installed })
 }
 
-/// Packs a stage in one format and writes the package to `dist`.
+impl Contents {
+    /// Returns the entries of a package, with the documents that its format needs, in the order of the paths.
+    fn entries(&self, product: &Product, format: Format) -> Vec<Entry> {
+        let package = &product.package;
+        let documents: &[(&str, String)] = &match format {
+            Format::Deb => vec![
+                ("deb/copyright", format!("/usr/share/doc/{package}/copyright")),
+                ("deb/changelog.gz", format!("/usr/share/doc/{package}/changelog.gz")),
+                ("deb/lintian-overrides", format!("/usr/share/lintian/overrides/{package}")),
+            ],
+            Format::Rpm => vec![("deb/copyright", format!("/usr/share/licenses/{package}/copyright"))],
+        };
+        let document = |(from, to): &(&str, String)| {
+            Some(Entry::bytes(to.clone(), self.tree.0.get(*from)?.bytes.clone(), 0o644))
+        };
+        let mut entries = self.entries.clone();
+        entries.extend(documents.iter().filter_map(document));
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        entries
+    }
+
+    /// Returns the size of the installed files in bytes.
+    pub fn size(&self) -> u64 {
+        self.entries.iter().map(Entry::size).sum()
+    }
+}
+
+/// Packs contents in one format and writes the package to `dist`.
 pub fn pack(
     product: &Product,
     target: Target,
     format: Format,
-    stage: &Stage,
+    contents: &Contents,
     dist: &Path,
 ) -> Result<Package> {
+    let entries = contents.entries(product, format);
+    let size: u64 = entries.iter().map(Entry::size).sum();
+    if size > LARGEST {
+        bail!(
+            "{}: its files have {:.1} GB, and a package holds at most 4 GB: leave files out, or make two products",
+            product.package,
+            size as f64 / 1e9
+        );
+    }
     let file = manifest::file_name(product, target, format == Format::Deb);
-    let packager = packager(format);
+    let epoch = epoch(product)?;
     let key = serde_json::json!({
         "recipe": RECIPE,
-        "packager": [packager.name, packager.version],
+        "format": format,
         "target": target.triple,
-        "epoch": epoch(product)?,
-        "stage": stage.digest,
+        "epoch": epoch,
+        "scripts": contents.tree.digest(),
+        "entries": entries.iter().map(Entry::fingerprint).collect::<Vec<_>>(),
         "product": product,
     });
-    let bytes = cache::find_or_make(&stage.dir.with_file_name("packed"), &key.to_string(), || {
-        run_packager(product, target, format, stage)
+    let dir = &contents.stage.dir;
+    let packed = cache::find_or_make(&dir.with_file_name("packed"), &key.to_string(), |out| match format {
+        Format::Deb => deb::write(&contents.stage, target, &entries, epoch, threads(), out),
+        Format::Rpm => rpm::write::write(product, &contents.tree, target, &entries, epoch, threads(), out),
     })?;
-    output::replace(&dist.join(&file), &bytes)?;
+    output::copy(&packed.path, &dist.join(&file))?;
     Ok(Package {
         file,
         product: product.name.clone(),
@@ -109,49 +167,19 @@ pub fn pack(
         }
         .to_owned(),
         target: target.triple.to_owned(),
-        size: bytes.len() as u64,
-        sha256: sha256(&bytes),
+        size: packed.size,
+        sha256: packed.sha256,
     })
 }
 
-pub(crate) fn packager(format: Format) -> &'static Tool {
-    match format {
-        Format::Deb => &tool::CARGO_DEB,
-        Format::Rpm => &tool::CARGO_GENERATE_RPM,
-    }
-}
-
-/// Runs the packager of a format, completes its package, and returns the bytes.
-fn run_packager(product: &Product, target: Target, format: Format, stage: &Stage) -> Result<Vec<u8>> {
-    let path = stage.dir.with_extension(match format {
-        Format::Deb => "deb",
-        Format::Rpm => "rpm",
+/// Returns how many threads compress one package. Each needs up to 130 MB, and a quarter of the memory is enough.
+fn threads() -> u32 {
+    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let available = meminfo.lines().find_map(|line| {
+        line.strip_prefix("MemAvailable:")?.trim().trim_end_matches(" kB").parse::<usize>().ok()
     });
-    let sh = Shell::new()?;
-    sh.change_dir(&stage.dir);
-    let epoch = epoch(product)?.to_string();
-    sh.set_var("SOURCE_DATE_EPOCH", &epoch);
-    let (triple, arch) = (target.triple, target.rpm);
-    let tool = packager(format).path()?;
-    match format {
-        Format::Deb => {
-            cmd!(sh, "{tool} --quiet --no-build --no-strip --target {triple} --output {path}")
-                .quiet()
-                .ignore_stdout()
-                .run()?;
-        }
-        Format::Rpm => {
-            cmd!(sh, "{tool} --target {triple} --arch {arch} --source-date {epoch} --auto-req disabled --output {path}")
-                .quiet()
-                .run()?;
-        }
-    }
-    let packed = fs::read(&path).with_context(|| format!("`{}`", path.display()))?;
-    fs::remove_file(&path)?;
-    match format {
-        Format::Deb => deb::complete(&packed, target.deb),
-        Format::Rpm => rpm::with_head(&packed, &rpm::head(product)),
-    }
+    let affordable = available.unwrap_or_default() / (4 * 130_000);
+    u32::try_from(processors().min(affordable).max(1)).unwrap_or(1)
 }
 
 /// Returns the time stamp of everything in a package: `SOURCE_DATE_EPOCH` if set, otherwise the day of the release.

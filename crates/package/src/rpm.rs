@@ -1,12 +1,11 @@
-//! Reads, completes and signs .rpm packages. It takes a package of cargo-generate-rpm and adds header entries that have
-//! no option there: description, packager, group, build host and changelog. It also removes harmful relations that
-//! cargo-generate-rpm derives from sysusers.d.
+//! Reads, changes and signs .rpm packages.
 //!
 //! An rpm consists of a lead, a signature header (digests), the main header and the payload. A header is an index of
 //! (tag, type, offset, count) over a store of values. Its region entry marks what a signature covers.
 
+pub(crate) mod write;
+
 use anyhow::{Context, Result, ensure};
-use catalog::model::Product;
 use common::checksum::{hex, sha256};
 use sha1::{Digest, Sha1};
 
@@ -26,18 +25,11 @@ const SIG_UNPACKED: u32 = 1007;
 pub const NAME: u32 = 1000;
 /// Tag of the package's version.
 pub const VERSION: u32 = 1001;
-const DESCRIPTION: u32 = 1005;
-const BUILD_HOST: u32 = 1007;
-const PACKAGER: u32 = 1015;
-const GROUP: u32 = 1016;
 /// Tags of a kind of relation: names, flags and versions.
 const PROVIDES: [u32; 3] = [1047, 1112, 1113];
 const REQUIRES: [u32; 3] = [1049, 1048, 1050];
 /// Tags that map files to their relations by index. They are optional, and wrong once a relation is removed.
 const REASONS: [u32; 3] = [1143, 1144, 1145];
-const CHANGELOG_TIME: u32 = 1080;
-const CHANGELOG_NAME: u32 = 1081;
-const CHANGELOG_TEXT: u32 = 1082;
 
 const INT16: u32 = 3;
 const INT32: u32 = 4;
@@ -63,56 +55,6 @@ impl Entry {
     }
 }
 
-/// Returns the header entries of a product that cargo-generate-rpm has no option for.
-pub fn head(product: &Product) -> Vec<Entry> {
-    let noon = |epoch: u64| u32::try_from(epoch + 43_200).unwrap_or(u32::MAX);
-    let names: Vec<String> = product
-        .releases
-        .iter()
-        .map(|r| format!("{} - {}-1", product.maintainer, r.package_version()))
-        .collect();
-    let changes =
-        |changes: &[String]| changes.iter().map(|c| format!("- {c}")).collect::<Vec<_>>().join("\n");
-    let texts: Vec<String> = product.releases.iter().map(|r| changes(&r.changes)).collect();
-    let times: Vec<u8> = product.releases.iter().flat_map(|r| noon(r.epoch).to_be_bytes()).collect();
-    let count = u32::try_from(product.releases.len()).unwrap_or(u32::MAX);
-    vec![
-        texts_entry(DESCRIPTION, TRANSLATED, &[wrap_paragraphs(&product.description)]),
-        // The build host's real name would make the bytes differ between machines.
-        texts_entry(BUILD_HOST, STRING, &["reproducible".to_owned()]),
-        texts_entry(PACKAGER, STRING, std::slice::from_ref(&product.maintainer)),
-        texts_entry(GROUP, TRANSLATED, &["System Environment/Daemons".to_owned()]),
-        Entry { tag: CHANGELOG_TIME, kind: INT32, count, bytes: times },
-        texts_entry(CHANGELOG_NAME, STRINGS, &names),
-        texts_entry(CHANGELOG_TEXT, STRINGS, &texts),
-    ]
-}
-
-/// Returns the package with these entries in its header; they replace entries with the same tags.
-pub fn with_head(rpm: &[u8], head: &[Entry]) -> Result<Vec<u8>> {
-    let context = "cargo-generate-rpm wrote an unreadable rpm";
-    let Rpm { lead, mut signature, mut main, payload, .. } = Rpm::parse(rpm).context(context)?;
-    main.retain(|entry| head.iter().all(|new| new.tag != entry.tag) && !REASONS.contains(&entry.tag));
-    main.extend_from_slice(head);
-    // From these, sysusers.sh of rpm 4.20 creates the members of `m` lines before their `u` lines apply, with the wrong
-    // group and home. systemd-sysusers applies all lines later.
-    remove_relations(&mut main, PROVIDES, |name| name.starts_with("groupmember(")).context(context)?;
-    // Distributions before rpm 4.19, such as RHEL 9, provide no groups or users, and sysusers.d creates ours.
-    remove_relations(&mut main, REQUIRES, |name| name.starts_with("group(") || name.starts_with("user("))
-        .context(context)?;
-    let main = write_header(main, IMMUTABLE);
-    let size = u32::try_from(main.len() + payload.len()).context("the package is larger than 4 GB")?;
-    for entry in &mut signature {
-        entry.bytes = match entry.tag {
-            SIG_SHA1 => text(&hex(&Sha1::digest(&main))),
-            SIG_SHA256 => text(&sha256(&main)),
-            SIG_SIZE => size.to_be_bytes().to_vec(),
-            _ => continue,
-        };
-    }
-    Ok([lead, &write_signature(signature), &main, payload].concat())
-}
-
 /// Returns the package with a signature of its main header, which contains the digest of the payload.
 pub fn sign(rpm: &[u8], sign: impl FnOnce(&[u8]) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
     let Rpm { lead, mut signature, header, payload, .. } = Rpm::parse(rpm)?;
@@ -120,6 +62,15 @@ pub fn sign(rpm: &[u8], sign: impl FnOnce(&[u8]) -> Result<Vec<u8>>) -> Result<V
     signature.retain(|entry| entry.tag != SIG_RSA);
     signature.push(Entry { tag: SIG_RSA, kind: BINARY, count: length(&bytes), bytes });
     Ok([lead, &write_signature(signature), header, payload].concat())
+}
+
+/// The size of a payload in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    /// As it is in the package.
+    pub packed: u64,
+    /// As a cpio archive.
+    pub unpacked: u64,
 }
 
 /// The parts of an rpm.
@@ -132,7 +83,8 @@ pub struct Rpm<'a> {
     pub header: &'a [u8],
     /// Offset of the main header in the file.
     pub start: usize,
-    payload: &'a [u8],
+    /// The compressed files.
+    pub payload: &'a [u8],
 }
 
 impl<'a> Rpm<'a> {
@@ -164,6 +116,27 @@ impl<'a> Rpm<'a> {
     /// Returns a list of numbers of the main header.
     pub fn numbers(&self, tag: u32) -> Vec<u64> {
         read_numbers(&self.main, tag)
+    }
+
+    /// Adds an entry to the main header, or replaces the one with its tag.
+    pub fn set(&mut self, entry: Entry) {
+        self.main.retain(|other| other.tag != entry.tag);
+        self.main.push(entry);
+    }
+
+    /// Returns everything before the payload, with the current entries of the main header. An earlier signature is lost.
+    pub fn write_head(&self, payload: Size) -> Vec<u8> {
+        let main = write_header(self.main.clone(), IMMUTABLE);
+        // Sizes of 4 GB and more need other tags; `pack` refuses such packages.
+        let number = |size: u64| u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes().to_vec();
+        let entry = |tag, kind, count, bytes| Entry { tag, kind, count, bytes };
+        let signature = vec![
+            entry(SIG_SHA1, STRING, 1, text(&hex(&Sha1::digest(&main)))),
+            entry(SIG_SHA256, STRING, 1, text(&sha256(&main))),
+            entry(SIG_SIZE, INT32, 1, number(main.len() as u64 + payload.packed)),
+            entry(SIG_UNPACKED, INT32, 1, number(payload.unpacked)),
+        ];
+        [self.lead, &write_signature(signature), &main].concat()
     }
 
     /// Returns the unpacked size of the payload, which is in the signature header.
@@ -293,8 +266,4 @@ fn texts_entry(tag: u32, kind: u32, texts: &[String]) -> Entry {
 
 fn text(text: &str) -> Vec<u8> {
     [text.as_bytes(), &[0]].concat()
-}
-
-fn wrap_paragraphs(paragraphs: &[String]) -> String {
-    paragraphs.iter().map(|p| crate::render::wrap(p, 79).join("\n")).collect::<Vec<_>>().join("\n\n")
 }

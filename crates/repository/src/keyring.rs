@@ -79,8 +79,8 @@ impl Sources {
         std::fs::create_dir_all(&dist)?;
         let pack = |format: Format, folder: &str| {
             let tree = stage::compress(self.render(r, &product, format))?;
-            let stage = pack::stage_tree(&product, tree, &dir.join(folder))?;
-            pack::pack(&product, EVERY, format, &stage, &dist)
+            let contents = pack::collect_tree(&product, tree, &dir.join(folder))?;
+            pack::pack(&product, EVERY, format, &contents, &dist)
         };
         let packages = vec![pack(Format::Deb, "apt")?, pack(Format::Rpm, "dnf")?];
         Ok((dist, packages))

@@ -15,3 +15,13 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     written.with_context(|| format!("cannot write `{}`", path.display()))
 }
+
+/// Copies a file atomically.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
+    let beside = to.with_added_extension("new");
+    let written = fs::copy(from, &beside).and_then(|_| fs::rename(&beside, to));
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written.with_context(|| format!("cannot write `{}`", to.display()))
+}

@@ -18,12 +18,6 @@ pub struct Tool {
     flags: &'static [&'static str],
 }
 
-/// Builds .deb files. Without its own xz it runs the system's, which needs no C library.
-pub const CARGO_DEB: Tool = Tool { name: "cargo-deb", version: "3.8.0", flags: &[] };
-
-/// Builds .rpm files.
-pub const CARGO_GENERATE_RPM: Tool = Tool { name: "cargo-generate-rpm", version: "0.21.1", flags: &[] };
-
 /// Checks licenses and sources of the dependencies.
 pub const CARGO_DENY: Tool =
     Tool { name: "cargo-deny", version: "0.20.2", flags: &["--no-default-features"] };

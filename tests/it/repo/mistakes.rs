@@ -194,7 +194,7 @@ exit 1
 fn a_key_of_the_environment_is_handed_to_nobody() {
     let dir = scratch("repo-hand-over");
     let text = fs::read_to_string(key()).unwrap();
-    let programs = ["cargo-deb", "cargo-generate-rpm", "systemd-analyze", "shellcheck", "mandoc", "cargo"];
+    let programs = ["cargo", "rustc", "systemd-analyze", "shellcheck", "mandoc"];
     fs::create_dir(dir.join("bin")).unwrap();
     for name in programs {
         let program = dir.join("bin").join(name);
@@ -216,7 +216,7 @@ fn a_key_of_the_environment_is_handed_to_nobody() {
     assert!(!both(&checked).contains("REPO_KEY"), "{}", both(&checked));
     let seen = sh(&dir, "cat *.seen *.seen.files | tr -c '[:print:]' '\\n'");
     // At least one of each.
-    for name in ["cargo-deb.seen", "systemd-analyze.seen"] {
+    for name in ["cargo.seen", "systemd-analyze.seen"] {
         assert!(dir.join(name).exists(), "nobody was curious: {}{}", both(&published), both(&checked));
     }
     assert!(seen.contains("CARGO_MANIFEST_DIR="), "{seen}");
@@ -243,7 +243,7 @@ fn a_program_of_the_same_user_cannot_look_into_one_that_has_a_key() {
         done >SEEN 2>/dev/null
         exit 1\n";
     fs::create_dir(account.home.join("bin")).unwrap();
-    let program = account.home.join("bin/cargo-deb");
+    let program = account.home.join("bin/cargo");
     fs::write(&program, curious.replace("SEEN", &account.home.join("seen").display().to_string())).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     sh(root(), &format!("chown --recursive {}: {home}", account.name));

@@ -12,7 +12,7 @@ use xshell::{Shell, cmd};
 use crate::bench::{Report, Row};
 
 /// Promised maximum in seconds.
-const COLD: f64 = 300.0;
+const COLD: f64 = 200.0;
 const WARM: f64 = 10.0;
 
 /// Measures each once in a clone of the checkout, for the default product of images.

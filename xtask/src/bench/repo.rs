@@ -240,15 +240,22 @@ fn packages(
     let mut listed = Vec::new();
     for number in numbers {
         let (name, version) = (format!("load-{number:05}"), format!("{version}.0.0"));
-        let head = [rpm::Entry::text(rpm::NAME, &name), rpm::Entry::text(rpm::VERSION, &version)];
+        let mut changed = rpm::Rpm::parse(rpm)?;
+        changed.set(rpm::Entry::text(rpm::NAME, &name));
+        changed.set(rpm::Entry::text(rpm::VERSION, &version));
+        let size = rpm::Size {
+            packed: changed.payload.len() as u64,
+            unpacked: changed.unpacked().context("a package without a size")?,
+        };
+        let rpm = [&changed.write_head(size), changed.payload].concat();
         for (file, format, architecture, bytes) in [
             (
                 format!("{name}_{version}_all.deb"),
                 "deb",
                 "all",
-                deb::with_fields(deb, &[("Package: ", &name), ("Version: ", &version)])?,
+                deb::with_control(deb, &[("Package: ", &name), ("Version: ", &version)], &[])?,
             ),
-            (format!("{name}-{version}-1.noarch.rpm"), "rpm", "noarch", rpm::with_head(rpm, &head)?),
+            (format!("{name}-{version}-1.noarch.rpm"), "rpm", "noarch", rpm),
         ] {
             listed.push(json!({
                 "file": file, "product": "load", "package": name, "version": version, "format": format,
