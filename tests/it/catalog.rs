@@ -57,7 +57,7 @@ fn a_long_chain_of_defaults_is_followed_quickly() {
     text += "[default.d1500]\nuse = \"stack\"\n[service.far]\nuse = \"d0\"\ndescription = \"far away\"\n";
     let begin = used();
     let programs = ["notify-helper", "rovi", "run_stack"].map(str::to_owned);
-    let product = catalog::read("catalog.toml", &text, &programs, &[]).unwrap();
+    let product = catalog::read("catalog.toml", &text, &programs, &[], &catalog::Given::new()).unwrap();
     let took = used() - begin;
     assert!(product.services.iter().any(|s| s.name == "far" && s.frame.as_deref() == Some("odom")));
     assert!(took < 5.0, "{took} s");
@@ -90,7 +90,7 @@ fn cases(prefix: &str) -> Vec<PathBuf> {
 
 fn read(case: &Path) -> Result<Product, catalog::finding::Findings> {
     let text = fs::read_to_string(case.join("catalog.toml")).unwrap();
-    catalog::read("catalog.toml", &text, &PROGRAMS.map(str::to_owned), &[])
+    catalog::read("catalog.toml", &text, &PROGRAMS.map(str::to_owned), &[], &catalog::Given::new())
 }
 
 /// `error: catalog.toml:LINE: where: what: what to do`, in lower case, without a final period.

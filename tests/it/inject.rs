@@ -101,7 +101,13 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn read(catalog: &str) -> Result<Tree, Findings> {
-    let product = catalog::read("catalog.toml", catalog, &super::catalog::PROGRAMS.map(str::to_owned), &[])?;
+    let product = catalog::read(
+        "catalog.toml",
+        catalog,
+        &super::catalog::PROGRAMS.map(str::to_owned),
+        &[],
+        &catalog::Given::new(),
+    )?;
     Ok(package::render::render(&product, &[]))
 }
 

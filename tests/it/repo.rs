@@ -30,7 +30,7 @@ fn key() -> &'static Path {
 }
 
 /// Returns the path of the toolchain's program, to run it without cargo.
-fn toolchain() -> PathBuf {
+pub(crate) fn toolchain() -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| drop(ok(&mut xtask(&["repo", "--help"]))));
     let test = std::env::current_exe().unwrap();

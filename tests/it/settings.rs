@@ -90,7 +90,7 @@ fn rendered(only: &[&str], settings: &[&str]) -> BTreeMap<String, String> {
 
 fn product(settings: &[&str]) -> Result<Product, Findings> {
     let settings: Vec<Setting> = settings.iter().map(|s| s.parse().unwrap()).collect();
-    catalog::read("river.toml", RIVER, &PROGRAMS.map(str::to_owned), &settings)
+    catalog::read("river.toml", RIVER, &PROGRAMS.map(str::to_owned), &settings, &catalog::Given::new())
 }
 
 const HOST: &str = "root/usr/lib/systemd/system/river-host.service";
@@ -235,8 +235,9 @@ fn the_systems_that_generate_units_have_their_options_here() {
             ("venv=/srv/venv", &["host", "runner"], format!("{upper}_VENV=/srv/venv")),
         ] {
             let settings = [setting.parse().unwrap()];
-            let product = catalog::read(&file, &text, &PROGRAMS.map(str::to_owned), &settings)
-                .unwrap_or_else(|faults| panic!("{faults}"));
+            let product =
+                catalog::read(&file, &text, &PROGRAMS.map(str::to_owned), &settings, &catalog::Given::new())
+                    .unwrap_or_else(|faults| panic!("{faults}"));
             for service in ["host", "runner"] {
                 let part = part::select(&product, render(&product, &[]), &[service.to_owned()]).unwrap();
                 let texts = part.0.values().map(|file| String::from_utf8_lossy(&file.bytes).into_owned());

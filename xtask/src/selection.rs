@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use catalog::Given;
 use catalog::finding::Faults;
 use catalog::model::Product;
 use catalog::setting::Setting;
@@ -23,6 +24,17 @@ pub struct Selection {
     /// Another catalog file; may be repeated
     #[arg(long, value_name = "FILE")]
     pub catalog: Vec<PathBuf>,
+    /// Programs or files of a payload, instead of those that the catalog names; may be repeated
+    #[arg(long, value_name = "NAME=PATH", value_parser = parse_payload)]
+    pub payload: Vec<(String, PathBuf)>,
+}
+
+/// Parses `NAME=PATH`.
+fn parse_payload(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), path.into())),
+        _ => Err("expected NAME=PATH, such as app=../my-app".to_owned()),
+    }
 }
 
 impl Selection {
@@ -65,19 +77,47 @@ impl Selection {
         }
         files.extend(self.catalog.iter().map(|path| (path.display().to_string(), path.clone())));
         let programs = workspace.programs()?;
+        let given = self.read_payloads()?;
         let (mut products, mut faults) = (Vec::new(), Vec::new());
         for (display_path, path) in &files {
-            match catalog::read(display_path, &read(path)?, &programs, settings) {
-                Ok(product) => products.push(product),
+            match catalog::read(display_path, &read(path)?, &programs, settings, &given) {
+                Ok(mut product) => {
+                    let folder = path.parent().unwrap_or(Path::new("."));
+                    product.payloads.iter_mut().for_each(|payload| payload.resolve(folder));
+                    products.push(product);
+                }
                 Err(product_faults) => faults.push(product_faults),
             }
         }
         if !faults.is_empty() {
             return Err(Faults(faults).into());
         }
+        let names: Vec<&String> =
+            products.iter().flat_map(|product: &Product| &product.payloads).map(|p| &p.name).collect();
+        if let Some(unknown) = given.keys().find(|name| !names.contains(name)) {
+            bail!(
+                "--payload {unknown}: no selected product has a payload of this name: see [payload] in its catalog"
+            );
+        }
         let display_path: Vec<&str> = files.iter().map(|(display_path, _)| display_path.as_str()).collect();
         collision::check(&display_path, &products, &extras(workspace)?)?;
         Ok(products)
+    }
+
+    /// Returns the paths of `--payload` by name. They are relative to the working directory, not to a catalog.
+    fn read_payloads(&self) -> Result<Given> {
+        let mut given = Given::new();
+        for (name, path) in &self.payload {
+            let path = std::path::absolute(path)?;
+            let Some(text) = path.to_str() else { bail!("--payload {name}: its path is not UTF-8") };
+            if !path.exists() {
+                bail!("--payload {name}: `{text}` does not exist: correct the path");
+            }
+            if given.insert(name.clone(), text.to_owned()).is_some() {
+                bail!("--payload {name}: given twice: keep one");
+            }
+        }
+        Ok(given)
     }
 }
 

@@ -23,6 +23,11 @@ impl Findings {
         Findings { file: file.to_owned(), list: Vec::new() }
     }
 
+    /// Returns the name of the file.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
     /// Adds a fault, once even if several services inherit it; line 0 is that of `--set`.
     pub fn add(&mut self, line: usize, text: String) {
         let finding = Finding { line, text: text.chars().map(escape).collect() };

@@ -14,4 +14,4 @@ pub mod setting;
 pub mod source;
 pub mod structure;
 
-pub use read::read;
+pub use read::{Given, read};

@@ -5,11 +5,13 @@
 
 mod environment;
 mod name;
+mod payload;
 mod product;
 mod service;
 mod table;
 
 pub use environment::{Role, Variable};
 pub use name::{LAUNCHER, WATCHER, package_version, program_dir, slice_unit, unit_name, unit_stem};
+pub use payload::{Binary, Kind, Payload};
 pub use product::{Account, Config, Directory, DropIn, Group, Lock, Permit, Product, Release, Slice};
 pub use service::{Directives, Instance, Instances, Relations, Service, Socket};

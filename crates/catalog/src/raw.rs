@@ -11,6 +11,7 @@ mod failure;
 mod guard;
 mod instances;
 mod machine;
+mod payload;
 mod permit;
 mod service;
 mod watch;
@@ -26,6 +27,7 @@ pub use failure::{LimitAction, Notice, OnFailure, OnUpgrade, Restart, StartLimit
 pub use guard::Guard;
 pub use instances::{Instances, Socket};
 pub use machine::{Account, Config, Directory, DropIn, Group, Machine, Slice};
+pub use payload::{Binary, Cargo, Files, Payload, SomeFiles};
 pub use permit::{Permit, Power, Verb};
 pub use service::{Manager, Scope, Service, ServiceType, Session, Setup};
 pub use watch::{Answer, Ready, Watchdog};
@@ -66,6 +68,9 @@ pub struct Catalog {
     /// Configuration files, by their path below `/etc/<product>`.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub config: IndexMap<String, Config>,
+    /// Programs and files that the package brings, by name.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub payload: IndexMap<String, Payload>,
     /// Locks, by name. Of the services that name the same lock, one runs at a time.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub lock: IndexMap<String, Lock>,

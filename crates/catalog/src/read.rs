@@ -1,11 +1,12 @@
 //! Reads a catalog: from its text to a product, or everything that is wrong with it.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::finding::Findings;
 use crate::model::Product;
 use crate::raw::Catalog;
-use crate::resolve::{merge_services, resolve};
+use crate::resolve::{merge_services, resolve, substitute};
 use crate::setting::{self, Setting, Written};
 use crate::source::Source;
 use crate::{schema, structure};
@@ -13,11 +14,20 @@ use crate::{schema, structure};
 /// The schema, which is the same for every catalog.
 static SCHEMA: LazyLock<serde_json::Value> = LazyLock::new(schema::schema);
 
+/// Paths of payloads that a person brings, by name. They replace what the catalog says.
+pub type Given = BTreeMap<String, String>;
+
 /// Reads and validates a catalog.
 ///
-/// `file` is its name in messages, `programs` are those that can be packed, and `settings` replace values of the
-/// catalog.
-pub fn read(file: &str, text: &str, programs: &[String], settings: &[Setting]) -> Result<Product, Findings> {
+/// `file` is its name in messages, `programs` are those that can be packed, `settings` replace values of the catalog, and
+/// `given` are the payloads that a person brings.
+pub fn read(
+    file: &str,
+    text: &str,
+    programs: &[String],
+    settings: &[Setting],
+    given: &Given,
+) -> Result<Product, Findings> {
     let mut findings = Findings::new(file);
     let mut source = Source::parse(text, &mut findings);
     findings.fail_if_any()?;
@@ -40,7 +50,11 @@ pub fn read(file: &str, text: &str, programs: &[String], settings: &[Setting]) -
         findings.fail_if_any()?;
         catalog = text.clone().try_into().expect("what the schema accepts is a catalog");
     }
-    let product = resolve(&catalog, &text, &source, programs, &mut findings);
+    if !catalog.payload.is_empty() {
+        substitute(&mut text, &catalog, given, &source, &mut findings);
+        catalog = text.clone().try_into().expect("what the schema accepts is a catalog");
+    }
+    let product = resolve(&catalog, &text, &source, programs, given, &mut findings);
     findings.fail_if_any()?;
     Ok(product)
 }

@@ -9,6 +9,7 @@ mod link;
 mod lock;
 mod machine;
 mod order;
+mod payload;
 mod permit;
 mod quote;
 mod report;
@@ -16,11 +17,13 @@ mod role;
 mod service;
 
 pub(crate) use self::inherit::merge_services;
+pub(crate) use self::payload::substitute;
 use self::report::Report;
 use self::service::{Context, mirror, resolve_service};
 use crate::finding::Findings;
 use crate::model::{Product, program_dir};
 use crate::raw::{self, Catalog, Manager, Scope};
+use crate::read::Given;
 use crate::source::Source;
 
 /// Resolves a catalog. `text` has only the fields that are written in it, and `source` has their lines.
@@ -29,6 +32,7 @@ pub(crate) fn resolve(
     text: &toml::Table,
     source: &Source,
     programs: &[String],
+    given: &Given,
     findings: &mut Findings,
 ) -> Product {
     let report = &mut Report { source, findings };
@@ -109,6 +113,7 @@ pub(crate) fn resolve(
         slices: machine::resolve_slices(catalog, report),
         directories: machine::resolve_directories(catalog, report),
         configs: machine::resolve_configs(catalog, report),
+        payloads: payload::resolve_payloads(catalog, given, report),
         services,
         mirrors,
         permits,

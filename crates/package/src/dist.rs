@@ -4,20 +4,23 @@ use std::path::{Path, PathBuf};
 use std::{fs, thread};
 
 use anyhow::{Context, Result, anyhow};
+use catalog::finding::Faults;
 use catalog::model::Product;
 use common::checksum::sha256;
 use serde::{Deserialize, Serialize};
-use workspace::target::{self, Target};
+use workspace::target::{self, EVERY, Target};
 use workspace::{Workspace, output};
 
-use crate::extra::extras;
+use crate::extra::{Extra, extras};
 use crate::manifest;
-use crate::pack::{self, Format, Package};
+use crate::pack::{self, Contents, Format, Package};
+use crate::payload::{self, Brought, Part};
 use crate::program::{self, Program};
+use crate::render::render;
 use crate::sbom::{self, Crates};
 
 /// Size of the files of a package that has several parts to compress.
-const LARGE: u64 = 48 << 20;
+const LARGE: u64 = 16 << 20;
 
 /// The packages to make: every product for every target in every format.
 #[derive(Debug, Clone)]
@@ -53,20 +56,62 @@ impl Manifest {
 
 /// Makes the packages of the plan and returns their paths.
 pub fn dist(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
+    let _turn = workspace.turn()?;
+    let extras = extras(workspace)?;
+    let payloads = collect_payloads(workspace, plan, &extras)?;
     fs::create_dir_all(&plan.dist)
         .with_context(|| format!("`{}`: cannot be created", plan.dist.display()))?;
-    let _turn = workspace.turn()?;
-    let programs = program::build(workspace, &plan.targets)?;
+    let is_bound =
+        |product: &Product, brought: &Brought| !product.programs.is_empty() || brought.has_programs;
     let mut packages = Vec::new();
-    for (target, programs) in plan.targets.iter().zip(&programs) {
-        let crates = Crates::list(workspace, *target)?;
-        for product in &plan.products {
-            packages.extend(make_packages(workspace, plan, *target, product, programs, &crates)?);
+    let mut make =
+        |product: &Product, target: Target, brought: &Part, programs: &[Program], crates: &Crates| {
+            let dir = pack::stage_dir(&workspace.target_dir(), product, target);
+            let contents = pack::collect(product, &extras, programs, brought, &dir)?;
+            packages.extend(make_packages(plan, target, product, &contents, crates, brought)?);
+            anyhow::Ok(())
+        };
+    for (product, brought) in plan.products.iter().zip(&payloads) {
+        if let (false, Some(part)) = (is_bound(product, brought), brought.by_target.first()) {
+            make(product, EVERY, part, &[], &Crates::none())?;
+        }
+    }
+    if plan.products.iter().zip(&payloads).any(|(product, brought)| is_bound(product, brought)) {
+        let programs = program::build(workspace, &plan.targets)?;
+        for (i, (target, programs)) in plan.targets.iter().zip(&programs).enumerate() {
+            let crates = Crates::list(workspace, *target)?;
+            for (product, brought) in plan.products.iter().zip(&payloads) {
+                if is_bound(product, brought) {
+                    make(product, *target, &brought.by_target[i], programs, &crates)?;
+                }
+            }
         }
     }
     packages.sort();
     write_manifest(&plan.dist, &packages)?;
     Ok(packages.iter().map(|p| plan.dist.join(&p.file)).collect())
+}
+
+/// Collects the payloads of every product, and reports the faults of all of them.
+fn collect_payloads(workspace: &Workspace, plan: &Plan, extras: &[Extra]) -> Result<Vec<Brought>> {
+    let (mut payloads, mut faults) = (Vec::new(), Vec::new());
+    for product in &plan.products {
+        let programs = product.programs.iter().map(|name| format!("{}/{name}", product.program_dir));
+        let rendered: Vec<String> = match product.payloads.is_empty() {
+            true => Vec::new(),
+            false => {
+                render(product, extras).installed().map(|(path, _)| path.to_owned()).chain(programs).collect()
+            }
+        };
+        match payload::collect(workspace, product, &rendered, &plan.targets) {
+            Ok(brought) => payloads.push(brought),
+            Err(error) => match error.downcast::<Faults>() {
+                Ok(Faults(more)) => faults.extend(more),
+                Err(error) => return Err(error),
+            },
+        }
+    }
+    if faults.is_empty() { Ok(payloads) } else { Err(Faults(faults).into()) }
 }
 
 /// Makes the products' Debian packages for a processor, named as Debian does, in a separate folder below `target/`.
@@ -82,28 +127,33 @@ pub fn make_debs(workspace: &Workspace, architecture: &str, products: &[Product]
     };
     let paths = dist(workspace, &plan)?;
     // The first path names the image.
-    let file = |product: &Product| manifest::file_name(product, target, true);
-    let find = |product: &Product| paths.iter().find(|path| path.ends_with(file(product))).cloned();
+    let files = |product: &Product| [target, EVERY].map(|target| manifest::file_name(product, target, true));
+    let find = |product: &Product| {
+        let files = files(product);
+        paths.iter().find(|path| files.iter().any(|file| path.ends_with(file))).cloned()
+    };
     products.iter().map(|p| find(p).with_context(|| format!("{}: was not packed", p.package))).collect()
 }
 
 /// Makes the packages of one product for one processor; small ones in parallel. A large one uses all processors alone,
 /// and two would need twice the memory.
 fn make_packages(
-    workspace: &Workspace,
     plan: &Plan,
     target: Target,
     product: &Product,
-    programs: &[Program],
+    contents: &Contents,
     crates: &Crates,
+    brought: &Part,
 ) -> Result<Vec<Package>> {
-    let dir = pack::stage_dir(&workspace.target_dir(), product, target);
-    let contents = pack::collect(product, &extras(workspace)?, programs, &dir)?;
-    eprintln!("packing {} {} for {target}", product.package, product.release().version);
+    let (package, version) = (&product.package, &product.release().version);
+    match target == EVERY {
+        true => eprintln!("packing {package} {version} for every processor"),
+        false => eprintln!("packing {package} {version} for {target}"),
+    }
     let make = |format: Format| {
-        let package = pack::pack(product, target, format, &contents, &plan.dist)?;
+        let package = pack::pack(product, target, format, contents, &plan.dist)?;
         let bill = plan.dist.join(format!("{}.cdx.json", package.file));
-        output::replace(&bill, sbom::bill(product, &package, crates).as_bytes())?;
+        output::replace(&bill, sbom::bill(product, &package, crates, brought).as_bytes())?;
         Ok(package)
     };
     if contents.size() > LARGE {

@@ -5,10 +5,11 @@ use catalog::model::Product;
 use toml::{Table, Value};
 use workspace::target::Target;
 
+use crate::payload::Needs;
 use crate::tree::Tree;
 
 /// Returns the manifest for cargo-deb. Paths in it are relative to the stage.
-pub fn manifest(product: &Product, tree: &Tree) -> String {
+pub fn manifest(product: &Product, tree: &Tree, needs: &Needs) -> String {
     let release = product.release();
     let package = table([
         ("name", product.package.as_str().into()),
@@ -17,7 +18,7 @@ pub fn manifest(product: &Product, tree: &Tree) -> String {
         ("description", product.summary.as_str().into()),
         ("license", product.license.as_str().into()),
         ("homepage", product.homepage.as_str().into()),
-        ("metadata", table([("deb", deb_metadata(product, tree))])),
+        ("metadata", table([("deb", deb_metadata(product, tree, needs))])),
     ]);
     let manifest = Table::from_iter([
         ("package".to_owned(), package),
@@ -38,9 +39,10 @@ pub fn file_name(product: &Product, target: Target, deb: bool) -> String {
     }
 }
 
-fn deb_metadata(product: &Product, tree: &Tree) -> Value {
+fn deb_metadata(product: &Product, tree: &Tree, needs: &Needs) -> Value {
     let accounts = tree.installed().any(|(path, _)| path.starts_with("/usr/lib/sysusers.d/"));
-    let depends = depends(product, accounts);
+    let mut depends = depends(product, accounts);
+    depends.extend(needs.deb.iter().filter(|need| !product.depends_deb.contains(need)).cloned());
     table([
         ("name", product.package.as_str().into()),
         ("maintainer", product.maintainer.as_str().into()),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use catalog::model::Product;
 use common::parallel::processors;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use workspace::target::Target;
 
 use crate::entry::Entry;
 use crate::extra::Extra;
+use crate::payload::{Needs, Part};
 use crate::program::Program;
 use crate::render::render;
 use crate::stage::{Stage, compress};
@@ -20,9 +21,6 @@ use crate::{cache, deb, manifest, rpm};
 /// Part of the cache key. Increment it with every change to this file, `deb` or `rpm` that changes the bytes of a
 /// package, and with every new version of the libraries that write archives.
 const RECIPE: u32 = 2;
-
-/// The largest total size of the files of a package. Both formats have fields of 32 bits.
-const LARGEST: u64 = 4_000_000_000;
 
 /// A package format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
@@ -63,22 +61,36 @@ pub struct Contents {
     stage: Stage,
     /// The scripts, and the files that only one format has.
     tree: Tree,
-    /// What every format installs, in the order of the paths.
+    /// What every format installs.
     entries: Vec<Entry>,
+    /// Packages that the entries need.
+    needs: Needs,
 }
 
-/// Collects the files of a product and its programs, in a form that serves every format.
-pub fn collect(product: &Product, extras: &[Extra], programs: &[Program], dir: &Path) -> Result<Contents> {
+/// Collects the files of a product, its programs, and what its payloads bring, in a form that serves every format.
+pub fn collect(
+    product: &Product,
+    extras: &[Extra],
+    programs: &[Program],
+    brought: &Part,
+    dir: &Path,
+) -> Result<Contents> {
     let mut tree = compress(render(product, extras))?;
     for program in programs.iter().filter(|p| product.programs.contains(&p.name)) {
         tree.add(format!("root{}/{}", product.program_dir, program.name), 0o755, program.bytes.clone());
     }
-    collect_tree(product, tree, dir)
+    let mut contents = collect_with(product, tree, &brought.needs, dir)?;
+    contents.entries.extend_from_slice(&brought.entries);
+    Ok(contents)
 }
 
 /// Collects a tree that is already rendered and compressed. `dir` is for what cargo-deb reads.
-pub fn collect_tree(product: &Product, mut tree: Tree, dir: &Path) -> Result<Contents> {
-    let manifest = manifest::manifest(product, &tree);
+pub fn collect_tree(product: &Product, tree: Tree, dir: &Path) -> Result<Contents> {
+    collect_with(product, tree, &Needs::default(), dir)
+}
+
+fn collect_with(product: &Product, mut tree: Tree, needs: &Needs, dir: &Path) -> Result<Contents> {
+    let manifest = manifest::manifest(product, &tree, needs);
     let (mut installed, mut rest) = (Vec::new(), Tree::default());
     for (path, file) in std::mem::take(&mut tree.0) {
         match path.strip_prefix("root") {
@@ -91,7 +103,7 @@ pub fn collect_tree(product: &Product, mut tree: Tree, dir: &Path) -> Result<Con
     control.add("Cargo.toml".to_owned(), 0o644, manifest);
     control.add("nothing.rs".to_owned(), 0o644, "");
     let stage = Stage::write(&control, epoch(product)?, dir)?;
-    Ok(Contents { stage, tree: rest, entries: installed })
+    Ok(Contents { stage, tree: rest, entries: installed, needs: needs.clone() })
 }
 
 impl Contents {
@@ -130,14 +142,6 @@ pub fn pack(
     dist: &Path,
 ) -> Result<Package> {
     let entries = contents.entries(product, format);
-    let size: u64 = entries.iter().map(Entry::size).sum();
-    if size > LARGEST {
-        bail!(
-            "{}: its files have {:.1} GB, and a package holds at most 4 GB: leave files out, or make two products",
-            product.package,
-            size as f64 / 1e9
-        );
-    }
     let file = manifest::file_name(product, target, format == Format::Deb);
     let epoch = epoch(product)?;
     let key = serde_json::json!({
@@ -147,12 +151,24 @@ pub fn pack(
         "epoch": epoch,
         "scripts": contents.tree.digest(),
         "entries": entries.iter().map(Entry::fingerprint).collect::<Vec<_>>(),
+        "needs": [&contents.needs.deb, &contents.needs.rpm],
         "product": product,
     });
     let dir = &contents.stage.dir;
     let packed = cache::find_or_make(&dir.with_file_name("packed"), &key.to_string(), |out| match format {
         Format::Deb => deb::write(&contents.stage, target, &entries, epoch, threads(), out),
-        Format::Rpm => rpm::write::write(product, &contents.tree, target, &entries, epoch, threads(), out),
+        Format::Rpm => rpm::write::write(
+            &rpm::write::Described {
+                product,
+                scripts: &contents.tree,
+                needs: &contents.needs,
+                target,
+                epoch,
+            },
+            &entries,
+            threads(),
+            out,
+        ),
     })?;
     output::copy(&packed.path, &dist.join(&file))?;
     Ok(Package {

@@ -2,7 +2,7 @@
 //! day of the build.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use workspace::Workspace;
@@ -34,31 +34,76 @@ pub fn build(workspace: &Workspace, targets: &[Target]) -> Result<Vec<Vec<Progra
         targets.iter().map(|t| t.triple).collect::<Vec<_>>().join(" and ")
     );
     cmd!(sh, "cargo build --quiet --locked --release {packages...} --bins {triples...}")
-        .env("CARGO_ENCODED_RUSTFLAGS", flags(workspace)?)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(&workspace.path(""))?)
         .quiet()
         .run()
         .context("cannot build the programs")?;
     targets.iter().map(|target| read(&sh, workspace, *target, &names)).collect()
 }
 
+/// A program of a crate outside of this workspace.
+#[derive(Debug)]
+pub(crate) struct Order<'a> {
+    /// Folder of the crate.
+    pub folder: &'a Path,
+    /// Name of the crate.
+    pub package: &'a str,
+    /// Name of the program.
+    pub bin: &'a str,
+    /// Features to enable.
+    pub features: &'a [String],
+    /// Folder for what cargo makes.
+    pub output: &'a Path,
+}
+
+/// Builds a program of another crate for each target as a static program, and returns the paths.
+pub(crate) fn build_crate(order: &Order<'_>, targets: &[Target]) -> Result<Vec<PathBuf>> {
+    let sh = Shell::new()?;
+    sh.change_dir(order.folder);
+    for target in targets {
+        ensure_target(&sh, *target)?;
+    }
+    let Order { package, bin, features, output, .. } = order;
+    let features = features.iter().flat_map(|feature| ["--features", feature]);
+    let triples = targets.iter().map(|target| format!("--target={}", target.triple));
+    let mut build = cmd!(
+        sh,
+        "cargo build --quiet --locked --release --package={package} --bin={bin} {features...} {triples...}"
+    )
+    .env("CARGO_ENCODED_RUSTFLAGS", flags(order.folder)?)
+    .env("CARGO_TARGET_DIR", output);
+    for target in targets {
+        let triple = target.triple.replace('-', "_").to_uppercase();
+        build = build.env(format!("CARGO_TARGET_{triple}_LINKER"), "rust-lld");
+    }
+    build.quiet().run().with_context(|| format!("cannot build `{bin}` of the crate `{package}`"))?;
+    targets.iter().map(|target| slim(&sh, &output.join(target.triple).join("release"), bin)).collect()
+}
+
 /// Reads the programs of a target, without the notes of compiler and linker. Machines do not need them, and lint tools
 /// reject them.
 fn read(sh: &Shell, workspace: &Workspace, target: Target, names: &[String]) -> Result<Vec<Program>> {
     let output = workspace.target_dir().join(target.triple).join("release");
-    let objcopy = find_objcopy(sh)?;
-    // Without this variable, the toolchain's objcopy finds its library only if rustup started it.
-    let libraries = PathBuf::from(cmd!(sh, "rustc --print sysroot").quiet().read()?.trim()).join("lib");
     let mut programs = Vec::new();
     for name in names {
-        let (built, slim) = (output.join(name), output.join(format!("{name}.slim")));
-        cmd!(sh, "{objcopy} --remove-section=.comment --remove-section=.note.* {built} {slim}")
-            .env("LD_LIBRARY_PATH", &libraries)
-            .quiet()
-            .run()?;
+        let slim = slim(sh, &output, name)?;
         let bytes = fs::read(&slim).with_context(|| format!("`{}`", slim.display()))?;
         programs.push(Program { name: name.clone(), bytes });
     }
     Ok(programs)
+}
+
+/// Writes a program without the notes of compiler and linker beside the built one, and returns its path.
+fn slim(sh: &Shell, output: &Path, name: &str) -> Result<PathBuf> {
+    let objcopy = find_objcopy(sh)?;
+    // Without this variable, the toolchain's objcopy finds its library only if rustup started it.
+    let libraries = PathBuf::from(cmd!(sh, "rustc --print sysroot").quiet().read()?.trim()).join("lib");
+    let (built, slim) = (output.join(name), output.join(format!("{name}.slim")));
+    cmd!(sh, "{objcopy} --strip-all --remove-section=.comment --remove-section=.note.* {built} {slim}")
+        .env("LD_LIBRARY_PATH", &libraries)
+        .quiet()
+        .run()?;
+    Ok(slim)
 }
 
 /// Installs the standard library for `target` unless it is there.
@@ -81,12 +126,12 @@ fn ensure_target(sh: &Shell, target: Target) -> Result<()> {
 }
 
 /// Returns flags for rustc that keep the paths of this machine out of the programs, and make the programs smaller.
-fn flags(workspace: &Workspace) -> Result<String> {
+/// `root` is the folder of the sources.
+fn flags(root: &Path) -> Result<String> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home
         .or_else(|| std::env::home_dir().map(|h| h.join(".cargo")))
         .context("no home directory: set HOME or CARGO_HOME")?;
-    let root = workspace.path("");
     let root = root.to_str().context("the path of the checkout is not UTF-8")?.trim_end_matches('/');
     let home = home.to_str().context("the path of CARGO_HOME is not UTF-8")?;
     // Without relocations, all processes of a program share its pages. These programs have no unsafe code that address

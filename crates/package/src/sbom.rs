@@ -2,42 +2,68 @@
 //! Nothing in it depends on the day or the machine.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use anyhow::Result;
-use catalog::model::Product;
+use catalog::model::{Payload, Product};
 use common::checksum::sha256;
 use serde_json::{Value, json};
 use workspace::Workspace;
 use workspace::target::Target;
 use xshell::{Shell, cmd};
 
+use crate::entry::{Entry, Kind as EntryKind};
 use crate::pack::{Format, Package};
+use crate::payload::Part;
 
 /// The crates that are linked into the programs for one target.
 #[derive(Debug, Clone)]
 pub struct Crates {
-    components: Vec<Value>,
+    pub(crate) components: Vec<Value>,
 }
 
 impl Crates {
-    /// Lists the crates with `cargo tree`, from the locked versions.
+    /// Returns the crates of a package without programs.
+    pub fn none() -> Crates {
+        Crates { components: Vec::new() }
+    }
+
+    /// Lists the crates of this workspace's programs.
     pub fn list(workspace: &Workspace, target: Target) -> Result<Crates> {
+        Crates::list_of(
+            &workspace.path(""),
+            &workspace.path("Cargo.lock"),
+            &workspace.programs()?,
+            &[],
+            target,
+        )
+    }
+
+    /// Lists the crates of programs with `cargo tree`, from the versions in `lock`.
+    pub(crate) fn list_of(
+        folder: &Path,
+        lock: &Path,
+        programs: &[String],
+        features: &[String],
+        target: Target,
+    ) -> Result<Crates> {
         let sh = Shell::new()?;
-        sh.change_dir(workspace.path(""));
+        sh.change_dir(folder);
         let (triple, format) = (target.triple, "{p}|{l}");
         // `cargo metadata` would unite the features of all workspace members, and list crates that only the toolchain
         // uses.
-        let packages = workspace.programs()?.into_iter().map(|name| format!("--package={name}"));
+        let packages = programs.iter().map(|name| format!("--package={name}"));
+        let features = features.iter().map(|feature| format!("--features={feature}"));
         let tree = cmd!(
             sh,
-            "cargo tree --locked {packages...} --edges normal,no-proc-macro --target {triple} --prefix none --format {format}"
+            "cargo tree --locked {packages...} {features...} --edges normal,no-proc-macro --target {triple} --prefix none --format {format}"
         );
         // `(*)` marks a crate whose dependencies are listed above.
         let line = |line: &str| line.trim_end_matches(" (*)").to_owned();
-        // Crates of this workspace have their path in parentheses.
+        // Crates of the workspace itself have their path in parentheses.
         let is_foreign = |line: &&str| !line.is_empty() && !line.contains(" (/");
         let lines: BTreeSet<String> = tree.quiet().read()?.lines().filter(is_foreign).map(line).collect();
-        let lock: toml::Table = toml::from_str(&std::fs::read_to_string(workspace.path("Cargo.lock"))?)?;
+        let lock: toml::Table = toml::from_str(&std::fs::read_to_string(lock)?)?;
         let rustc = cmd!(sh, "rustc --version").quiet().read()?;
         let version = rustc.split_whitespace().nth(1).unwrap_or_default();
         let mut components = vec![json!({
@@ -51,13 +77,17 @@ impl Crates {
 }
 
 /// Returns the bill of materials of one package, as JSON.
-pub fn bill(product: &Product, package: &Package, crates: &Crates) -> String {
+pub fn bill(product: &Product, package: &Package, crates: &Crates, brought: &Part) -> String {
     let kind = match package.format {
         Format::Deb => "deb",
         Format::Rpm => "rpm",
     };
     let purl = format!("pkg:{kind}/{}@{}?arch={}", package.package, package.version, package.architecture);
-    let components = if product.programs.is_empty() { &[] } else { crates.components.as_slice() };
+    let own = if product.programs.is_empty() { &[] } else { crates.components.as_slice() };
+    let mut components: Vec<&Value> = own.iter().chain(&brought.components).collect();
+    // Several programs can be linked with the same crate.
+    let mut seen = BTreeSet::new();
+    components.retain(|component| seen.insert(component["bom-ref"].to_string()));
     let refs: Vec<&Value> = components.iter().map(|c| &c["bom-ref"]).collect();
     let bill = json!({
         "bomFormat": "CycloneDX",
@@ -79,6 +109,19 @@ pub fn bill(product: &Product, package: &Package, crates: &Crates) -> String {
     let mut text = serde_json::to_string_pretty(&bill).expect("a bill has only text keys");
     text.push('\n');
     text
+}
+
+/// Describes what a payload brings, by the checksum of its files. The only one of a file is that of the file.
+pub(crate) fn describe_payload(payload: &Payload, entries: &[Entry]) -> Value {
+    let sum = match entries {
+        [Entry { kind: EntryKind::File { sha256, .. }, .. }] => sha256.clone(),
+        _ => sha256(entries.iter().map(Entry::fingerprint).collect::<Vec<_>>().join("\n").as_bytes()),
+    };
+    json!({
+        "type": "file", "bom-ref": format!("payload/{}", payload.name), "name": payload.name,
+        "description": format!("installed in {}", payload.dir),
+        "hashes": [{ "alg": "SHA-256", "content": sum }],
+    })
 }
 
 /// Parses a line of `cargo tree` as a component.

@@ -15,7 +15,7 @@ use package::pack::{self, Format, Package};
 use package::tree::Tree;
 use package::{render, stage};
 use workspace::Workspace;
-use workspace::target::{self, Target};
+use workspace::target::EVERY;
 
 use super::description::Description;
 use super::key::Key;
@@ -109,9 +109,6 @@ impl Sources {
     }
 }
 
-/// The package is for every processor. cargo still needs a target, and any of them works.
-const EVERY: Target = Target { triple: target::ALL[0].triple, deb: "all", rpm: "noarch" };
-
 /// Returns the name of the keyring package.
 pub(super) fn name(r: &Description) -> String {
     format!("{}-repository", r.name)
@@ -164,6 +161,7 @@ fn describe_product(r: &Description, keyring: &Keyring) -> Product {
         slices: Vec::new(),
         directories: Vec::new(),
         configs: Vec::new(),
+        payloads: Vec::new(),
         services: Vec::new(),
         mirrors: Vec::new(),
         asks: false,

@@ -19,6 +19,9 @@ pub const ALL: [Target; 2] = [
     Target { triple: "aarch64-unknown-linux-musl", deb: "arm64", rpm: "aarch64" },
 ];
 
+/// Every processor: for packages without programs. cargo still needs a target, and any of them works.
+pub const EVERY: Target = Target { triple: ALL[0].triple, deb: "all", rpm: "noarch" };
+
 impl Target {
     /// Parses a target triple; the error lists the valid ones.
     pub fn parse(triple: &str) -> Result<Target, String> {

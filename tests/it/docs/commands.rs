@@ -76,10 +76,11 @@ fn every_command_of_a_page_runs_here_or_in_the_test_that_is_named() {
                         }
                     }
                 }
-                ["toml", path] => place.save(path, None, &block.text),
+                ["toml" | "python", path] => place.save(path, None, &block.text),
                 ["toml", path, before] => place.save(path, Some(before), &block.text),
-                // Commands on a machine; the next test checks those of a robot.
-                ["console"] | ["console", "robot"] | ["toml" | "ini"] => {}
+                // Commands on a machine: the next test checks the first kind, `readme.rs` those of a robot, and `page.rs`
+                // those of a machine with a payload.
+                ["console"] | ["console", "robot" | "machine"] | ["toml" | "ini"] => {}
                 _ => panic!("{}:{}: `{}` is no kind of block", page.path, block.line, block.fence),
             }
         }
@@ -127,7 +128,10 @@ impl Place {
         let path = std::env::temp_dir().join(format!("pages-{}-{name}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(path.join("checkout")).unwrap();
-        fs::copy(root().join("examples/greenhouse.toml"), path.join("checkout/greenhouse.toml")).unwrap();
+        sh(
+            root(),
+            &format!("cp -r examples/greenhouse examples/greenhouse.toml {}/checkout", path.display()),
+        );
         Place(path)
     }
 

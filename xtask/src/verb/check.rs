@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use package::extra::extras;
+use package::origin;
 use package::render::render;
 use workspace::Workspace;
 
@@ -33,6 +34,9 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let _turn = workspace.turn()?;
     for product in &products {
         let tree = render(product, &extras);
+        for warning in origin::find_unknown(product, &tree) {
+            eprintln!("warning: {}: {warning}", product.name);
+        }
         if args.selection.catalog.is_empty() && own.contains(&product.name) {
             golden::check(&tree, &workspace.path("tests/golden").join(&product.name))?;
         }

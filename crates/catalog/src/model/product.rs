@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::environment::Role;
 use super::name::package_version;
+use super::payload::Payload;
 use super::service::Service;
 use crate::raw::{Manager, Power};
 
@@ -60,6 +61,8 @@ pub struct Product {
     pub directories: Vec<Directory>,
     /// Configuration files.
     pub configs: Vec<Config>,
+    /// Programs and files that the package brings.
+    pub payloads: Vec<Payload>,
     /// Services in the catalog's order.
     pub services: Vec<Service>,
     /// User units of the services that are in both scopes.

@@ -35,6 +35,10 @@ pub struct Service {
     pub documentation: Vec<String>,
     /// `ExecStart=`, quoted.
     pub exec: String,
+    /// Program of `exec`, as the catalog has it.
+    pub program: Option<String>,
+    /// Who brings that program, if neither the package nor a dependency does.
+    pub external: Option<String>,
     /// What `run_stack` launches.
     pub launch: Option<table::Launch>,
     /// Lock that the launch holds.

@@ -49,6 +49,10 @@ pub struct Service {
     /// `launch` or `exec`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exec: Vec<String>,
+    /// Who brings the program of `exec`, such as `a virtual environment that an administrator makes`. Without this field,
+    /// `cargo xtask check` warns about a program that neither the package nor one of its dependencies has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external: Option<String>,
     /// How systemd learns that the service has started. The default is `notify` for a service with `launch` or
     /// `ready`, and `exec` for any other.
     #[serde(skip_serializing_if = "Option::is_none")]

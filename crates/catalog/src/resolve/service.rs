@@ -18,7 +18,8 @@ use self::bounds::{
     resolve_start_limit, resolve_write_paths,
 };
 use self::command::{
-    Kind, resolve_exec, resolve_guard, resolve_kind, resolve_launch, resolve_type, resolve_working_directory,
+    Kind, resolve_exec, resolve_external, resolve_guard, resolve_kind, resolve_launch, resolve_type,
+    resolve_working_directory,
 };
 use self::directives::resolve_directives;
 pub(super) use self::entry::Context;
@@ -103,6 +104,8 @@ pub(super) fn resolve_service(
         scope,
         documentation: spec.documentation.clone(),
         exec: resolve_exec(entry, watcher, role),
+        program: spec.exec.first().cloned(),
+        external: resolve_external(entry),
         lock: launch.as_ref().and_then(|l| l.lock.as_ref()).map(|l| l.display().to_string()),
         launch,
         r#type: resolve_type(entry, kind).to_owned(),

@@ -93,6 +93,16 @@ pub(super) fn resolve_type(entry: &mut Entry<'_, '_>, kind: Kind) -> &'static st
     }
 }
 
+/// Returns who brings the program of `exec`.
+pub(super) fn resolve_external(entry: &mut Entry<'_, '_>) -> Option<String> {
+    let external = entry.spec.external.clone()?;
+    entry.check(&["external"], text::check_line(&external));
+    if entry.spec.exec.is_empty() {
+        entry.refuse(&["external"], "is about the program of `exec`, which is missing: remove it");
+    }
+    Some(external)
+}
+
 /// Returns `ExecStart=`, quoted; the words of `watcher` come before the command.
 pub(super) fn resolve_exec(
     entry: &mut Entry<'_, '_>,

@@ -1,0 +1,1 @@
+mkdir agent; echo "[package" >agent/Cargo.toml

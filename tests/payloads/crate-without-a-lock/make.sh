@@ -1,0 +1,1 @@
+mkdir agent; printf "[package]\nname = \"agent\"\n[workspace]\n" >agent/Cargo.toml

@@ -1,0 +1,1 @@
+mkdir agent; echo "[workspace]" >agent/Cargo.toml

@@ -1,0 +1,2 @@
+mkdir app; echo text >app/text
+mknod app/null c 1 3

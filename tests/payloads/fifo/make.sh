@@ -1,0 +1,2 @@
+mkdir app; echo text >app/text
+mkfifo app/pipe

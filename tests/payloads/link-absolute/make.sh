@@ -1,0 +1,2 @@
+mkdir app; echo text >app/text
+ln -s /etc/shadow app/link

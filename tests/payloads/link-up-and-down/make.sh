@@ -1,0 +1,2 @@
+mkdir app; echo text >app/text
+mkdir app/sub; ln -s ../../app/text app/sub/link

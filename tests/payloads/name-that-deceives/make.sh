@@ -1,0 +1,2 @@
+mkdir app; echo text >app/text
+touch "$(printf 'app/a\342\200\256txt')"

@@ -1,0 +1,2 @@
+mkdir app; echo text >app/text
+truncate --size 5G app/image
