@@ -72,6 +72,16 @@ fn one_version_into_ten_thousand_costs_a_fifth_of_what_others_take() {
     });
 }
 
+/// Takes a minute, mostly for xz in all three programs.
+#[test]
+fn a_payload_is_packed_as_quickly_as_by_others_and_in_little_memory() {
+    shows("payload", &[2, 3, 3], |report| {
+        ratio(report, "memory") <= 1.0
+            && ratio(report, "clock, against dpkg-deb") <= 1.0
+            && ratio(report, "clock, against nfpm") <= 1.0
+    });
+}
+
 #[test]
 fn a_bench_is_a_table_and_an_unknown_one_is_refused() {
     let _turn = alone();

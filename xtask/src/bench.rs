@@ -3,6 +3,7 @@
 pub mod dist;
 pub mod image;
 pub mod notify;
+pub mod payload;
 pub mod repo;
 pub mod run_stack;
 pub mod status;

@@ -3,13 +3,14 @@
 use anyhow::{Result, bail};
 use workspace::Workspace;
 
-use crate::bench::{Report, dist, image, notify, repo, run_stack, status};
+use crate::bench::{Report, dist, image, notify, payload, repo, run_stack, status};
 
 /// Names of the benches, and functions that run them for a number of rounds.
-const BENCHES: [(&str, Bench); 6] = [
+const BENCHES: [(&str, Bench); 7] = [
     ("dist", dist::run),
     ("image", image::run),
     ("notify", notify::run),
+    ("payload", payload::run),
     ("repo", repo::run),
     ("run_stack", run_stack::run),
     ("status", status::run),
