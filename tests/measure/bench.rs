@@ -91,6 +91,6 @@ fn a_bench_is_a_table_and_an_unknown_one_is_refused() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "error: unknown bench `bash`: expected one of dist, image, notify, repo, run_stack, status\n"
+        "error: unknown bench `bash`: expected one of dist, image, notify, payload, repo, run_stack, status\n"
     );
 }
