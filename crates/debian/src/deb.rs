@@ -6,8 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use common::unpack;
 use lzma_rust2::{XzOptions, XzWriter};
 
-/// The first bytes of a .deb.
-pub const MAGIC: &[u8] = b"!<arch>\n";
+const MAGIC: &[u8] = b"!<arch>\n";
 const HEAD: usize = 60;
 
 /// Returns the package with these fields of the control file replaced (`"Version: "`), and with these files in its

@@ -38,14 +38,15 @@ pub(crate) fn find_or_make(
     remove_old(folder)?;
     let draft = path.with_extension(format!("{}.new", std::process::id()));
     let made = make(&draft).and_then(|()| {
-        output::replace(&sum, sha256_file(&draft)?.as_bytes())?;
-        Ok(fs::rename(&draft, &path)?)
+        let (size, sha256) = (fs::metadata(&draft)?.len(), sha256_file(&draft)?);
+        output::replace(&sum, sha256.as_bytes())?;
+        fs::rename(&draft, &path)?;
+        Ok(Packed { path, size, sha256 })
     });
-    if let Err(error) = made {
+    if made.is_err() {
         let _ = fs::remove_file(&draft);
-        return Err(error);
     }
-    find(&path, &sum).with_context(|| format!("`{}`: changed while it was packed: try again", path.display()))
+    made
 }
 
 /// Returns a kept package if it has the checksum that was kept with it, because a power loss can leave a truncated file.

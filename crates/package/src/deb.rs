@@ -1,5 +1,5 @@
 //! Writes a .deb. cargo-deb writes the control archive; it gets no installed files, because it would keep all of them
-//! in memory. This module adds them and what describes them: sizes, checksums, and the list of configuration files.
+//! in memory. This module adds the files and their metadata: sizes, checksums, and the list of configuration files.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -103,8 +103,7 @@ fn write_data(entries: &[Entry], epoch: u64, threads: u32, file: &mut File) -> i
         entries.iter().filter(|e| matches!(e.kind, Kind::Directory(_))).map(|e| e.path.as_str()).collect();
     let mut there = BTreeSet::new();
     for entry in entries {
-        for (end, _) in entry.path.match_indices('/').skip(1) {
-            let parent = &entry.path[..end];
+        for parent in entry.parents() {
             if there.insert(parent) && !explicit.contains(parent) {
                 append(&mut tar, parent, &header(EntryType::Directory, 0o755, 0, epoch), io::empty())?;
             }
@@ -193,7 +192,7 @@ fn count_kibibytes(entries: &[Entry]) -> u64 {
     let mut directories = BTreeSet::new();
     let mut size = 0;
     for entry in entries {
-        directories.extend(entry.path.match_indices('/').skip(1).map(|(end, _)| &entry.path[..end]));
+        directories.extend(entry.parents());
         match &entry.kind {
             Kind::File { size: bytes, .. } => size += bytes.div_ceil(1024),
             Kind::Link(_) => size += 1,

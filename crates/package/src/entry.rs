@@ -46,9 +46,9 @@ pub enum Kind {
 /// The content of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// In memory: what this toolchain writes.
+    /// In memory, for files that this toolchain renders.
     Bytes(Vec<u8>),
-    /// In a file of this machine: what a payload brings.
+    /// In a file of this machine, for files of a payload.
     Path(PathBuf),
 }
 
@@ -80,6 +80,11 @@ impl Entry {
             path,
             kind: Kind::File { content: Content::Path(source.to_owned()), mode, size, md5, sha256 },
         })
+    }
+
+    /// Returns the directories above it, from the top.
+    pub(crate) fn parents(&self) -> impl Iterator<Item = &str> {
+        self.path.match_indices('/').skip(1).map(|(end, _)| &self.path[..end])
     }
 
     /// Returns the size of its content.

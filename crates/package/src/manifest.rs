@@ -1,4 +1,4 @@
-//! What a package says about its product: the `Cargo.toml` that cargo-deb reads, and the relations of an .rpm. All text
+//! The metadata of packages: the `Cargo.toml` that cargo-deb reads, and the relations of an .rpm. All text
 //! comes from the catalog or from a template.
 
 use catalog::model::Product;

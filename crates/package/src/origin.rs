@@ -38,7 +38,7 @@ const EVERYWHERE: [&str; 28] = [
     "true",
 ];
 
-/// Returns a warning for each service whose program nobody is known to bring. `tree` is what the product renders.
+/// Returns a warning for each service whose program has no known origin. `tree` is what the product renders.
 pub fn find_unknown(product: &Product, tree: &Tree) -> Vec<String> {
     let mut warnings: Vec<String> =
         product.units().filter_map(|service| warn(product, tree, service)).collect();
@@ -49,10 +49,7 @@ pub fn find_unknown(product: &Product, tree: &Tree) -> Vec<String> {
 fn warn(product: &Product, tree: &Tree, service: &Service) -> Option<String> {
     let program = service.program.as_ref().filter(|_| service.external.is_none())?;
     let is_own = product.programs.contains(program)
-        || product
-            .payloads
-            .iter()
-            .any(|payload| program.strip_prefix(&payload.dir).is_some_and(|p| p.starts_with('/')))
+        || product.payloads.iter().any(|payload| payload.contains(program))
         || tree.installed().any(|(path, _)| path == program);
     if is_own || is_of_system(product, program) {
         return None;

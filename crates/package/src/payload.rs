@@ -23,23 +23,23 @@ use crate::sbom;
 /// The largest total size of the files of a package. Both formats have fields of 32 bits.
 const LARGEST: u64 = 4_000_000_000;
 
-/// What the payloads of a product bring.
+/// The contents of a product's payloads.
 #[derive(Debug, Clone, Default)]
 pub struct Brought {
-    /// What they bring for each target.
+    /// The contents for each target.
     pub by_target: Vec<Part>,
     /// Whether a payload has a program, which runs on one processor.
     pub has_programs: bool,
 }
 
-/// What the payloads of a product bring for one target.
+/// The contents of a product's payloads for one target.
 #[derive(Debug, Clone, Default)]
 pub struct Part {
     /// Files, links and directories.
     pub entries: Vec<Entry>,
     /// Packages that they need.
     pub needs: Needs,
-    /// What a bill of materials says about them.
+    /// Their components in a bill of materials.
     pub components: Vec<Value>,
 }
 
@@ -156,7 +156,7 @@ fn check_paths(rendered: &[String], all: &[Owned<'_>], report: Faults<'_>) {
         rendered.iter().map(|path| (path.as_str(), None)).collect();
     for Owned { payload, entry } in all {
         let whole = Some(entry.path.as_str()).filter(|_| !matches!(entry.kind, Kind::Directory(_)));
-        for path in parents(&entry.path).chain(whole) {
+        for path in entry.parents().chain(whole) {
             if let Some(other) = others.get(path) {
                 let whose =
                     other.map_or("the product".to_owned(), |other| format!("payload `{}`", other.name));
@@ -173,10 +173,10 @@ fn check_paths(rendered: &[String], all: &[Owned<'_>], report: Faults<'_>) {
 /// Checks that payloads have the programs that services name.
 fn check_services(product: &Product, all: &[Owned<'_>], report: Faults<'_>) {
     for program in product.units().filter_map(|service| service.program.as_deref()) {
-        let is_in =
-            |payload: &&Payload| program.strip_prefix(&payload.dir).is_some_and(|p| p.starts_with('/'));
-        let Some(payload) = product.payloads.iter().rev().find(is_in) else { continue };
-        // What cargo will build is not there yet.
+        let Some(payload) = product.payloads.iter().rev().find(|payload| payload.contains(program)) else {
+            continue;
+        };
+        // Cargo has not built the program yet.
         if matches!(payload.kind, Source::Cargo { .. }) {
             continue;
         }
@@ -221,7 +221,7 @@ fn add_directories(product: &Product, all: Vec<Owned<'_>>) -> Vec<Entry> {
             path.split('/').any(|part| part == product.name)
                 || path.strip_prefix(&payload.dir).is_some_and(|below| !below.is_empty())
         };
-        for path in parents(&entry.path).filter(is_own) {
+        for path in entry.parents().filter(is_own) {
             let mode = if path.starts_with(&payload.dir) { directory_mode(payload) } else { 0o755 };
             let directory = Entry { path: path.to_owned(), kind: Kind::Directory(mode) };
             entries.entry(path.to_owned()).or_insert(directory);
@@ -229,11 +229,6 @@ fn add_directories(product: &Product, all: Vec<Owned<'_>>) -> Vec<Entry> {
     }
     entries.extend(all.into_iter().map(|owned| (owned.entry.path.clone(), owned.entry)));
     entries.into_values().collect()
-}
-
-/// Returns the directories above a path, from the top.
-fn parents(path: &str) -> impl Iterator<Item = &str> {
-    path.match_indices('/').skip(1).map(|(end, _)| &path[..end])
 }
 
 fn describe(error: &anyhow::Error) -> String {
@@ -247,14 +242,14 @@ fn describe(error: &anyhow::Error) -> String {
 fn file_mode(payload: &Payload, is_program: bool) -> u32 {
     match (parse_mode(payload), is_program) {
         (Some(mode), false) => mode,
-        // Who may read a program may run it.
+        // Users who can read a program can also run it.
         (Some(mode), true) => mode | (mode & 0o444) >> 2,
         (None, true) => 0o755,
         (None, false) => 0o644,
     }
 }
 
-/// Returns the mode of a packed directory: who may read files may look for them.
+/// Returns the mode of a packed directory: users who can read its files can also list and enter it.
 fn directory_mode(payload: &Payload) -> u32 {
     parse_mode(payload).map_or(0o755, |mode| mode | (mode & 0o444) >> 2 | 0o700)
 }

@@ -77,33 +77,47 @@ pub(crate) fn build_crate(order: &Order<'_>, targets: &[Target]) -> Result<Vec<P
         build = build.env(format!("CARGO_TARGET_{triple}_LINKER"), "rust-lld");
     }
     build.quiet().run().with_context(|| format!("cannot build `{bin}` of the crate `{package}`"))?;
-    targets.iter().map(|target| slim(&sh, &output.join(target.triple).join("release"), bin)).collect()
+    let objcopy = Objcopy::find(&sh)?;
+    targets.iter().map(|target| objcopy.slim(&sh, &output.join(target.triple).join("release"), bin)).collect()
 }
 
 /// Reads the programs of a target, without the notes of compiler and linker. Machines do not need them, and lint tools
 /// reject them.
 fn read(sh: &Shell, workspace: &Workspace, target: Target, names: &[String]) -> Result<Vec<Program>> {
     let output = workspace.target_dir().join(target.triple).join("release");
+    let objcopy = Objcopy::find(sh)?;
     let mut programs = Vec::new();
     for name in names {
-        let slim = slim(sh, &output, name)?;
+        let slim = objcopy.slim(sh, &output, name)?;
         let bytes = fs::read(&slim).with_context(|| format!("`{}`", slim.display()))?;
         programs.push(Program { name: name.clone(), bytes });
     }
     Ok(programs)
 }
 
-/// Writes a program without the notes of compiler and linker beside the built one, and returns its path.
-fn slim(sh: &Shell, output: &Path, name: &str) -> Result<PathBuf> {
-    let objcopy = find_objcopy(sh)?;
-    // Without this variable, the toolchain's objcopy finds its library only if rustup started it.
-    let libraries = PathBuf::from(cmd!(sh, "rustc --print sysroot").quiet().read()?.trim()).join("lib");
-    let (built, slim) = (output.join(name), output.join(format!("{name}.slim")));
-    cmd!(sh, "{objcopy} --strip-all --remove-section=.comment --remove-section=.note.* {built} {slim}")
-        .env("LD_LIBRARY_PATH", &libraries)
-        .quiet()
-        .run()?;
-    Ok(slim)
+/// The program that removes parts of other programs.
+struct Objcopy {
+    program: PathBuf,
+    /// Without this folder in a variable, the toolchain's objcopy finds its library only if rustup started it.
+    libraries: PathBuf,
+}
+
+impl Objcopy {
+    fn find(sh: &Shell) -> Result<Objcopy> {
+        let sysroot = cmd!(sh, "rustc --print sysroot").quiet().read()?;
+        Ok(Objcopy { program: find_objcopy(sh)?, libraries: PathBuf::from(sysroot.trim()).join("lib") })
+    }
+
+    /// Writes a program without the notes of compiler and linker beside the built one, and returns its path.
+    fn slim(&self, sh: &Shell, output: &Path, name: &str) -> Result<PathBuf> {
+        let Objcopy { program, libraries } = self;
+        let (built, slim) = (output.join(name), output.join(format!("{name}.slim")));
+        cmd!(sh, "{program} --strip-all --remove-section=.comment --remove-section=.note.* {built} {slim}")
+            .env("LD_LIBRARY_PATH", libraries)
+            .quiet()
+            .run()?;
+        Ok(slim)
+    }
 }
 
 /// Installs the standard library for `target` unless it is there.

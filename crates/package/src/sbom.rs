@@ -111,7 +111,7 @@ pub fn bill(product: &Product, package: &Package, crates: &Crates, brought: &Par
     text
 }
 
-/// Describes what a payload brings, by the checksum of its files. The only one of a file is that of the file.
+/// Describes a payload by the checksum of its files. A payload with a single file has the checksum of that file.
 pub(crate) fn describe_payload(payload: &Payload, entries: &[Entry]) -> Value {
     let sum = match entries {
         [Entry { kind: EntryKind::File { sha256, .. }, .. }] => sha256.clone(),

@@ -7,7 +7,7 @@
 //!   `TimeoutStopSec=` applies instead, and systemd sends the signals.
 //! - A launch that is just starting its nodes may start one more before it handles the signal. For
 //!   [`LATECOMERS`], processes that the launch itself starts get the signal too. Otherwise a launch program
-//!   would wait for such a node for seconds, which can move the robot meanwhile.
+//!   would wait for such a node for seconds, and the node could move the robot in the meantime.
 //! - When the launch has ended, remaining descendants have [`FAREWELL`] to end, and then get the same three
 //!   signals.
 

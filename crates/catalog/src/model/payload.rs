@@ -64,6 +64,11 @@ pub struct Binary {
 }
 
 impl Payload {
+    /// Tells whether a path is inside the directory of the payload.
+    pub fn contains(&self, path: &str) -> bool {
+        path.strip_prefix(&self.dir).is_some_and(|below| below.starts_with('/'))
+    }
+
     /// Makes its paths independent of the working directory. `catalog` is the directory of the catalog.
     pub fn resolve(&mut self, catalog: &Path) {
         match &mut self.kind {

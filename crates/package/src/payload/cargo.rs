@@ -54,7 +54,8 @@ pub(super) fn build(
     };
     let bin = krate.bin.unwrap_or(package);
     let folder = manifest.canonicalize()?.parent().context("a file has a folder")?.to_owned();
-    if !find_root(&folder).join("Cargo.lock").exists() {
+    let lock = find_root(&folder).join("Cargo.lock");
+    if !lock.exists() {
         let todo = "run `cargo generate-lockfile` there, so that every build takes the same crates";
         return Err(refuse(format!("`{shown}` has no `Cargo.lock`: {todo}")));
     }
@@ -63,7 +64,6 @@ pub(super) fn build(
         workspace.target_dir().join("payload").join(&sha256(folder.as_os_str().as_encoded_bytes())[..16]);
     let order = program::Order { folder: &folder, package, bin, features: krate.features, output: &output };
     let built = program::build_crate(&order, targets)?;
-    let lock = find_root(&folder).join("Cargo.lock");
     let mut programs = Vec::new();
     for (target, path) in targets.iter().zip(built) {
         let entry = Entry::file(format!("{}/{bin}", payload.dir), &path, file_mode(payload, true))?;

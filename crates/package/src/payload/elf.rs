@@ -1,4 +1,4 @@
-//! What programs say about themselves: the processor they are for, and the shared libraries they need.
+//! Reads the headers of programs (ELF): the processor that they are for, and the shared libraries that they need.
 
 use std::fs;
 use std::path::Path;

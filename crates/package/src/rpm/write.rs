@@ -1,5 +1,5 @@
 //! Writes an .rpm. The library below cargo-generate-rpm writes the header; it gets no file contents, because it would
-//! keep all of them in memory. This module adds what the header says about contents, and the contents themselves.
+//! keep all of them in memory. This module adds sizes and checksums to the header, and then the contents themselves.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -43,7 +43,7 @@ const REGULAR: u32 = 0o100_000;
 const DIRECTORY: u32 = 0o040_000;
 const SYMLINK: u32 = 0o120_000;
 
-/// What a package says about itself.
+/// The metadata of a package.
 #[derive(Debug)]
 pub(crate) struct Described<'a> {
     /// The product.

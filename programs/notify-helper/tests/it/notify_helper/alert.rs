@@ -190,7 +190,7 @@ fn a_unit_that_keeps_failing_is_told_once_and_then_counted() {
     let place = place("limit", "Interval=2s\nCommand=echo \"$ALERT_AGAIN $ALERT_SUMMARY\" >>told\n");
     let began = Instant::now();
     assert_eq!(place.alert(), (0, summary()));
-    // Each message of systemd about a failure counts once: there are three.
+    // systemd logs three messages about a failure, and each counts once.
     let one = fs::read(place.dir.join("journal")).unwrap();
     fs::write(place.dir.join("journal"), one.repeat(3).as_slice()).unwrap();
     fs::remove_file(place.dir.join("asked")).unwrap();
