@@ -12,6 +12,6 @@ mod table;
 
 pub use environment::{Role, Variable};
 pub use name::{LAUNCHER, WATCHER, package_version, program_dir, slice_unit, unit_name, unit_stem};
-pub use payload::{Binary, Kind, Payload};
+pub use payload::{Binary, Kind, Payload, Python};
 pub use product::{Account, Config, Directory, DropIn, Group, Lock, Permit, Product, Release, Slice};
 pub use service::{Directives, Instance, Instances, Relations, Service, Socket};

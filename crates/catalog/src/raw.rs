@@ -27,7 +27,7 @@ pub use failure::{LimitAction, Notice, OnFailure, OnUpgrade, Restart, StartLimit
 pub use guard::Guard;
 pub use instances::{Instances, Socket};
 pub use machine::{Account, Config, Directory, DropIn, Group, Machine, Slice};
-pub use payload::{Binary, Cargo, Files, Payload, SomeFiles};
+pub use payload::{Binary, Cargo, Files, Payload, Python, SomeFiles};
 pub use permit::{Permit, Power, Verb};
 pub use service::{Manager, Scope, Service, ServiceType, Session, Setup};
 pub use watch::{Answer, Ready, Watchdog};

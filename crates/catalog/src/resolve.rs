@@ -2,6 +2,7 @@
 
 mod about;
 mod alert;
+mod byte_code;
 mod drop_in;
 mod inherit;
 mod limits;
@@ -85,6 +86,9 @@ pub(crate) fn resolve(
     let permits = permit::resolve_permits(catalog, &services, report);
     lock::assign_owners(&mut locks, &services, &permits, report);
     link::guard_dependencies(&mut services, &permits, report);
+    let payloads = payload::resolve_payloads(catalog, given, report);
+    let mut directories = machine::resolve_directories(catalog, report);
+    byte_code::keep(spec, &payloads, &roles, services.iter_mut().chain(&mut mirrors), &mut directories);
     let alerts = alert::resolve_alerts(catalog, services.iter().chain(&mirrors), report);
     Product {
         name: spec.name.clone(),
@@ -111,9 +115,9 @@ pub(crate) fn resolve(
         locks,
         asks: services.iter().any(|s| !s.children.is_empty() || !s.once_ready.is_empty()),
         slices: machine::resolve_slices(catalog, report),
-        directories: machine::resolve_directories(catalog, report),
+        directories,
         configs: machine::resolve_configs(catalog, report),
-        payloads: payload::resolve_payloads(catalog, given, report),
+        payloads,
         services,
         mirrors,
         permits,

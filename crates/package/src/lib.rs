@@ -3,6 +3,7 @@
 
 pub mod cache;
 pub mod collision;
+pub mod copyright;
 pub(crate) mod deb;
 pub mod dist;
 pub mod entry;

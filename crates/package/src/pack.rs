@@ -16,7 +16,7 @@ use crate::program::Program;
 use crate::render::render;
 use crate::stage::{Stage, compress};
 use crate::tree::Tree;
-use crate::{cache, deb, manifest, rpm};
+use crate::{cache, copyright, deb, manifest, rpm};
 
 /// Part of the cache key. Increment it with every change to this file, `deb` or `rpm` that changes the bytes of a
 /// package, and with every new version of the libraries that write archives.
@@ -78,6 +78,10 @@ pub fn collect(
     let mut tree = compress(render(product, extras))?;
     for program in programs.iter().filter(|p| product.programs.contains(&p.name)) {
         tree.add(format!("root{}/{}", product.program_dir, program.name), 0o755, program.bytes.clone());
+    }
+    let notices = copyright::paragraphs(&brought.notices, &product.license);
+    if let Some(file) = tree.0.get_mut("deb/copyright") {
+        file.bytes.extend_from_slice(notices.as_bytes());
     }
     let mut contents = collect_with(product, tree, &brought.needs, dir)?;
     contents.entries.extend_from_slice(&brought.entries);

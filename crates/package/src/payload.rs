@@ -6,6 +6,7 @@ mod cargo;
 mod elf;
 mod files;
 mod needs;
+mod python;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +18,7 @@ use workspace::Workspace;
 use workspace::target::Target;
 
 pub use self::needs::Needs;
+use crate::copyright::Notice;
 use crate::entry::{Content, Entry, Kind};
 use crate::sbom;
 
@@ -41,6 +43,8 @@ pub struct Part {
     pub needs: Needs,
     /// Their components in a bill of materials.
     pub components: Vec<Value>,
+    /// Licenses of what others made.
+    pub notices: Vec<Notice>,
 }
 
 /// A fault of a payload: the line of its table, and a message.
@@ -66,8 +70,23 @@ pub fn collect(
             Source::Files { from, exclude } => files::collect(payload, from, exclude, &mut report),
             _ => Vec::new(),
         };
-        for (target, all) in targets.iter().zip(&mut owned) {
+        let mut environments = match &payload.kind {
+            Source::Python(python) => {
+                let folders = python::folders(&workspace.target_dir())?;
+                python::collect(payload, python, &folders, targets, &mut report)?.into_iter()
+            }
+            _ => Vec::new().into_iter(),
+        };
+        let parts = owned.iter_mut().zip(&mut brought.by_target);
+        for (target, (all, part)) in targets.iter().zip(parts) {
             match &payload.kind {
+                Source::Python(python) => {
+                    let environment = environments.next().unwrap_or_default();
+                    all.extend(own(environment.entries));
+                    part.components.extend(environment.components);
+                    part.notices.extend(environment.notices);
+                    python::add_needs(python, &mut part.needs);
+                }
                 Source::Files { .. } => all.extend(own(files.clone())),
                 Source::Binary(binaries) => {
                     all.extend(own(binary::collect(payload, binaries, *target, &mut report)));
@@ -76,6 +95,8 @@ pub fn collect(
             }
         }
     }
+    // A lock can have other wheels for another processor, even if nothing in them is compiled.
+    brought.has_programs = owned.windows(2).any(|pair| !pair[0].iter().eq(&pair[1]));
     for ((target, all), part) in targets.iter().zip(&owned).zip(&mut brought.by_target) {
         brought.has_programs |= check_programs(product, all, *target, &mut part.needs, &mut report)?;
     }
@@ -109,7 +130,7 @@ pub fn collect(
 }
 
 /// An entry, and the payload that brings it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 struct Owned<'a> {
     payload: &'a Payload,
     entry: Entry,

@@ -5,6 +5,7 @@
 mod greenhouse;
 mod native;
 mod page;
+mod python;
 mod team;
 
 use std::path::PathBuf;

@@ -49,6 +49,25 @@ pub enum Kind {
         /// Features to enable.
         features: Vec<String>,
     },
+    /// Python packages from a lock.
+    Python(Python),
+}
+
+/// Python packages from a lock.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Python {
+    /// Path of the lock.
+    #[serde(skip)]
+    pub lock: PathBuf,
+    /// Versions of Python, the oldest first.
+    pub versions: Vec<(u32, u32)>,
+    /// What the lock is made of.
+    #[serde(skip)]
+    pub requirements: Vec<String>,
+    /// Patterns of files in wheels to leave out.
+    pub exclude: Vec<String>,
+    /// Licenses of packages that do not say theirs.
+    pub licenses: Vec<(String, String)>,
 }
 
 /// A program for one processor.
@@ -72,9 +91,9 @@ impl Payload {
     /// Makes its paths independent of the working directory. `catalog` is the directory of the catalog.
     pub fn resolve(&mut self, catalog: &Path) {
         match &mut self.kind {
-            Kind::Files { from: path, .. } | Kind::Cargo { manifest: path, .. } => {
-                *path = catalog.join(&path)
-            }
+            Kind::Files { from: path, .. }
+            | Kind::Cargo { manifest: path, .. }
+            | Kind::Python(Python { lock: path, .. }) => *path = catalog.join(&path),
             Kind::Binary(binaries) => {
                 for binary in binaries {
                     binary.from = catalog.join(&binary.from);

@@ -111,6 +111,8 @@ pub struct Service {
     pub hardening: Hardening,
     /// `ReadWritePaths=`, quoted.
     pub write_paths: Vec<String>,
+    /// Directory for the byte code of a Python payload.
+    pub byte_code: Option<String>,
     /// `DeviceAllow=`.
     pub devices: Vec<String>,
     /// Command that can prevent a stop.

@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Programs or files that the package brings: exactly one of `files`, `binary` and `cargo`. In the fields of a service
-/// and of a role, `${payload.NAME}` is the directory that they are installed in.
+/// Programs or files that the package brings: exactly one of `files`, `binary`, `cargo` and `python`. In the fields of a
+/// service and of a role, `${payload.NAME}` is the directory that they are installed in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Payload {
@@ -18,6 +18,9 @@ pub struct Payload {
     /// Program of a Rust crate, which is built as a static program for every processor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cargo: Option<Cargo>,
+    /// Python packages from a lock, as a virtual environment with its commands in `bin`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub python: Option<Python>,
     /// Directory to install it in, below `/usr`, `/etc`, `/opt` or `/srv`. The default is `/usr/lib/<product>/<payload>`.
     /// Files below `/etc` are configuration: an upgrade keeps the changes of an administrator.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,4 +88,24 @@ pub struct Cargo {
     /// Features of the crate to enable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
+}
+
+/// Python packages from a lock.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Python {
+    /// Path of the lock (`pylock.toml`, PEP 751), relative to the catalog. `cargo xtask lock` makes it.
+    pub lock: String,
+    /// Versions of Python that the package is for, such as `["3.11", "3.13"]` for Debian 12 and 13.
+    pub versions: Vec<String>,
+    /// What `cargo xtask lock` puts into the lock: requirements as pip reads them, such as `flask>=3`. Requirements of other
+    /// packages follow by themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requirements: Vec<String>,
+    /// Patterns of files and directories of wheels to leave out, such as `tests`. They work as in `files`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<String>,
+    /// Licenses of packages that do not say theirs, by the name of the package: `"example" = "MIT"`.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub licenses: IndexMap<String, String>,
 }

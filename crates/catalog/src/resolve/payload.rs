@@ -2,7 +2,7 @@
 
 use super::report::Report;
 use crate::finding::{Findings, describe_invalid, describe_unknown, join_or, quote};
-use crate::model::{Binary, Kind, Payload};
+use crate::model::{Binary, Kind, Payload, Python};
 use crate::raw::{self, Catalog, Files};
 use crate::read::Given;
 use crate::rule::text::{self, Verdict};
@@ -102,7 +102,7 @@ fn is_packed(name: &str, payload: &raw::Payload, given: &Given) -> bool {
     let has_source = match &payload.files {
         Some(Files::From(_)) => true,
         Some(Files::Some(files)) => files.from.is_some(),
-        None => payload.cargo.is_some() || !payload.binary.is_empty(),
+        None => payload.cargo.is_some() || payload.python.is_some() || !payload.binary.is_empty(),
     };
     given.contains_key(name) || has_source
 }
@@ -140,6 +140,7 @@ fn resolve_kind(name: &str, payload: &raw::Payload, given: &Given, report: &mut 
         ("files", payload.files.is_some()),
         ("binary", !payload.binary.is_empty()),
         ("cargo", payload.cargo.is_some()),
+        ("python", payload.python.is_some()),
     ];
     let written: Vec<&str> = kinds.iter().filter(|(_, is)| *is).map(|(kind, _)| *kind).collect();
     let given = given.get(name);
@@ -148,12 +149,13 @@ fn resolve_kind(name: &str, payload: &raw::Payload, given: &Given, report: &mut 
             Some(Kind::Files { from: given.cloned().unwrap_or_default().into(), exclude: Vec::new() })
         }
         [] => {
-            report.refuse(&["payload", name], "brings nothing: write `files`, `binary` or `cargo`");
+            report.refuse(&["payload", name], "brings nothing: write `files`, `binary`, `cargo` or `python`");
             None
         }
         ["files"] => resolve_files(name, payload, given, report),
         ["binary"] => resolve_binary(name, payload, given, report),
         ["cargo"] => resolve_cargo(name, payload, given, report),
+        ["python"] => resolve_python(name, payload, given, report),
         [first, second, ..] => {
             let text = format!("does not go with `{first}`: remove one of them, or make two payloads");
             report.refuse(&["payload", name, second], &text);
@@ -229,6 +231,40 @@ fn resolve_cargo(
     })
 }
 
+fn resolve_python(
+    name: &str,
+    payload: &raw::Payload,
+    given: Option<&String>,
+    report: &mut Report<'_>,
+) -> Option<Kind> {
+    let python = payload.python.as_ref()?;
+    report.check(&["payload", name, "python", "lock"], check_source(&python.lock));
+    report.check_list(&["payload", name, "python", "versions"], &python.versions, |version| {
+        parse_python(version).map(|_| ())
+    });
+    if python.versions.is_empty() {
+        let text =
+            "is empty: write the versions of the machines, such as [\"3.11\", \"3.13\"] for Debian 12 and 13";
+        report.refuse(&["payload", name, "python", "versions"], text);
+    }
+    let mut versions: Vec<(u32, u32)> =
+        python.versions.iter().filter_map(|version| parse_python(version).ok()).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    report.check_list(&["payload", name, "python", "requirements"], &python.requirements, check_requirement);
+    report.check_list(&["payload", name, "python", "exclude"], &python.exclude, check_pattern);
+    for (package, license) in &python.licenses {
+        report.check(&["payload", name, "python", "licenses", package], text::check_line(license));
+    }
+    Some(Kind::Python(Python {
+        lock: given.unwrap_or(&python.lock).into(),
+        versions,
+        requirements: python.requirements.clone(),
+        exclude: python.exclude.clone(),
+        licenses: python.licenses.clone().into_iter().collect(),
+    }))
+}
+
 /// Only a directory of the product's own can belong to an account, because everything in it will.
 fn check_owner(catalog: &Catalog, name: &str, payload: &raw::Payload, dir: &str, report: &mut Report<'_>) {
     let Some(user) = payload.user.as_ref().filter(|user| *user != "root") else { return };
@@ -272,7 +308,7 @@ fn check_pattern(value: &str) -> Verdict {
     text::check_line(value)?;
     if value.starts_with('/') || value.split('/').any(|part| part == "..") {
         return Err(
-            "is compared with paths below `from`: write it without a leading `/` and without `..`".to_owned()
+            "is compared with relative paths: write it without a leading `/` and without `..`".to_owned()
         );
     }
     Ok(())
@@ -282,6 +318,24 @@ fn check_sha256(value: &str) -> Verdict {
     match value.len() == 64 && value.chars().all(|c| c.is_ascii_hexdigit()) {
         true => Ok(()),
         false => Err(describe_invalid("SHA-256", value, "64 hexadecimal digits, as `sha256sum` prints them")),
+    }
+}
+
+/// Options of pip would change where everything else comes from.
+fn check_requirement(value: &str) -> Verdict {
+    text::check_line(value)?;
+    match value.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        true => Ok(()),
+        false => Err(describe_invalid("requirement", value, "the name of a package, such as `flask>=3`")),
+    }
+}
+
+/// Parses a version of Python: `3.11`.
+fn parse_python(value: &str) -> Result<(u32, u32), String> {
+    let minor = value.strip_prefix("3.").filter(|minor| !minor.starts_with('0') && minor.len() <= 2);
+    match minor.and_then(|minor| minor.parse().ok()) {
+        Some(minor @ 9..) => Ok((3, minor)),
+        _ => Err(describe_invalid("version of Python", value, "3.9 or later, without a third number")),
     }
 }
 

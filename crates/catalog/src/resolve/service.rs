@@ -147,6 +147,7 @@ pub(super) fn resolve_service(
         limits: resolve_limits(entry),
         hardening: resolve_hardening(entry),
         write_paths: resolve_write_paths(entry),
+        byte_code: None,
         devices: resolve_devices(entry),
         guard: resolve_guard(entry),
         processes: spec.processes.clone(),

@@ -150,7 +150,7 @@ fn read_link(from: &Path, source: &Path, below: &Path) -> Result<String, String>
 }
 
 /// Tells whether a path below `from` is left out. A pattern without a slash is compared with the name alone.
-fn is_excluded(exclude: &[String], below: &str) -> bool {
+pub(super) fn is_excluded(exclude: &[String], below: &str) -> bool {
     let name = below.rsplit('/').next().unwrap_or(below);
     NEVER.into_iter().chain(exclude.iter().map(String::as_str)).any(|pattern| {
         let pattern = pattern.trim_end_matches('/');

@@ -1,7 +1,7 @@
 //! Decides what the maintainer scripts do with each unit: takes a product, and makes lists of units. The decisions are
 //! here so that the templates of the scripts contain loops only.
 
-use catalog::model::{LAUNCHER, Product, Service};
+use catalog::model::{Kind, LAUNCHER, Product, Service};
 use catalog::raw::{Manager, OnUpgrade};
 use serde::Serialize;
 
@@ -45,6 +45,8 @@ pub(super) struct Plan {
     pub(super) own: Vec<String>,
     /// Units without an `[Install]` section.
     pub(super) on_demand: Vec<String>,
+    /// Directories of Python payloads.
+    environments: Vec<String>,
     /// Names of the licenses in the expression.
     license_words: Vec<String>,
     /// The license expression in Debian's spelling.
@@ -120,6 +122,12 @@ impl Plan {
             on_demand: units(|s| !s.install && s.directives.install.is_empty() && s.r#type != "oneshot")
                 .into_iter()
                 .chain(proxies())
+                .collect(),
+            environments: product
+                .payloads
+                .iter()
+                .filter(|payload| matches!(payload.kind, Kind::Python(_)))
+                .map(|payload| payload.dir.clone())
                 .collect(),
             license_words: words
                 .iter()

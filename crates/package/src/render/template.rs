@@ -13,7 +13,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 46] = templates![
+const TEMPLATES: [(&str, &str); 47] = templates![
     "units/service",
     "units/service.socket",
     "units/proxy.service",
@@ -39,6 +39,7 @@ const TEMPLATES: [(&str, &str); 46] = templates![
     "packaging/drop-in.conf",
     "packaging/man/product.7",
     "packaging/busy.sh",
+    "packaging/byte-code.sh",
     "packaging/ended.sh",
     "packaging/accounts.sh",
     "packaging/deb/stopped.sh",

@@ -167,6 +167,8 @@ fn add_entry(builder: &mut PackageBuilder, entry: &Entry) -> Result<()> {
 fn dependency(relation: &str) -> Result<Dependency> {
     let words: Vec<&str> = relation.split_whitespace().collect();
     Ok(match *words {
+        // A relation with `or` in parentheses is a name to rpm.
+        _ if relation.starts_with('(') => Dependency::any(relation),
         [name] => Dependency::any(name),
         [name, "=", version] => Dependency::eq(name, version),
         [name, ">=", version] => Dependency::greater_eq(name, version),

@@ -1,0 +1,52 @@
+//! Where Python keeps its byte code. A service cannot write beside the modules of a payload, so it would compile them at
+//! every start.
+
+use crate::model::{Directory, Kind, Payload, Role, Service};
+use crate::raw::{self, Manager};
+
+/// Variables with which a service decides it by itself.
+const DECIDED: [&str; 2] = ["PYTHONPYCACHEPREFIX=", "PYTHONDONTWRITEBYTECODE="];
+
+/// Gives every service that runs a Python payload a directory for it. Services of one user share theirs: whoever can write
+/// byte code decides what the next service runs.
+pub(super) fn keep<'a>(
+    product: &raw::Product,
+    payloads: &[Payload],
+    roles: &[Role],
+    services: impl Iterator<Item = &'a mut Service>,
+    directories: &mut Vec<Directory>,
+) {
+    let environments: Vec<&str> = payloads
+        .iter()
+        .filter(|payload| matches!(payload.kind, Kind::Python(_)))
+        .map(|payload| payload.dir.as_str())
+        .collect();
+    for service in services {
+        let role = roles.iter().filter(|role| service.environment_file.as_ref() == Some(&role.file));
+        let of_role = role.flat_map(|role| role.variables.iter().map(|variable| variable.value.as_str()));
+        let launch = service.launch.iter().flat_map(|launch| &launch.argv).map(String::as_str);
+        let own = service.environment.iter().map(String::as_str).chain([service.exec.as_str()]);
+        let texts: Vec<&str> = of_role.chain(launch).chain(own).collect();
+        let is_used = texts.iter().any(|text| environments.iter().any(|dir| text.contains(dir)));
+        let is_decided = service
+            .environment
+            .iter()
+            .any(|line| DECIDED.iter().any(|name| line.trim_matches('"').starts_with(name)));
+        if !is_used || is_decided {
+            continue;
+        }
+        if service.scope == Manager::User {
+            service.byte_code = Some(format!("%C/{}", product.name));
+            continue;
+        }
+        let user = service.user.clone().unwrap_or_else(|| "root".to_owned());
+        let top = format!("/var/cache/{}", product.name);
+        let path = format!("{top}/{user}");
+        for (path, user, mode) in [(top, "root", "0755"), (path.clone(), user.as_str(), "0750")] {
+            if !directories.iter().any(|directory| directory.path == path) {
+                directories.push(Directory { path, user: user.to_owned(), mode: mode.to_owned() });
+            }
+        }
+        service.byte_code = Some(path);
+    }
+}

@@ -1,0 +1,5 @@
+mkdir files; echo text >files/pyvenv.cfg
+python3 - <<'EOF'
+from wheel import *
+lock(wheel("x"))
+EOF

@@ -1,0 +1,4 @@
+cat >pylock.toml <<'EOF'
+lock-version = "1.0"
+[[packages]
+EOF

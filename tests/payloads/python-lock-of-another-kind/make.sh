@@ -1,0 +1,5 @@
+cat >pylock.toml <<'EOF'
+version = 1
+[[package]]
+name = "x"
+EOF

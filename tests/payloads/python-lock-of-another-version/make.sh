@@ -1,0 +1,3 @@
+cat >pylock.toml <<'EOF'
+lock-version = "2.0"
+EOF

@@ -1,0 +1,12 @@
+python3 - <<'EOF'
+from wheel import *
+archive("x-1.0-py3-none-any.whl", [
+    ("x-1.0.dist-info/WHEEL", ""),
+    ("x-1.0.dist-info/METADATA", "License: MIT\n"),
+    ("x-1.0.data/data/bin/python3", "#!/bin/sh"),
+    ("x-1.0.data/data/pyvenv.cfg", "text"),
+    ("x-1.0.data/scripts/python", "text"),
+    ("_shared.pth", "text"),
+])
+lock(locked("x-1.0-py3-none-any.whl", "x", "1.0"))
+EOF
