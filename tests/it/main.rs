@@ -11,6 +11,7 @@ mod image_root;
 mod image_tree;
 mod inject;
 mod lint;
+mod lock;
 mod payload;
 mod plain;
 mod repo;

@@ -13,7 +13,7 @@ use crate::catalog::difference;
 use crate::repo::toolchain;
 
 /// The rest of the catalog; a case comes first, so that its lines have their own numbers.
-const REST: &str = r#"
+pub(crate) const REST: &str = r#"
 [product]
 name = "team"
 package = "team-services"

@@ -28,6 +28,8 @@ enum Verb {
     Render(verb::render::Args),
     /// Build packages, checksums and software bills of materials
     Dist(verb::dist::Args),
+    /// Write which Python packages a product brings
+    Lock(verb::lock::Args),
     /// Publish packages in signed apt and dnf repositories
     Repo(verb::repo::Args),
     /// Build an SD card or disk image, or test one
@@ -84,6 +86,7 @@ fn run(workspace: &Workspace, verb: Verb) -> Result<()> {
         Verb::Check(args) => verb::check::run(workspace, args),
         Verb::Render(args) => verb::render::run(workspace, args),
         Verb::Dist(args) => verb::dist::run(workspace, args),
+        Verb::Lock(args) => verb::lock::run(workspace, args),
         Verb::Repo(args) => verb::repo::run(workspace, args),
         Verb::Image(args) => verb::image::run(workspace, args),
         Verb::Key(args) => verb::key::run(workspace, args),

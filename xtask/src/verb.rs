@@ -8,6 +8,7 @@ pub mod docs;
 pub mod image;
 pub mod inside;
 pub mod key;
+pub mod lock;
 pub mod render;
 pub mod repo;
 pub mod schema;

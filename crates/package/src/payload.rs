@@ -11,13 +11,14 @@ mod python;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use catalog::finding::Findings;
+use catalog::finding::{Faults as Faulty, Findings};
 use catalog::model::{Kind as Source, Payload, Product};
 use serde_json::Value;
 use workspace::Workspace;
-use workspace::target::Target;
+use workspace::target::{self, Target};
 
 pub use self::needs::Needs;
+pub use self::python::{Made, Upgrade};
 use crate::copyright::Notice;
 use crate::entry::{Content, Entry, Kind};
 use crate::sbom;
@@ -105,7 +106,7 @@ pub fn collect(
         check_size(all, &mut report);
         check_services(product, all, &mut report);
     }
-    findings.fail_if_any().map_err(|findings| catalog::finding::Faults(vec![findings]))?;
+    findings.fail_if_any().map_err(|findings| Faulty(vec![findings]))?;
     // Building takes long, so it comes last.
     for payload in &product.payloads {
         if let Source::Cargo { manifest, bin, features } = &payload.kind {
@@ -127,6 +128,30 @@ pub fn collect(
         part.entries = add_directories(product, all);
     }
     Ok(brought)
+}
+
+/// Makes the locks of a product's Python payloads. Then it checks what they bring, so that whoever changes a lock sees what
+/// is wrong with it.
+pub fn lock(
+    workspace: &Workspace,
+    product: &Product,
+    upgrade: &Upgrade,
+    mut tell: impl FnMut(Made),
+) -> Result<()> {
+    let file = product.payloads.first().map_or("", |payload| payload.at.0.as_str());
+    let mut findings = Findings::new(file);
+    let mut report = |payload: &Payload, text: String| {
+        findings.add(payload.at.1, format!("payload.{}: {text}", payload.name));
+    };
+    let folders = python::folders(&workspace.target_dir())?;
+    for payload in &product.payloads {
+        let Source::Python(python) = &payload.kind else { continue };
+        if let Some(made) = python::make(payload, python, upgrade, &folders, &mut report)? {
+            tell(made);
+            python::collect(payload, python, &folders, &target::ALL, &mut report)?;
+        }
+    }
+    Ok(findings.fail_if_any().map_err(|findings| Faulty(vec![findings]))?)
 }
 
 /// An entry, and the payload that brings it.

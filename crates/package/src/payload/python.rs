@@ -20,7 +20,9 @@ use common::parallel;
 use serde_json::{Value, json};
 use workspace::target::Target;
 
+pub(super) use self::lock::make;
 use self::lock::{Lock, Locked};
+pub use self::lock::{Made, Upgrade};
 use self::tag::Machine;
 use self::wheel::{Scheme, Wheel, WheelFile};
 use super::{Faults, Needs, file_mode, files};

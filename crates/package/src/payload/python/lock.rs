@@ -1,5 +1,7 @@
 //! The lock (`pylock.toml`, PEP 751): which wheel of each package a machine gets.
 
+mod make;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -13,6 +15,8 @@ use pep440_rs::{Version, VersionSpecifiers};
 use serde::Deserialize;
 use toml::Spanned;
 
+pub(in crate::payload) use self::make::make;
+pub use self::make::{Made, Upgrade};
 use super::marker::Marker;
 use super::tag::Machine;
 use crate::payload::Faults;
@@ -43,6 +47,8 @@ struct Package {
     marker: Option<Marker>,
     requires_python: Option<VersionSpecifiers>,
     wheels: Vec<Locked>,
+    /// Its source.
+    source: Option<Wanted>,
     /// What the lock has instead of wheels.
     instead: Option<&'static str>,
 }
@@ -87,15 +93,15 @@ struct RawPackage {
     marker: Option<Spanned<String>>,
     requires_python: Option<Spanned<String>>,
     #[serde(default)]
-    wheels: Vec<Spanned<RawWheel>>,
-    sdist: Option<toml::Value>,
+    wheels: Vec<Spanned<RawFile>>,
+    sdist: Option<RawFile>,
     vcs: Option<toml::Value>,
     directory: Option<toml::Value>,
     archive: Option<toml::Value>,
 }
 
 #[derive(Debug, Deserialize)]
-struct RawWheel {
+struct RawFile {
     name: Option<String>,
     url: Option<String>,
     path: Option<String>,
@@ -119,28 +125,34 @@ impl Locked {
 impl Lock {
     /// Reads a lock; `None` after a fault.
     pub(super) fn read(payload: &Payload, path: &Path, report: Faults<'_>) -> Option<Lock> {
-        let shown = path.display().to_string();
-        let text = match read_text(path) {
-            Ok(text) => text,
-            Err(why) => {
-                report(payload, format!("`{shown}`: {why}: make it with `cargo xtask lock`"));
-                return None;
-            }
+        let faults = match read_text(path) {
+            Ok(text) => match Lock::parse(&text, path, false) {
+                Ok(lock) => return Some(lock),
+                Err(faults) => faults,
+            },
+            Err(why) => vec![format!("`{}`: {why}: make it with `cargo xtask lock`", path.display())],
         };
+        faults.into_iter().for_each(|fault| report(payload, fault));
+        None
+    }
+
+    /// Parses a lock. The error has all faults.
+    fn parse(text: &str, path: &Path, is_draft: bool) -> Result<Lock, Vec<String>> {
+        let shown = path.display().to_string();
         let line = |position: usize| text[..position.min(text.len())].matches('\n').count() + 1;
-        let mut reader = Reader { shown: &shown, line: &line, faults: Vec::new() };
-        let lock = match toml::from_str(&text) {
-            Ok(raw) => Some(reader.read(raw, path.parent().unwrap_or(Path::new(".")))),
+        let mut reader = Reader { shown: &shown, line: &line, is_draft, faults: Vec::new() };
+        match toml::from_str(text) {
+            Ok(raw) => {
+                let lock = reader.read(raw, path.parent().unwrap_or(Path::new(".")));
+                if reader.faults.is_empty() { Ok(lock) } else { Err(reader.faults) }
+            }
             Err(error) => {
                 let why = error.message().replace('\n', " ");
                 let position = error.span().map_or(0, |span| span.start);
                 reader.refuse(position, format!("{why}: make it again with `cargo xtask lock`"));
-                None
+                Err(reader.faults)
             }
-        };
-        let is_whole = reader.faults.is_empty();
-        reader.faults.into_iter().for_each(|fault| report(payload, fault));
-        lock.filter(|_| is_whole)
+        }
     }
 
     /// Chooses a wheel of every package for each machine; `None` after a fault.
@@ -242,6 +254,8 @@ pub(super) fn fetch(wheels: &BTreeSet<&Locked>, downloads: &Path) -> Result<()> 
 struct Reader<'a> {
     shown: &'a str,
     line: &'a dyn Fn(usize) -> usize,
+    /// Whether uv wrote it, with files of this machine.
+    is_draft: bool,
     faults: Vec<String>,
 }
 
@@ -317,8 +331,19 @@ impl Reader<'_> {
             () if raw.sdist.is_some() && raw.wheels.is_empty() => Some("source"),
             () => None,
         };
+        let source = raw.sdist.and_then(|sdist| {
+            Some(Wanted {
+                name: format!("{name} {version}"),
+                url: sdist.url?,
+                sha256: sdist.hashes.get("sha256")?.clone(),
+                size: sdist.size.unwrap_or(UNKNOWN_SIZE),
+            })
+        });
         let mut wheels = Vec::new();
         for wheel in raw.wheels {
+            if self.is_draft && wheel.as_ref().url.as_deref().is_some_and(|url| url.starts_with("file:")) {
+                continue;
+            }
             let position = wheel.span().start;
             let at = format!("`{}`, line {}", self.shown, (self.line)(position));
             match read_wheel(&name, &version, wheel.into_inner(), folder, at) {
@@ -328,7 +353,16 @@ impl Reader<'_> {
         }
         // A fault of the marker is reported already.
         let marker = marker.flatten();
-        Some(Package { line: (self.line)(position), name, version, marker, requires_python, wheels, instead })
+        Some(Package {
+            line: (self.line)(position),
+            name,
+            version,
+            marker,
+            requires_python,
+            wheels,
+            source,
+            instead,
+        })
     }
 }
 
@@ -342,7 +376,7 @@ fn normalize(name: &str) -> String {
     normal
 }
 
-fn read_wheel(name: &str, version: &str, raw: RawWheel, folder: &Path, at: String) -> Result<Locked, String> {
+fn read_wheel(name: &str, version: &str, raw: RawFile, folder: &Path, at: String) -> Result<Locked, String> {
     let of_path = |text: &str| text.rsplit('/').next().unwrap_or_default().to_owned();
     let file = raw.name.clone().or_else(|| raw.url.as_deref().or(raw.path.as_deref()).map(of_path));
     let file = file.unwrap_or_default().replace("%2B", "+").replace("%21", "!");
