@@ -31,8 +31,6 @@ pub(crate) const HOST: &str = "hakuriver-host.service";
 pub(crate) const RUNNERS: [&str; 2] = ["hakuriver-runner@1.service", "hakuriver-runner@2.service"];
 pub(crate) const TASKS: &str = "hakuriver-tasks.service";
 
-const VENV: &str = "/opt/hakuriver/venv";
-
 /// Returns a package for this processor, `deb` or `rpm`.
 pub(crate) fn package(product: &str, format: &str) -> &'static Path {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
@@ -59,27 +57,24 @@ pub(crate) fn next() -> &'static Path {
             assert!(text.contains(old), "the catalog no longer has {old:?}");
             text = text.replacen(old, new, 1);
         }
-        fs::write(&file, text).unwrap();
+        // Paths of a catalog are relative to it.
+        let folder = concat!("\"", env!("CARGO_MANIFEST_DIR"), "/../catalog/hakuriver/");
+        fs::write(&file, text.replace("\"hakuriver/", folder)).unwrap();
         dist(&["--format", "deb", "--catalog", file.to_str().unwrap()], "hakuriver-next")
     });
     &built[0]
 }
 
-/// Returns a machine with HakuRiver and the package, without docker and sudo.
+/// Returns a machine with the package, without docker and sudo.
 pub(crate) fn cluster(suite: Suite) -> Plan {
-    // Its runner imports a constant from tkinter, whose package would pull in a desktop's libraries.
-    let version = if suite == Suite::Bookworm { "python3.11" } else { "python3.13" };
-    let tkinter = format!("{VENV}/lib/{version}/site-packages/tkinter.py");
-    let plan = Machine::on(suite).python(VENV, include_str!("requirements.txt"));
-    plan.file(&tkinter, 0o644, "TRUE = 1\n")
-        .file("/usr/local/bin/ask.py", 0o644, include_str!("ask.py"))
-        .install(package("hakuriver", "deb"))
+    let plan = Machine::on(suite).file("/usr/local/bin/ask.py", 0o644, include_str!("ask.py"));
+    plan.install(package("hakuriver", "deb"))
 }
 
 /// Fixes HakuRiver 0.3.0, whose runner can otherwise only run tasks in containers because it awaits a list.
 #[track_caller]
 pub(crate) fn mend(machine: &Machine) {
-    let runner = format!("{VENV}/lib/python3*/site-packages/hakuriver/core/runner.py");
+    let runner = "/usr/lib/hakuriver/venv/lib/shared/hakuriver/core/runner.py";
     machine.run(&format!("sed -i 's/= await make_command_systemd(/= make_command_systemd(/' {runner}")).ok();
 }
 

@@ -15,9 +15,6 @@ pub(crate) const PARENT: &str = "home-lab.service";
 pub(crate) const SHUTDOWN: &str = "home-lab-shutdown.service";
 pub(crate) const INFERENCE: &str = "home-lab-inference.service";
 
-const VENV: &str = "/opt/home-lab/venv";
-const REQUIREMENTS: &str = include_str!("requirements.txt");
-
 /// The applications, a client for them, and three models, one of which cannot be read.
 const FILES: [(&str, u32, &str); 12] = [
     ("/opt/home-lab/careless.py", 0o644, include_str!("careless.py")),
@@ -51,8 +48,10 @@ pub(crate) fn next() -> &'static Path {
         let release =
             "[[release]]\nversion = \"0.2.0\"\ndate = \"2026-12-20\"\nchanges = [\"Next.\"]\n\n[[release]]\n";
         let text = text.replacen("[[release]]\n", release, 1);
-        fs::write(&file, text.replace("description = \"Home Lab ", "description = \"Next Home Lab "))
-            .unwrap();
+        // Paths of a catalog are relative to it.
+        let folder = concat!("\"", env!("CARGO_MANIFEST_DIR"), "/../catalog/home-lab/");
+        let text = text.replace("description = \"Home Lab ", "description = \"Next Home Lab ");
+        fs::write(&file, text.replace("\"home-lab/", folder)).unwrap();
         dist(&["--catalog", file.to_str().unwrap(), "--format", "deb"], "home-lab-next")
     }))
 }
@@ -63,7 +62,7 @@ fn deb(built: &'static [PathBuf]) -> &'static Path {
 
 /// Returns a machine with the package and a lab's programs; `op` is a regular user.
 pub(crate) fn lab(suite: Suite) -> Plan {
-    let plan = Machine::on(suite).python(VENV, REQUIREMENTS).files(FILES).user("op", &[]);
+    let plan = Machine::on(suite).files(FILES).user("op", &[]);
     plan.install(package())
 }
 

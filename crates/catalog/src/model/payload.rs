@@ -64,6 +64,9 @@ pub struct Python {
     /// What the lock is made of.
     #[serde(skip)]
     pub requirements: Vec<String>,
+    /// What replaces requirements of other packages.
+    #[serde(skip)]
+    pub overrides: Vec<String>,
     /// Patterns of files in wheels to leave out.
     pub exclude: Vec<String>,
     /// Licenses of packages that do not say theirs.

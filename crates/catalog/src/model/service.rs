@@ -35,7 +35,7 @@ pub struct Service {
     pub documentation: Vec<String>,
     /// `ExecStart=`, quoted.
     pub exec: String,
-    /// Program of `exec`, as the catalog has it.
+    /// Program of `exec`, with the values that the package gives to its variables.
     pub program: Option<String>,
     /// Who brings that program, if neither the package nor a dependency does.
     pub external: Option<String>,

@@ -94,14 +94,19 @@ pub struct Cargo {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Python {
-    /// Path of the lock (`pylock.toml`, PEP 751), relative to the catalog. `cargo xtask lock` makes it.
-    pub lock: String,
+    /// Path of the lock (`pylock.toml`, PEP 751), relative to the catalog. `cargo xtask lock` makes it. Only a payload with
+    /// `otherwise` can do without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<String>,
     /// Versions of Python that the package is for, such as `["3.11", "3.13"]` for Debian 12 and 13.
     pub versions: Vec<String>,
     /// What `cargo xtask lock` puts into the lock: requirements as pip reads them, such as `flask>=3`. Requirements of other
     /// packages follow by themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requirements: Vec<String>,
+    /// Requirements that replace those of other packages, such as `uvicorn` in the place of `uvicorn[standard]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<String>,
     /// Patterns of files and directories of wheels to leave out, such as `tests`. They work as in `files`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,

@@ -22,12 +22,18 @@ pub(super) fn keep<'a>(
         .map(|payload| payload.dir.as_str())
         .collect();
     for service in services {
-        let role = roles.iter().filter(|role| service.environment_file.as_ref() == Some(&role.file));
-        let of_role = role.flat_map(|role| role.variables.iter().map(|variable| variable.value.as_str()));
         let launch = service.launch.iter().flat_map(|launch| &launch.argv).map(String::as_str);
         let own = service.environment.iter().map(String::as_str).chain([service.exec.as_str()]);
-        let texts: Vec<&str> = of_role.chain(launch).chain(own).collect();
-        let is_used = texts.iter().any(|text| environments.iter().any(|dir| text.contains(dir)));
+        let texts: Vec<&str> = launch.chain(own).collect();
+        let role = roles.iter().filter(|role| service.environment_file.as_ref() == Some(&role.file));
+        // Variables whose value is in an environment, and that the service uses.
+        let of_role: Vec<String> = role
+            .flat_map(|role| &role.variables)
+            .filter(|variable| environments.iter().any(|dir| variable.value.contains(dir)))
+            .map(|variable| format!("${{{}}}", variable.name))
+            .collect();
+        let names = || environments.iter().copied().chain(of_role.iter().map(String::as_str));
+        let is_used = texts.iter().any(|text| names().any(|name| text.contains(name)));
         let is_decided = service
             .environment
             .iter()

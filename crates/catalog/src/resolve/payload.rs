@@ -102,7 +102,10 @@ fn is_packed(name: &str, payload: &raw::Payload, given: &Given) -> bool {
     let has_source = match &payload.files {
         Some(Files::From(_)) => true,
         Some(Files::Some(files)) => files.from.is_some(),
-        None => payload.cargo.is_some() || payload.python.is_some() || !payload.binary.is_empty(),
+        None => {
+            let has_lock = payload.python.as_ref().is_some_and(|python| python.lock.is_some());
+            has_lock || payload.cargo.is_some() || !payload.binary.is_empty()
+        }
     };
     given.contains_key(name) || has_source
 }
@@ -238,7 +241,12 @@ fn resolve_python(
     report: &mut Report<'_>,
 ) -> Option<Kind> {
     let python = payload.python.as_ref()?;
-    report.check(&["payload", name, "python", "lock"], check_source(&python.lock));
+    report.check_optional(&["payload", name, "python", "lock"], python.lock.as_ref(), check_source);
+    if python.lock.is_none() && given.is_none() && payload.otherwise.is_none() {
+        let text = "`lock` is missing: write the path that `cargo xtask lock` writes it to, or `otherwise`, the directory \
+                    that stands for the payload where the package does not have it";
+        report.refuse(&["payload", name, "python"], text);
+    }
     report.check_list(&["payload", name, "python", "versions"], &python.versions, |version| {
         parse_python(version).map(|_| ())
     });
@@ -252,14 +260,16 @@ fn resolve_python(
     versions.sort_unstable();
     versions.dedup();
     report.check_list(&["payload", name, "python", "requirements"], &python.requirements, check_requirement);
+    report.check_list(&["payload", name, "python", "overrides"], &python.overrides, check_requirement);
     report.check_list(&["payload", name, "python", "exclude"], &python.exclude, check_pattern);
     for (package, license) in &python.licenses {
         report.check(&["payload", name, "python", "licenses", package], text::check_line(license));
     }
     Some(Kind::Python(Python {
-        lock: given.unwrap_or(&python.lock).into(),
+        lock: given.or(python.lock.as_ref()).cloned().unwrap_or_default().into(),
         versions,
         requirements: python.requirements.clone(),
+        overrides: python.overrides.clone(),
         exclude: python.exclude.clone(),
         licenses: python.licenses.clone().into_iter().collect(),
     }))

@@ -24,7 +24,7 @@ use self::command::{
 use self::directives::resolve_directives;
 pub(super) use self::entry::Context;
 use self::entry::Entry;
-use self::environment::{resolve_environment, resolve_environment_files, resolve_role};
+use self::environment::{expand, resolve_environment, resolve_environment_files, resolve_role};
 use self::identity::{
     check_identity, optional_groups, resolve_description, resolve_identifier, resolve_user, state_directory,
 };
@@ -104,7 +104,7 @@ pub(super) fn resolve_service(
         scope,
         documentation: spec.documentation.clone(),
         exec: resolve_exec(entry, watcher, role),
-        program: spec.exec.first().cloned(),
+        program: spec.exec.first().map(|program| expand(entry, program, role)),
         external: resolve_external(entry),
         lock: launch.as_ref().and_then(|l| l.lock.as_ref()).map(|l| l.display().to_string()),
         launch,

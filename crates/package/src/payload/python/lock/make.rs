@@ -154,6 +154,7 @@ fn resolve(
     let markers: toml::Value = markers.collect::<Vec<_>>().into();
     // With the second field, uv passes over versions that some machine has no wheel for.
     let table = toml::Table::from_iter([
+        ("override-dependencies".to_owned(), python.overrides.clone().into()),
         ("environments".to_owned(), markers.clone()),
         ("required-environments".to_owned(), markers),
     ]);
