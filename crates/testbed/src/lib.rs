@@ -22,7 +22,6 @@
 //! |---|---|
 //! | `cache` | results that are built once: see the next two |
 //! | `root` | a suite's file system, built by mmdebstrap |
-//! | `python` | real programs from PyPI, installed by pip, to lay over a root |
 //! | [`Stage`] | a private, writable view of a root, which removes everything when it is dropped |
 //! | `boot` | one run of systemd on a stage |
 //! | [`Machine`] | a stage and its current boot: what tests use |
@@ -42,7 +41,6 @@ mod moment;
 mod output;
 mod plan;
 mod process;
-mod python;
 mod root;
 pub mod ros;
 mod session;

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::machine::Machine;
-use crate::python::Python;
 use crate::stage::Stage;
 use crate::suite::Suite;
 use crate::{host, root};
@@ -19,7 +18,6 @@ pub struct Plan {
     packages: Vec<PathBuf>,
     users: Vec<(String, Vec<String>)>,
     options: Vec<String>,
-    pythons: Vec<Python>,
 }
 
 impl Machine {
@@ -38,7 +36,6 @@ impl Plan {
             packages: Vec::new(),
             users: Vec::new(),
             options: Vec::new(),
-            pythons: Vec::new(),
         }
     }
 
@@ -56,13 +53,6 @@ impl Plan {
     /// Adds packages of the suite to the root, which is built and cached with them.
     pub fn with(mut self, packages: &[&str]) -> Self {
         self.further.extend(packages.iter().map(|&package| package.to_owned()));
-        self
-    }
-
-    /// Adds a Python virtual environment at `place` with real programs from PyPI. `requirements` pins every
-    /// package. It is built once and cached; machines have no network.
-    pub fn python(mut self, place: &str, requirements: &str) -> Self {
-        self.pythons.push(Python { place: place.to_owned(), requirements: requirements.to_owned() });
         self
     }
 
@@ -115,7 +105,7 @@ impl Plan {
     }
 
     fn stage_files(&self) -> Result<Stage> {
-        let stage = Stage::new(self.suite, &self.further, &self.pythons, self.options.clone())?;
+        let stage = Stage::new(self.suite, &self.further, self.options.clone())?;
         for (path, mode, bytes) in &self.files {
             stage.put(path, *mode, bytes)?;
         }

@@ -15,7 +15,6 @@ use anyhow::{Context, Result, bail};
 
 use crate::output::{self, Output};
 use crate::process::{self, Tap};
-use crate::python::Python;
 use crate::suite::Suite;
 use crate::tree::Tree;
 use crate::{host, root};
@@ -43,22 +42,15 @@ pub struct Stage {
 
 impl Stage {
     /// Creates a stage above a suite's root.
-    pub(crate) fn new(
-        suite: Suite,
-        further: &[String],
-        pythons: &[Python],
-        options: Vec<String>,
-    ) -> Result<Self> {
+    pub(crate) fn new(suite: Suite, further: &[String], options: Vec<String>) -> Result<Self> {
         host::prepare()?;
         let root = root::cached(suite, further)?;
-        let layers = pythons.iter().map(|python| python.cached(suite, &root)).collect::<Result<Vec<_>>>()?;
         let name = name()?;
         let mut keeper = system::Command::new("unshare");
         keeper
             .args(["--mount", "--propagation", "private", "sh", "-c", KEEPER, "keeper.sh"])
             .arg(root)
-            .arg(&name)
-            .args(layers.iter().filter_map(|layer| layer.file_name()));
+            .arg(&name);
         keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut keeper = keeper.spawn().context("cannot start `unshare`")?;
         let mut keeper_output = Tap::new(keeper.stdout.take())?;

@@ -132,6 +132,14 @@ impl Place {
             root(),
             &format!("cp -r examples/greenhouse examples/greenhouse.toml {}/checkout", path.display()),
         );
+        // What the teams have whose programs two pages bring.
+        sh(
+            root(),
+            &format!(
+                "mkdir {0}/lab {0}/river; cp tests/machine/homelab/*_service.py {0}/lab; cp catalog/home-lab/pylock.toml {0}/river",
+                path.display()
+            ),
+        );
         Place(path)
     }
 

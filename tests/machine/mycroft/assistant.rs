@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use support::command::{ok, root};
 use support::packages::dist;
 use testbed::{Machine, Output, Plan, Suite};
 
@@ -23,14 +25,26 @@ pub(crate) fn children() -> impl Iterator<Item = &'static str> {
     [BUS].into_iter().chain(CLIENTS)
 }
 
-const VENV: &str = "/opt/mycroft/venv";
-const REQUIREMENTS: &str = include_str!("requirements.txt");
-const PROGRAMS: [&str; 4] = ["ovos-audio", "ovos-dinkum-listener", "ovos-core", "ovos_PHAL"];
+/// Returns the option that brings stand-ins for the clients, which connect to the real message bus.
+fn stand_ins() -> &'static [String; 2] {
+    static MADE: OnceLock<[String; 2]> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mycroft-stand-ins");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        let script = root().join("tests/machine/mycroft/stand_ins.py");
+        let mut python = Command::new("python3");
+        python.arg("-B").arg(script).arg(root().join("catalog/mycroft")).arg(&folder);
+        ok(python.env("PYTHONPATH", root().join("tests/support")));
+        ["--payload".to_owned(), format!("venv={}", folder.join("pylock.toml").display())]
+    })
+}
 
 /// Returns the package for this processor, `deb` or `rpm`.
 pub(crate) fn package(format: &str) -> &'static Path {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
-    of(BUILT.get_or_init(|| dist(&["mycroft"], "mycroft")), format)
+    let [option, stand_ins] = stand_ins();
+    of(BUILT.get_or_init(|| dist(&["mycroft", option, stand_ins], "mycroft")), format)
 }
 
 /// Returns the next version, with all options enabled: a reboot after too many failures, the hardware
@@ -54,7 +68,8 @@ pub(crate) fn next(format: &str) -> &'static Path {
             text = text.replacen(old, new, 1);
         }
         fs::write(&file, text).unwrap();
-        dist(&["--catalog", file.to_str().unwrap()], "mycroft-next")
+        let [option, stand_ins] = stand_ins();
+        dist(&["--catalog", file.to_str().unwrap(), option, stand_ins], "mycroft-next")
     });
     of(built, format)
 }
@@ -63,18 +78,11 @@ pub(crate) fn of(built: &'static [PathBuf], format: &str) -> &'static Path {
     built.iter().find(|path| path.extension().is_some_and(|e| e == format)).unwrap()
 }
 
-/// Returns a machine with the programs of an assistant and the user `op`, without the package.
+/// Returns a machine with the user `op`, without the package.
 pub(crate) fn bare(suite: Suite) -> Plan {
     // The default is ten seconds after the last logout.
     let logind = "[Login]\nUserStopDelaySec=1s\n";
-    let plan = Machine::on(suite).python(VENV, REQUIREMENTS).user("op", &[]).file(
-        "/etc/systemd/logind.conf.d/quick.conf",
-        0o644,
-        logind,
-    );
-    PROGRAMS
-        .iter()
-        .fold(plan, |plan, name| plan.file(&format!("{VENV}/bin/{name}"), 0o755, include_str!("client.py")))
+    Machine::on(suite).user("op", &[]).file("/etc/systemd/logind.conf.d/quick.conf", 0o644, logind)
 }
 
 /// Returns a machine with the package installed.

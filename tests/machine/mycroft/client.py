@@ -1,4 +1,3 @@
-#!/opt/mycroft/venv/bin/python3
 """Stands in for a client of the bus: connects over its websocket, says so, and connects again when it has to."""
 
 import json
@@ -8,17 +7,19 @@ import time
 
 import websocket
 
-name = os.path.basename(sys.argv[0])
-while True:
-    try:
-        bus = websocket.create_connection("ws://127.0.0.1:8181/core")
-        bus.send(json.dumps({"type": "hello", "data": {"from": name}, "context": {}}))
-        while (message := json.loads(bus.recv()))["type"] != "hello" or message["data"]["from"] != name:
-            pass
-        # The bus has told everybody, this one too.
-        print(f"{name} is connected", flush=True)
-        while True:
-            bus.recv()
-    except (OSError, websocket.WebSocketException) as error:
-        print(f"{name} is not connected: {error}", flush=True)
-        time.sleep(0.1)
+
+def main():
+    name = os.path.basename(sys.argv[0])
+    while True:
+        try:
+            bus = websocket.create_connection("ws://127.0.0.1:8181/core")
+            bus.send(json.dumps({"type": "hello", "data": {"from": name}, "context": {}}))
+            while (message := json.loads(bus.recv()))["type"] != "hello" or message["data"]["from"] != name:
+                pass
+            # The bus has told everybody, this one too.
+            print(f"{name} is connected", flush=True)
+            while True:
+                bus.recv()
+        except (OSError, websocket.WebSocketException) as error:
+            print(f"{name} is not connected: {error}", flush=True)
+            time.sleep(0.1)

@@ -103,8 +103,8 @@ fn m6_no_client_starts_before_the_bus_is_ready() -> Result<()> {
         let mark = machine.mark();
         // A bus that never opens its port, with a short timeout and without retries.
         let never = "#!/bin/sh\nexec sleep 600\n";
-        machine.run("mv /opt/mycroft/venv/bin/ovos-messagebus /opt/mycroft/venv/bin/real").ok();
-        machine.put("/opt/mycroft/venv/bin/ovos-messagebus", 0o755, never);
+        machine.run("mv /usr/lib/mycroft/venv/bin/ovos-messagebus /usr/lib/mycroft/venv/bin/real").ok();
+        machine.put("/usr/lib/mycroft/venv/bin/ovos-messagebus", 0o755, never);
         for unit in children() {
             all.drop_in(unit, "quick", "[Service]\nTimeoutStartSec=2s\n");
         }
@@ -125,7 +125,7 @@ fn m6_no_client_starts_before_the_bus_is_ready() -> Result<()> {
         all.systemctl("reset-failed").ok();
         // With the real bus and the default timeout.
         children().for_each(|unit| all.drop_in(unit, "quick", ""));
-        machine.run("mv /opt/mycroft/venv/bin/real /opt/mycroft/venv/bin/ovos-messagebus").ok();
+        machine.run("mv /usr/lib/mycroft/venv/bin/real /usr/lib/mycroft/venv/bin/ovos-messagebus").ok();
         all.systemctl(&format!("start {PARENT}")).ok();
         all.pids();
         Ok(())

@@ -8,3 +8,4 @@ mod failure;
 mod package;
 mod system;
 mod user;
+mod whole;

@@ -77,7 +77,7 @@ fn without_a_manager(machine: &Machine) {
 fn a_user_has_an_assistant_of_their_own_elsewhere() -> Result<()> {
     at_once(Suite::STABLE, |suite| {
         let machine = assistant(suite).boot()?;
-        machine.run("cp -a /opt/mycroft/venv /srv/venv && chmod -R a+rX /srv").ok();
+        machine.run("cp -a /usr/lib/mycroft/venv /srv/venv && chmod -R a+rX /srv").ok();
         linger(&machine);
         machine.wait_for_unit("user@1000.service", "active", SOON);
         let op = Of(&machine, true);

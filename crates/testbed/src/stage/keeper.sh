@@ -1,10 +1,9 @@
 # Creates a stage in a new mount namespace, keeps it, and removes it when standard input ends: when the test is done, and
-# also when the test was killed. Only the cgroup is visible on the host. Arguments: the root file system, the name of the
-# cgroup, and the names of overlay folders next to the root.
+# also when the test was killed. Only the cgroup is visible on the host. Arguments: the root file system, and the name of
+# the cgroup.
 set -eu
 root=$1
 cgroup=/sys/fs/cgroup/$2
-shift 2
 
 # systemd in the stage needs cgroup v2; a host may still have v1 or both.
 if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
@@ -16,14 +15,12 @@ for controller in $(cat "$cgroup/cgroup.controllers"); do
     echo "+$controller" >"$cgroup/cgroup.subtree_control"
 done
 
-# Mount over /run, because it exists everywhere and systemd-nspawn keeps its own state there. The lower folders are given
-# as relative paths, so that paths with colons or commas, and paths below /run, work.
+# Mount over /run, because it exists everywhere and systemd-nspawn keeps its own state there. The lower folder is given
+# as a relative path, so that paths with colons or commas, and paths below /run, work.
 cd "$root"
-lower=.
-for layer; do lower=../$layer:$lower; done
 mount -t tmpfs -o mode=0755 tmpfs /run
 mkdir /run/upper /run/work /run/root
-mount -t overlay -o "lowerdir=$lower,upperdir=/run/upper,workdir=/run/work" overlay /run/root
+mount -t overlay -o "lowerdir=.,upperdir=/run/upper,workdir=/run/work" overlay /run/root
 cd /
 
 # Ctrl-C in a terminal also reaches this process, which must still clean up.

@@ -68,7 +68,9 @@ pub(super) fn resolve_environment(entry: &mut Entry<'_, '_>) -> Vec<String> {
 pub(super) fn expand(entry: &Entry<'_, '_>, word: &str, role: Option<&Role>) -> String {
     let of_role = role.iter().flat_map(|role| &role.variables).map(|v| (v.name.as_str(), v.value.as_str()));
     let own = entry.spec.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    of_role.chain(own).fold(word.to_owned(), |word, (name, value)| word.replace(&format!("${{{name}}}"), value))
+    of_role
+        .chain(own)
+        .fold(word.to_owned(), |word, (name, value)| word.replace(&format!("${{{name}}}"), value))
 }
 
 /// Checks a word of a command line, in which systemd expands variables and specifiers.
