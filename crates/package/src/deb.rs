@@ -18,9 +18,10 @@ use tar::{EntryType, Header};
 use workspace::target::Target;
 
 use crate::entry::{Entry, Kind};
+use crate::pack::Effort;
 use crate::stage::Stage;
 
-const XZ_PRESET: u32 = 6;
+const XZ_PRESETS: [u32; 2] = [6, 0];
 /// Half of what the preset has: packages become 2 % larger, and each thread needs half the memory.
 const XZ_DICTIONARY: u32 = 4 << 20;
 /// Size of a part that one thread compresses. It decides the bytes, which therefore do not depend on the number of
@@ -35,7 +36,7 @@ pub(crate) fn write(
     target: Target,
     entries: &[Entry],
     epoch: u64,
-    threads: u32,
+    effort: Effort,
     out: &Path,
 ) -> Result<()> {
     let skeleton = run_cargo_deb(stage, target)?;
@@ -54,7 +55,7 @@ pub(crate) fn write(
 
     let mut file = File::create(out).with_context(|| format!("`{}`: cannot be written", out.display()))?;
     file.write_all(&head[..before])?;
-    write_data(entries, epoch, threads, &mut file).with_context(|| format!("`{}`", out.display()))?;
+    write_data(entries, epoch, effort, &mut file).with_context(|| format!("`{}`", out.display()))?;
     let size = file.stream_position()? - before as u64;
     if size % 2 == 1 {
         file.write_all(b"\n")?;
@@ -92,11 +93,11 @@ fn run_cargo_deb(stage: &Stage, target: Target) -> Result<Vec<u8>> {
 }
 
 /// Writes the installed files as a compressed tar archive, with every directory before its content.
-fn write_data(entries: &[Entry], epoch: u64, threads: u32, file: &mut File) -> io::Result<()> {
-    let mut options = XzOptions::with_preset(XZ_PRESET);
+fn write_data(entries: &[Entry], epoch: u64, effort: Effort, file: &mut File) -> io::Result<()> {
+    let mut options = XzOptions::with_preset(XZ_PRESETS[effort.compression as usize]);
     options.lzma_options.dict_size = XZ_DICTIONARY;
     options.set_block_size(NonZeroU64::new(XZ_BLOCK));
-    let writer = XzWriterMt::new(BufWriter::new(file), options, threads)?;
+    let writer = XzWriterMt::new(BufWriter::new(file), options, effort.threads)?;
     let mut tar = tar::Builder::new(writer);
     append(&mut tar, "", &header(EntryType::Directory, 0o755, 0, epoch), io::empty())?;
     let explicit: BTreeSet<&str> =

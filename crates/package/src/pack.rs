@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use catalog::model::Product;
 use common::parallel::processors;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,34 @@ use crate::{cache, copyright, deb, manifest, rpm};
 /// Part of the cache key. Increment it with every change to this file, `deb` or `rpm` that changes the bytes of a
 /// package, and with every new version of the libraries that write archives.
 const RECIPE: u32 = 2;
+
+/// Variable that makes packages quickly: they are a fifth larger. Tests set it, because they make many.
+const COMPRESSION: &str = "ROVI_COMPRESSION";
+
+/// How hard to compress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Compression {
+    Best,
+    Quick,
+}
+
+/// What a package may cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effort {
+    pub(crate) compression: Compression,
+    pub(crate) threads: u32,
+}
+
+impl Compression {
+    fn choose() -> Result<Compression> {
+        match std::env::var(COMPRESSION).as_deref() {
+            Err(_) | Ok("" | "best") => Ok(Compression::Best),
+            Ok("quick") => Ok(Compression::Quick),
+            Ok(other) => bail!("invalid {COMPRESSION} \"{other}\": expected `best` or `quick`"),
+        }
+    }
+}
 
 /// A package format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
@@ -148,7 +176,9 @@ pub fn pack(
     let entries = contents.entries(product, format);
     let file = manifest::file_name(product, target, format == Format::Deb);
     let epoch = epoch(product)?;
+    let effort = Effort { compression: Compression::choose()?, threads: count_threads() };
     let key = serde_json::json!({
+        "compression": effort.compression,
         "recipe": RECIPE,
         "format": format,
         "target": target.triple,
@@ -160,7 +190,7 @@ pub fn pack(
     });
     let dir = &contents.stage.dir;
     let packed = cache::find_or_make(&dir.with_file_name("packed"), &key.to_string(), |out| match format {
-        Format::Deb => deb::write(&contents.stage, target, &entries, epoch, threads(), out),
+        Format::Deb => deb::write(&contents.stage, target, &entries, epoch, effort, out),
         Format::Rpm => rpm::write::write(
             &rpm::write::Described {
                 product,
@@ -170,7 +200,7 @@ pub fn pack(
                 epoch,
             },
             &entries,
-            threads(),
+            effort,
             out,
         ),
     })?;
@@ -193,7 +223,7 @@ pub fn pack(
 }
 
 /// Returns how many threads compress one package. Each needs up to 130 MB, and a quarter of the memory is enough.
-fn threads() -> u32 {
+fn count_threads() -> u32 {
     let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let available = meminfo.lines().find_map(|line| {
         line.strip_prefix("MemAvailable:")?.trim().trim_end_matches(" kB").parse::<usize>().ok()

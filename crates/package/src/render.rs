@@ -167,7 +167,9 @@ impl Renderer<'_> {
         );
         self.add_documents();
         self.add_file("rpm/rpmlint.toml", 0o644, "packaging/rpm/rpmlint.toml", context! {});
-        if !p.programs.is_empty() || !self.plan.on_demand.is_empty() || !p.alerts.is_empty() {
+        let plan = &self.plan;
+        let on_demand = !plan.on_demand.is_empty() || !p.alerts.is_empty();
+        if !p.programs.is_empty() || on_demand || !plan.environments.is_empty() {
             self.add_file("deb/lintian-overrides", 0o644, "packaging/deb/lintian-overrides", context! {});
         }
         let mut scripts = vec!["postinst", "postrm"];

@@ -48,6 +48,7 @@ fn seconds(sh: &Shell, clone: &Path, caches: &Path, product: &str) -> Result<f64
     cmd!(sh, "cargo xtask dist {product}")
         .env("XDG_CACHE_HOME", caches.join("cache"))
         .env("CARGO_TARGET_DIR", caches.join("target"))
+        .env("ROVI_COMPRESSION", "best")
         .env_remove("CARGO_MANIFEST_DIR")
         .quiet()
         .ignore_stdout()

@@ -104,6 +104,7 @@ fn pack(workspace: &Workspace, dir: &Path, format: &str) -> Result<Took> {
         .args(["dist", "--catalog", "load.toml", "--out", "out", "--format", format])
         .current_dir(dir)
         .env("CARGO_TARGET_DIR", dir.join("target"))
+        .env("ROVI_COMPRESSION", "best")
         .env("CARGO_MANIFEST_DIR", workspace.path(""))
         .stdout(Stdio::null())
         .stderr(Stdio::null())

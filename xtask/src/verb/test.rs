@@ -26,6 +26,7 @@ pub struct Args {
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let sh = Shell::new()?;
     sh.change_dir(workspace.path(""));
+    sh.set_var("ROVI_COMPRESSION", "quick");
     if let Some(name) = args.name {
         return cmd!(sh, "env {CARGO_TEST...} --quiet --locked --workspace -- {name}")
             .quiet()

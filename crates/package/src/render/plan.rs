@@ -46,7 +46,7 @@ pub(super) struct Plan {
     /// Units without an `[Install]` section.
     pub(super) on_demand: Vec<String>,
     /// Directories of Python payloads.
-    environments: Vec<String>,
+    pub(super) environments: Vec<String>,
     /// Names of the licenses in the expression.
     license_words: Vec<String>,
     /// The license expression in Debian's spelling.

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::entry::{Content, Entry, Kind};
 use crate::manifest;
+use crate::pack::Effort;
 use crate::payload::Needs;
 use crate::tree::Tree;
 
@@ -36,7 +37,7 @@ const PAYLOAD_SHA256: u32 = 5092;
 const UNPACKED_SHA256: u32 = 5097;
 
 /// One less than Fedora's own packages have, which needs twice the memory for packages that are 1 % smaller.
-const ZSTD_LEVEL: i32 = 18;
+const ZSTD_LEVELS: [i32; 2] = [18, 3];
 /// Size of a part that one thread compresses. It decides the bytes, and the memory that they take.
 const ZSTD_JOB: u32 = 8 << 20;
 const REGULAR: u32 = 0o100_000;
@@ -59,7 +60,7 @@ pub(crate) struct Described<'a> {
 }
 
 /// Writes a package to `out`.
-pub(crate) fn write(described: &Described<'_>, entries: &[Entry], threads: u32, out: &Path) -> Result<()> {
+pub(crate) fn write(described: &Described<'_>, entries: &[Entry], effort: Effort, out: &Path) -> Result<()> {
     let epoch = described.epoch;
     let mut skeleton = Vec::new();
     build(described, entries)?.build()?.write(&mut skeleton)?;
@@ -73,14 +74,14 @@ pub(crate) fn write(described: &Described<'_>, entries: &[Entry], threads: u32, 
     remove_relations(&mut rpm.main, REQUIRES, |name| name.starts_with("group(") || name.starts_with("user("))
         .context(context)?;
     let files = in_order(&rpm, entries).context(context)?;
-    describe_contents(&mut rpm, &files)?;
+    describe_contents(&mut rpm, &files, effort)?;
 
     // The head has the payload's checksums, which change no length.
     let head = rpm.write_head(Size { packed: 0, unpacked: 0 });
     let mut file = File::create(out).with_context(|| format!("`{}`: cannot be written", out.display()))?;
     file.seek(SeekFrom::Start(head.len() as u64))?;
     let (size, packed_sha256, unpacked_sha256) =
-        write_payload(&files, epoch, threads, &mut file).with_context(|| format!("`{}`", out.display()))?;
+        write_payload(&files, epoch, effort, &mut file).with_context(|| format!("`{}`", out.display()))?;
     rpm.set(texts_entry(PAYLOAD_SHA256, STRINGS, &[packed_sha256]));
     rpm.set(texts_entry(UNPACKED_SHA256, STRINGS, &[unpacked_sha256]));
     let finished = rpm.write_head(size);
@@ -193,7 +194,7 @@ fn in_order<'a>(rpm: &Rpm<'_>, entries: &'a [Entry]) -> Result<Vec<&'a Entry>> {
 }
 
 /// Completes the tags of the header that depend on contents.
-fn describe_contents(rpm: &mut Rpm<'_>, files: &[&Entry]) -> Result<()> {
+fn describe_contents(rpm: &mut Rpm<'_>, files: &[&Entry], effort: Effort) -> Result<()> {
     let numbers = |tag, numbers: Vec<u32>| Tag {
         tag,
         kind: INT32,
@@ -214,7 +215,7 @@ fn describe_contents(rpm: &mut Rpm<'_>, files: &[&Entry]) -> Result<()> {
     rpm.set(numbers(SIZE, vec![u32::try_from(total)?]));
     rpm.set(texts_entry(FILE_DIGESTS, STRINGS, &digests));
     rpm.set(texts_entry(COMPRESSOR, STRING, &["zstd".to_owned()]));
-    rpm.set(texts_entry(COMPRESSION_LEVEL, STRING, &[ZSTD_LEVEL.to_string()]));
+    rpm.set(texts_entry(COMPRESSION_LEVEL, STRING, &[ZSTD_LEVELS[effort.compression as usize].to_string()]));
     Ok(())
 }
 
@@ -231,12 +232,13 @@ fn stored_size(entry: &Entry) -> u64 {
 fn write_payload(
     files: &[&Entry],
     epoch: u64,
-    threads: u32,
+    effort: Effort,
     file: &mut File,
 ) -> io::Result<(Size, String, String)> {
-    let mut encoder = Encoder::new(Counted::new(BufWriter::new(file)), ZSTD_LEVEL)?;
+    let level = ZSTD_LEVELS[effort.compression as usize];
+    let mut encoder = Encoder::new(Counted::new(BufWriter::new(file)), level)?;
     // Any number of threads gives the same bytes.
-    encoder.multithread(threads)?;
+    encoder.multithread(effort.threads)?;
     encoder.set_parameter(CParameter::JobSize(ZSTD_JOB))?;
     let mut archive = Counted::new(encoder);
     for (i, entry) in files.iter().enumerate() {
