@@ -51,6 +51,12 @@ fn a_lock_has_a_wheel_for_every_machine_and_stays_as_it_is() {
         assert!(!first.contains(foreign), "{foreign}: {first}");
     }
 
+    // What a lock names is in the cache now, and no network is needed any more.
+    let mut offline = Command::new("unshare");
+    offline.current_dir(&*dir).env("CARGO_TARGET_DIR", dir.join("target")).arg("--net").arg(toolchain());
+    let made = run(offline.args(["dist", "--catalog", "catalog.toml", "--out", "out"]));
+    assert!(made.status.success(), "{}", both(&made));
+
     // Again: the same, from the wheel that is there.
     let again = lock(&dir, &[]);
     assert!(

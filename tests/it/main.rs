@@ -5,6 +5,7 @@ mod catalog;
 mod chrootless;
 mod dist;
 mod docs;
+mod environment;
 mod examples;
 mod house;
 mod image_root;

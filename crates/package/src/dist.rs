@@ -77,9 +77,14 @@ pub fn dist(workspace: &Workspace, plan: &Plan) -> Result<Vec<PathBuf>> {
         }
     }
     if plan.products.iter().zip(&payloads).any(|(product, brought)| is_bound(product, brought)) {
-        let programs = program::build(workspace, &plan.targets)?;
+        // A product can have programs of its payloads only.
+        let has_ours = plan.products.iter().any(|product| !product.programs.is_empty());
+        let programs = match has_ours {
+            true => program::build(workspace, &plan.targets)?,
+            false => vec![Vec::new(); plan.targets.len()],
+        };
         for (i, (target, programs)) in plan.targets.iter().zip(&programs).enumerate() {
-            let crates = Crates::list(workspace, *target)?;
+            let crates = if has_ours { Crates::list(workspace, *target)? } else { Crates::none() };
             for (product, brought) in plan.products.iter().zip(&payloads) {
                 if is_bound(product, brought) {
                     make(product, *target, &brought.by_target[i], programs, &crates)?;

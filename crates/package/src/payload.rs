@@ -17,6 +17,7 @@ use serde_json::Value;
 use workspace::Workspace;
 use workspace::target::{self, Target};
 
+use self::cargo::Crate;
 pub use self::needs::Needs;
 pub use self::python::{Made, Upgrade};
 use crate::copyright::Notice;
@@ -65,6 +66,7 @@ pub fn collect(
     };
     let mut brought = Brought { by_target: vec![Part::default(); targets.len()], has_programs: false };
     let mut owned: Vec<Vec<Owned<'_>>> = vec![Vec::new(); targets.len()];
+    let mut crates: Vec<Crate<'_>> = Vec::new();
     for payload in &product.payloads {
         let own = |entries: Vec<Entry>| entries.into_iter().map(move |entry| Owned { payload, entry });
         let files = match &payload.kind {
@@ -78,6 +80,9 @@ pub fn collect(
             }
             _ => Vec::new().into_iter(),
         };
+        if let Source::Cargo { manifest, bin, features } = &payload.kind {
+            crates.extend(Crate::find(payload, manifest, bin.as_deref(), features, &mut report));
+        }
         let parts = owned.iter_mut().zip(&mut brought.by_target);
         for (target, (all, part)) in targets.iter().zip(parts) {
             match &payload.kind {
@@ -102,21 +107,19 @@ pub fn collect(
         brought.has_programs |= check_programs(product, all, *target, &mut part.needs, &mut report)?;
     }
     if let Some(all) = owned.first() {
-        check_paths(rendered, all, &mut report);
+        // Cargo has not built them yet.
+        let programs: Vec<Owned<'_>> = crates.iter().map(Owned::stand_for).collect();
+        check_paths(rendered, all.iter().chain(&programs), &mut report);
         check_size(all, &mut report);
-        check_services(product, all, &mut report);
+        check_services(product, all.iter().chain(&programs), &mut report);
     }
     findings.fail_if_any().map_err(|findings| Faulty(vec![findings]))?;
     // Building takes long, so it comes last.
-    for payload in &product.payloads {
-        if let Source::Cargo { manifest, bin, features } = &payload.kind {
-            brought.has_programs = true;
-            let krate = cargo::Crate { manifest, bin: bin.as_deref(), features };
-            let built = cargo::build(workspace, payload, &krate, targets)?;
-            for (i, (entry, crates)) in built.into_iter().enumerate() {
-                owned[i].push(Owned { payload, entry });
-                brought.by_target[i].components.extend(crates.components);
-            }
+    for krate in &crates {
+        brought.has_programs = true;
+        for (i, (entry, crates)) in krate.build(workspace, targets)?.into_iter().enumerate() {
+            owned[i].push(Owned { payload: krate.payload(), entry });
+            brought.by_target[i].components.extend(crates.components);
         }
     }
     for (all, part) in owned.into_iter().zip(&mut brought.by_target) {
@@ -161,6 +164,13 @@ struct Owned<'a> {
     entry: Entry,
 }
 
+impl<'a> Owned<'a> {
+    /// Returns an entry for the program of a crate that is not built yet.
+    fn stand_for(krate: &Crate<'a>) -> Owned<'a> {
+        Owned { payload: krate.payload(), entry: Entry::bytes(krate.path(), Vec::new(), 0o755) }
+    }
+}
+
 /// Checks that every program is for the target, and finds what the programs need. Returns whether there is one.
 fn check_programs(
     product: &Product,
@@ -197,7 +207,7 @@ fn check_programs(
 
 /// Checks that no path is brought twice, and that nothing is below a file. `rendered` are the paths of the package that
 /// no payload brings.
-fn check_paths(rendered: &[String], all: &[Owned<'_>], report: Faults<'_>) {
+fn check_paths<'a>(rendered: &'a [String], all: impl Iterator<Item = &'a Owned<'a>>, report: Faults<'_>) {
     let mut others: BTreeMap<&str, Option<&Payload>> =
         rendered.iter().map(|path| (path.as_str(), None)).collect();
     for Owned { payload, entry } in all {
@@ -217,16 +227,16 @@ fn check_paths(rendered: &[String], all: &[Owned<'_>], report: Faults<'_>) {
 }
 
 /// Checks that payloads have the programs that services name.
-fn check_services(product: &Product, all: &[Owned<'_>], report: Faults<'_>) {
+fn check_services<'a>(
+    product: &Product,
+    all: impl Iterator<Item = &'a Owned<'a>> + Clone,
+    report: Faults<'_>,
+) {
     for program in product.units().filter_map(|service| service.program.as_deref()) {
         let Some(payload) = product.payloads.iter().rev().find(|payload| payload.contains(program)) else {
             continue;
         };
-        // Cargo has not built the program yet.
-        if matches!(payload.kind, Source::Cargo { .. }) {
-            continue;
-        }
-        match all.iter().find(|owned| owned.entry.path == program).map(|owned| &owned.entry.kind) {
+        match all.clone().find(|owned| owned.entry.path == program).map(|owned| &owned.entry.kind) {
             Some(Kind::File { mode, .. }) if mode & 0o111 == 0 => {
                 let todo = "make it executable, or name its interpreter first in `exec`";
                 report(

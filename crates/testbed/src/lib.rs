@@ -20,13 +20,14 @@
 //!
 //! | noun | what it is |
 //! |---|---|
-//! | `cache` | results that are built once: see the next two |
+//! | `cache` | results that are built once: roots and upgrades |
 //! | `root` | a suite's file system, built by mmdebstrap |
 //! | [`Stage`] | a private, writable view of a root, which removes everything when it is dropped |
 //! | `boot` | one run of systemd on a stage |
 //! | [`Machine`] | a stage and its current boot: what tests use |
 //! | [`Command`], [`Output`], [`Session`], [`Mark`] | what happens on it |
 //! | [`ros`] | a stand-in for ROS 2 to install on it |
+//! | `upgrade` | the upgrade of a whole machine to another suite |
 
 mod actions;
 mod archive;
@@ -47,6 +48,7 @@ mod session;
 mod stage;
 mod suite;
 mod tree;
+mod upgrade;
 
 pub use anyhow::{Error, Result};
 

@@ -1,10 +1,10 @@
 //! A real host and its real runners on one machine.
 
-use testbed::Result;
+use testbed::{Machine, Result};
 
 use crate::cluster::{
     HOST, PROXY, RUNNERS, SOCKET, SOON, TASKS, ask, cluster, has_controllers, mend, nodes, on_every_suite,
-    show, shows, state,
+    package, show, shows, state,
 };
 
 #[test]
@@ -111,4 +111,30 @@ fn task(machine: &testbed::Machine) {
     machine.run_as("hakuriver", "/usr/libexec/hakuriver/task list").ok().says("HakuRiver Task 7");
     ask(machine, "POST", "8002/kill", Some(r#"{"task_id": 7}"#)).ok();
     machine.wait_for("its end", SOON, || !machine.has(&format!("/sys/fs/cgroup{group}")));
+}
+
+/// The .rpm brings the same cluster.
+#[test]
+fn a_host_and_its_runner_from_an_rpm() -> Result<()> {
+    on_every_suite(|suite| {
+        let rpm = package("hakuriver", "rpm");
+        let inside = format!("/var/tmp/{}", rpm.file_name().unwrap().to_str().unwrap());
+        let ask = ("/usr/local/bin/ask.py", 0o644, include_str!("ask.py"));
+        let machine = Machine::on(suite).files([ask]).boot()?;
+        machine.put_file(rpm, &inside);
+        // Debian's packages are not in rpm's database. What it requires is what the .deb depends on.
+        let requires = machine.run(&format!("rpm --query --package --requires {inside}")).ok();
+        for relation in ["python3 >= 3.11", "python3 < 3.14", "libc.so.6()(64bit)"] {
+            assert!(requires.stdout.lines().any(|line| line == relation), "{relation}: {requires}");
+        }
+        machine.run(&format!("rpm --nodeps --install {inside}")).ok();
+        machine.run(&format!("systemctl start {SOCKET} {}", RUNNERS[0])).ok();
+        machine.wait_for("the runner", SOON, || nodes(&machine) == ["runner-1"]);
+        machine.run("find /usr/lib/hakuriver -name __pycache__ | grep .").fails();
+        machine.run("rpm --erase hakuriver-services").ok();
+        for path in ["/usr/lib/hakuriver", "/var/cache/hakuriver"] {
+            assert!(!machine.has(path), "{suite}: {path}");
+        }
+        Ok(())
+    })
 }

@@ -11,6 +11,9 @@ use crate::assistant::{Of, PARENT, SECOND, children, of};
 /// The time within which the assistant is ready.
 const READY: std::time::Duration = SECOND.saturating_mul(60);
 
+/// What the last skill says.
+const LOADED: &str = "Skill ovos-skill-fallback-unknown.openvoiceos loaded successfully";
+
 fn whole(format: &str) -> &'static Path {
     static BUILT: std::sync::OnceLock<Vec<std::path::PathBuf>> = std::sync::OnceLock::new();
     of(BUILT.get_or_init(|| dist(&["mycroft"], "mycroft-whole")), format)
@@ -33,9 +36,8 @@ fn one_package_is_an_assistant_that_answers() -> Result<()> {
         let mut answers = |of: Of<'_>| {
             loaded += 1;
             // Skills load after the client has connected. A question meanwhile confuses those that load.
-            let last = "Skill ovos-skill-fallback-unknown.openvoiceos loaded successfully";
             let log = || of.0.run("journalctl --output=cat --identifier=mycroft-skills").stdout;
-            machine.wait_for(last, READY, || log().matches(last).count() == loaded);
+            machine.wait_for("the skills", READY, || log().matches(LOADED).count() == loaded);
             for (sentence, answer) in [("hello world", "Hello world"), ("say banana please", "banana please")]
             {
                 assert_eq!(
@@ -64,10 +66,47 @@ fn one_package_is_an_assistant_that_answers() -> Result<()> {
         own.systemctl(&format!("start {PARENT}")).ok();
         answers(own);
         own.systemctl(&format!("stop {PARENT}")).ok();
-        machine.run("apt-get purge --yes mycroft-services").ok();
+        // No library is missing, and each that the package depends on is needed. The machine is not used for anything else.
+        let missing = || {
+            let libraries = "find /usr/lib/mycroft/venv -name '*.so*' -type f -exec ldd {} + 2>/dev/null";
+            machine
+                .run(&format!("{libraries} | sed -n 's/^\\t\\(.*\\) => not found.*/\\1/p' | sort -u"))
+                .ok()
+                .text()
+                .to_owned()
+        };
+        assert_eq!(missing(), "", "{suite}");
+        for (package, library) in [("libstdc++6", "libstdc++.so.6"), ("libgcc-s1", "libgcc_s.so.1")] {
+            machine
+                .run(&format!(
+                    "dpkg --query --show --showformat '${{Depends}}' mycroft-services | grep -qw '{package}'"
+                ))
+                .ok();
+            machine.run(&format!("dpkg --remove --force-all {package}")).ok();
+            assert!(missing().lines().any(|line| line == library), "{suite} {package}: {}", missing());
+        }
+        machine.run("dpkg --purge mycroft-services").ok();
         for path in ["/usr/lib/mycroft", "/var/cache/mycroft", "/etc/mycroft"] {
             assert!(!machine.has(path), "{suite}: {path}");
         }
         Ok(())
     })
+}
+
+#[test]
+fn it_still_starts_after_the_machine_is_upgraded_in_place() -> Result<()> {
+    let ask = ("/usr/local/bin/ask", 0o755, include_str!("ask.py"));
+    let mut machine = Machine::on(Suite::Bookworm).files([ask]).install(whole("deb")).boot()?;
+    Of(&machine, false).systemctl(&format!("enable --now {PARENT}")).ok();
+    machine.run("/usr/lib/mycroft/venv/bin/python3 --version").ok().says("Python 3.11.");
+    machine.upgrade_to(Suite::Trixie)?.ok();
+    machine.reboot()?;
+    machine.run("/usr/lib/mycroft/venv/bin/python3 --version").ok().says("Python 3.13.");
+    machine.run("grep -q 'VERSION_CODENAME=trixie' /etc/os-release && dpkg --audit && apt-get check").ok();
+    machine.wait_for_unit(PARENT, "active", READY);
+    machine.wait_for("the skills", READY, || {
+        machine.run("journalctl --boot --output=cat --identifier=mycroft-skills").stdout.contains(LOADED)
+    });
+    assert_eq!(machine.command(&["/usr/local/bin/ask", "hello world"]).run().ok().text(), "Hello world");
+    Ok(())
 }
