@@ -79,7 +79,7 @@ fn one_package_is_an_assistant_that_answers() -> Result<()> {
         for (package, library) in [("libstdc++6", "libstdc++.so.6"), ("libgcc-s1", "libgcc_s.so.1")] {
             machine
                 .run(&format!(
-                    "dpkg --query --show --showformat '${{Depends}}' mycroft-services | grep -qw '{package}'"
+                    "dpkg-query --show --showformat '${{Depends}}' mycroft-services | grep -qF '{package}'"
                 ))
                 .ok();
             machine.run(&format!("dpkg --remove --force-all {package}")).ok();
