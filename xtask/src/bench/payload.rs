@@ -83,7 +83,8 @@ pub fn run(workspace: &Workspace, rounds: u32) -> Result<Report> {
             Row::new(&format!("memory for {large} MB, against the promise"), "MB", took.memory, MEMORY),
         ],
         notes: vec![
-            "all three compress with xz, level 6".to_owned(),
+            "the others compress with xz, level 6, and ours with half of its dictionary and match length"
+                .to_owned(),
             "ours also computes and lists the checksums of all files".to_owned(),
         ],
     })

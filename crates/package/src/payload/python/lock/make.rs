@@ -21,6 +21,9 @@ use crate::payload::python::{Folders, wheel};
 
 /// The folder beside a lock for wheels that are in no index.
 const VENDORED: &str = "wheels";
+/// uv trusts what this machine trusts, and takes the Python that is there.
+const HOST: [&str; 5] =
+    ["--no-progress", "--color=never", "--system-certs", "--no-managed-python", "--no-python-downloads"];
 /// The date in the archives of wheels that are built here, so that the same source gives the same wheel.
 const EPOCH: &str = "1577836800";
 
@@ -180,8 +183,7 @@ fn resolve(
     let output = cmd!(
         sh,
         "{uv} pip compile --universal --python-version {version} --fork-strategy fewest --format pylock.toml
-        --output-file pylock.toml --no-header --no-annotate --no-progress --color never --no-managed-python
-        --no-python-downloads --quiet {links...} {upgrade...} requirements.in"
+        --output-file pylock.toml --no-header --no-annotate --quiet {HOST...} {links...} {upgrade...} requirements.in"
     )
     .quiet()
     .ignore_status()
@@ -234,7 +236,7 @@ impl Maker<'_> {
         fs::copy(fetch::cached(&self.folders.downloads, &source.sha256), &archive)?;
         let out = self.work.join(format!("built-{}", package.name));
         let (sh, uv) = (&self.sh, &self.uv);
-        let output = cmd!(sh, "{uv} build --wheel --no-progress --color never --no-managed-python --no-python-downloads --out-dir {out} {archive}")
+        let output = cmd!(sh, "{uv} build --wheel {HOST...} --out-dir {out} {archive}")
             .env("SOURCE_DATE_EPOCH", EPOCH)
             .quiet()
             .ignore_status()
