@@ -73,6 +73,11 @@ fn a_lock_has_a_wheel_for_every_machine_and_stays_as_it_is() {
     let output = both(&lock(&dir, &["--upgrade", "markupsafe"]));
     assert!(output.contains("change markupsafe 3.0.1 to ") && !output.contains("filelock"), "{output}");
 
+    // After a merge with conflicts, the lock is made anew.
+    fs::write(dir.join("pylock.toml"), format!("<<<<<<< ours\n{}", text())).unwrap();
+    let output = both(&lock(&dir, &[]));
+    assert!(output.contains("add markupsafe ") && text().starts_with("# Made by"), "{output}");
+
     // What cannot be locked leaves the lock as it is.
     let before = text();
     for (requirements, status, words) in [

@@ -146,6 +146,7 @@ pub fn lock(
     let mut report = |payload: &Payload, text: String| {
         findings.add(payload.at.1, format!("payload.{}: {text}", payload.name));
     };
+    let _turn = workspace.turn()?;
     let folders = python::folders(&workspace.target_dir())?;
     for payload in &product.payloads {
         let Source::Python(python) = &payload.kind else { continue };

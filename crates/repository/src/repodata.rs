@@ -150,14 +150,25 @@ fn version(rpm: &Rpm<'_>) -> String {
     format!("<version epoch=\"{epoch}\" ver=\"{version}\" rel=\"{release}\"/>")
 }
 
+/// The C library, whose newest version that a package requires implies all others.
+const LIBC: &str = "libc.so.6";
+
 /// Writes the relations of a kind, without requirements that rpm or the package itself provides. Like createrepo_c, it
-/// drops a relation that repeats the last one with the same name.
+/// drops a relation that repeats the last one with the same name, and has the C library once, at the end.
 fn write_relations(rpm: &Rpm<'_>, kind: &str, lists: [u32; 3], own: impl Fn(&str) -> bool) -> Vec<String> {
     let requires = kind == "requires";
     let provided = if requires { read_relations(rpm, RELATIONS[0].1, false) } else { Vec::new() };
     let mut last: BTreeMap<String, String> = BTreeMap::new();
     let mut lines = Vec::new();
+    let mut libc: Option<(Vec<u32>, String)> = None;
     for (name, line) in read_relations(rpm, lists, requires) {
+        if requires && name.starts_with(LIBC) {
+            let version = libc_version(&name);
+            if libc.as_ref().is_none_or(|(newest, _)| version > *newest) {
+                libc = Some((version, line));
+            }
+            continue;
+        }
         let fulfilled =
             || name.starts_with("rpmlib(") || own(&name) || provided.iter().any(|(_, p)| *p == line);
         if requires && fulfilled() || last.get(&name) == Some(&line) {
@@ -166,7 +177,14 @@ fn write_relations(rpm: &Rpm<'_>, kind: &str, lists: [u32; 3], own: impl Fn(&str
         last.insert(name, line.clone());
         lines.push(line);
     }
+    lines.extend(libc.map(|(_, line)| line));
     lines
+}
+
+/// Returns the version in a requirement such as `libc.so.6(GLIBC_2.14)(64bit)`; nothing is older than any version.
+fn libc_version(name: &str) -> Vec<u32> {
+    let version = name.split(['(', ')']).nth(1).and_then(|inner| inner.strip_prefix("GLIBC_"));
+    version.into_iter().flat_map(|version| version.split('.')).map_while(|part| part.parse().ok()).collect()
 }
 
 /// Returns the names of relations and their lines.

@@ -167,8 +167,11 @@ fn resolve(
     )]);
     fs::write(work.join("pyproject.toml"), toml::to_string(&config)?)?;
     fs::write(work.join("requirements.in"), python.requirements.join("\n"))?;
-    if python.lock.exists() {
-        fs::copy(&python.lock, work.join("pylock.toml"))?;
+    // One that is damaged, for example by a merge, is made anew.
+    if let Ok(text) = fs::read_to_string(&python.lock)
+        && Lock::parse(&text, &python.lock, false).is_ok()
+    {
+        fs::write(work.join("pylock.toml"), text)?;
     }
     let upgrade: Vec<String> = match upgrade {
         Upgrade::Nothing => Vec::new(),
