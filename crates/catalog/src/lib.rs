@@ -4,6 +4,7 @@
 //! and the rest is resolved with the [`rule`]s for single values into a [`model::Product`]. [`read()`] does all of it.
 
 pub mod finding;
+mod given;
 pub mod model;
 pub mod raw;
 mod read;
@@ -14,4 +15,5 @@ pub mod setting;
 pub mod source;
 pub mod structure;
 
-pub use read::{Given, read};
+pub use given::Given;
+pub use read::read;

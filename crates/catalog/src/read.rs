@@ -1,9 +1,9 @@
 //! Reads a catalog: from its text to a product, or everything that is wrong with it.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::finding::Findings;
+use crate::given::Given;
 use crate::model::Product;
 use crate::raw::Catalog;
 use crate::resolve::{merge_services, resolve, substitute};
@@ -13,9 +13,6 @@ use crate::{schema, structure};
 
 /// The schema, which is the same for every catalog.
 static SCHEMA: LazyLock<serde_json::Value> = LazyLock::new(schema::schema);
-
-/// Paths of payloads that a person brings, by name. They replace what the catalog says.
-pub type Given = BTreeMap<String, String>;
 
 /// Reads and validates a catalog.
 ///

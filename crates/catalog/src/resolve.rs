@@ -22,9 +22,9 @@ pub(crate) use self::payload::substitute;
 use self::report::Report;
 use self::service::{Context, mirror, resolve_service};
 use crate::finding::Findings;
+use crate::given::Given;
 use crate::model::{Product, program_dir};
 use crate::raw::{self, Catalog, Manager, Scope};
-use crate::read::Given;
 use crate::source::Source;
 
 /// Resolves a catalog. `text` has only the fields that are written in it, and `source` has their lines.

@@ -17,8 +17,8 @@ use lzma_rust2::{XzOptions, XzWriterMt};
 use tar::{EntryType, Header};
 use workspace::target::Target;
 
+use crate::effort::Effort;
 use crate::entry::{Entry, Kind};
-use crate::pack::Effort;
 use crate::stage::Stage;
 
 const XZ_PRESETS: [u32; 2] = [6, 0];

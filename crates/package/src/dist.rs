@@ -12,8 +12,9 @@ use workspace::target::{self, EVERY, Target};
 use workspace::{Workspace, output};
 
 use crate::extra::{Extra, extras};
+use crate::format::{Format, Package};
 use crate::manifest;
-use crate::pack::{self, Contents, Format, Package};
+use crate::pack::{self, Contents};
 use crate::payload::{self, Brought, Part};
 use crate::program::{self, Program};
 use crate::render::render;
@@ -158,7 +159,7 @@ fn make_packages(
     let make = |format: Format| {
         let package = pack::pack(product, target, format, contents, &plan.dist)?;
         let bill = plan.dist.join(format!("{}.cdx.json", package.file));
-        output::replace(&bill, sbom::bill(product, &package, crates, brought).as_bytes())?;
+        output::replace(&bill, sbom::bill(product, &package, crates, &brought.components).as_bytes())?;
         Ok(package)
     };
     if contents.size() > LARGE {

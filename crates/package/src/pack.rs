@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use catalog::model::Product;
 use common::parallel::processors;
-use serde::{Deserialize, Serialize};
 use workspace::output;
 use workspace::target::Target;
 
+use crate::effort::{Compression, Effort};
 use crate::entry::Entry;
 use crate::extra::Extra;
+pub use crate::format::{Format, Package};
 use crate::payload::{Needs, Part};
 use crate::program::Program;
 use crate::render::render;
@@ -21,67 +22,6 @@ use crate::{cache, copyright, deb, manifest, rpm};
 /// Part of the cache key. Increment it with every change to this file, `deb` or `rpm` that changes the bytes of a
 /// package, and with every new version of the libraries that write archives.
 const RECIPE: u32 = 3;
-
-/// Variable that makes packages quickly: they are a fifth larger. Tests set it, because they make many.
-const COMPRESSION: &str = "ROVI_COMPRESSION";
-
-/// How hard to compress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Compression {
-    Best,
-    Quick,
-}
-
-/// What a package may cost.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Effort {
-    pub(crate) compression: Compression,
-    pub(crate) threads: u32,
-}
-
-impl Compression {
-    fn choose() -> Result<Compression> {
-        match std::env::var(COMPRESSION).as_deref() {
-            Err(_) | Ok("" | "best") => Ok(Compression::Best),
-            Ok("quick") => Ok(Compression::Quick),
-            Ok(other) => bail!("invalid {COMPRESSION} \"{other}\": expected `best` or `quick`"),
-        }
-    }
-}
-
-/// A package format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// Format of Debian, Ubuntu and Raspberry Pi OS.
-    Deb,
-    /// Format of Fedora, RHEL and openSUSE.
-    Rpm,
-}
-
-/// A finished package, as `manifest.json` lists it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Package {
-    /// File name.
-    pub file: String,
-    /// Name of the product.
-    pub product: String,
-    /// Name of the package.
-    pub package: String,
-    /// Version as the package writes it.
-    pub version: String,
-    /// Package format.
-    pub format: Format,
-    /// Name of the processor in this format, such as `amd64` or `x86_64`.
-    pub architecture: String,
-    /// Rust's target triple.
-    pub target: String,
-    /// Size of the file in bytes.
-    pub size: u64,
-    /// SHA-256 of the file.
-    pub sha256: String,
-}
 
 /// What a package is made of.
 #[derive(Debug, Clone)]

@@ -13,8 +13,7 @@ use workspace::target::Target;
 use xshell::{Shell, cmd};
 
 use crate::entry::{Entry, Kind as EntryKind};
-use crate::pack::{Format, Package};
-use crate::payload::Part;
+use crate::format::{Format, Package};
 
 /// The crates that are linked into the programs for one target.
 #[derive(Debug, Clone)]
@@ -77,14 +76,14 @@ impl Crates {
 }
 
 /// Returns the bill of materials of one package, as JSON.
-pub fn bill(product: &Product, package: &Package, crates: &Crates, brought: &Part) -> String {
+pub fn bill(product: &Product, package: &Package, crates: &Crates, brought: &[Value]) -> String {
     let kind = match package.format {
         Format::Deb => "deb",
         Format::Rpm => "rpm",
     };
     let purl = format!("pkg:{kind}/{}@{}?arch={}", package.package, package.version, package.architecture);
     let own = if product.programs.is_empty() { &[] } else { crates.components.as_slice() };
-    let mut components: Vec<&Value> = own.iter().chain(&brought.components).collect();
+    let mut components: Vec<&Value> = own.iter().chain(brought).collect();
     // Several programs can be linked with the same crate.
     let mut seen = BTreeSet::new();
     components.retain(|component| seen.insert(component["bom-ref"].to_string()));

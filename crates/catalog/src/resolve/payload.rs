@@ -2,9 +2,9 @@
 
 use super::report::Report;
 use crate::finding::{Findings, describe_invalid, describe_unknown, join_or, quote};
+use crate::given::Given;
 use crate::model::{Binary, Kind, Payload, Python};
 use crate::raw::{self, Catalog, Files};
-use crate::read::Given;
 use crate::rule::text::{self, Verdict};
 use crate::rule::{name, path};
 use crate::source::Source;

@@ -19,9 +19,9 @@ use super::{
     Entry as Tag, INT32, PROVIDES, REASONS, REQUIRES, Rpm, STRING, STRINGS, Size, remove_relations,
     texts_entry,
 };
+use crate::effort::Effort;
 use crate::entry::{Content, Entry, Kind};
 use crate::manifest;
-use crate::pack::Effort;
 use crate::payload::Needs;
 use crate::tree::Tree;
 
