@@ -51,7 +51,7 @@ fn a_lock_has_a_wheel_for_every_machine_and_stays_as_it_is() {
         assert!(!first.contains(foreign), "{foreign}: {first}");
     }
 
-    // What a lock names is in the cache now, and no network is needed any more.
+    // The wheels are in the cache now, and no network is needed any more.
     let mut offline = Command::new("unshare");
     offline.current_dir(&*dir).env("CARGO_TARGET_DIR", dir.join("target")).arg("--net").arg(toolchain());
     let made = run(offline.args(["dist", "--catalog", "catalog.toml", "--out", "out"]));
@@ -78,7 +78,7 @@ fn a_lock_has_a_wheel_for_every_machine_and_stays_as_it_is() {
     let output = both(&lock(&dir, &[]));
     assert!(output.contains("add markupsafe ") && text().starts_with("# Made by"), "{output}");
 
-    // What cannot be locked leaves the lock as it is.
+    // After a failure, the lock is as it was.
     let before = text();
     for (requirements, status, words) in [
         (
@@ -112,7 +112,7 @@ fn a_lock_has_a_wheel_for_every_machine_and_stays_as_it_is() {
     assert!(both(&nothing).contains("error: nothing to lock: no payload of the catalog has `python`"));
 }
 
-/// What only the toolchain can know after it has the wheels is said as soon as the lock is there.
+/// Faults that are only found in the wheels are reported as soon as the lock is made.
 #[test]
 fn a_lock_is_checked_when_it_is_made() {
     let dir = scratch("lock-checked");

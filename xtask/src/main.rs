@@ -28,7 +28,7 @@ enum Verb {
     Render(verb::render::Args),
     /// Build packages, checksums and software bills of materials
     Dist(verb::dist::Args),
-    /// Write which Python packages a product brings
+    /// Lock the Python packages that a product brings
     Lock(verb::lock::Args),
     /// Publish packages in signed apt and dnf repositories
     Repo(verb::repo::Args),

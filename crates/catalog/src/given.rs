@@ -1,4 +1,4 @@
-//! What the command line gives to a catalog.
+//! Values that the command line gives to a catalog.
 
 use std::collections::BTreeMap;
 

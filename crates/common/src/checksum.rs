@@ -9,6 +9,11 @@ use sha2::{Digest, Sha256};
 
 const CHUNK: usize = 1 << 20;
 
+/// Tells whether a text can be a SHA-256 in hexadecimal digits.
+pub fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// Writes bytes as hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

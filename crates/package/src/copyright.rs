@@ -95,7 +95,7 @@ fn indent(license: &str) -> String {
     text
 }
 
-/// Returns a line without what a field cannot hold.
+/// Returns a line without characters that a field cannot hold.
 fn clean(line: &str) -> String {
     let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     line.trim_end().to_owned()

@@ -21,10 +21,11 @@ use crate::effort::Effort;
 use crate::entry::{Entry, Kind};
 use crate::stage::Stage;
 
-const XZ_PRESETS: [u32; 2] = [6, 0];
+const XZ_PRESET: u32 = 6;
+const XZ_QUICK_PRESET: u32 = 0;
 /// Half of what the preset has: packages become 2 % larger, and each thread needs half the memory.
 const XZ_DICTIONARY: u32 = 4 << 20;
-/// Half of what the preset has: packages become 0.5 % larger, and compressing them takes a third less time.
+/// Half of the length in the preset: packages become 0.5 % larger, and compressing them takes a third less time.
 const XZ_NICE_LENGTH: u32 = 32;
 /// Size of a part that one thread compresses. It decides the bytes, which therefore do not depend on the number of
 /// processors.
@@ -96,7 +97,7 @@ fn run_cargo_deb(stage: &Stage, target: Target) -> Result<Vec<u8>> {
 
 /// Writes the installed files as a compressed tar archive, with every directory before its content.
 fn write_data(entries: &[Entry], epoch: u64, effort: Effort, file: &mut File) -> io::Result<()> {
-    let mut options = XzOptions::with_preset(XZ_PRESETS[effort.compression as usize]);
+    let mut options = XzOptions::with_preset(effort.compression.pick(XZ_PRESET, XZ_QUICK_PRESET));
     options.lzma_options.dict_size = XZ_DICTIONARY;
     options.lzma_options.nice_len = XZ_NICE_LENGTH;
     options.set_block_size(NonZeroU64::new(XZ_BLOCK));

@@ -1,4 +1,4 @@
-//! What a package may cost: how hard to compress, and on how many threads.
+//! The effort for a package: how hard to compress, and on how many threads.
 
 use anyhow::{Result, bail};
 use serde::Serialize;
@@ -14,7 +14,7 @@ pub(crate) enum Compression {
     Quick,
 }
 
-/// What a package may cost.
+/// The effort for a package.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Effort {
     pub(crate) compression: Compression,
@@ -22,6 +22,14 @@ pub(crate) struct Effort {
 }
 
 impl Compression {
+    /// Returns the setting for this compression.
+    pub(crate) fn pick<T>(self, best: T, quick: T) -> T {
+        match self {
+            Compression::Best => best,
+            Compression::Quick => quick,
+        }
+    }
+
     pub(crate) fn choose() -> Result<Compression> {
         match std::env::var(COMPRESSION).as_deref() {
             Err(_) | Ok("" | "best") => Ok(Compression::Best),

@@ -11,6 +11,7 @@ mod python;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
+use base::plain::deceives;
 use catalog::finding::{Faults as Faulty, Findings};
 use catalog::model::{Kind as Source, Payload, Product};
 use serde_json::Value;
@@ -45,7 +46,7 @@ pub struct Part {
     pub needs: Needs,
     /// Their components in a bill of materials.
     pub components: Vec<Value>,
-    /// Licenses of what others made.
+    /// Licenses of software that others made.
     pub notices: Vec<Notice>,
 }
 
@@ -59,61 +60,52 @@ pub fn collect(
     rendered: &[String],
     targets: &[Target],
 ) -> Result<Brought> {
-    let file = product.payloads.first().map_or("", |payload| payload.at.0.as_str());
-    let mut findings = Findings::new(file);
-    let mut report = |payload: &Payload, text: String| {
-        findings.add(payload.at.1, format!("payload.{}: {text}", payload.name));
-    };
     let mut brought = Brought { by_target: vec![Part::default(); targets.len()], has_programs: false };
     let mut owned: Vec<Vec<Owned<'_>>> = vec![Vec::new(); targets.len()];
     let mut crates: Vec<Crate<'_>> = Vec::new();
-    for payload in &product.payloads {
-        let own = |entries: Vec<Entry>| entries.into_iter().map(move |entry| Owned { payload, entry });
-        let files = match &payload.kind {
-            Source::Files { from, exclude } => files::collect(payload, from, exclude, &mut report),
-            _ => Vec::new(),
-        };
-        let mut environments = match &payload.kind {
-            Source::Python(python) => {
-                let folders = python::folders(&workspace.target_dir())?;
-                python::collect(payload, python, &folders, targets, &mut report)?.into_iter()
-            }
-            _ => Vec::new().into_iter(),
-        };
-        if let Source::Cargo { manifest, bin, features } = &payload.kind {
-            crates.extend(Crate::find(payload, manifest, bin.as_deref(), features, &mut report));
-        }
-        let parts = owned.iter_mut().zip(&mut brought.by_target);
-        for (target, (all, part)) in targets.iter().zip(parts) {
+    fail_on_faults(product, |report| {
+        for payload in &product.payloads {
+            let own = |entries: Vec<Entry>| entries.into_iter().map(move |entry| Owned { payload, entry });
             match &payload.kind {
-                Source::Python(python) => {
-                    let environment = environments.next().unwrap_or_default();
-                    all.extend(own(environment.entries));
-                    part.components.extend(environment.components);
-                    part.notices.extend(environment.notices);
-                    python::add_needs(python, &mut part.needs);
+                Source::Files { from, exclude } => {
+                    let files = files::collect(payload, from, exclude, report);
+                    owned.iter_mut().for_each(|all| all.extend(own(files.clone())));
                 }
-                Source::Files { .. } => all.extend(own(files.clone())),
                 Source::Binary(binaries) => {
-                    all.extend(own(binary::collect(payload, binaries, *target, &mut report)));
+                    for (target, all) in targets.iter().zip(&mut owned) {
+                        all.extend(own(binary::collect(payload, binaries, *target, report)));
+                    }
                 }
-                Source::Cargo { .. } => {}
+                Source::Cargo { manifest, bin, features } => {
+                    crates.extend(Crate::find(payload, manifest, bin.as_deref(), features, report));
+                }
+                Source::Python(python) => {
+                    let folders = python::folders(&workspace.target_dir())?;
+                    let environments = python::collect(payload, python, &folders, targets, report)?;
+                    let parts = owned.iter_mut().zip(&mut brought.by_target);
+                    for ((all, part), environment) in parts.zip(environments) {
+                        all.extend(own(environment.entries));
+                        part.components.extend(environment.components);
+                        part.notices.extend(environment.notices);
+                        python::add_needs(python, &mut part.needs);
+                    }
+                }
             }
         }
-    }
-    // A lock can have other wheels for another processor, even if nothing in them is compiled.
-    brought.has_programs = owned.windows(2).any(|pair| !pair[0].iter().eq(&pair[1]));
-    for ((target, all), part) in targets.iter().zip(&owned).zip(&mut brought.by_target) {
-        brought.has_programs |= check_programs(product, all, *target, &mut part.needs, &mut report)?;
-    }
-    if let Some(all) = owned.first() {
-        // Cargo has not built them yet.
-        let programs: Vec<Owned<'_>> = crates.iter().map(Owned::stand_for).collect();
-        check_paths(rendered, all.iter().chain(&programs), &mut report);
-        check_size(all, &mut report);
-        check_services(product, all.iter().chain(&programs), &mut report);
-    }
-    findings.fail_if_any().map_err(|findings| Faulty(vec![findings]))?;
+        // A lock can have other wheels for another processor, even if none of them is compiled.
+        brought.has_programs = owned.windows(2).any(|pair| pair[0] != pair[1]);
+        for ((target, all), part) in targets.iter().zip(&owned).zip(&mut brought.by_target) {
+            brought.has_programs |= check_programs(product, all, *target, &mut part.needs, report)?;
+        }
+        if let Some(all) = owned.first() {
+            // Cargo has not built them yet.
+            let programs: Vec<Owned<'_>> = crates.iter().map(Owned::stand_for).collect();
+            check_paths(rendered, all.iter().chain(&programs), report);
+            check_size(all, report);
+            check_services(product, all.iter().chain(&programs), report);
+        }
+        Ok(())
+    })?;
     // Building takes long, so it comes last.
     for krate in &crates {
         brought.has_programs = true;
@@ -133,28 +125,33 @@ pub fn collect(
     Ok(brought)
 }
 
-/// Makes the locks of a product's Python payloads. Then it checks what they bring, so that whoever changes a lock sees what
-/// is wrong with it.
+/// Makes the locks of a product's Python payloads, and checks their wheels, so that the person who changes a lock sees its
+/// faults at once.
 pub fn lock(
     workspace: &Workspace,
     product: &Product,
     upgrade: &Upgrade,
     mut tell: impl FnMut(Made),
 ) -> Result<()> {
-    let file = product.payloads.first().map_or("", |payload| payload.at.0.as_str());
-    let mut findings = Findings::new(file);
-    let mut report = |payload: &Payload, text: String| {
-        findings.add(payload.at.1, format!("payload.{}: {text}", payload.name));
-    };
     let _turn = workspace.turn()?;
     let folders = python::folders(&workspace.target_dir())?;
-    for payload in &product.payloads {
-        let Source::Python(python) = &payload.kind else { continue };
-        if let Some(made) = python::make(payload, python, upgrade, &folders, &mut report)? {
-            tell(made);
-            python::collect(payload, python, &folders, &target::ALL, &mut report)?;
+    fail_on_faults(product, |report| {
+        for payload in &product.payloads {
+            let Some(python) = payload.python() else { continue };
+            if let Some(made) = python::make(payload, python, upgrade, &folders, report)? {
+                tell(made);
+                python::collect(payload, python, &folders, &target::ALL, report)?;
+            }
         }
-    }
+        Ok(())
+    })
+}
+
+/// Does the work, and fails with all faults that it has reported.
+fn fail_on_faults(product: &Product, work: impl FnOnce(Faults<'_>) -> Result<()>) -> Result<()> {
+    let file = product.payloads.first().map_or("", |payload| payload.at.0.as_str());
+    let mut findings = Findings::new(file);
+    work(&mut |payload, text| findings.add(payload.at.1, format!("payload.{}: {text}", payload.name)))?;
     Ok(findings.fail_if_any().map_err(|findings| Faulty(vec![findings]))?)
 }
 
@@ -286,6 +283,11 @@ fn add_directories(product: &Product, all: Vec<Owned<'_>>) -> Vec<Entry> {
     }
     entries.extend(all.into_iter().map(|owned| (owned.entry.path.clone(), owned.entry)));
     entries.into_values().collect()
+}
+
+/// Tells whether a name with this character would break a list of files, or look like another name in it.
+fn is_forbidden(c: char) -> bool {
+    c.is_control() || deceives(c) || c == '\\'
 }
 
 fn describe(error: &anyhow::Error) -> String {

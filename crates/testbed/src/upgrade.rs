@@ -19,7 +19,7 @@ const DOWNLOAD: &str = include_str!("upgrade/download.sh");
 const UPGRADE_BOUND: Duration = Duration::from_secs(600);
 
 impl Machine {
-    /// Upgrades every package to another suite. Packages that the suite does not have, such as those under test, stay.
+    /// Upgrades every package to another suite. Packages that the suite lacks, such as those under test, are kept.
     pub fn upgrade_to(&self, suite: Suite) -> Result<Output<'_>> {
         let archive = Archive::of_host();
         let folder = download(&archive, self.suite(), suite)?;

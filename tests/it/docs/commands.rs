@@ -132,7 +132,7 @@ impl Place {
             root(),
             &format!("cp -r examples/greenhouse examples/greenhouse.toml {}/checkout", path.display()),
         );
-        // What the teams have whose programs two pages bring.
+        // The folders of the teams whose programs two pages bring.
         sh(
             root(),
             &format!(

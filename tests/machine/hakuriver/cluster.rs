@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 use std::{fs, thread};
 
-use support::packages::dist;
+use support::packages::{dist, relocate};
 use testbed::{Machine, Output, Plan, Result, Suite};
 
 /// The suites that every scenario runs on.
@@ -57,9 +57,7 @@ pub(crate) fn next() -> &'static Path {
             assert!(text.contains(old), "the catalog no longer has {old:?}");
             text = text.replacen(old, new, 1);
         }
-        // Paths of a catalog are relative to it.
-        let folder = concat!("\"", env!("CARGO_MANIFEST_DIR"), "/../catalog/hakuriver/");
-        fs::write(&file, text.replace("\"hakuriver/", folder)).unwrap();
+        fs::write(&file, relocate("hakuriver", &text)).unwrap();
         dist(&["--format", "deb", "--catalog", file.to_str().unwrap()], "hakuriver-next")
     });
     &built[0]

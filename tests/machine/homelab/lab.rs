@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use support::packages::dist;
+use support::packages::{dist, relocate};
 use testbed::{Machine, Output, Plan, Suite};
 
 /// Time limit for operations that take no time on an idle host.
@@ -48,10 +48,8 @@ pub(crate) fn next() -> &'static Path {
         let release =
             "[[release]]\nversion = \"0.2.0\"\ndate = \"2026-12-20\"\nchanges = [\"Next.\"]\n\n[[release]]\n";
         let text = text.replacen("[[release]]\n", release, 1);
-        // Paths of a catalog are relative to it.
-        let folder = concat!("\"", env!("CARGO_MANIFEST_DIR"), "/../catalog/home-lab/");
         let text = text.replace("description = \"Home Lab ", "description = \"Next Home Lab ");
-        fs::write(&file, text.replace("\"home-lab/", folder)).unwrap();
+        fs::write(&file, relocate("home-lab", &text)).unwrap();
         dist(&["--catalog", file.to_str().unwrap(), "--format", "deb"], "home-lab-next")
     }))
 }

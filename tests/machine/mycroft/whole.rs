@@ -11,7 +11,7 @@ use crate::assistant::{Of, PARENT, SECOND, children, of};
 /// The time within which the assistant is ready.
 const READY: std::time::Duration = SECOND.saturating_mul(60);
 
-/// What the last skill says.
+/// The message of the last skill that loads.
 const LOADED: &str = "Skill ovos-skill-fallback-unknown.openvoiceos loaded successfully";
 
 fn whole(format: &str) -> &'static Path {

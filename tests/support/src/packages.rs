@@ -20,3 +20,9 @@ pub fn dist(args: &[&str], folder: &str) -> Vec<PathBuf> {
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().lines().map(PathBuf::from).collect()
 }
+
+/// Returns the text of a product's catalog for another folder: paths of a catalog are relative to it.
+pub fn relocate(product: &str, text: &str) -> String {
+    let folder = root().join("catalog").join(product);
+    text.replace(&format!("\"{product}/"), &format!("\"{}/", folder.display()))
+}

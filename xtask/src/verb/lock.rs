@@ -1,13 +1,13 @@
-//! `cargo xtask lock`: writes which Python packages a product brings.
+//! `cargo xtask lock`: locks the Python packages that a product brings.
 
 use anyhow::{Result, bail};
-use catalog::model::Kind;
+use catalog::model::Product;
 use package::payload::{self, Upgrade};
 use workspace::Workspace;
 
 use crate::selection::Selection;
 
-/// What to lock.
+/// The products to lock.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -20,7 +20,7 @@ pub struct Args {
     upgrade_all: bool,
 }
 
-/// Makes the locks, says what is different in them, and prints the paths of the files that it has written.
+/// Makes the locks, lists the differences, and prints the paths of the files that it has written.
 pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
     let products = args.selection.read(workspace)?;
     let upgrade = match (args.upgrade_all, args.upgrade) {
@@ -28,9 +28,7 @@ pub fn run(workspace: &Workspace, args: Args) -> Result<()> {
         (false, packages) if packages.is_empty() => Upgrade::Nothing,
         (false, packages) => Upgrade::Some(packages),
     };
-    let is_python = |product: &&catalog::model::Product| {
-        product.payloads.iter().any(|payload| matches!(payload.kind, Kind::Python(_)))
-    };
+    let is_python = |product: &&Product| product.payloads.iter().any(|payload| payload.python().is_some());
     let locked: Vec<_> = products.iter().filter(is_python).collect();
     if locked.is_empty() {
         bail!("nothing to lock: no payload of the catalog has `python`");

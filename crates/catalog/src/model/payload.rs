@@ -61,10 +61,10 @@ pub struct Python {
     pub lock: PathBuf,
     /// Versions of Python, the oldest first.
     pub versions: Vec<(u32, u32)>,
-    /// What the lock is made of.
+    /// Requirements that the lock is made from.
     #[serde(skip)]
     pub requirements: Vec<String>,
-    /// What replaces requirements of other packages.
+    /// Requirements that replace those of other packages.
     #[serde(skip)]
     pub overrides: Vec<String>,
     /// Patterns of files in wheels to leave out.
@@ -86,6 +86,14 @@ pub struct Binary {
 }
 
 impl Payload {
+    /// Returns the Python packages that it brings, if it is of that kind.
+    pub fn python(&self) -> Option<&Python> {
+        match &self.kind {
+            Kind::Python(python) => Some(python),
+            _ => None,
+        }
+    }
+
     /// Tells whether a path is inside the directory of the payload.
     pub fn contains(&self, path: &str) -> bool {
         path.strip_prefix(&self.dir).is_some_and(|below| below.starts_with('/'))

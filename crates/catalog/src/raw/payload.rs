@@ -100,8 +100,8 @@ pub struct Python {
     pub lock: Option<String>,
     /// Versions of Python that the package is for, such as `["3.11", "3.13"]` for Debian 12 and 13.
     pub versions: Vec<String>,
-    /// What `cargo xtask lock` puts into the lock: requirements as pip reads them, such as `flask>=3`. Requirements of other
-    /// packages follow by themselves.
+    /// Requirements that `cargo xtask lock` puts into the lock, as pip reads them, such as `flask>=3`. The packages that these
+    /// require are added automatically.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requirements: Vec<String>,
     /// Requirements that replace those of other packages, such as `uvicorn` in the place of `uvicorn[standard]`.
@@ -110,7 +110,7 @@ pub struct Python {
     /// Patterns of files and directories of wheels to leave out, such as `tests`. They work as in `files`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
-    /// Licenses of packages that do not say theirs, by the name of the package: `"example" = "MIT"`.
+    /// Licenses of packages whose metadata names none, by the name of the package: `"example" = "MIT"`.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub licenses: IndexMap<String, String>,
 }

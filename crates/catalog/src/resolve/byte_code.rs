@@ -1,14 +1,14 @@
-//! Where Python keeps its byte code. A service cannot write beside the modules of a payload, so it would compile them at
+//! The directory where Python keeps its byte code. A service cannot write beside the modules of a payload, so it would compile them at
 //! every start.
 
-use crate::model::{Directory, Kind, Payload, Role, Service};
+use crate::model::{Directory, Payload, Role, Service};
 use crate::raw::{self, Manager};
 
 /// Variables with which a service decides it by itself.
 const DECIDED: [&str; 2] = ["PYTHONPYCACHEPREFIX=", "PYTHONDONTWRITEBYTECODE="];
 
-/// Gives every service that runs a Python payload a directory for it. Services of one user share theirs: whoever can write
-/// byte code decides what the next service runs.
+/// Gives every service that runs a Python payload a directory for byte code. Only services of one user share a directory,
+/// because a user who can write byte code can change the program of the next service.
 pub(super) fn keep<'a>(
     product: &raw::Product,
     payloads: &[Payload],
@@ -18,7 +18,7 @@ pub(super) fn keep<'a>(
 ) {
     let environments: Vec<&str> = payloads
         .iter()
-        .filter(|payload| matches!(payload.kind, Kind::Python(_)))
+        .filter(|payload| payload.python().is_some())
         .map(|payload| payload.dir.as_str())
         .collect();
     for service in services {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::{Context, Result, ensure};
+use common::checksum::is_sha256;
 
 use super::relation::{Relation, groups};
 use crate::stanza::Stanza;
@@ -73,10 +74,7 @@ impl Package {
             None => of("Pocket")?,
         };
         let sha256 = of("SHA256")?;
-        ensure!(
-            sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit()),
-            "package {name}: invalid `SHA256: {sha256}`"
-        );
+        ensure!(is_sha256(sha256), "package {name}: invalid `SHA256: {sha256}`");
         let filename = of("Filename")?;
         ensure!(
             !filename.starts_with('/') && !filename.split('/').any(|part| part == ".."),

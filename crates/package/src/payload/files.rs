@@ -6,13 +6,12 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Component, Path};
 
 use base::failure::reason;
-use base::plain::deceives;
 use catalog::finding::quote;
 use catalog::model::Payload;
 use common::glob;
 use walkdir::{DirEntry, WalkDir};
 
-use super::{Faults, LARGEST, describe, directory_mode, file_mode, too_large};
+use super::{Faults, LARGEST, describe, directory_mode, file_mode, is_forbidden, too_large};
 use crate::entry::{Entry, Kind};
 
 /// Version control and byte code, which depends on the machine.
@@ -75,7 +74,7 @@ fn add(
     let Some(name) = below.to_str() else {
         return refuse("has a name that is not UTF-8: rename it".to_owned());
     };
-    if let Some(c) = name.chars().find(|c| c.is_control() || deceives(*c) || *c == '\\') {
+    if let Some(c) = name.chars().find(|c| is_forbidden(*c)) {
         return refuse(format!(
             "has {} in its name, which lists of files cannot hold: rename it",
             quote(&c.to_string())

@@ -64,10 +64,7 @@ pub(super) fn collect(
     let none = || vec![Environment::default(); targets.len()];
     check_directory(payload, report);
     let Some(lock) = Lock::read(payload, &python.lock, report) else { return Ok(none()) };
-    let machines: Vec<Machine> = targets
-        .iter()
-        .flat_map(|target| python.versions.iter().map(|version| Machine::new(*target, *version)))
-        .collect();
+    let machines = Machine::all(targets, &python.versions);
     // All faults of the lock are found before anything is fetched.
     let Some(chosen) = lock.choose(payload, &machines, report) else { return Ok(none()) };
     let wanted: BTreeSet<&Locked> = chosen.iter().flatten().copied().collect();
@@ -158,7 +155,7 @@ struct Tree<'a> {
     payload: &'a Payload,
     python: &'a Python,
     entries: BTreeMap<String, Entry>,
-    /// What each entry belongs to, for messages.
+    /// The wheel of each entry, for messages.
     owners: BTreeMap<String, String>,
 }
 
@@ -251,7 +248,7 @@ fn license<'a>(python: &'a Python, locked: &Locked, wheel: &'a Wheel) -> (Option
 
 fn check_licenses(payload: &Payload, python: &Python, wheels: &BTreeMap<&Locked, Wheel>, report: Faults<'_>) {
     for (locked, wheel) in wheels {
-        if license(python, locked, wheel).0.is_none() && wheel.license.is_unknown() {
+        if license(python, locked, wheel).0.is_none() && wheel.license.texts.is_empty() {
             let todo = format!("write it in `licenses`, such as \"{}\" = \"MIT\"", locked.name);
             report(payload, format!("{} does not say its license: {todo}", locked.describe()));
         }

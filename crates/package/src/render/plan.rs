@@ -1,7 +1,7 @@
 //! Decides what the maintainer scripts do with each unit: takes a product, and makes lists of units. The decisions are
 //! here so that the templates of the scripts contain loops only.
 
-use catalog::model::{Kind, LAUNCHER, Product, Service};
+use catalog::model::{LAUNCHER, Product, Service};
 use catalog::raw::{Manager, OnUpgrade};
 use serde::Serialize;
 
@@ -126,7 +126,7 @@ impl Plan {
             environments: product
                 .payloads
                 .iter()
-                .filter(|payload| matches!(payload.kind, Kind::Python(_)))
+                .filter(|payload| payload.python().is_some())
                 .map(|payload| payload.dir.clone())
                 .collect(),
             license_words: words

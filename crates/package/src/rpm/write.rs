@@ -37,7 +37,8 @@ const PAYLOAD_SHA256: u32 = 5092;
 const UNPACKED_SHA256: u32 = 5097;
 
 /// One less than Fedora's own packages have, which needs twice the memory for packages that are 1 % smaller.
-const ZSTD_LEVELS: [i32; 2] = [18, 3];
+const ZSTD_LEVEL: i32 = 18;
+const ZSTD_QUICK_LEVEL: i32 = 3;
 /// Size of a part that one thread compresses. It decides the bytes, and the memory that they take.
 const ZSTD_JOB: u32 = 8 << 20;
 const REGULAR: u32 = 0o100_000;
@@ -215,7 +216,11 @@ fn describe_contents(rpm: &mut Rpm<'_>, files: &[&Entry], effort: Effort) -> Res
     rpm.set(numbers(SIZE, vec![u32::try_from(total)?]));
     rpm.set(texts_entry(FILE_DIGESTS, STRINGS, &digests));
     rpm.set(texts_entry(COMPRESSOR, STRING, &["zstd".to_owned()]));
-    rpm.set(texts_entry(COMPRESSION_LEVEL, STRING, &[ZSTD_LEVELS[effort.compression as usize].to_string()]));
+    rpm.set(texts_entry(
+        COMPRESSION_LEVEL,
+        STRING,
+        &[effort.compression.pick(ZSTD_LEVEL, ZSTD_QUICK_LEVEL).to_string()],
+    ));
     Ok(())
 }
 
@@ -235,7 +240,7 @@ fn write_payload(
     effort: Effort,
     file: &mut File,
 ) -> io::Result<(Size, String, String)> {
-    let level = ZSTD_LEVELS[effort.compression as usize];
+    let level = effort.compression.pick(ZSTD_LEVEL, ZSTD_QUICK_LEVEL);
     let mut encoder = Encoder::new(Counted::new(BufWriter::new(file)), level)?;
     // Any number of threads gives the same bytes.
     encoder.multithread(effort.threads)?;

@@ -1,4 +1,4 @@
-# Downloads what `apt-get full-upgrade` needs for a root file system, with the settings of the host's apt. Arguments: the
+# Downloads the packages that `apt-get full-upgrade` needs for a root file system, with the settings of the host's apt. Arguments: the
 # folder with `sources.list`, the root, and the keyring of the archive.
 set -eu
 cd "$1"

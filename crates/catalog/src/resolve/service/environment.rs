@@ -4,7 +4,7 @@
 use super::entry::Entry;
 use crate::finding::{describe_unknown, find_near};
 use crate::model::Role;
-use crate::raw::Manager;
+use crate::raw::{self, Manager};
 use crate::resolve::quote::quote_word;
 use crate::rule::{name, path, text};
 
@@ -66,11 +66,18 @@ pub(super) fn resolve_environment(entry: &mut Entry<'_, '_>) -> Vec<String> {
 
 /// Returns a word with the values that the package gives to its variables.
 pub(super) fn expand(entry: &Entry<'_, '_>, word: &str, role: Option<&Role>) -> String {
-    let of_role = role.iter().flat_map(|role| &role.variables).map(|v| (v.name.as_str(), v.value.as_str()));
-    let own = entry.spec.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    of_role
-        .chain(own)
-        .fold(word.to_owned(), |word, (name, value)| word.replace(&format!("${{{name}}}"), value))
+    let variables = list_variables(entry.spec, role);
+    variables.fold(word.to_owned(), |word, (name, value)| word.replace(&format!("${{{name}}}"), value))
+}
+
+/// Returns the variables of the role and of the service: name and value.
+fn list_variables<'a>(
+    spec: &'a raw::Service,
+    role: Option<&'a Role>,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let of_role = role.into_iter().flat_map(|role| &role.variables);
+    let of_role = of_role.map(|variable| (variable.name.as_str(), variable.value.as_str()));
+    of_role.chain(spec.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())))
 }
 
 /// Checks a word of a command line, in which systemd expands variables and specifiers.
@@ -113,11 +120,9 @@ fn check_variables(
         entry.refuse(at, "contains a `${` without `}`: write `${NAME}`");
         return;
     }
-    let of_role = role.iter().flat_map(|r| &r.variables).map(|v| (v.name.as_str(), v.value.as_str()));
-    let own = entry.spec.environment.iter().map(|(k, v)| (k.as_str(), v.as_str()));
     let of_instances = entry.spec.instances.iter().flat_map(|i| i.variables.keys());
     let of_instances = of_instances.map(|name| (name.as_str(), "set by each instance"));
-    let set: Vec<(&str, &str)> = of_role.chain(own).chain(of_instances).collect();
+    let set: Vec<(&str, &str)> = list_variables(entry.spec, role).chain(of_instances).collect();
     for variable in text::find_variables(value) {
         match set.iter().rfind(|(name, _)| *name == variable) {
             Some((_, "")) if set_by_systemd.is_empty() => {

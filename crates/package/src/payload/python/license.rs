@@ -1,4 +1,4 @@
-//! What a wheel says about its license: an expression for bills of materials, and the text for people.
+//! The license of a wheel: an expression for bills of materials, and the text for people.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -95,11 +95,6 @@ impl License {
         }
         let name = fields("License").filter(is_short).chain(classifiers).next();
         License { name: name.map(str::to_owned), ..License::default() }
-    }
-
-    /// Returns whether the wheel says nothing about its license.
-    pub(super) fn is_unknown(&self) -> bool {
-        self.name.is_none() && self.texts.is_empty()
     }
 }
 

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use base::failure::reason;
 use catalog::finding::quote;
 use catalog::model::Payload;
+use common::checksum::is_sha256;
 use debian::archive::fetch::{self, Wanted};
 use pep440_rs::{Version, VersionSpecifiers};
 use serde::Deserialize;
@@ -49,7 +50,7 @@ struct Package {
     wheels: Vec<Locked>,
     /// Its source.
     source: Option<Wanted>,
-    /// What the lock has instead of wheels.
+    /// The kind of entry that the lock has instead of wheels.
     instead: Option<&'static str>,
 }
 
@@ -322,7 +323,7 @@ impl Reader<'_> {
             return None;
         }
         let version = raw.version.map(Spanned::into_inner).unwrap_or_default();
-        let marker = raw.marker.as_ref().map(|text| self.read_marker(text));
+        let marker = raw.marker.as_ref().and_then(|text| self.read_marker(text));
         let requires_python = self.read_range(raw.requires_python.as_ref());
         let instead = match () {
             () if raw.vcs.is_some() => Some("a repository"),
@@ -351,8 +352,6 @@ impl Reader<'_> {
                 Err(fault) => self.refuse(position, format!("`{name}`: {fault}")),
             }
         }
-        // A fault of the marker is reported already.
-        let marker = marker.flatten();
         Some(Package {
             line: (self.line)(position),
             name,
@@ -388,7 +387,7 @@ fn read_wheel(name: &str, version: &str, raw: RawFile, folder: &Path, at: String
         return Err(format!("the wheel {} is of another package", quote(&file)));
     }
     let sha256 = raw.hashes.get("sha256").map(|sum| sum.to_ascii_lowercase()).unwrap_or_default();
-    if sha256.len() != 64 || !sha256.chars().all(|c| c.is_ascii_hexdigit()) {
+    if !is_sha256(&sha256) {
         return Err(format!("the wheel {} has no SHA-256 of 64 digits", quote(&file)));
     }
     let is_url = |url: &str| {

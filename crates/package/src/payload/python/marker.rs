@@ -27,7 +27,7 @@ pub(super) enum Operand {
     Text(String),
 }
 
-/// What a marker can ask about a machine.
+/// A property of a machine that a marker can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Variable {
     /// `3.11`.
@@ -36,7 +36,7 @@ pub(super) enum Variable {
     FullVersion,
     /// `x86_64`.
     Processor,
-    /// What is the same on all machines, or not known before a machine runs.
+    /// A value that is the same on all machines, or not known before a machine runs.
     Fixed(&'static str),
 }
 

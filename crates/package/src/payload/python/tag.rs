@@ -5,7 +5,7 @@ use std::fmt;
 use pep440_rs::{Version, VersionSpecifiers};
 use workspace::target::Target;
 
-/// What a wheel must fit: a processor, a version of Python, and the C library of the release that has it.
+/// A machine that a wheel must fit: a processor, a version of Python, and the C library of the release that has it.
 #[derive(Debug, Clone)]
 pub(super) struct Machine {
     /// Processor as Python names it.
@@ -27,6 +27,14 @@ impl Machine {
         // A version that is older than all of them is in older releases as well.
         let glibc = GLIBC.iter().rev().find(|(known, _)| *known <= version).map_or(31, |(_, glibc)| *glibc);
         Machine { processor: target.rpm, name: target.deb, version, glibc }
+    }
+
+    /// Returns the machines of these targets, with every version of Python for each.
+    pub(super) fn all(targets: &[Target], versions: &[(u32, u32)]) -> Vec<Machine> {
+        let of = |target: &Target| {
+            versions.iter().map(|version| Machine::new(*target, *version)).collect::<Vec<_>>()
+        };
+        targets.iter().flat_map(of).collect()
     }
 
     /// Returns whether its Python is in a range. The third number is not known, so any will do.

@@ -7,14 +7,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use base::failure::reason;
-use base::plain::deceives;
 use catalog::finding::quote;
 use common::checksum::sha256_file;
 use zip::ZipArchive;
 
 use super::license::License;
 use super::lock::Locked;
-use crate::payload::LARGEST;
+use crate::payload::{LARGEST, is_forbidden};
 
 /// Limit for the files of one wheel.
 const MOST_FILES: usize = 100_000;
@@ -30,7 +29,7 @@ pub(super) struct Wheel {
     pub commands: Vec<(String, String)>,
     /// Whether a `.pth` file extends the paths of Python.
     pub has_pth: bool,
-    /// What it says about its license.
+    /// Its license, as its metadata states it.
     pub license: License,
 }
 
@@ -41,7 +40,7 @@ pub(super) struct WheelFile {
     pub path: String,
     /// The unpacked file.
     pub source: PathBuf,
-    /// What kind of file it is.
+    /// The kind of file.
     pub scheme: Scheme,
     /// Whether it can be run.
     pub is_program: bool,
@@ -132,7 +131,7 @@ fn check_names(archive: &mut ZipArchive<impl Read + io::Seek>) -> Result<Vec<Opt
         if name.trim_end_matches('/').split('/').any(|part| ["", ".", ".."].contains(&part)) {
             return refuse("a path to the outside");
         }
-        if name.chars().any(|c| c.is_control() || deceives(c) || c == '\\') {
+        if name.chars().any(is_forbidden) {
             return refuse("a name that lists of files cannot hold");
         }
         let mode = entry.unix_mode().unwrap_or(0);
@@ -150,7 +149,7 @@ fn check_names(archive: &mut ZipArchive<impl Read + io::Seek>) -> Result<Vec<Opt
     Ok(names)
 }
 
-/// Reads what an unpacked wheel says about itself.
+/// Reads the metadata of an unpacked wheel.
 fn describe(folder: &Path, names: Vec<String>) -> Result<Wheel, String> {
     let info = names.iter().find_map(|name| {
         let (top, rest) = name.split_once('/')?;

@@ -1,5 +1,5 @@
-//! Makes a lock: uv resolves the requirements, and what the machines of the payload need of the result is written down.
-//! Wheels that exist nowhere are built here, if they are pure Python.
+//! Makes a lock: uv resolves the requirements, and the wheels that the machines of the payload need are written down.
+//! A package that is published only as source is built here, if it is pure Python.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,7 +21,7 @@ use crate::payload::python::{Folders, wheel};
 
 /// The folder beside a lock for wheels that are in no index.
 const VENDORED: &str = "wheels";
-/// uv trusts what this machine trusts, and takes the Python that is there.
+/// uv trusts the certificates of this machine, and uses the Python that is installed.
 const HOST: [&str; 5] =
     ["--no-progress", "--color=never", "--system-certs", "--no-managed-python", "--no-python-downloads"];
 /// The date in the archives of wheels that are built here, so that the same source gives the same wheel.
@@ -43,7 +43,7 @@ pub enum Upgrade {
 pub struct Made {
     /// The files that were written: the lock, and wheels.
     pub written: Vec<PathBuf>,
-    /// What differs from the lock before, one line each.
+    /// The differences from the lock before, one line each.
     pub changes: Vec<String>,
 }
 
@@ -63,10 +63,7 @@ pub(in crate::payload) fn make(
     let sh = Shell::new()?;
     let work = sh.create_temp_dir()?;
     let uv = uv(folders)?;
-    let machines: Vec<Machine> = target::ALL
-        .iter()
-        .flat_map(|target| python.versions.iter().map(|version| Machine::new(*target, *version)))
-        .collect();
+    let machines = Machine::all(&target::ALL, &python.versions);
     let resolved = resolve(&sh, &uv, python, &machines, upgrade, work.path())?;
     let folder = python.lock.parent().unwrap_or(Path::new("."));
     let mut maker = Maker { sh, uv, folders, folder, work: work.path(), built: Vec::new() };
@@ -298,7 +295,7 @@ fn best<'a>(machine: &Machine, wheels: &'a [Locked]) -> Option<&'a Locked> {
     wheels.iter().filter_map(|wheel| Some((machine.rank(&wheel.file)?, wheel))).max().map(|(_, wheel)| wheel)
 }
 
-/// Describes what differs from the lock before.
+/// Describes the differences from the lock before.
 fn compare(before: Option<&Lock>, parts: &[Part<'_>]) -> Vec<String> {
     let mut old: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for package in before.iter().flat_map(|lock| &lock.packages) {
